@@ -1,0 +1,30 @@
+# The build that `npm install` runs. native/CMakeLists.txt is the one for tests and sanitizers; both read native/sources.txt.
+{
+  "variables": {
+    "list_sources": "require('fs').readFileSync('native/sources.txt', 'utf8').match(/^[a-z].*[.]cc$/gm).map((line) => 'native/' + line).join(' ')"
+  },
+  "targets": [
+    {
+      "target_name": "rumpblk",
+      "sources": ["<!@(node -p \"<(list_sources)\")"],
+      "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=8", "_FILE_OFFSET_BITS=64", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "cflags": ["-pthread", "-fvisibility=hidden"],
+      # Exceptions, which gyp forbids by default: creating a thread throws, and core turns that into a Status.
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fno-exceptions"],
+      "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-fvisibility-inlines-hidden"],
+      "conditions": [
+        # Never unloaded: the SIGBUS handler and the I/O threads may outlive the environment that loaded the addon.
+        ["OS=='linux'", {"ldflags": ["-pthread", "-Wl,-z,nodelete"]}],
+        ["OS=='mac'", {
+          "xcode_settings": {
+            "CLANG_CXX_LANGUAGE_STANDARD": "c++20",
+            "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+            "MACOSX_DEPLOYMENT_TARGET": "11.0"
+          }
+        }]
+      ],
+      "configurations": {"Release": {"cflags": ["-O3"]}}
+    }
+  ]
+}
