@@ -1,0 +1,86 @@
+// Status and Result: errors as values. An error is a host errno and the operation that met it; text and JavaScript
+// classes are lib's business. Both are [[nodiscard]]: no failure is dropped without a line that says why.
+#ifndef RUMPBLK_CORE_BASE_STATUS_H_
+#define RUMPBLK_CORE_BASE_STATUS_H_
+
+#include <cassert>
+#include <cerrno>
+#include <cstdint>
+#include <utility>
+#include <variant>
+
+namespace blk {
+
+// What was being done when an error came. OpName() gives the word that becomes `syscall` in JavaScript.
+enum class Op : uint8_t {
+  kRegister,
+  kDeregister,
+  kOpen,
+  kClose,
+  kStat,
+  kPread,
+  kPwrite,
+  kMmap,
+  kMunmap,
+  kMsync,
+  kFdatasync,
+  kLock,
+  kStrategy,
+  kIoctl,
+  kFlush,
+  kMap,
+  kCount  // number of operations, not one of them
+};
+
+constexpr const char* OpName(Op op) {
+  switch (op) {
+    case Op::kRegister: return "register";
+    case Op::kDeregister: return "deregister";
+    case Op::kOpen: return "open";
+    case Op::kClose: return "close";
+    case Op::kStat: return "stat";
+    case Op::kPread: return "pread";
+    case Op::kPwrite: return "pwrite";
+    case Op::kMmap: return "mmap";
+    case Op::kMunmap: return "munmap";
+    case Op::kMsync: return "msync";
+    case Op::kFdatasync: return "fdatasync";
+    case Op::kLock: return "lock";
+    case Op::kStrategy: return "strategy";
+    case Op::kIoctl: return "ioctl";
+    case Op::kFlush: return "flush";
+    case Op::kMap: return "map";
+    case Op::kCount: break;
+  }
+  return "unknown";
+}
+
+struct [[nodiscard]] Status {
+  int err = 0;  // 0, or a positive errno
+  Op op = Op::kStrategy;
+
+  static Status Ok() { return {}; }
+  bool ok() const { return err == 0; }
+};
+
+// A value or the Status that explains its absence. Move-only values are fine.
+template <typename T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : state_(std::move(value)) {}
+  Result(Status status) : state_(status) { assert(!status.ok()); }
+
+  bool ok() const { return std::holds_alternative<T>(state_); }
+  Status status() const { return ok() ? Status::Ok() : std::get<Status>(state_); }
+  // REQUIRES: ok().
+  T& value() { return std::get<T>(state_); }
+  const T& value() const { return std::get<T>(state_); }
+  T Take() { return std::move(std::get<T>(state_)); }
+
+ private:
+  std::variant<T, Status> state_;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_BASE_STATUS_H_

@@ -1,0 +1,55 @@
+// Units of the device and the host: sector size, positions, checked arithmetic, and the table's default sizes.
+// No I/O, no state. Every number that has a source names it.
+// Model: rumpblk.c r1.31 lines 80-97 and 155; DEV_BSIZE and MAXPHYS of NetBSD's sys/param.h on amd64.
+#ifndef RUMPBLK_CORE_BASE_UNITS_H_
+#define RUMPBLK_CORE_BASE_UNITS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace blk {
+
+inline constexpr unsigned kDevBshift = 9;                         // DEV_BSHIFT
+inline constexpr uint64_t kDevBsize = uint64_t{1} << kDevBshift;  // DEV_BSIZE: bytes of a sector, unit of blkno
+inline constexpr uint64_t kMaxPhys = 64 * 1024;                   // MAXPHYS: largest buf of a raw transfer
+inline constexpr uint32_t kDefaultMinorCount = 16;                // RUMPBLK_SIZE
+inline constexpr uint64_t kDefaultWindowSize = uint64_t{1} << 20; // memwinsize
+inline constexpr uint64_t kMaxAutoWindowSize = uint64_t{4} << 30; // largest window that 'auto' chooses
+inline constexpr uint32_t kDefaultWindowCount = 16;               // memwincnt
+inline constexpr uint32_t kDefaultQueueDepth = 1024;              // N_AIOS of rumpuser
+inline constexpr uint32_t kDefaultWorkers = 4;
+inline constexpr uint32_t kBlkfailMax = 10000;                    // BLKFAIL_MAX
+inline constexpr uint32_t kMaxPartitions = 16;                    // MAXPARTITIONS; partition = minor modulo this
+inline constexpr uint64_t kSegmentSize = uint64_t{1} << 20;       // longest stretch between two looks at a cancel flag
+inline constexpr uint64_t kMaxSafeInteger = (uint64_t{1} << 53) - 1;  // largest size JavaScript can name exactly
+
+// Bytes from the start of the device, and bytes from the start of the host file. Two types, so that only
+// ToHost() turns one into the other.
+struct DeviceOffset {
+  uint64_t value = 0;
+};
+struct HostOffset {
+  uint64_t value = 0;
+};
+
+// Sum and product, or nothing when they do not fit 64 bits.
+inline std::optional<uint64_t> CheckedAdd(uint64_t a, uint64_t b) {
+  uint64_t sum;
+  if (__builtin_add_overflow(a, b, &sum)) return std::nullopt;
+  return sum;
+}
+inline std::optional<uint64_t> CheckedMul(uint64_t a, uint64_t b) {
+  uint64_t product;
+  if (__builtin_mul_overflow(a, b, &product)) return std::nullopt;
+  return product;
+}
+
+inline constexpr bool IsPowerOfTwo(uint64_t n) { return n != 0 && (n & (n - 1)) == 0; }
+// `alignment` is a power of two.
+inline constexpr uint64_t AlignDown(uint64_t n, uint64_t alignment) { return n & ~(alignment - 1); }
+inline constexpr uint64_t AlignUp(uint64_t n, uint64_t alignment) { return AlignDown(n + alignment - 1, alignment); }
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_BASE_UNITS_H_

@@ -1,0 +1,86 @@
+// HostIo: the door to the host. Every system call of core is one virtual method here and is made in host_io_posix.cc
+// alone; tests put another HostIo in its place to fail, count or delay any call.
+// Methods are thin: one system call, no retry, no loop over short transfers (host/transfer_loop.h does that).
+// Results are those of the call, or a negative errno. Thread-safe: implementations keep no state that calls share.
+// Model: <rump/rumpuser.h>, the hypercalls of rumpblk.c r1.31.
+#ifndef RUMPBLK_CORE_HOST_HOST_IO_H_
+#define RUMPBLK_CORE_HOST_HOST_IO_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace blk {
+
+enum class FileType : uint8_t { kRegular, kBlock, kCharacter, kOther };
+
+struct FileInfo {
+  FileType type = FileType::kOther;
+  uint64_t device = 0;  // st_dev, or st_rdev of a node: what the identity of a node is made of
+  uint64_t inode = 0;   // st_ino, or 0 for a node
+  uint64_t size = 0;    // bytes, regular files only
+};
+
+// How Open() and Reopen() open; always close-on-exec, never a controlling terminal.
+struct OpenFlags {
+  bool write = false;
+  bool direct = false;     // O_DIRECT
+  bool exclusive = false;  // O_EXCL without O_CREAT: sole opener of a block node
+};
+
+// What O_DIRECT asks of a request, in bytes; zero where the host cannot do it.
+struct DirectAlignment {
+  uint32_t memory = 0;
+  uint32_t offset = 0;
+};
+
+enum class LockKind : uint8_t { kShared, kExclusive, kNone };
+
+class HostIo {
+ public:
+  virtual ~HostIo() = default;
+
+  // -> descriptor.
+  virtual int Open(const std::string& path, OpenFlags flags) = 0;
+  // Opens again the very file behind `fd`, whatever its path names by now. -> descriptor, or -ESTALE.
+  virtual int Reopen(int fd, const std::string& path, OpenFlags flags) = 0;
+  virtual int Close(int fd) = 0;
+
+  virtual int Stat(int fd, FileInfo* info) = 0;
+  // The same by path, following links: opening a pipe or a socket to look at it would have effects.
+  virtual int StatPath(const std::string& path, FileInfo* info) = 0;
+  // Size of a node in bytes: what the block layer says, else where a seek to the end lands. -ESPIPE: cannot seek.
+  virtual int64_t NodeSize(int fd, FileType type) = 0;
+  // 1 when a block node refuses writes although it could be opened for them, 0 otherwise.
+  virtual int NodeReadOnly(int fd) = 0;
+  virtual int AlignmentForDirect(int fd, DirectAlignment* alignment) = 0;
+
+  virtual int64_t Pread(int fd, void* data, size_t size, uint64_t offset) = 0;
+  virtual int64_t Pwrite(int fd, const void* data, size_t size, uint64_t offset) = 0;
+  // Writes with per-call durability. -EOPNOTSUPP, -ENOSYS or -EINVAL where the host has none.
+  virtual int64_t PwriteDurable(int fd, const void* data, size_t size, uint64_t offset) = 0;
+  // Reads only what is in memory. -EAGAIN: some of it is not; -EOPNOTSUPP or -ENOSYS: the host cannot tell.
+  virtual int64_t PreadNowait(int fd, void* data, size_t size, uint64_t offset) = 0;
+  virtual int Fdatasync(int fd) = 0;
+
+  // Maps [offset, offset + size) shared; offset is a multiple of the page. -> 0 and *address.
+  virtual int Mmap(int fd, uint64_t offset, size_t size, bool writable, void** address) = 0;
+  virtual int Munmap(void* address, size_t size) = 0;
+  virtual int Msync(void* address, size_t size) = 0;
+  // One byte a page, bit 0 set where the page is in memory.
+  virtual int Mincore(void* address, size_t size, unsigned char* residency) = 0;
+
+  // Takes, changes or drops the open-file-description lock of `fd` on the range, without waiting.
+  // -EAGAIN or -EACCES: somebody else has it. size 0 reaches to the end.
+  virtual int Lock(int fd, LockKind kind, uint64_t offset, uint64_t size) = 0;
+};
+
+// The real host. Stateless; one for all.
+HostIo& PosixHostIo();
+
+// Bytes of a memory page.
+size_t PageSize();
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_HOST_HOST_IO_H_

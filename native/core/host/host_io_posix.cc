@@ -1,0 +1,180 @@
+// The real host: the one file of core with file system calls. Each method makes one call and turns errno into a
+// negative result; nothing here decides anything.
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "core/host/host_io.h"
+
+namespace blk {
+namespace {
+
+template <typename T>
+T OrErrno(T rc) {
+  return rc < 0 ? static_cast<T>(-errno) : rc;
+}
+
+FileType TypeOf(mode_t mode) {
+  if (S_ISREG(mode)) return FileType::kRegular;
+  if (S_ISBLK(mode)) return FileType::kBlock;
+  if (S_ISCHR(mode)) return FileType::kCharacter;
+  return FileType::kOther;
+}
+
+void Fill(const struct stat& st, FileInfo* info) {
+  info->type = TypeOf(st.st_mode);
+  // A node is the device it stands for, wherever its name lies.
+  const bool node = info->type == FileType::kBlock || info->type == FileType::kCharacter;
+  info->device = node ? st.st_rdev : st.st_dev;
+  info->inode = node ? 0 : st.st_ino;
+  info->size = info->type == FileType::kRegular ? static_cast<uint64_t>(st.st_size) : 0;
+}
+
+int ToPosix(OpenFlags flags) {
+  int posix = (flags.write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY;
+  if (flags.direct) posix |= O_DIRECT;
+  if (flags.exclusive) posix |= O_EXCL;
+  return posix;
+}
+
+class Posix final : public HostIo {
+ public:
+  int Open(const std::string& path, OpenFlags flags) override {
+    // O_NONBLOCK for the open alone: a pipe put in the place of a file after StatPath must not hold the thread.
+    const int posix = ToPosix(flags);
+    const int fd = OrErrno(::open(path.c_str(), posix | O_NONBLOCK));
+    if (fd < 0 || ::fcntl(fd, F_SETFL, posix & O_DIRECT) == 0) return fd;
+    const int err = errno;
+    static_cast<void>(::close(fd));  // opened a moment ago, nothing written
+    return -err;
+  }
+
+  int Reopen(int fd, const std::string& path, OpenFlags flags) override {
+    char link[32];
+    std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    int again = OrErrno(::open(link, ToPosix(flags)));
+    if (again != -ENOENT) return again;
+    // No /proc here: by path, and only if that still names the same file.
+    again = Open(path, flags);
+    if (again < 0) return again;
+    struct stat old_st, new_st;
+    if (::fstat(fd, &old_st) == 0 && ::fstat(again, &new_st) == 0 && old_st.st_dev == new_st.st_dev &&
+        old_st.st_ino == new_st.st_ino) {
+      return again;
+    }
+    static_cast<void>(::close(again));  // opened a moment ago, nothing written
+    return -ESTALE;
+  }
+
+  int Close(int fd) override { return OrErrno(::close(fd)); }
+
+  int Stat(int fd, FileInfo* info) override {
+    struct stat st;
+    if (::fstat(fd, &st) < 0) return -errno;
+    Fill(st, info);
+    return 0;
+  }
+
+  int StatPath(const std::string& path, FileInfo* info) override {
+    struct stat st;
+    if (::stat(path.c_str(), &st) < 0) return -errno;
+    Fill(st, info);
+    return 0;
+  }
+
+  int64_t NodeSize(int fd, FileType type) override {
+    uint64_t bytes = 0;
+    if (type == FileType::kBlock && ::ioctl(fd, BLKGETSIZE64, &bytes) == 0) return static_cast<int64_t>(bytes);
+    return OrErrno(static_cast<int64_t>(::lseek(fd, 0, SEEK_END)));
+  }
+
+  int NodeReadOnly(int fd) override {
+    int read_only = 0;
+    if (::ioctl(fd, BLKROGET, &read_only) < 0) return -errno;
+    return read_only != 0;
+  }
+
+  int AlignmentForDirect(int fd, DirectAlignment* alignment) override {
+    // STATX_DIOALIGN by number: the C library's headers may be older than the kernel that answers.
+    constexpr unsigned kDioAlign = 0x2000;
+    struct statx stx = {};
+    if (::statx(fd, "", AT_EMPTY_PATH, kDioAlign, &stx) < 0) return -errno;
+    if ((stx.stx_mask & kDioAlign) != 0) {
+      // stx_dio_mem_align and stx_dio_offset_align follow stx_mnt_id.
+      const uint32_t* fields = reinterpret_cast<const uint32_t*>(&stx.stx_mnt_id + 1);
+      *alignment = {fields[0], fields[1]};
+      return 0;
+    }
+    int sector = 0;
+    const bool node = ::ioctl(fd, BLKSSZGET, &sector) == 0;
+    const uint32_t unit = node ? static_cast<uint32_t>(sector) : static_cast<uint32_t>(PageSize());
+    *alignment = {unit, unit};
+    return 0;
+  }
+
+  int64_t Pread(int fd, void* data, size_t size, uint64_t offset) override {
+    return OrErrno(static_cast<int64_t>(::pread(fd, data, size, static_cast<off_t>(offset))));
+  }
+
+  int64_t Pwrite(int fd, const void* data, size_t size, uint64_t offset) override {
+    return OrErrno(static_cast<int64_t>(::pwrite(fd, data, size, static_cast<off_t>(offset))));
+  }
+
+  int64_t PwriteDurable(int fd, const void* data, size_t size, uint64_t offset) override {
+    struct iovec iov = {const_cast<void*>(data), size};
+    return OrErrno(static_cast<int64_t>(::pwritev2(fd, &iov, 1, static_cast<off_t>(offset), RWF_DSYNC)));
+  }
+
+  int64_t PreadNowait(int fd, void* data, size_t size, uint64_t offset) override {
+    struct iovec iov = {data, size};
+    return OrErrno(static_cast<int64_t>(::preadv2(fd, &iov, 1, static_cast<off_t>(offset), RWF_NOWAIT)));
+  }
+
+  int Fdatasync(int fd) override { return OrErrno(::fdatasync(fd)); }
+
+  int Mmap(int fd, uint64_t offset, size_t size, bool writable, void** address) override {
+    const int protection = PROT_READ | (writable ? PROT_WRITE : 0);
+    void* mapped = ::mmap(nullptr, size, protection, MAP_SHARED, fd, static_cast<off_t>(offset));
+    if (mapped == MAP_FAILED) return -errno;
+    *address = mapped;
+    return 0;
+  }
+
+  int Munmap(void* address, size_t size) override { return OrErrno(::munmap(address, size)); }
+  int Msync(void* address, size_t size) override { return OrErrno(::msync(address, size, MS_SYNC)); }
+  int Mincore(void* address, size_t size, unsigned char* residency) override {
+    return OrErrno(::mincore(address, size, residency));
+  }
+
+  int Lock(int fd, LockKind kind, uint64_t offset, uint64_t size) override {
+    struct flock lock = {};
+    lock.l_type = static_cast<short>(kind == LockKind::kShared      ? F_RDLCK
+                                     : kind == LockKind::kExclusive ? F_WRLCK
+                                                                    : F_UNLCK);
+    lock.l_whence = SEEK_SET;
+    lock.l_start = static_cast<off_t>(offset);
+    lock.l_len = static_cast<off_t>(size);
+    return OrErrno(::fcntl(fd, F_OFD_SETLK, &lock));
+  }
+};
+
+}  // namespace
+
+HostIo& PosixHostIo() {
+  static Posix host;
+  return host;
+}
+
+size_t PageSize() {
+  static const size_t size = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+}  // namespace blk

@@ -1,0 +1,56 @@
+// Mapping: sole owner of one shared mapping of the host file and of its place in the page guard.
+// Move-only; unmaps when it goes, Unmap() does so early and reports the errno. One owner at a time; its bytes may be
+// used from any thread while it lives.
+#ifndef RUMPBLK_CORE_HOST_MAPPING_H_
+#define RUMPBLK_CORE_HOST_MAPPING_H_
+
+#include <type_traits>
+
+#include "core/base/status.h"
+#include "core/base/units.h"
+#include "core/host/host_io.h"
+#include "core/host/page_guard.h"
+
+namespace blk {
+
+class Mapping {
+ public:
+  // Maps [offset, offset + size) of `fd`. Units: bytes; offset is a multiple of the page, size is not 0.
+  // Errors: ENOMEM (memory, or the host's limit of mappings) · EACCES writable on a read-only descriptor · ENODEV.
+  static Result<Mapping> Create(HostIo& host, int fd, HostOffset offset, size_t size, bool writable);
+
+  Mapping() = default;
+  Mapping(Mapping&& other) noexcept;
+  Mapping& operator=(Mapping&& other) noexcept;
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping();
+
+  bool valid() const { return data_ != nullptr; }
+  uint8_t* data() const { return data_; }
+  size_t size() const { return size_; }
+  // True once the page guard has put a page of its own into this mapping: what was copied since may be zeros, what was
+  // stored since may be lost, and msync of it proves nothing.
+  bool poisoned() const { return guard_ != nullptr && guard_->poisoned.load(std::memory_order_acquire); }
+
+  // Makes [at, at + size) of the mapping durable; the start is rounded down to its page (B32).
+  // Errors: EIO, ENOSPC and whatever msync(2) reports.
+  Status Sync(size_t at, size_t size) const;
+
+  // Unmaps now. Errors: what munmap(2) reports; the mapping is given up either way.
+  Status Unmap();
+
+ private:
+  Mapping(HostIo& host, uint8_t* data, size_t size, GuardSlot* guard)
+      : host_(&host), data_(data), size_(size), guard_(guard) {}
+
+  HostIo* host_ = nullptr;
+  uint8_t* data_ = nullptr;
+  size_t size_ = 0;
+  GuardSlot* guard_ = nullptr;
+};
+static_assert(!std::is_copy_constructible_v<Mapping>);
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_HOST_MAPPING_H_
