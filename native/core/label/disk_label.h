@@ -1,0 +1,77 @@
+// DiskLabel: the 4.4BSD disklabel in memory, the default one of a minor, and its checksum.
+// Sizes and offsets of partitions are in sectors. Plain data; the functions keep no state.
+// Model: makedefaultlabel, rumpblk.c r1.31 lines 160-194, in sectors (B11) and with a valid checksum (B13); the on-disk
+// layout of NetBSD's sys/disklabel.h: 148 bytes and 16 a partition, native byte order.
+#ifndef RUMPBLK_CORE_LABEL_DISK_LABEL_H_
+#define RUMPBLK_CORE_LABEL_DISK_LABEL_H_
+
+#include <array>
+#include <cstdint>
+
+#include "core/base/units.h"
+
+namespace blk {
+
+inline constexpr uint32_t kDiskMagic = 0x82564557;
+inline constexpr uint16_t kDiskTypeRumpd = 21;
+inline constexpr size_t kLabelHeaderBytes = 148;
+inline constexpr size_t kPartitionBytes = 16;
+inline constexpr size_t kLabelBytes = kLabelHeaderBytes + kMaxPartitions * kPartitionBytes;  // 404
+
+struct Partition {
+  uint32_t size = 0;    // sectors
+  uint32_t offset = 0;  // sectors
+  uint32_t fsize = 0;   // bytes of a fragment
+  uint8_t fstype = 0;   // 0: unused
+  uint8_t frag = 0;
+  uint16_t cpg = 0;
+};
+
+struct DiskLabel {
+  uint32_t magic = kDiskMagic;
+  uint16_t type = 0;
+  uint16_t subtype = 0;
+  std::array<char, 16> type_name{};
+  std::array<char, 16> pack_name{};
+  uint32_t secsize = 0;  // bytes
+  uint32_t nsectors = 0;
+  uint32_t ntracks = 0;
+  uint32_t ncylinders = 0;
+  uint32_t secpercyl = 0;
+  uint32_t secperunit = 0;
+  uint16_t sparespertrack = 0;
+  uint16_t sparespercyl = 0;
+  uint32_t acylinders = 0;
+  uint16_t rpm = 0;
+  uint16_t interleave = 0;
+  uint16_t trackskew = 0;
+  uint16_t cylskew = 0;
+  uint32_t headswitch = 0;
+  uint32_t trkseek = 0;
+  uint32_t flags = 0;
+  std::array<uint32_t, 5> drivedata{};
+  std::array<uint32_t, 5> spare{};
+  uint32_t magic2 = kDiskMagic;
+  uint16_t checksum = 0;
+  uint16_t npartitions = 0;
+  uint32_t bbsize = 0;  // bytes
+  uint32_t sbsize = 0;  // bytes
+  std::array<Partition, kMaxPartitions> partitions{};
+};
+
+using EncodedLabel = std::array<uint8_t, kLabelBytes>;
+
+// The label of a minor that has none on its medium: one partition, the whole device, at index `part`.
+// Units: device_size in bytes; sector counts that do not fit 32 bits saturate.   REQUIRES: part < kMaxPartitions.
+DiskLabel DefaultLabel(uint64_t device_size, uint32_t part);
+
+// The label as it lies on the medium, little endian; its checksum field is written as it is.
+EncodedLabel EncodeLabel(const DiskLabel& label);
+
+// XOR of the 16-bit words from the magic to the last used partition. 0 for a label whose checksum is valid; with the
+// checksum field at 0, the value to put there.   REQUIRES: label.npartitions <= kMaxPartitions.
+uint16_t LabelChecksum(const DiskLabel& label);
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_LABEL_DISK_LABEL_H_
