@@ -1,0 +1,85 @@
+// Window: one mapped, aligned piece of the host file, and WindowRef, the reference that keeps it mapped.
+// Windows start at multiples of the window size in the host file and end at its edge or at the end of the device's
+// range. A Window belongs to the WindowSet that made it.
+// Model: struct blkwin of rumpblk.c r1.31 lines 84-95; lengths come from the host range, not from the device size (B6).
+#ifndef RUMPBLK_CORE_WINDOW_WINDOW_H_
+#define RUMPBLK_CORE_WINDOW_WINDOW_H_
+
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/base/units.h"
+#include "core/host/mapping.h"
+
+namespace blk {
+
+// Where the windows of one open lie.
+struct WindowGeometry {
+  uint64_t size = kDefaultWindowSize;     // bytes, a power of two, at least a page
+  uint32_t count = kDefaultWindowCount;   // most windows mapped at once
+  HostOffset begin;                       // the device's range of the host file, [begin, end)
+  HostOffset end;
+
+  uint64_t first() const { return begin.value / size; }
+  // Windows that it takes to cover the range.
+  uint64_t needed() const { return end.value <= begin.value ? 0 : (end.value - 1) / size - first() + 1; }
+  uint64_t StartOf(HostOffset at) const { return AlignDown(at.value, size); }
+  size_t LengthAt(uint64_t start) const {
+    return static_cast<size_t>(end.value - start < size ? end.value - start : size);
+  }
+};
+
+struct WindowInfo {
+  HostOffset offset;
+  uint64_t length = 0;
+  uint32_t refs = 0;
+};
+
+class WindowRef;
+
+// What hands out windows and takes them back.
+class WindowOwner {
+ public:
+  virtual void Release(void* window) = 0;
+
+ protected:
+  ~WindowOwner() = default;
+};
+
+// Keeps one window mapped while it lives. Move-only, held by one thread at a time.
+class WindowRef {
+ public:
+  WindowRef(WindowOwner& owner, void* window, uint64_t start, const Mapping& mapping)
+      : owner_(&owner), window_(window), start_(start), mapping_(&mapping) {}
+  WindowRef(WindowRef&& other) noexcept
+      : owner_(std::exchange(other.owner_, nullptr)),
+        window_(other.window_),
+        start_(other.start_),
+        mapping_(other.mapping_) {}
+  WindowRef& operator=(WindowRef&&) = delete;
+  WindowRef(const WindowRef&) = delete;
+  WindowRef& operator=(const WindowRef&) = delete;
+  ~WindowRef() {
+    if (owner_ != nullptr) owner_->Release(window_);
+  }
+
+  // Address of host offset `at`. REQUIRES: `at` lies in the window.
+  uint8_t* At(HostOffset at) const { return mapping_->data() + (at.value - start_); }
+  // Bytes from `at` to the window's end.
+  size_t RoomFrom(HostOffset at) const { return mapping_->size() - static_cast<size_t>(at.value - start_); }
+  bool poisoned() const { return mapping_->poisoned(); }
+  Status Sync(HostOffset at, size_t size) const { return mapping_->Sync(static_cast<size_t>(at.value - start_), size); }
+
+ private:
+  WindowOwner* owner_;
+  void* window_;
+  uint64_t start_;
+  const Mapping* mapping_;
+};
+static_assert(!std::is_copy_constructible_v<WindowRef>);
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_WINDOW_WINDOW_H_

@@ -1,0 +1,78 @@
+// WindowCache: the mapped windows of one open, least recently used last. A request that finds its window takes a
+// reference; one that does not remaps the least recently used window that nobody holds, and waits when all are held.
+// Thread-safe. Blocks in Acquire() while every window is in use; never holds its lock across a system call.
+// Lock order: mu_ is a leaf.
+// Model: rumpblk.c r1.31 lines 196-293 (getwindow, putwindow, wincleanup) and 475-494; differences in docs/seed-map.md.
+#ifndef RUMPBLK_CORE_WINDOW_WINDOW_CACHE_H_
+#define RUMPBLK_CORE_WINDOW_WINDOW_CACHE_H_
+
+#include <list>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "core/base/counters.h"
+#include "core/base/sync.h"
+#include "core/window/window.h"
+
+namespace blk {
+
+class WindowCache final : public WindowOwner {
+ public:
+  // Maps the first windows of the range, lowest offset first, so that the first one is the first victim.
+  // Errors: those of Mapping::Create(), which mean that this open cannot use windows at all.
+  static Result<std::unique_ptr<WindowCache>> Create(HostIo& host, int fd, bool writable, const WindowGeometry& geometry,
+                                                     Counters& counters);
+  ~WindowCache();
+  WindowCache(const WindowCache&) = delete;
+  WindowCache& operator=(const WindowCache&) = delete;
+
+  // Takes a reference on the window around `at`, mapping it first if need be.
+  // Errors: those of Mapping::Create() and Mapping::Unmap(); the caller falls back to pread and pwrite.
+  // Thread: any.   Locks: EXCLUDES(mu_).   REQUIRES: `at` lies in the geometry's range.
+  Result<WindowRef> Acquire(HostOffset at, Lane lane) EXCLUDES(mu_);
+
+  // The mapped windows, most recently used first.
+  std::vector<WindowInfo> List() const EXCLUDES(mu_);
+
+  // Unmaps every window. REQUIRES: no reference is held, none is asked for. Errors: the first that munmap reports.
+  Status UnmapAll() EXCLUDES(mu_);
+
+ private:
+  enum class State : uint8_t { kEmpty, kMapping, kReady };
+  // A window never leaves the list: while it is being mapped it stands there as kMapping, so that a second request for
+  // the same place waits for it instead of mapping it again (B10).
+  struct Window {
+    State state = State::kEmpty;
+    uint64_t start = 0;
+    uint32_t refs = 0;
+    Mapping mapping;
+  };
+  using Order = std::list<Window>;
+
+  WindowCache(HostIo& host, int fd, bool writable, const WindowGeometry& geometry, Counters& counters);
+
+  void Release(void* window) override EXCLUDES(mu_);
+  Order::iterator FindVictim() REQUIRES(mu_);
+  void Wait(bool* counted, Lane lane) REQUIRES(mu_);
+  // Gives the victim to `start`: on return it is kReady and at the head, or kEmpty and at the tail.
+  // Steps out of `lock`, which holds mu_, for the system calls.
+  Status Remap(Order::iterator victim, uint64_t start, MutexLock& lock) REQUIRES(mu_);
+  Status MapFirstWindows() EXCLUDES(mu_);
+
+  HostIo& host_;
+  const int fd_;
+  const bool writable_;
+  const WindowGeometry geometry_;
+  Counters& counters_;
+
+  mutable Mutex mu_;
+  CondVar changed_;  // a reference was dropped, or a mapping attempt ended
+  uint32_t waiters_ GUARDED_BY(mu_) = 0;
+  Order order_ GUARDED_BY(mu_);                                         // most recently used first
+  std::unordered_map<uint64_t, Order::iterator> by_start_ GUARDED_BY(mu_);  // windows that are not kEmpty
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_WINDOW_WINDOW_CACHE_H_
