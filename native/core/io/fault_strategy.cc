@@ -1,0 +1,34 @@
+#include "core/io/fault_strategy.h"
+
+#include "core/io/physio.h"
+
+namespace blk {
+namespace {
+
+// Bufs that physio issues when the host fails none: up to and including the one that meets the end of the device.
+uint64_t ChunksIssued(const Transfer& transfer, uint64_t device_size) {
+  if (transfer.raw && transfer.skip != 0) return 0;
+  const uint64_t chunks = transfer.chunk_count();
+  if (chunks <= 1 || transfer.blkno < 0) return chunks == 0 ? 0 : 1;
+  const auto start = CheckedMul(static_cast<uint64_t>(transfer.blkno), kDevBsize);
+  if (!start || *start >= device_size) return 1;
+  return std::min<uint64_t>(chunks, (device_size - *start) / transfer.chunk_size() + 1);
+}
+
+}  // namespace
+
+void FaultStrategy::Admit(Transfer& transfer) {
+  const uint64_t count = ChunksIssued(transfer, range_.size);
+  const uint64_t doomed = injector_.DrawUntilFailure(count);
+  if (doomed < count) transfer.doomed_chunk = doomed;
+  next_.Admit(transfer);
+}
+
+void FaultStrategy::Submit(Buf& buf) {
+  if (!buf.doomed) return next_.Submit(buf);
+  range_.counters->Add(Counter::kFaultsInjected, 1, buf.lane);
+  buf.injected = true;
+  Biodone(buf, 0, {EIO, Op::kStrategy});
+}
+
+}  // namespace blk

@@ -1,0 +1,95 @@
+// FlushState: what of one minor is not durable yet, and the sync error that sticks to it. The one place that decides
+// whether a sync is needed, who does it, and what every later flush and durable write answers after one failed.
+// Thread-safe. Sync() calls the given function without holding its lock; callers that arrive meanwhile share the next
+// sync. Lock order: mu_ is a leaf.
+// Why: an error of fsync(2) is told once and the pages are clean afterwards; a second, successful fsync proves nothing.
+#ifndef RUMPBLK_CORE_IO_FLUSH_STATE_H_
+#define RUMPBLK_CORE_IO_FLUSH_STATE_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "core/base/status.h"
+#include "core/base/sync.h"
+
+namespace blk {
+
+class FlushState {
+ public:
+  // Notes that a write has moved bytes that no sync has covered. Called after they moved and before that write
+  // completes, so that a flush that starts after its completion covers it.
+  void MarkDirty() { written_.fetch_add(1, std::memory_order_release); }
+
+  // Makes everything marked before the call durable by calling `sync`, which gives a Status, at most once; not at all
+  // when all of it is durable already. `*reached_host` tells whether this call made the sync.
+  // Errors: those of `sync`, and the sticky one.   Locks: EXCLUDES(mu_).
+  template <typename SyncFn>
+  Status Sync(SyncFn&& sync, bool* reached_host) EXCLUDES(mu_);
+
+  // The first sync error since the last close, or ok: what flushes and durable writes answer before they try.
+  Status sticky() const { return has_error_.load(std::memory_order_acquire) ? StickyLocked() : Status::Ok(); }
+
+  // Notes a sync that failed outside Sync(): msync of a window, a durable write. -> `status`, for the caller to return.
+  Status Fail(Status status) EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    Remember(status);
+    return status;
+  }
+
+  // Starts afresh after the last close. REQUIRES: no open of the minor is left.
+  void Reset() EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    error_ = Status::Ok();
+    has_error_.store(false, std::memory_order_release);
+    synced_ = written_.load(std::memory_order_acquire);
+  }
+
+ private:
+  Status StickyLocked() const EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    return error_;
+  }
+  void Remember(Status status) REQUIRES(mu_) {
+    if (!error_.ok()) return;
+    error_ = status;
+    has_error_.store(true, std::memory_order_release);
+  }
+
+  std::atomic<uint64_t> written_{0};  // writes marked so far
+  std::atomic<bool> has_error_{false};
+  mutable Mutex mu_;
+  CondVar done_;
+  uint64_t synced_ GUARDED_BY(mu_) = 0;  // marks that a successful sync has covered
+  bool syncing_ GUARDED_BY(mu_) = false;
+  Status error_ GUARDED_BY(mu_);
+};
+
+template <typename SyncFn>
+Status FlushState::Sync(SyncFn&& sync, bool* reached_host) {
+  *reached_host = false;
+  const uint64_t wanted = written_.load(std::memory_order_acquire);
+  MutexLock lock(mu_);
+  // A sync that runs already may have begun before our writes: wait for it, then look whether one more is needed.
+  while (syncing_ && error_.ok() && synced_ < wanted) done_.Wait(mu_);
+  if (!error_.ok()) return error_;
+  if (synced_ >= wanted) return Status::Ok();
+
+  syncing_ = true;
+  const uint64_t covered = written_.load(std::memory_order_acquire);
+  lock.Unlock();
+  Status status = sync();
+  lock.Lock();
+  syncing_ = false;
+  *reached_host = true;
+  if (status.ok()) {
+    if (synced_ < covered) synced_ = covered;
+  } else {
+    Remember(status);
+  }
+  done_.NotifyAll();
+  return error_.ok() ? Status::Ok() : error_;
+}
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_IO_FLUSH_STATE_H_

@@ -1,0 +1,36 @@
+// HostFile: the descriptors of one open and the loops that move bytes through them. Does not own the descriptors.
+// Thread-safe: pread and pwrite carry their offset.
+#ifndef RUMPBLK_CORE_IO_HOST_FILE_H_
+#define RUMPBLK_CORE_IO_HOST_FILE_H_
+
+#include <atomic>
+
+#include "core/base/units.h"
+#include "core/host/host_io.h"
+#include "core/host/transfer_loop.h"
+
+namespace blk {
+
+struct HostFile {
+  HostIo* host = nullptr;
+  int fd = -1;
+  int direct_fd = -1;             // the same file opened with O_DIRECT, or -1
+  DirectAlignment alignment;      // what direct_fd asks for
+  bool character = false;         // a character node: has no page cache that a sync could write
+
+  // Read and write all of [offset, offset + size). Errors: the host's · EIO the file ends before · ECANCELED.
+  // Through direct_fd where offset, size and memory fit its alignment; where the host then refuses with EINVAL, and
+  // otherwise, through fd.
+  Moved ReadAll(void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const;
+  Moved WriteAll(const void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const;
+
+  // Makes what was written durable. Errors: fdatasync's; EINVAL of a character node that has nothing to sync is ok.
+  Status Sync() const;
+
+ private:
+  bool FitsDirect(const void* data, size_t size, uint64_t offset) const;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_IO_HOST_FILE_H_

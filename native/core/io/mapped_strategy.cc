@@ -1,0 +1,47 @@
+#include "core/io/mapped_strategy.h"
+
+#include <algorithm>
+
+#include "core/host/copy.h"
+
+namespace blk {
+
+Moved MappedStrategy::Move(const Buf& buf, HostOffset at, size_t size) {
+  size_t done = 0;
+  while (done < size) {
+    if (buf.cancel != nullptr && buf.cancel->load(std::memory_order_relaxed)) return {done, {ECANCELED, Op::kStrategy}};
+    const Moved piece = Piece(buf, buf.data + done, {at.value + done}, size - done);
+    done += piece.bytes;
+    if (!piece.status.ok()) return {done, piece.status};
+  }
+  return {done, Status::Ok()};
+}
+
+Moved MappedStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size) {
+  auto acquired = windows_.Acquire(at, buf.lane);
+  if (!acquired.ok()) return pio_.Piece(buf, data, at, size);
+  const WindowRef window = acquired.Take();
+  size = std::min(size, window.RoomFrom(at));
+  if (window.poisoned()) return pio_.Piece(buf, data, at, size);
+
+  if (buf.op == BufOp::kRead) {
+    CopyBytes(data, window.At(at), size);
+    // Zeros of the page guard may be among what was copied: again, by a call that names the error.
+    return window.poisoned() ? pio_.Piece(buf, data, at, size) : Moved{size, Status::Ok()};
+  }
+  CopyBytes(window.At(at), data, size);
+  if (window.poisoned()) return pio_.Piece(buf, data, at, size);
+  if (!buf.durable) {
+    range().flush->MarkDirty();
+    return {size, Status::Ok()};
+  }
+  Status status = window.Sync(at, size);
+  range().counters->Add(Counter::kFlushes, 1, buf.lane);
+  if (!status.ok()) {
+    range().flush->MarkDirty();
+    return {size, range().flush->Fail(status)};
+  }
+  return {size, Status::Ok()};
+}
+
+}  // namespace blk

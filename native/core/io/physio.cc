@@ -1,0 +1,43 @@
+#include "core/io/physio.h"
+
+namespace blk {
+namespace {
+
+// The buf of `transfer` with the given index.
+Buf ChunkOf(const Transfer& transfer, uint64_t index) {
+  const size_t at = static_cast<size_t>(index) * transfer.chunk_size();
+  Buf buf;
+  buf.op = transfer.op;
+  buf.blkno = transfer.blkno + static_cast<int64_t>(at / kDevBsize);
+  buf.skip = transfer.skip;
+  buf.bcount = std::min(transfer.length - at, transfer.chunk_size());
+  buf.data = transfer.data + at;
+  buf.deferred = transfer.deferred;
+  buf.durable = transfer.durable;
+  buf.doomed = index == transfer.doomed_chunk;
+  buf.lane = transfer.lane;
+  buf.cancel = transfer.cancel;
+  return buf;
+}
+
+}  // namespace
+
+void RunTransfer(Strategy& entry, Transfer& transfer) {
+  if (transfer.raw && transfer.skip != 0) {
+    transfer.status = {EINVAL, Op::kStrategy};
+    transfer.failed_blkno = transfer.blkno;
+    return;
+  }
+  const uint64_t chunks = transfer.chunk_count();
+  for (uint64_t i = 0; i < chunks; i++) {
+    Buf buf = ChunkOf(transfer, i);
+    entry.Submit(buf);
+    transfer.moved += buf.bcount - buf.resid;
+    transfer.status = buf.status;
+    transfer.injected = buf.injected;
+    transfer.failed_blkno = buf.blkno;
+    if (!buf.status.ok() || buf.resid > 0) return;  // the first failure, or the end of the device
+  }
+}
+
+}  // namespace blk

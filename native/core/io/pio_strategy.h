@@ -1,0 +1,32 @@
+// PioStrategy: serves bufs by pread and pwrite, and makes durable ones so by fdatasync. The access of nodes and of
+// `access: 'pio'`, and the fallback of the other modes through Piece().
+// Thread-safe.   Model: rumpblk.c r1.31 lines 659-722, with loops over short transfers (B40) and completion after the
+// sync (B20); O_DIRECT writes are synced like all others (B38).
+#ifndef RUMPBLK_CORE_IO_PIO_STRATEGY_H_
+#define RUMPBLK_CORE_IO_PIO_STRATEGY_H_
+
+#include "core/io/host_file.h"
+#include "core/io/strategy.h"
+
+namespace blk {
+
+class PioStrategy final : public BoundedStrategy {
+ public:
+  PioStrategy(const DeviceRange& range, const HostFile& file) : BoundedStrategy(range), file_(file) {}
+
+  // Moves the part of `buf` that starts at `data`. REQUIRES: [at, at + size) lies inside the device.
+  Moved Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size);
+
+  // Makes everything written so far durable, unless it is. Counts a sync that reached the host.
+  Status Sync(Lane lane);
+
+ protected:
+  Moved Move(const Buf& buf, HostOffset at, size_t size) override { return Piece(buf, buf.data, at, size); }
+
+ private:
+  const HostFile file_;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_IO_PIO_STRATEGY_H_

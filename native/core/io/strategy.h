@@ -1,0 +1,60 @@
+// Strategy: takes one buf and finishes it. Decorators (faults) wrap a Strategy; BoundedStrategy is the innermost one
+// for every access mode: it decides what a request may reach, and hands the rest to the mode's own Move().
+// Thread-safe: Submit() may run on any number of threads at once. Submit() completes the buf before it returns.
+// Model: d_strategy; the bounds of rumpblk.c r1.31 lines 590-614, in device coordinates (B2, B4, B5).
+#ifndef RUMPBLK_CORE_IO_STRATEGY_H_
+#define RUMPBLK_CORE_IO_STRATEGY_H_
+
+#include "core/base/counters.h"
+#include "core/base/units.h"
+#include "core/host/transfer_loop.h"
+#include "core/io/buf.h"
+#include "core/io/flush_state.h"
+
+namespace blk {
+
+struct Transfer;
+
+class Strategy {
+ public:
+  virtual ~Strategy() = default;
+
+  // Looks at a transfer on the thread that asks for it, in the order of the calls, before it is queued or run.
+  virtual void Admit(Transfer& transfer) { static_cast<void>(transfer); }
+
+  // Does `buf` and completes it: resid, status and injected are set on return.
+  // Errors in buf.status: EINVAL negative, overflowing or beyond the end · EACCES write on an 'r' open · EIO, ENOSPC
+  // and the host's others · ECANCELED.   Short with status ok only at the end of the device.
+  virtual void Submit(Buf& buf) = 0;
+};
+
+// What the strategies of one open share. Outlives them.
+struct DeviceRange {
+  uint64_t size = 0;   // bytes of the device
+  HostOffset begin;    // where it starts in the host file
+  bool writable = false;
+  Counters* counters = nullptr;
+  FlushState* flush = nullptr;
+};
+
+class BoundedStrategy : public Strategy {
+ public:
+  explicit BoundedStrategy(const DeviceRange& range) : range_(range) {}
+
+  void Submit(Buf& buf) final;
+
+ protected:
+  // Moves `size` bytes between buf.data and the host file from `at` on. The range lies inside the device.
+  virtual Moved Move(const Buf& buf, HostOffset at, size_t size) = 0;
+
+  const DeviceRange& range() const { return range_; }
+
+ private:
+  void Count(const Buf& buf, size_t moved);
+
+  const DeviceRange range_;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_IO_STRATEGY_H_
