@@ -1,0 +1,99 @@
+// Device: one open of one minor. Owns what that open needs: its mode, cache mode, windows and the stack of strategies
+// that its requests go through.
+// Thread-safe, but for Close(): nothing else may be running or start then; whoever queues requests waits for them first.
+// Model: rumpblk_open, rumpblk_close and rumpblk_strategy, rumpblk.c r1.31 lines 431-514 and 725-730.
+#ifndef RUMPBLK_CORE_DEVICE_DEVICE_H_
+#define RUMPBLK_CORE_DEVICE_DEVICE_H_
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "core/base/counters.h"
+#include "core/device/minor.h"
+#include "core/device/options.h"
+#include "core/io/fault_strategy.h"
+#include "core/io/mapped_strategy.h"
+#include "core/io/physio.h"
+#include "core/io/pio_strategy.h"
+#include "core/window/window_cache.h"
+
+namespace blk {
+
+// What a driver lends to each of its devices. Outlives them.
+struct DeviceContext {
+  Counters& counters;
+  FaultInjector& faults;
+  WindowSize window_size;
+  uint32_t window_count = kDefaultWindowCount;
+};
+
+// `fua` of a write: by the cache mode, or against it.
+enum class Fua : uint8_t { kByCacheMode, kOff, kOn };
+
+class Device {
+ public:
+  // Opens `minor`. Windows that cannot be mapped make it a pread/pwrite device; nodes always are.
+  // Errors: those of Minor::Acquire().
+  static Result<std::unique_ptr<Device>> Open(std::shared_ptr<Minor> minor, const OpenOptions& options,
+                                              const DeviceContext& context);
+  // Closes if need be; the failure of an implicit close has nobody to go to, so owners call Close().
+  ~Device();
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  // A transfer of bytes [position, position + length), cut into bufs by the rule of this open.
+  Transfer BytesRequest(BufOp op, uint64_t position, uint8_t* data, size_t length, Fua fua) const;
+  // A transfer that is one buf of `length` bytes from sector `blkno` on, as d_strategy gets it.
+  Transfer BufRequest(BufOp op, int64_t blkno, uint8_t* data, size_t length, bool deferred) const;
+
+  // Passes `transfer` by the fault injector; on the caller's thread, in call order. -> where to run it.
+  Strategy& Admit(Transfer& transfer) {
+    Strategy& entry = *entry_.load(std::memory_order_acquire);
+    entry.Admit(transfer);
+    return entry;
+  }
+  // Admits and runs in one go, on the caller's thread.
+  void Run(Transfer& transfer) { RunTransfer(Admit(transfer), transfer); }
+
+  // Makes every write that has completed durable, unless the cache mode is unsafe; skips the sync when nothing is dirty.
+  // Errors: fdatasync's, and from then on the same one again until the last close · EIO the host file shrank.
+  Status Flush(Lane lane);
+
+  // Flushes, unmaps and lets go of the minor: always all three. Idempotent.
+  // Errors: the first of the flush's, munmap's and close's.
+  Status Close(Lane lane);
+
+  // Puts the fault injector into the stack or takes it out. Requests admitted before keep the stack they were given.
+  void SetFaulty(bool faulty);
+
+  // The mapped windows, most recently used first; none for a pread/pwrite device.
+  std::vector<WindowInfo> Windows() const { return windows_ ? windows_->List() : std::vector<WindowInfo>{}; }
+
+  const Minor& minor() const { return *minor_; }
+  OpenMode mode() const { return options_.mode; }
+  Access access() const { return access_; }  // what is in force
+  bool closed() const { return closed_.load(std::memory_order_acquire); }
+
+ private:
+  Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const DeviceContext& context, const HostFile& file);
+
+  bool IsDurable(Fua fua) const;
+
+  // Order is destruction order, last first: strategies go before the windows and the minor they use.
+  const std::shared_ptr<Minor> minor_;
+  const OpenOptions options_;
+  Access access_ = Access::kPio;
+  std::atomic<bool> closed_{false};
+  const DeviceRange range_;
+  std::unique_ptr<WindowCache> windows_;
+  PioStrategy pio_;
+  std::unique_ptr<MappedStrategy> mapped_;
+  std::unique_ptr<FaultStrategy> faulty_;
+  Strategy* path_ = nullptr;                 // the stack without faults
+  std::atomic<Strategy*> entry_{nullptr};    // path_, or faulty_ around it
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_DEVICE_DEVICE_H_

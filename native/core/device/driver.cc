@@ -1,0 +1,119 @@
+#include "core/device/driver.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace blk {
+
+Driver::Driver(const DriverOptions& options, HostIo& host)
+    : host_(host), options_(options), table_(options.minor_count), queue_(options.queue_depth, options.workers) {}
+
+Driver::~Driver() { queue_.Stop(); }
+
+// ---- the table
+
+Result<int> Driver::Register(const std::string& path, const HostRange& range) {
+  auto created = Minor::Create(host_, path, range);
+  if (!created.ok()) return created.status();
+  std::shared_ptr<Minor> minor = created.Take();
+
+  MutexLock lock(mu_);
+  if (closed_) return Status{EBADF, Op::kRegister};
+  const auto same = std::find_if(table_.begin(), table_.end(), [&](const auto& slot) { return slot && slot->SameAs(*minor); });
+  if (same != table_.end()) return static_cast<int>(same - table_.begin());
+  const auto free = std::find(table_.begin(), table_.end(), nullptr);
+  if (free == table_.end()) return Status{EBUSY, Op::kRegister};
+  const int index = static_cast<int>(free - table_.begin());
+  minor->SetIndex(index);
+  *free = std::move(minor);
+  return index;
+}
+
+Status Driver::Deregister(int minor) {
+  std::shared_ptr<Minor> gone;  // freed outside the lock: that closes a descriptor
+  MutexLock lock(mu_);
+  if (closed_) return {EBADF, Op::kDeregister};
+  if (minor < 0 || static_cast<size_t>(minor) >= table_.size() || !table_[minor]) return {ENXIO, Op::kDeregister};
+  Status status = table_[minor]->Retire();
+  if (status.ok()) gone.swap(table_[minor]);
+  lock.Unlock();
+  return status;
+}
+
+std::vector<MinorInfo> Driver::Minors() const {
+  MutexLock lock(mu_);
+  std::vector<MinorInfo> list;
+  for (const auto& minor : table_) {
+    if (!minor) continue;
+    list.push_back({minor->index(), minor->path(), minor->begin().value, minor->size(), minor->type(),
+                    minor->open_count()});
+  }
+  return list;
+}
+
+// ---- devices
+
+DeviceContext Driver::Context() { return {counters_, faults_, options_.window_size, options_.window_count}; }
+
+Result<std::shared_ptr<Device>> Driver::Open(int minor, const OpenOptions& options) {
+  std::shared_ptr<Minor> found;
+  {
+    MutexLock lock(mu_);
+    if (closed_) return Status{EBADF, Op::kOpen};
+    if (minor < 0 || static_cast<size_t>(minor) >= table_.size() || !table_[minor]) return Status{ENXIO, Op::kOpen};
+    found = table_[minor];
+  }
+  return OpenMinor(std::move(found), options);
+}
+
+Result<std::shared_ptr<Device>> Driver::OpenPrivate(const std::string& path, const HostRange& range,
+                                                    const OpenOptions& options) {
+  auto created = Minor::Create(host_, path, range);
+  if (!created.ok()) return created.status();
+  return OpenMinor(created.Take(), options);
+}
+
+Result<std::shared_ptr<Device>> Driver::OpenMinor(std::shared_ptr<Minor> minor, const OpenOptions& options) {
+  auto opened = Device::Open(std::move(minor), options, Context());
+  if (!opened.ok()) return opened.status();
+  std::shared_ptr<Device> device(opened.Take().release(), [this](Device* dying) {
+    Forget(dying);
+    delete dying;
+  });
+  MutexLock lock(mu_);
+  if (closed_) {
+    lock.Unlock();
+    return Status{EBADF, Op::kOpen};
+  }
+  devices_.push_back(device.get());
+  device->SetFaulty(faults_.settings().rate != 0);
+  return device;
+}
+
+void Driver::Forget(Device* device) {
+  MutexLock lock(mu_);
+  devices_.erase(std::remove(devices_.begin(), devices_.end(), device), devices_.end());
+}
+
+void Driver::SetFaults(FaultInjector::Settings settings) {
+  assert(settings.rate <= kBlkfailMax);
+  MutexLock lock(mu_);
+  faults_.Set(settings);
+  for (Device* device : devices_) device->SetFaulty(settings.rate != 0);
+}
+
+Status Driver::Close() {
+  std::vector<std::shared_ptr<Minor>> freed;
+  {
+    MutexLock lock(mu_);
+    const bool open = std::any_of(devices_.begin(), devices_.end(), [](const Device* d) { return !d->closed(); });
+    if (open) return {EBUSY, Op::kClose};
+    closed_ = true;
+    freed.swap(table_);
+  }
+  queue_.Stop();
+  return Status::Ok();
+}
+
+}  // namespace blk

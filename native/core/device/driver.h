@@ -1,0 +1,87 @@
+// Driver: a table of minors with its tunables, fault injector, counters and I/O queue.
+// Thread-safe. Lock order: mu_ is taken before nothing else; host files are opened outside it, so that a slow one holds
+// up nobody, and a slot is filled only with a minor that is complete (B41).
+// Model: rumpblk_init and rumpblk_register, rumpblk.c r1.31 lines 295-429; nothing is process-wide.
+#ifndef RUMPBLK_CORE_DEVICE_DRIVER_H_
+#define RUMPBLK_CORE_DEVICE_DRIVER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/counters.h"
+#include "core/base/sync.h"
+#include "core/device/device.h"
+#include "core/device/minor.h"
+#include "core/device/options.h"
+#include "core/io/fault_injector.h"
+#include "core/io/io_queue.h"
+
+namespace blk {
+
+struct MinorInfo {
+  int minor = 0;
+  std::string path;
+  uint64_t offset = 0;  // bytes in the host file
+  uint64_t size = 0;    // bytes
+  FileType type = FileType::kRegular;
+  uint32_t open_count = 0;
+};
+
+class Driver {
+ public:
+  // REQUIRES: options.window_size.bytes, when given, is a power of two of at least a page; the counts are not 0.
+  explicit Driver(const DriverOptions& options, HostIo& host = PosixHostIo());
+  // REQUIRES: every device is closed.
+  ~Driver();
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+  // Binds a range of a host file to the lowest free minor, or finds the minor that has it already. -> minor.
+  // Errors: those of Minor::Create() · EBUSY the table is full · EBADF closed.
+  Result<int> Register(const std::string& path, const HostRange& range) EXCLUDES(mu_);
+  // Errors: ENXIO no such minor · EBUSY open · EBADF closed.
+  Status Deregister(int minor) EXCLUDES(mu_);
+
+  // Opens a registered minor. Errors: ENXIO no such minor · those of Device::Open() · EBADF closed.
+  Result<std::shared_ptr<Device>> Open(int minor, const OpenOptions& options) EXCLUDES(mu_);
+  // Opens a range of a host file on a minor of its own, outside the table.
+  // Errors: those of Minor::Create() and Device::Open() · EBADF closed.
+  Result<std::shared_ptr<Device>> OpenPrivate(const std::string& path, const HostRange& range,
+                                              const OpenOptions& options) EXCLUDES(mu_);
+
+  std::vector<MinorInfo> Minors() const EXCLUDES(mu_);
+
+  // Sets the injector, rate 0 for off, and puts it into the stacks of all open devices.
+  void SetFaults(FaultInjector::Settings settings) EXCLUDES(mu_);
+  FaultInjector::Settings faults() const { return faults_.settings(); }
+
+  // Frees every minor and stops the workers. Idempotent. Errors: EBUSY while a device is open.
+  Status Close() EXCLUDES(mu_);
+  // Stops the workers whatever is open: for an environment that goes away.
+  void StopQueue() { queue_.Stop(); }
+
+  Counters& counters() { return counters_; }
+  IoQueue& queue() { return queue_; }
+
+ private:
+  Result<std::shared_ptr<Device>> OpenMinor(std::shared_ptr<Minor> minor, const OpenOptions& options) EXCLUDES(mu_);
+  void Forget(Device* device) EXCLUDES(mu_);
+  DeviceContext Context();
+
+  HostIo& host_;
+  const DriverOptions options_;
+  Counters counters_;
+  FaultInjector faults_;
+
+  mutable Mutex mu_;
+  std::vector<std::shared_ptr<Minor>> table_ GUARDED_BY(mu_);
+  std::vector<Device*> devices_ GUARDED_BY(mu_);  // every Device that is alive
+  bool closed_ GUARDED_BY(mu_) = false;
+
+  IoQueue queue_;  // last: its workers stop before what they use goes
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_DEVICE_DRIVER_H_
