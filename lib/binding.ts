@@ -1,0 +1,110 @@
+// The addon's exact shape, and the only place that loads a .node file.
+// Positional and numeric on purpose: reading the fields of an options object costs C++ 490 ns and JavaScript 15.
+// Nothing here validates: callers in lib hand over what lib/validate.ts has accepted.
+import path from 'node:path';
+import nodeGypBuild from 'node-gyp-build';
+
+/** `[errno, op, moved, injected, blkno]`: a failed call. errno is positive, op indexes `NativeBinding.ops`, blkno is -1 where none applies. */
+export type Failure = readonly [errno: number, op: number, moved: number, injected: 0 | 1, blkno: number];
+/** Bytes moved (or 0 for calls that move none), or a failure. */
+export type Outcome = number | Failure;
+/** A promise form answers at once when it could finish without blocking, else by a promise. It never rejects. */
+export type Eventual<T> = T | Promise<T>;
+
+export const MODE = { r: 0, 'r+': 1 } as const;
+export const ACCESS = { auto: 0, mmap: 1, pio: 2 } as const;
+export const CACHE = { writethrough: 0, writeback: 1, unsafe: 2 } as const;
+export const OP = { read: 0, write: 1 } as const;
+/** `fua` of a write: take the cache mode's rule, or force it. */
+export const FUA = { byCacheMode: -1, off: 0, on: 1 } as const;
+/** `size` that means "to the end of the host file". */
+export const TO_THE_END = -1;
+/** `windowSize` that was not given (1 MiB under mmap, auto otherwise), and the one given as 'auto'. */
+export const WINDOW_SIZE = { unset: 0, auto: -1 } as const;
+/** Token of a request that cannot be aborted. */
+export const NO_TOKEN = 0;
+
+/** `[minor, path, offset, size, type, openCount]`; type: 0 file, 1 block, 2 character; path in the host's bytes. */
+export type NativeMinorInfo = readonly [number, Buffer, number, number, 0 | 1 | 2, number];
+
+/** Fields and units of `DiskLabel` and `Partition` in api, built by the addon. */
+export type NativeIoctlResult = object | number;
+
+/** Core `blk::Device`: one open of one minor. */
+export interface NativeDevice {
+  /** `Device::info()` — `[minor (-1: private), size, access, path]`; access is what is in force, an index of ACCESS. */
+  info(): readonly [number, number, 0 | 1 | 2, Buffer];
+  /** `Device::Transfer` inline — (view, offset in the view, length, position), all in bytes. */
+  readSync(view: NodeJS.ArrayBufferView, offset: number, length: number, position: number): Outcome;
+  writeSync(view: NodeJS.ArrayBufferView, offset: number, length: number, position: number, fua: number): Outcome;
+  /** `Device::Strategy` inline — one buf; blkno may be negative or beyond the end, the bounds check answers. */
+  strategySync(op: number, blkno: number, view: NodeJS.ArrayBufferView, deferred: boolean): Outcome;
+  /** The same through the I/O queue. `token`: a positive integer for `cancel`, or NO_TOKEN. A cancelled one ends with ECANCELED. */
+  read(view: NodeJS.ArrayBufferView, offset: number, length: number, position: number, token: number): Eventual<Outcome>;
+  write(view: NodeJS.ArrayBufferView, offset: number, length: number, position: number, fua: number, token: number): Eventual<Outcome>;
+  strategy(op: number, blkno: number, view: NodeJS.ArrayBufferView, deferred: boolean, token: number): Eventual<Outcome>;
+  /** `Device::Flush`. */
+  flushSync(): Outcome;
+  flush(token: number): Eventual<Outcome>;
+  /** Ends a request early: at once while it is queued, after the current segment when it runs. Unknown tokens are ignored. */
+  cancel(token: number): void;
+  /** `blk::Ioctl` — name of the request, its number argument or undefined. ENOTTY for a name it does not know. */
+  ioctl(name: string, arg: number | undefined): NativeIoctlResult | Failure;
+  /** `Device::windows()` — offset in the host file, length and references, three numbers a window, most recently used first. */
+  windows(): Float64Array;
+  /** `Device::Close` — drains, flushes, frees; the failure is the flush's. closeSync: EBUSY while a request is in flight. Both idempotent. */
+  close(): Promise<Outcome>;
+  closeSync(): Outcome;
+}
+
+/** Core `blk::Driver`: a table of minors. The nine open arguments stand for `OpenOptions`, one for one. */
+export interface NativeDriver {
+  /** `Driver::Register` -> minor. */
+  registerSync(path: Uint8Array, offset: number, size: number): Outcome;
+  register(path: Uint8Array, offset: number, size: number): Promise<Outcome>;
+  deregister(minor: number): Outcome;
+  /** `Driver::Open`. */
+  openSync(minor: number, mode: number, raw: boolean, access: number, cache: number, direct: boolean, lock: boolean): NativeDevice | Failure;
+  open(minor: number, mode: number, raw: boolean, access: number, cache: number, direct: boolean, lock: boolean): Promise<NativeDevice | Failure>;
+  /** `Driver::OpenPrivate`: registers outside the table and opens, in one step. */
+  openPathSync(path: Uint8Array, offset: number, size: number, mode: number, raw: boolean, access: number, cache: number, direct: boolean, lock: boolean): NativeDevice | Failure;
+  openPath(path: Uint8Array, offset: number, size: number, mode: number, raw: boolean, access: number, cache: number, direct: boolean, lock: boolean): Promise<NativeDevice | Failure>;
+  minors(): NativeMinorInfo[];
+  /** `Counters::Snapshot` in the order of `Counters` in api: ioTotal, ioAsync, bytesRead, bytesWritten, bytesWrittenAsync, windowHits, windowBusy, windowMisses, faultsInjected, flushes. */
+  counters(): Float64Array;
+  resetCounters(): void;
+  /** `FaultInjector::Set` and `Clear`. */
+  setFaults(rate: number, seed: number): void;
+  clearFaults(): void;
+  /** -> `[rate, seed, injected]`; rate 0 when off; seed is the one the stream began with. */
+  faults(): readonly [number, number, number];
+  /** `Driver::Close`. EBUSY while a device is open; idempotent. */
+  close(): Outcome;
+}
+
+export interface NativeBinding {
+  /** Names of `blk::Op`, by value: the `syscall` of an error. */
+  readonly ops: readonly string[];
+  readonly Driver: new (
+    minorCount: number,
+    windowSize: number,
+    windowCount: number,
+    queueDepth: number,
+    workers: number,
+  ) => NativeDriver;
+}
+
+function load(): NativeBinding {
+  const root = path.join(__dirname, '..');
+  try {
+    return nodeGypBuild(root) as NativeBinding;
+  } catch (cause) {
+    throw new Error(
+      `rumpblk: no native addon for ${process.platform}-${process.arch}. ` +
+        'Build it in the package folder with `npm run build:native` (needs a C++20 compiler, make and Python).',
+      { cause },
+    );
+  }
+}
+
+export const binding: NativeBinding = load();

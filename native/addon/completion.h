@@ -1,0 +1,63 @@
+// Completion: brings finished calls from I/O workers back to the JavaScript thread (biodone -> settle). One wake-up and
+// one settle pass for a burst of them. One per environment.
+// Thread-safe: Post() from any thread; all else on the JavaScript thread. Lock order: mu_ is a leaf.
+// While a call is pending it keeps the event loop alive; an idle one does not.
+#ifndef RUMPBLK_ADDON_COMPLETION_H_
+#define RUMPBLK_ADDON_COMPLETION_H_
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "addon/napi_setup.h"
+#include "addon/pending_call.h"
+#include "core/base/sync.h"
+#include "core/io/io_queue.h"
+
+namespace blk_addon {
+
+// The calls of one driver that found its ring full, oldest first: the JavaScript thread never waits for a slot.
+struct Backlog {
+  explicit Backlog(blk::IoQueue& queue) : queue(queue) {}
+  blk::IoQueue& queue;
+  std::deque<std::unique_ptr<blk::IoTask>> calls;
+};
+
+class Completion {
+ public:
+  explicit Completion(napi_env env);
+  Completion(const Completion&) = delete;
+  Completion& operator=(const Completion&) = delete;
+
+  // Queues `call`; its promise settles in a later turn. When no thread can be had it settles with EAGAIN.
+  // -> the promise.
+  napi_value Submit(Backlog& backlog, std::unique_ptr<PendingCall> call);
+
+  // Takes a call whose work is done. Thread: any.
+  void Post(std::unique_ptr<PendingCall> call) EXCLUDES(mu_);
+
+  // Lets go of everything without settling it, and of the thread-safe function. For the end of the environment, when no
+  // worker runs any more; nothing is submitted after it.
+  void Abandon() EXCLUDES(mu_);
+
+  void AddBacklog(Backlog* backlog) { backlogs_.push_back(backlog); }
+  void RemoveBacklog(Backlog* backlog);
+
+ private:
+  static void OnWake(napi_env env, napi_value callback, void* context, void* data);
+  void SettleAll() EXCLUDES(mu_);
+  void Refill(Backlog& backlog);
+  void CountPending(int change);
+
+  const napi_env env_;
+  napi_threadsafe_function wake_ = nullptr;
+  size_t pending_ = 0;
+  std::vector<Backlog*> backlogs_;
+
+  blk::Mutex mu_;
+  std::vector<std::unique_ptr<PendingCall>> done_ GUARDED_BY(mu_);
+};
+
+}  // namespace blk_addon
+
+#endif  // RUMPBLK_ADDON_COMPLETION_H_

@@ -1,0 +1,50 @@
+// ControlCall: a promise for a call that moves no bytes: register, open, flush, close. Holds its driver until it is
+// settled.
+#ifndef RUMPBLK_ADDON_CONTROL_CALL_H_
+#define RUMPBLK_ADDON_CONTROL_CALL_H_
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "addon/env_state.h"
+#include "addon/pending_call.h"
+
+namespace blk_addon {
+
+class ControlCall final : public PendingCall {
+ public:
+  struct Steps {
+    std::function<void(blk::Lane)> work;            // on a worker
+    std::function<napi_value(napi_env)> settle;     // on the JavaScript thread: what the promise resolves with
+    std::function<void()> done = [] {};             // on the JavaScript thread, in every case
+  };
+
+  // A call that is not queued yet; the driver counts it as pending from here on.
+  static std::unique_ptr<PendingCall> Make(napi_env env, std::shared_ptr<DriverState> driver, Steps steps) {
+    driver->pending++;
+    return std::unique_ptr<PendingCall>(new ControlCall(env, std::move(driver), std::move(steps)));
+  }
+  // Queues the steps. -> the promise.
+  static napi_value Submit(napi_env env, const std::shared_ptr<DriverState>& driver, Steps steps) {
+    return driver->Submit(Make(env, driver, std::move(steps)));
+  }
+
+ private:
+  ControlCall(napi_env env, std::shared_ptr<DriverState> driver, Steps steps)
+      : PendingCall(env, *EnvState::Of(env).completion), driver_(std::move(driver)), steps_(std::move(steps)) {}
+
+  void Work(blk::Lane lane) override { steps_.work(lane); }
+  napi_value Settle(napi_env env) override { return steps_.settle(env); }
+  void Done() override {
+    driver_->pending--;
+    steps_.done();
+  }
+
+  const std::shared_ptr<DriverState> driver_;
+  const Steps steps_;
+};
+
+}  // namespace blk_addon
+
+#endif  // RUMPBLK_ADDON_CONTROL_CALL_H_

@@ -1,0 +1,178 @@
+#include "addon/device_wrap.h"
+
+#include <utility>
+#include <vector>
+
+#include "addon/args.h"
+#include "addon/control_call.h"
+#include "addon/label_object.h"
+#include "addon/outcome.h"
+#include "addon/transfer_call.h"
+#include "core/device/ioctl.h"
+
+namespace blk_addon {
+namespace {
+
+using Device = const std::shared_ptr<DeviceState>&;
+
+// Every method comes through here: finds the device behind `this` and answers EBADF for a closed one.
+template <napi_value (*method)(const Args&, Device)>
+napi_value Method(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const DeviceWrap* wrap = args.Self<DeviceWrap>();
+  if (wrap == nullptr) return nullptr;  // the constructor was called by hand, on no device
+  if (!wrap->state()->open()) return ToFailure(env, {EBADF, blk::Op::kStrategy});
+  return method(args, wrap->state());
+}
+
+// ---- requests: (view, offset, length, position, fua?, token)
+
+template <blk::BufOp op>
+blk::Transfer BytesRequest(const Args& args, Device device) {
+  const ViewBytes part = args.Part(0, 1, 2);
+  blk::Fua fua = blk::Fua::kByCacheMode;
+  if constexpr (op == blk::BufOp::kWrite) {
+    const int64_t asked = args.Int(4);
+    if (asked >= 0) fua = asked == 0 ? blk::Fua::kOff : blk::Fua::kOn;
+  }
+  return device->device->BytesRequest(op, static_cast<uint64_t>(args.Int(3)), part.data, part.size, fua);
+}
+
+// (op, blkno, view, deferred, token)
+blk::Transfer BufRequest(const Args& args, Device device) {
+  const ViewBytes view = args.View(2);
+  const blk::BufOp op = args.Int(0) == 0 ? blk::BufOp::kRead : blk::BufOp::kWrite;
+  return device->device->BufRequest(op, args.Int(1), view.data, view.size, args.Bool(3));
+}
+
+napi_value RunNow(const Args& args, Device device, blk::Transfer transfer) {
+  device->device->Run(transfer);
+  return ToOutcome(args.env(), transfer);
+}
+
+template <blk::BufOp op>
+napi_value BytesSync(const Args& args, Device device) {
+  return RunNow(args, device, BytesRequest<op>(args, device));
+}
+
+napi_value StrategySync(const Args& args, Device device) { return RunNow(args, device, BufRequest(args, device)); }
+
+template <blk::BufOp op>
+napi_value BytesQueued(const Args& args, Device device) {
+  const uint32_t token = static_cast<uint32_t>(args.Int(op == blk::BufOp::kWrite ? 5 : 4));
+  return TransferCall::Submit(args.env(), device, BytesRequest<op>(args, device), args.at(0),
+                              static_cast<size_t>(args.Int(1)), token);
+}
+
+napi_value StrategyQueued(const Args& args, Device device) {
+  return TransferCall::Submit(args.env(), device, BufRequest(args, device), args.at(2), 0,
+                              static_cast<uint32_t>(args.Int(4)));
+}
+
+napi_value Cancel(const Args& args, Device device) {
+  const auto found = device->by_token.find(static_cast<uint32_t>(args.Int(0)));
+  if (found != device->by_token.end()) found->second->Cancel(args.env());
+  return nullptr;
+}
+
+// ---- control
+
+napi_value FlushSync(const Args& args, Device device) { return ToOutcome(args.env(), device->device->Flush(0)); }
+
+napi_value Flush(const Args& args, Device device) {
+  auto status = std::make_shared<blk::Status>();
+  device->Begin(0, nullptr);
+  return ControlCall::Submit(args.env(), device->driver,
+                             {[device, status](blk::Lane lane) { *status = device->device->Flush(lane); },
+                              [status](napi_env env) { return ToOutcome(env, *status); },
+                              [device] { device->End(0); }});
+}
+
+napi_value Close(const Args& args, Device device) {
+  auto status = std::make_shared<blk::Status>();
+  device->closing = true;
+  auto call = ControlCall::Make(args.env(), device->driver,
+                                {[device, status](blk::Lane lane) { *status = device->device->Close(lane); },
+                                 [status](napi_env env) { return ToOutcome(env, *status); }});
+  if (device->in_flight == 0) return device->driver->Submit(std::move(call));
+  napi_value promise = call->promise();
+  device->waiting_close = std::move(call);
+  return promise;
+}
+
+napi_value CloseSync(const Args& args, Device device) {
+  if (device->in_flight > 0) return ToFailure(args.env(), {EBUSY, blk::Op::kClose});
+  device->closing = true;
+  return ToOutcome(args.env(), device->device->Close(0));
+}
+
+napi_value Info(const Args& args, Device device) {
+  const Napi::Env env(args.env());
+  const blk::Minor& minor = device->device->minor();
+  Napi::Array info = Napi::Array::New(env, 4);
+  info.Set(uint32_t{0}, minor.index());
+  info.Set(uint32_t{1}, static_cast<double>(minor.size()));
+  info.Set(uint32_t{2}, static_cast<int>(device->device->access()));
+  info.Set(uint32_t{3}, Napi::Buffer<char>::Copy(env, minor.path().data(), minor.path().size()));
+  return info;
+}
+
+napi_value Windows(const Args& args, Device device) {
+  const std::vector<blk::WindowInfo> list = device->device->Windows();
+  Napi::Float64Array flat = Napi::Float64Array::New(args.env(), list.size() * 3);
+  size_t i = 0;
+  for (const blk::WindowInfo& window : list) {
+    flat[i++] = static_cast<double>(window.offset.value);
+    flat[i++] = static_cast<double>(window.length);
+    flat[i++] = window.refs;
+  }
+  return flat;
+}
+
+napi_value Ioctl(const Args& args, Device device) {
+  const auto result = blk::Ioctl(*device->device, args.Text(0), args.OptionalNumber(1));
+  if (!result.ok()) return ToFailure(args.env(), result.status());
+  const Napi::Env env(args.env());
+  const blk::IoctlResult& value = result.value();
+  if (const auto* label = std::get_if<blk::DiskLabel>(&value)) return LabelToObject(env, *label);
+  if (const auto* partition = std::get_if<blk::Partition>(&value)) return PartitionToObject(env, *partition);
+  return ToNumber(args.env(), static_cast<double>(std::get<uint64_t>(value)));
+}
+
+napi_property_descriptor Property(const char* name, napi_callback method) {
+  return {name, nullptr, method, nullptr, nullptr, nullptr, napi_default_method, nullptr};
+}
+
+}  // namespace
+
+Napi::Function DeviceWrap::Define(Napi::Env env) {
+  using blk::BufOp;
+  // Raw callbacks, not node-addon-api's: a request is some 25 ns cheaper so.
+  return DefineClass(env, "NativeDevice",
+                     {
+                         Property("info", Method<Info>),
+                         Property("readSync", Method<BytesSync<BufOp::kRead>>),
+                         Property("writeSync", Method<BytesSync<BufOp::kWrite>>),
+                         Property("strategySync", Method<StrategySync>),
+                         Property("read", Method<BytesQueued<BufOp::kRead>>),
+                         Property("write", Method<BytesQueued<BufOp::kWrite>>),
+                         Property("strategy", Method<StrategyQueued>),
+                         Property("flushSync", Method<FlushSync>),
+                         Property("flush", Method<Flush>),
+                         Property("cancel", Method<Cancel>),
+                         Property("ioctl", Method<Ioctl>),
+                         Property("windows", Method<Windows>),
+                         Property("close", Method<Close>),
+                         Property("closeSync", Method<CloseSync>),
+                     });
+}
+
+DeviceWrap::DeviceWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DeviceWrap>(info) {
+  if (info[0].IsExternal()) state_ = std::move(*info[0].As<Napi::External<std::shared_ptr<DeviceState>>>().Data());
+}
+
+napi_value DeviceWrap::Create(napi_env env, std::shared_ptr<DeviceState> state) {
+  return EnvState::Of(env).device_constructor.New({Napi::External<std::shared_ptr<DeviceState>>::New(env, &state)});
+}
+
+}  // namespace blk_addon

@@ -1,0 +1,210 @@
+#include "addon/driver_wrap.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "addon/args.h"
+#include "addon/control_call.h"
+#include "addon/device_wrap.h"
+#include "addon/outcome.h"
+
+namespace blk_addon {
+namespace {
+
+using Driver = const std::shared_ptr<DriverState>&;
+
+// Every method comes through here.
+template <napi_value (*method)(const Args&, Driver)>
+napi_value Method(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const DriverWrap* wrap = args.Self<DriverWrap>();
+  return wrap == nullptr ? nullptr : method(args, wrap->state());
+}
+
+// ---- the table
+
+blk::HostRange RangeAt(const Args& args, size_t i) {
+  blk::HostRange range;
+  range.offset = static_cast<uint64_t>(args.Int(i));
+  if (args.Int(i + 1) >= 0) range.size = static_cast<uint64_t>(args.Int(i + 1));
+  return range;
+}
+
+napi_value MinorOutcome(napi_env env, const blk::Result<int>& minor) {
+  return minor.ok() ? ToNumber(env, minor.value()) : ToFailure(env, minor.status());
+}
+
+napi_value RegisterSync(const Args& args, Driver state) {
+  return MinorOutcome(args.env(), state->driver.Register(args.Bytes(0), RangeAt(args, 1)));
+}
+
+napi_value Register(const Args& args, Driver state) {
+  auto minor = std::make_shared<blk::Result<int>>(blk::kPrivateMinor);
+  return ControlCall::Submit(
+      args.env(), state,
+      {[state, minor, path = args.Bytes(0), range = RangeAt(args, 1)](blk::Lane) {
+         *minor = state->driver.Register(path, range);
+       },
+       [minor](napi_env env) { return MinorOutcome(env, *minor); }});
+}
+
+napi_value Deregister(const Args& args, Driver state) {
+  return ToOutcome(args.env(), state->driver.Deregister(static_cast<int>(args.Int(0))));
+}
+
+napi_value Minors(const Args& args, Driver state) {
+  const Napi::Env env(args.env());
+  const std::vector<blk::MinorInfo> list = state->driver.Minors();
+  Napi::Array result = Napi::Array::New(env, list.size());
+  for (uint32_t i = 0; i < list.size(); i++) {
+    const blk::MinorInfo& info = list[i];
+    Napi::Array row = Napi::Array::New(env, 6);
+    row.Set(uint32_t{0}, info.minor);
+    row.Set(uint32_t{1}, Napi::Buffer<char>::Copy(env, info.path.data(), info.path.size()));
+    row.Set(uint32_t{2}, static_cast<double>(info.offset));
+    row.Set(uint32_t{3}, static_cast<double>(info.size));
+    row.Set(uint32_t{4}, static_cast<int>(info.type));
+    row.Set(uint32_t{5}, info.open_count);
+    result.Set(i, row);
+  }
+  return result;
+}
+
+// ---- opening: (mode, raw, access, cache, direct, lock) from argument `i` on
+
+using Opened = blk::Result<std::shared_ptr<blk::Device>>;
+
+blk::OpenOptions OptionsAt(const Args& args, size_t i) {
+  blk::OpenOptions options;
+  options.mode = static_cast<blk::OpenMode>(args.Int(i));
+  options.raw = args.Bool(i + 1);
+  options.access = static_cast<blk::Access>(args.Int(i + 2));
+  options.cache = static_cast<blk::CacheMode>(args.Int(i + 3));
+  options.direct = args.Bool(i + 4);
+  options.lock = args.Bool(i + 5);
+  return options;
+}
+
+napi_value ToDevice(napi_env env, Driver state, const Opened& opened) {
+  if (!opened.ok()) return ToFailure(env, opened.status());
+  return DeviceWrap::Create(env, std::make_shared<DeviceState>(state, opened.value()));
+}
+
+template <typename OpenFn>
+napi_value OpenQueued(const Args& args, Driver state, OpenFn open) {
+  auto opened = std::make_shared<Opened>(std::shared_ptr<blk::Device>());
+  return ControlCall::Submit(args.env(), state,
+                             {[opened, open](blk::Lane) { *opened = open(); },
+                              [state, opened](napi_env env) { return ToDevice(env, state, *opened); }});
+}
+
+napi_value OpenSync(const Args& args, Driver state) {
+  return ToDevice(args.env(), state, state->driver.Open(static_cast<int>(args.Int(0)), OptionsAt(args, 1)));
+}
+
+napi_value Open(const Args& args, Driver state) {
+  return OpenQueued(args, state, [state, minor = static_cast<int>(args.Int(0)), options = OptionsAt(args, 1)] {
+    return state->driver.Open(minor, options);
+  });
+}
+
+napi_value OpenPathSync(const Args& args, Driver state) {
+  return ToDevice(args.env(), state,
+                  state->driver.OpenPrivate(args.Bytes(0), RangeAt(args, 1), OptionsAt(args, 3)));
+}
+
+napi_value OpenPath(const Args& args, Driver state) {
+  return OpenQueued(args, state,
+                    [state, path = args.Bytes(0), range = RangeAt(args, 1), options = OptionsAt(args, 3)] {
+                      return state->driver.OpenPrivate(path, range, options);
+                    });
+}
+
+// ---- counters, faults, close
+
+napi_value Counters(const Args& args, Driver state) {
+  const blk::Counters::Values values = state->driver.counters().Snapshot();
+  Napi::Float64Array array = Napi::Float64Array::New(args.env(), values.size());
+  for (size_t i = 0; i < values.size(); i++) array[i] = static_cast<double>(values[i]);
+  return array;
+}
+
+napi_value ResetCounters(const Args&, Driver state) {
+  state->driver.counters().Reset();
+  return nullptr;
+}
+
+napi_value SetFaults(const Args& args, Driver state) {
+  state->driver.SetFaults({static_cast<uint32_t>(args.Int(0)), static_cast<uint32_t>(args.Int(1))});
+  return nullptr;
+}
+
+napi_value ClearFaults(const Args&, Driver state) {
+  state->driver.SetFaults({0, state->driver.faults().seed});
+  return nullptr;
+}
+
+napi_value Faults(const Args& args, Driver state) {
+  const blk::FaultInjector::Settings settings = state->driver.faults();
+  const auto injected = state->driver.counters().Total(blk::Counter::kFaultsInjected);
+  Napi::Array result = Napi::Array::New(args.env(), 3);
+  result.Set(uint32_t{0}, settings.rate);
+  result.Set(uint32_t{1}, settings.seed);
+  result.Set(uint32_t{2}, static_cast<double>(injected));
+  return result;
+}
+
+napi_value Close(const Args& args, Driver state) {
+  if (state->pending > 0) return ToFailure(args.env(), {EBUSY, blk::Op::kClose});
+  return ToOutcome(args.env(), state->driver.Close());
+}
+
+// ---- the class
+
+blk::WindowSize ToWindowSize(int64_t number) {
+  if (number == 0) return {};
+  if (number < 0) return {blk::WindowSize::Kind::kAuto, 0};
+  return {blk::WindowSize::Kind::kBytes, static_cast<uint64_t>(number)};
+}
+
+napi_property_descriptor Property(const char* name, napi_callback method) {
+  return {name, nullptr, method, nullptr, nullptr, nullptr, napi_default_method, nullptr};
+}
+
+}  // namespace
+
+Napi::Function DriverWrap::Define(Napi::Env env) {
+  return DefineClass(env, "Driver",
+                     {
+                         Property("registerSync", Method<RegisterSync>),
+                         Property("register", Method<Register>),
+                         Property("deregister", Method<Deregister>),
+                         Property("openSync", Method<OpenSync>),
+                         Property("open", Method<Open>),
+                         Property("openPathSync", Method<OpenPathSync>),
+                         Property("openPath", Method<OpenPath>),
+                         Property("minors", Method<Minors>),
+                         Property("counters", Method<Counters>),
+                         Property("resetCounters", Method<ResetCounters>),
+                         Property("setFaults", Method<SetFaults>),
+                         Property("clearFaults", Method<ClearFaults>),
+                         Property("faults", Method<Faults>),
+                         Property("close", Method<Close>),
+                     });
+}
+
+DriverWrap::DriverWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DriverWrap>(info) {
+  const auto number = [&](size_t i) { return info[i].ToNumber().Int64Value(); };
+  blk::DriverOptions options;
+  options.minor_count = static_cast<uint32_t>(number(0));
+  options.window_size = ToWindowSize(number(1));
+  options.window_count = static_cast<uint32_t>(number(2));
+  options.queue_depth = static_cast<uint32_t>(number(3));
+  options.workers = static_cast<uint32_t>(number(4));
+  EnvState& env_state = EnvState::Of(info.Env());
+  state_ = std::make_shared<DriverState>(env_state.completion, options);
+  env_state.Track(state_);
+}
+
+}  // namespace blk_addon

@@ -1,0 +1,28 @@
+// DriverWrap: a core Driver as the class Driver of lib/binding.ts. Marshals arguments and outcomes and nothing else.
+// JavaScript thread only.
+#ifndef RUMPBLK_ADDON_DRIVER_WRAP_H_
+#define RUMPBLK_ADDON_DRIVER_WRAP_H_
+
+#include <memory>
+
+#include "addon/env_state.h"
+#include "addon/napi_setup.h"
+
+namespace blk_addon {
+
+class DriverWrap final : public Napi::ObjectWrap<DriverWrap> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+
+  // (minorCount, windowSize, windowCount, queueDepth, workers)
+  explicit DriverWrap(const Napi::CallbackInfo& info);
+
+  const std::shared_ptr<DriverState>& state() const { return state_; }
+
+ private:
+  std::shared_ptr<DriverState> state_;
+};
+
+}  // namespace blk_addon
+
+#endif  // RUMPBLK_ADDON_DRIVER_WRAP_H_

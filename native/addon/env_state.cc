@@ -1,0 +1,23 @@
+#include "addon/env_state.h"
+
+#include <algorithm>
+
+namespace blk_addon {
+
+void EnvState::Track(const std::shared_ptr<DriverState>& driver) {
+  drivers_.erase(std::remove_if(drivers_.begin(), drivers_.end(), [](const auto& weak) { return weak.expired(); }),
+                 drivers_.end());
+  drivers_.push_back(driver);
+}
+
+void EnvState::Shutdown() {
+  std::vector<std::shared_ptr<DriverState>> alive;
+  for (const auto& weak : drivers_) {
+    if (auto driver = weak.lock()) alive.push_back(std::move(driver));
+  }
+  for (const auto& driver : alive) driver->driver.StopQueue();
+  for (const auto& driver : alive) driver->backlog.calls.clear();
+  completion->Abandon();
+}
+
+}  // namespace blk_addon

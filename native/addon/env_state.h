@@ -1,0 +1,61 @@
+// EnvState: what one JavaScript environment owns: its completion and the drivers made in it. Nothing is process-wide, so
+// worker threads load the addon side by side.
+// DriverState: a core driver and its backlog, shared by the objects that stand for it and for its devices in JavaScript.
+// JavaScript thread only.
+#ifndef RUMPBLK_ADDON_ENV_STATE_H_
+#define RUMPBLK_ADDON_ENV_STATE_H_
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "addon/completion.h"
+#include "addon/napi_setup.h"
+#include "core/device/driver.h"
+
+namespace blk_addon {
+
+class DriverState {
+ public:
+  DriverState(std::shared_ptr<Completion> completion, const blk::DriverOptions& options)
+      : completion_(std::move(completion)), driver(options), backlog(driver.queue()) {
+    completion_->AddBacklog(&backlog);
+  }
+  ~DriverState() { completion_->RemoveBacklog(&backlog); }
+  DriverState(const DriverState&) = delete;
+  DriverState& operator=(const DriverState&) = delete;
+
+ private:
+  const std::shared_ptr<Completion> completion_;
+
+ public:
+  // Order is destruction order, last first: calls that never ran go before the queue and the driver they refer to.
+  blk::Driver driver;
+  Backlog backlog;
+  size_t pending = 0;  // calls in the queue or the backlog, or done and not settled
+
+  napi_value Submit(std::unique_ptr<PendingCall> call) { return completion_->Submit(backlog, std::move(call)); }
+};
+
+class EnvState {
+ public:
+  explicit EnvState(Napi::Env env) : completion(std::make_shared<Completion>(env)) {}
+
+  static EnvState& Of(napi_env env) { return *Napi::Env(env).GetInstanceData<EnvState>(); }
+
+  // Stops every worker, then lets go of calls that will not settle any more. The environment's cleanup hook: a process
+  // that exits, or a worker thread that ends, with I/O in flight comes through here.
+  void Shutdown();
+  void Track(const std::shared_ptr<DriverState>& driver);
+
+  // Shared: drivers may be finalised after this object.
+  const std::shared_ptr<Completion> completion;
+  Napi::FunctionReference device_constructor;
+
+ private:
+  std::vector<std::weak_ptr<DriverState>> drivers_;
+};
+
+}  // namespace blk_addon
+
+#endif  // RUMPBLK_ADDON_ENV_STATE_H_

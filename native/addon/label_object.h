@@ -1,0 +1,17 @@
+// Disklabels and partitions as the JavaScript objects of the public surface. JavaScript thread only.
+#ifndef RUMPBLK_ADDON_LABEL_OBJECT_H_
+#define RUMPBLK_ADDON_LABEL_OBJECT_H_
+
+#include "addon/napi_setup.h"
+#include "core/label/disk_label.h"
+
+namespace blk_addon {
+
+// -> a Partition of api.d.ts.
+Napi::Object PartitionToObject(Napi::Env env, const blk::Partition& partition);
+// -> a DiskLabel of api.d.ts; partitions has npartitions entries.
+Napi::Object LabelToObject(Napi::Env env, const blk::DiskLabel& label);
+
+}  // namespace blk_addon
+
+#endif  // RUMPBLK_ADDON_LABEL_OBJECT_H_

@@ -1,0 +1,34 @@
+// Outcome: how results cross. Success is a number; a failure is the array [errno, op, moved, injected, blkno] of
+// lib/binding.ts. No Error is made here. JavaScript thread only.
+#ifndef RUMPBLK_ADDON_OUTCOME_H_
+#define RUMPBLK_ADDON_OUTCOME_H_
+
+#include "addon/napi_setup.h"
+#include "core/base/status.h"
+#include "core/io/physio.h"
+
+namespace blk_addon {
+
+inline napi_value ToNumber(napi_env env, double value) {
+  napi_value result = nullptr;
+  napi_create_double(env, value, &result);
+  return result;
+}
+
+// `blkno` is -1 where none applies.
+napi_value ToFailure(napi_env env, blk::Status status, size_t moved = 0, bool injected = false, int64_t blkno = -1);
+
+// 0, or the failure.
+inline napi_value ToOutcome(napi_env env, blk::Status status) {
+  return status.ok() ? ToNumber(env, 0) : ToFailure(env, status);
+}
+
+// Bytes moved, or the failure.
+inline napi_value ToOutcome(napi_env env, const blk::Transfer& transfer) {
+  if (transfer.status.ok()) return ToNumber(env, static_cast<double>(transfer.moved));
+  return ToFailure(env, transfer.status, transfer.moved, transfer.injected, transfer.failed_blkno);
+}
+
+}  // namespace blk_addon
+
+#endif  // RUMPBLK_ADDON_OUTCOME_H_

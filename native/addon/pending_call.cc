@@ -1,0 +1,40 @@
+#include "addon/pending_call.h"
+
+#include <utility>
+
+#include "addon/completion.h"
+#include "addon/outcome.h"
+
+namespace blk_addon {
+
+PendingCall::PendingCall(napi_env env, Completion& completion) : completion_(completion) {
+  napi_create_promise(env, &deferred_, &promise_);
+}
+
+void PendingCall::Run(std::unique_ptr<blk::IoTask> self, blk::Lane lane) {
+  State expected = State::kQueued;
+  if (state_.compare_exchange_strong(expected, State::kRunning, std::memory_order_acq_rel)) Work(lane);
+  self.release();  // owned again one line below, as what it is
+  completion_.Post(std::unique_ptr<PendingCall>(this));
+}
+
+void PendingCall::Finish(napi_env env) {
+  Done();
+  if (state_.load(std::memory_order_acquire) != State::kGivenUp) Resolve(env, Settle(env));
+}
+
+void PendingCall::Refuse(napi_env env, blk::Status status) {
+  Done();
+  Resolve(env, ToFailure(env, status));
+}
+
+bool PendingCall::GiveUp(napi_env env, blk::Status status) {
+  State expected = State::kQueued;
+  if (!state_.compare_exchange_strong(expected, State::kGivenUp, std::memory_order_acq_rel)) return false;
+  Resolve(env, ToFailure(env, status));
+  return true;
+}
+
+void PendingCall::Resolve(napi_env env, napi_value value) { napi_resolve_deferred(env, deferred_, value); }
+
+}  // namespace blk_addon

@@ -1,0 +1,55 @@
+// PendingCall: one promise that native code owes to JavaScript. Work() runs on an I/O worker, Settle() on the JavaScript
+// thread afterwards; construction and destruction are on the JavaScript thread too, so that references die there.
+// It can be given up while it still waits in the queue: its promise settles at once, and Work() never begins.
+#ifndef RUMPBLK_ADDON_PENDING_CALL_H_
+#define RUMPBLK_ADDON_PENDING_CALL_H_
+
+#include <atomic>
+#include <memory>
+
+#include "addon/napi_setup.h"
+#include "core/base/status.h"
+#include "core/io/io_queue.h"
+
+namespace blk_addon {
+
+class Completion;
+
+class PendingCall : public blk::IoTask {
+ public:
+  PendingCall(napi_env env, Completion& completion);
+
+  // The promise that JavaScript gets.
+  napi_value promise() const { return promise_; }
+
+  // Runs Work() unless given up, and hands itself to the completion.
+  void Run(std::unique_ptr<blk::IoTask> self, blk::Lane lane) final;
+  // Resolves the promise with Settle()'s value, unless that was done by GiveUp().
+  void Finish(napi_env env);
+  // Resolves the promise with `status` as a failure; Work() is never run. REQUIRES: not in the queue, not run.
+  void Refuse(napi_env env, blk::Status status);
+  // Does the same to a call that may be in the queue. -> false when it runs already, or was given up before.
+  bool GiveUp(napi_env env, blk::Status status);
+
+ protected:
+  // Thread: any worker. Touches nothing of JavaScript.
+  virtual void Work(blk::Lane lane) = 0;
+  // -> what the promise resolves with. Called once, after Work().
+  virtual napi_value Settle(napi_env env) = 0;
+  // Called once on the JavaScript thread before the promise resolves, whatever became of the call.
+  virtual void Done() {}
+
+ private:
+  enum class State : uint8_t { kQueued, kRunning, kGivenUp };
+
+  void Resolve(napi_env env, napi_value value);
+
+  Completion& completion_;
+  napi_deferred deferred_ = nullptr;
+  napi_value promise_ = nullptr;  // valid in the scope of the call that made it
+  std::atomic<State> state_{State::kQueued};
+};
+
+}  // namespace blk_addon
+
+#endif  // RUMPBLK_ADDON_PENDING_CALL_H_

@@ -1,0 +1,80 @@
+#include "addon/transfer_call.h"
+
+#include <utility>
+
+#include "addon/args.h"
+#include "addon/outcome.h"
+#include "core/host/copy.h"
+
+namespace blk_addon {
+
+TransferCall::TransferCall(napi_env env, std::shared_ptr<DeviceState> device, const blk::Transfer& transfer,
+                           uint32_t token)
+    : PendingCall(env, *EnvState::Of(env).completion),
+      env_(env),
+      device_(std::move(device)),
+      transfer_(transfer),
+      entry_(&device_->device->Admit(transfer_)),
+      token_(token) {
+  if (token != 0) transfer_.cancel = &cancel_;
+}
+
+TransferCall::~TransferCall() {
+  if (view_ != nullptr) napi_delete_reference(env_, view_);
+}
+
+napi_value TransferCall::Submit(napi_env env, std::shared_ptr<DeviceState> device, const blk::Transfer& transfer,
+                                napi_value view, size_t view_offset, uint32_t token) {
+  DeviceState& state = *device;
+  std::unique_ptr<TransferCall> call(new TransferCall(env, std::move(device), transfer, token));
+  state.Begin(token, call.get());
+  if (!call->TakeMemory(view, view_offset)) {
+    napi_value promise = call->promise();
+    call->Refuse(env, {ENOMEM, blk::Op::kStrategy});
+    return promise;
+  }
+  return state.driver->Submit(std::move(call));
+}
+
+bool TransferCall::TakeMemory(napi_value view, size_t view_offset) {
+  if (transfer_.length == 0) return true;
+  memory_ = blk::AlignedBuffer(transfer_.length);
+  if (memory_.data() == nullptr) return false;
+  if (transfer_.op == blk::BufOp::kWrite) {
+    blk::CopyBytes(memory_.data(), transfer_.data, transfer_.length);
+  } else {
+    napi_create_reference(env_, view, 1, &view_);
+    view_offset_ = view_offset;
+  }
+  transfer_.data = memory_.data();
+  return true;
+}
+
+void TransferCall::Work(blk::Lane lane) {
+  transfer_.lane = lane;
+  blk::RunTransfer(*entry_, transfer_);
+}
+
+napi_value TransferCall::Settle(napi_env env) {
+  if (transfer_.moved > 0 && transfer_.op == blk::BufOp::kRead && !DeliverTo(env)) {
+    return ToFailure(env, {EFAULT, blk::Op::kPread}, 0, false, transfer_.failed_blkno);
+  }
+  return ToOutcome(env, transfer_);
+}
+
+bool TransferCall::DeliverTo(napi_env env) {
+  napi_value view = nullptr;
+  napi_get_reference_value(env, view_, &view);
+  const ViewBytes bytes = BytesOf(env, view);
+  if (bytes.data == nullptr || bytes.size < view_offset_ || bytes.size - view_offset_ < transfer_.moved) return false;
+  blk::CopyBytes(bytes.data + view_offset_, memory_.data(), transfer_.moved);
+  return true;
+}
+
+void TransferCall::Cancel(napi_env env) {
+  cancel_.store(true, std::memory_order_relaxed);
+  // Still queued: the promise settles now, and the copy in our memory is dropped when the queue comes to it.
+  static_cast<void>(GiveUp(env, {ECANCELED, blk::Op::kStrategy}));
+}
+
+}  // namespace blk_addon

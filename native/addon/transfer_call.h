@@ -1,0 +1,51 @@
+// TransferCall: a read, write or strategy on its way through the I/O queue. It runs on memory of ours: what a write sends
+// is copied when it is submitted, what a read brings is copied into the caller's view when it settles, if the view is
+// still there. The caller may detach or transfer the view at any time.
+#ifndef RUMPBLK_ADDON_TRANSFER_CALL_H_
+#define RUMPBLK_ADDON_TRANSFER_CALL_H_
+
+#include <atomic>
+#include <memory>
+
+#include "addon/device_state.h"
+#include "addon/pending_call.h"
+#include "core/base/aligned_buffer.h"
+#include "core/io/physio.h"
+
+namespace blk_addon {
+
+class TransferCall final : public PendingCall, public Cancellable {
+ public:
+  // Queues `transfer`, whose data points into `view` at `view_offset`. `token` 0: cannot be cancelled.
+  // -> the promise of an outcome. ENOMEM when there is no memory for the copy.
+  static napi_value Submit(napi_env env, std::shared_ptr<DeviceState> device, const blk::Transfer& transfer,
+                           napi_value view, size_t view_offset, uint32_t token);
+
+  ~TransferCall() override;
+
+  void Cancel(napi_env env) override;
+
+ private:
+  TransferCall(napi_env env, std::shared_ptr<DeviceState> device, const blk::Transfer& transfer, uint32_t token);
+
+  bool TakeMemory(napi_value view, size_t view_offset);
+  void Work(blk::Lane lane) override;
+  napi_value Settle(napi_env env) override;
+  void Done() override { device_->End(token_); }
+  // Copies what was read into the view. -> false when the view no longer holds that range.
+  bool DeliverTo(napi_env env);
+
+  const napi_env env_;
+  const std::shared_ptr<DeviceState> device_;
+  blk::Transfer transfer_;
+  blk::Strategy* entry_;  // where Admit() sent it
+  const uint32_t token_;
+  std::atomic<bool> cancel_{false};
+  blk::AlignedBuffer memory_;
+  napi_ref view_ = nullptr;  // reads only
+  size_t view_offset_ = 0;
+};
+
+}  // namespace blk_addon
+
+#endif  // RUMPBLK_ADDON_TRANSFER_CALL_H_
