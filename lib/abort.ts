@@ -1,0 +1,67 @@
+// AbortSignal: one listener per signal, however many requests it ends.
+// A request that was aborted settles only when native has let go of its memory.
+import type { Eventual, Outcome } from './binding.js';
+import { ECANCELED } from './errors.js';
+
+interface Watch {
+  readonly cancels: Set<() => void>;
+  readonly listener: () => void;
+}
+
+const watches = new WeakMap<AbortSignal, Watch>();
+
+/** Throws the reason of `signal` when it is aborted. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw signal.reason;
+}
+
+/**
+ * Waits for a request that `signal` may end.
+ *
+ * @param begun the request, which native has taken
+ * @param signal its reason is thrown when native cancelled the request
+ * @param cancel asks native to end the request
+ * @returns the outcome of native, also when the request succeeded in spite of the abort
+ */
+export async function untilAborted(begun: Eventual<Outcome>, signal: AbortSignal, cancel: () => void): Promise<Outcome> {
+  try {
+    watch(signal, cancel);
+    const outcome = await begun;
+    if (typeof outcome !== 'number' && outcome[0] === ECANCELED) throwIfAborted(signal);
+    return outcome;
+  } finally {
+    unwatch(signal, cancel);
+    // Only a signal that is no true AbortSignal throws before the request is done.
+    await begun;
+  }
+}
+
+/** Waits for an open, which native cannot interrupt: a device that came too late is closed. */
+export async function unlessAborted<T extends { close(): Promise<void> }>(device: T, signal: AbortSignal | undefined): Promise<T> {
+  if (signal?.aborted !== true) return device;
+  await device.close().catch(() => undefined);
+  throw signal.reason;
+}
+
+function watch(signal: AbortSignal, cancel: () => void): void {
+  const known = watches.get(signal);
+  if (known !== undefined) {
+    known.cancels.add(cancel);
+    return;
+  }
+  const cancels = new Set([cancel]);
+  const listener = (): void => {
+    for (const each of cancels) each();
+  };
+  signal.addEventListener('abort', listener, { once: true });
+  watches.set(signal, { cancels, listener });
+}
+
+function unwatch(signal: AbortSignal, cancel: () => void): void {
+  const known = watches.get(signal);
+  if (known === undefined) return;
+  known.cancels.delete(cancel);
+  if (known.cancels.size > 0) return;
+  watches.delete(signal);
+  signal.removeEventListener('abort', known.listener);
+}

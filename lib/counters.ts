@@ -1,0 +1,42 @@
+// Counters of a driver as an object. Native counts; this file only names what it hands over.
+
+/** Counts the events of one driver since it was made or reset; exact when no request is in flight. */
+export interface Counters {
+  /** Bufs that passed faults and bounds, whatever the host then answered. */
+  ioTotal: number;
+  /** Those of them that were deferred. */
+  ioAsync: number;
+  /** Bytes read. */
+  bytesRead: number;
+  /** Bytes written. */
+  bytesWritten: number;
+  /** Bytes written by deferred bufs. */
+  bytesWrittenAsync: number;
+  /** Pieces of requests that a mapped window served. */
+  windowHits: number;
+  /** Waits for a window while all were in use. */
+  windowBusy: number;
+  /** Mappings that requests made; those made at open are not counted. */
+  windowMisses: number;
+  /** Bufs that the fault injector failed. */
+  faultsInjected: number;
+  /** Syncs that reached the host. */
+  flushes: number;
+}
+
+/** Names the numbers of `NativeDriver.counters()`. */
+export function toCounters(values: Float64Array): Counters {
+  const at = (index: number): number => values[index] ?? 0;
+  return {
+    ioTotal: at(0),
+    ioAsync: at(1),
+    bytesRead: at(2),
+    bytesWritten: at(3),
+    bytesWrittenAsync: at(4),
+    windowHits: at(5),
+    windowBusy: at(6),
+    windowMisses: at(7),
+    faultsInjected: at(8),
+    flushes: at(9),
+  };
+}

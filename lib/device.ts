@@ -1,0 +1,296 @@
+// BlockDevice: one open of one minor. Arguments are decided here and in transfer.ts; native only moves bytes and counts.
+import { FUA, type NativeDevice } from './binding.js';
+import type { BlockDriver } from './driver.js';
+import type { CacheMode, OpenSettings } from './options.js';
+import { fromFailure, illegalConstructor, invalidThis, isFailure } from './errors.js';
+import { DeviceHandle } from './handle.js';
+import { ioctlArgument, ioctlName, type IoctlMap } from './ioctl.js';
+import { blockNumber, direction, fuaRule, partOf, startOf, viewLength } from './transfer.js';
+import type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './transfer.js';
+import { abortSignal, flag, requireObject } from './validate.js';
+import { toWindows, type WindowInfo } from './windows.js';
+
+const DEV_BSIZE = 512;
+/** Nothing outside this file can name it, so that only createDevice() can construct. */
+const KEY = Symbol('createDevice');
+
+/** Makes the device of a native one that was just opened. */
+export let createDevice: (driver: BlockDriver, native: NativeDevice, settings: OpenSettings) => BlockDevice;
+
+/**
+ * Reads and writes one open of a block device; `open()` and `BlockDriver.open()` make it.
+ *
+ * @example
+ * await using device = await open('disk.img', { mode: 'r+' });
+ * await device.write(Buffer.from('hello'), 4096);
+ * await device.flush();
+ */
+export class BlockDevice implements AsyncDisposable, Disposable {
+  /** Names the driver that the device belongs to. */
+  readonly driver: BlockDriver;
+  /** Gives the index in the driver's table; -1 for a private minor. */
+  readonly minor: number;
+  /** Gives the path of the host file. */
+  readonly path: string;
+  /** Gives the size of the device, in bytes. */
+  readonly size: Bytes;
+  /** Gives the size of a sector: 512 bytes, DEV_BSIZE. */
+  readonly sectorSize: Bytes = DEV_BSIZE;
+  /** Tells whether the device takes writes. */
+  readonly mode: 'r' | 'r+';
+  /** Names the access in force, which may differ from the one asked for. */
+  readonly access: 'auto' | 'mmap' | 'pio';
+  /** Names the cache mode. */
+  readonly cache: CacheMode;
+
+  readonly #handle: DeviceHandle;
+
+  static {
+    createDevice = (...given) => new BlockDevice(KEY, ...given);
+  }
+
+  private constructor(key: symbol, driver: BlockDriver, native: NativeDevice, settings: OpenSettings) {
+    if (key !== KEY) throw illegalConstructor();
+    const handle = new DeviceHandle(native);
+    this.driver = driver;
+    this.minor = handle.minor;
+    this.path = handle.path;
+    this.size = handle.size;
+    this.mode = settings.mode;
+    this.access = handle.access;
+    this.cache = settings.cache;
+    this.#handle = handle;
+    handle.closeWith(this);
+  }
+
+  /** Tells whether the device is closed, or about to be. */
+  get closed(): boolean {
+    if (!BlockDevice.#is(this)) throw invalidThis('BlockDevice');
+    return this.#handle.closed;
+  }
+
+  /**
+   * Reads at a position of the device; short only at its end, 0 bytes exactly there.
+   *
+   * @param buffer memory to fill
+   * @param position bytes from the start of the device
+   * @param options part of the buffer in bytes, default all of it; `signal`, default none
+   * @returns the bytes read, and the caller's own view
+   * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EIO host or injected; EBADF closed
+   */
+  async read<T extends View>(buffer: T, position: Position, options?: TransferOptions): Promise<{ bytesRead: Bytes; buffer: T }> {
+    const handle = BlockDevice.#open(this, 'read');
+    const { offset, length, signal } = partOf(buffer, options);
+    const start = startOf(position);
+    const token = handle.token(signal);
+    const begun = handle.native.read(buffer, offset, length, start, token);
+    const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, signal, token);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
+    return { bytesRead: outcome, buffer };
+  }
+
+  /**
+   * Reads at a position of the device on the calling thread.
+   *
+   * @param buffer memory to fill
+   * @param position bytes from the start of the device
+   * @param options part of the buffer in bytes, default all of it
+   * @returns the bytes read; short only at the end of the device
+   * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EIO host or injected; EBADF closed
+   */
+  readSync(buffer: View, position: Position, options?: Omit<TransferOptions, 'signal'>): Bytes {
+    const handle = BlockDevice.#open(this, 'read');
+    let offset = 0;
+    let length: number;
+    if (options === undefined) length = viewLength(buffer, 'buffer');
+    else ({ offset, length } = partOf(buffer, options));
+    const outcome = handle.native.readSync(buffer, offset, length, startOf(position));
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
+    return outcome;
+  }
+
+  /**
+   * Writes at a position of the device; short only at its end, 0 bytes exactly there.
+   *
+   * @param buffer memory to write; the caller may change it once the promise is settled
+   * @param position bytes from the start of the device
+   * @param options part of the buffer in bytes, default all of it; `fua`, default by cache mode; `signal`, default none
+   * @returns the bytes written, and the caller's own view
+   * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EACCES mode 'r'; EIO host or injected; ENOSPC host full; EBADF closed
+   */
+  async write<T extends View>(buffer: T, position: Position, options?: WriteOptions): Promise<{ bytesWritten: Bytes; buffer: T }> {
+    const handle = BlockDevice.#open(this, 'write');
+    const fua = fuaRule(options);
+    const { offset, length, signal } = partOf(buffer, options);
+    const start = startOf(position);
+    const token = handle.token(signal);
+    const begun = handle.native.write(buffer, offset, length, start, fua, token);
+    const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, signal, token);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
+    return { bytesWritten: outcome, buffer };
+  }
+
+  /**
+   * Writes at a position of the device on the calling thread.
+   *
+   * @param buffer memory to write
+   * @param position bytes from the start of the device
+   * @param options part of the buffer in bytes, default all of it; `fua`, default by cache mode
+   * @returns the bytes written; short only at the end of the device
+   * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EACCES mode 'r'; EIO host or injected; ENOSPC host full; EBADF closed
+   */
+  writeSync(buffer: View, position: Position, options?: Omit<WriteOptions, 'signal'>): Bytes {
+    const handle = BlockDevice.#open(this, 'write');
+    let fua: number = FUA.byCacheMode;
+    let offset = 0;
+    let length: number;
+    if (options === undefined) length = viewLength(buffer, 'buffer');
+    else {
+      fua = fuaRule(options);
+      ({ offset, length } = partOf(buffer, options));
+    }
+    const outcome = handle.native.writeSync(buffer, offset, length, startOf(position), fua);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
+    return outcome;
+  }
+
+  /**
+   * Takes one buf as the kernel hands it to d_strategy, and settles at biodone.
+   *
+   * @param request direction, first sector, memory; `deferred`, default false; `signal`, default none
+   * @returns the bytes asked for and those not moved
+   * @throws {BlockDeviceError} EINVAL outside the device; EACCES mode 'r'; EIO host or injected; ENOSPC host full; EBADF closed
+   */
+  async strategy(request: BufRequest): Promise<BufResult> {
+    const handle = BlockDevice.#open(this, 'strategy');
+    requireObject(request, 'request');
+    const { op, blkno, data, deferred, signal } = request;
+    const way = direction(op);
+    const first = blockNumber(blkno, 'request.blkno');
+    const isDeferred = flag(deferred, 'request.deferred', false);
+    const abort = abortSignal(signal, 'request.signal');
+    const bcount = viewLength(data, 'request.data');
+    const token = handle.token(abort);
+    const begun = handle.native.strategy(way, first, data, isDeferred, token);
+    const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, abort, token);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { blkno: Number(blkno) });
+    return { bcount, resid: bcount - outcome };
+  }
+
+  /**
+   * Takes one buf on the calling thread.
+   *
+   * @param request direction, first sector, memory; `deferred`, default false
+   * @returns the bytes asked for and those not moved
+   * @throws {BlockDeviceError} EINVAL outside the device; EACCES mode 'r'; EIO host or injected; ENOSPC host full; EBADF closed
+   */
+  strategySync(request: Omit<BufRequest, 'signal'>): BufResult {
+    const handle = BlockDevice.#open(this, 'strategy');
+    requireObject(request, 'request');
+    const { op, blkno, data, deferred } = request;
+    const way = direction(op);
+    const first = blockNumber(blkno, 'request.blkno');
+    const isDeferred = flag(deferred, 'request.deferred', false);
+    const bcount = viewLength(data, 'request.data');
+    const outcome = handle.native.strategySync(way, first, data, isDeferred);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { blkno: Number(blkno) });
+    return { bcount, resid: bcount - outcome };
+  }
+
+  /**
+   * Lists the mapped windows, most recently used first.
+   *
+   * @returns offset and length in bytes of the host file, and the references
+   * @throws {BlockDeviceError} EBADF closed
+   */
+  windows(): WindowInfo[] {
+    return toWindows(BlockDevice.#open(this, 'windows').native.windows());
+  }
+
+  /**
+   * Makes everything completed so far durable; does nothing under cache 'unsafe'.
+   *
+   * @param options `signal`, default none
+   * @throws {BlockDeviceError} EIO or ENOSPC host; EBADF closed
+   */
+  async flush(options?: { signal?: AbortSignal }): Promise<void> {
+    const handle = BlockDevice.#open(this, 'flush');
+    if (options !== undefined) requireObject(options, 'options');
+    const signal = abortSignal(options?.signal, 'options.signal');
+    const token = handle.token(signal);
+    const begun = handle.native.flush(token);
+    const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, signal, token);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle);
+  }
+
+  /**
+   * Makes everything completed so far durable, on the calling thread.
+   *
+   * @throws {BlockDeviceError} EIO or ENOSPC host; EBADF closed
+   */
+  flushSync(): void {
+    const handle = BlockDevice.#open(this, 'flush');
+    const outcome = handle.native.flushSync();
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle);
+  }
+
+  /**
+   * Asks the device a question of its kernel interface.
+   *
+   * @param request name of the request
+   * @param arg DIOCGPART: index of the partition, default that of this minor
+   * @returns what {@link IoctlMap} says; a promise for DIOCCACHESYNC
+   * @throws {BlockDeviceError} ENOTTY unknown request; EINVAL no such partition; EBADF closed
+   */
+  ioctl<K extends keyof IoctlMap>(request: K, ...arg: IoctlMap[K]['arg']): IoctlMap[K]['result'];
+  ioctl(request: string, argument?: number): object | number {
+    if (request === 'DIOCCACHESYNC') return BlockDevice.prototype.flush.call(this);
+    const handle = BlockDevice.#open(this, 'ioctl');
+    const answer = handle.native.ioctl(ioctlName(request), ioctlArgument(request, argument));
+    if (isFailure(answer)) throw fromFailure(answer, handle);
+    return answer;
+  }
+
+  /**
+   * Closes the device: waits for what is in flight, flushes, frees. Later calls return the same promise.
+   *
+   * @throws {BlockDeviceError} EIO or ENOSPC when the last flush failed; the device is closed nevertheless
+   */
+  close(): Promise<void> {
+    if (!BlockDevice.#is(this)) return Promise.reject(invalidThis('BlockDevice'));
+    return this.#handle.close();
+  }
+
+  /**
+   * Closes the device on the calling thread; does nothing when it is closed.
+   *
+   * @throws {BlockDeviceError} EBUSY with requests in flight, the device stays open; EIO or ENOSPC when the last flush failed
+   */
+  closeSync(): void {
+    if (!BlockDevice.#is(this)) throw invalidThis('BlockDevice');
+    this.#handle.closeSync();
+  }
+
+  /** Closes the device as `close()` does, at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return BlockDevice.prototype.close.call(this);
+  }
+
+  /** Closes the device as `closeSync()` does, at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    BlockDevice.prototype.closeSync.call(this);
+  }
+
+  /** Tells a device from a foreign object. */
+  static #is(value: unknown): value is BlockDevice {
+    return typeof value === 'object' && value !== null && #handle in value;
+  }
+
+  /** Gives the handle of a device that is open; `self` may be a foreign object. */
+  static #open(self: unknown, method: string): DeviceHandle {
+    if (!BlockDevice.#is(self)) throw invalidThis('BlockDevice');
+    const handle = self.#handle;
+    handle.requireOpen(method);
+    return handle;
+  }
+}

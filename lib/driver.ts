@@ -1,0 +1,225 @@
+// BlockDriver: a table of minors with its tunables, faults and counters.
+import { binding, type NativeDriver } from './binding.js';
+import { throwIfAborted, unlessAborted } from './abort.js';
+import { toCounters, type Counters } from './counters.js';
+import { createDevice, type BlockDevice } from './device.js';
+import { closedError, fromFailure, invalidThis, isFailure, type FailurePlace } from './errors.js';
+import { createFaultInjector, type FaultInjector } from './faults.js';
+import { driverArguments, openArguments, openSettings, optionsFromEnv, rangeArguments } from './options.js';
+import type { DriverOptions, OpenOptions, RegisterOptions } from './options.js';
+import type { Bytes } from './transfer.js';
+import { hostPath, integer } from './validate.js';
+import type { PathLike } from 'node:fs';
+
+/** One slot of a driver's table. */
+export interface MinorInfo {
+  /** Index in the table. */
+  minor: number;
+  /** Path of the host file. */
+  path: string;
+  /** First byte of the range of the host file. */
+  offset: Bytes;
+  /** Bytes in the range: the size of the device. */
+  size: Bytes;
+  /** Type of the host file. */
+  type: 'file' | 'block' | 'character';
+  /** Devices that are open on it. */
+  openCount: number;
+}
+
+const TYPE_NAMES = ['file', 'block', 'character'] as const;
+/** The largest minor that crosses into native unchanged; what the table has not is for native to refuse. */
+const INT32_MAX = 2 ** 31 - 1;
+
+/** Tells a driver from a foreign object. */
+export let isDriver: (value: unknown) => value is BlockDriver;
+/** Tells whether a driver is closed. */
+export let isClosed: (driver: BlockDriver) => boolean;
+/** Gives the native driver of a driver that is open; `driver` may be a foreign object. */
+export let nativeOf: (driver: BlockDriver, method: string) => NativeDriver;
+
+/**
+ * Keeps a table of minors: host files, or ranges of them, that can be opened as block devices.
+ *
+ * @example
+ * using driver = new BlockDriver({ minorCount: 4 });
+ * const minor = driver.registerSync('disk.img', { offset: 1024 * 1024 });
+ * using device = driver.openSync(minor, { mode: 'r+', raw: true });
+ */
+export class BlockDriver implements Disposable {
+  /** Fails requests of this driver at random. */
+  readonly faults: FaultInjector;
+
+  readonly #native: NativeDriver;
+  #closed = false;
+
+  static {
+    isDriver = (value): value is BlockDriver => typeof value === 'object' && value !== null && #native in value;
+    isClosed = (driver) => driver.#closed;
+    nativeOf = (driver, method) => {
+      if (!isDriver(driver)) throw invalidThis('BlockDriver');
+      if (driver.#closed) throw closedError('driver', method);
+      return driver.#native;
+    };
+  }
+
+  /**
+   * Makes a driver with an empty table.
+   *
+   * @param options tunables; each has a default
+   */
+  constructor(options: DriverOptions = {}) {
+    const { native, faults } = driverArguments(options);
+    this.#native = new binding.Driver(...native);
+    this.faults = createFaultInjector(this.#native, (method) => void nativeOf(this, method));
+    if (faults !== undefined) this.#native.setFaults(faults.rate, faults.seed);
+  }
+
+  /**
+   * Makes a driver with the tunables of RUMP_BLKFAIL, RUMP_BLKFAIL_SEED, RUMP_BLKWINSIZE and RUMP_BLKWINCOUNT.
+   *
+   * @param env variables; default `process.env`
+   * @returns the driver; a variable that is not set leaves the default
+   * @throws {TypeError} ERR_INVALID_ARG_VALUE for a value that is not acceptable
+   */
+  static fromEnv(env: NodeJS.ProcessEnv = process.env): BlockDriver {
+    return new BlockDriver(optionsFromEnv(env));
+  }
+
+  /**
+   * Binds a host file, or a range of it, to the lowest free minor; the same file and range again give the same minor.
+   *
+   * @param path regular file, block node or character node
+   * @param options range in bytes; default all of the file
+   * @returns the minor
+   * @throws {BlockDeviceError} EBUSY table full; EINVAL type or range; errors of the host; EBADF closed
+   */
+  async register(path: PathLike, options?: RegisterOptions): Promise<number> {
+    const native = nativeOf(this, 'register');
+    const hostFile = hostPath(path, 'path');
+    const range = rangeArguments(options);
+    const outcome = await native.register(hostFile, ...range);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, { path: hostFile.toString() });
+    return outcome;
+  }
+
+  /**
+   * Binds a host file, or a range of it, to the lowest free minor, on the calling thread.
+   *
+   * @param path regular file, block node or character node
+   * @param options range in bytes; default all of the file
+   * @returns the minor
+   * @throws {BlockDeviceError} EBUSY table full; EINVAL type or range; errors of the host; EBADF closed
+   */
+  registerSync(path: PathLike, options?: RegisterOptions): number {
+    const native = nativeOf(this, 'register');
+    const hostFile = hostPath(path, 'path');
+    const range = rangeArguments(options);
+    const outcome = native.registerSync(hostFile, ...range);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, { path: hostFile.toString() });
+    return outcome;
+  }
+
+  /**
+   * Frees a minor.
+   *
+   * @param minor index in the table
+   * @throws {BlockDeviceError} EBUSY while open; ENXIO unused; EBADF closed
+   */
+  deregister(minor: number): void {
+    const native = nativeOf(this, 'deregister');
+    const outcome = native.deregister(integer(minor, 'minor', 0, INT32_MAX));
+    if (typeof outcome !== 'number') throw fromFailure(outcome, placeOf(native, minor));
+  }
+
+  /**
+   * Opens a minor.
+   *
+   * @param minor index in the table
+   * @param options mode, access, cache mode; default read-only
+   * @returns the device
+   * @throws {BlockDeviceError} ENXIO unused; EACCES, EROFS mode; EBUSY locked by another minor or process; EBADF closed
+   */
+  async open(minor: number, options?: OpenOptions): Promise<BlockDevice> {
+    const native = nativeOf(this, 'open');
+    const slot = integer(minor, 'minor', 0, INT32_MAX);
+    const settings = openSettings(options);
+    throwIfAborted(settings.signal);
+    const opened = await native.open(slot, ...openArguments(settings));
+    if (isFailure(opened)) throw fromFailure(opened, placeOf(native, minor));
+    return unlessAborted(createDevice(this, opened, settings), settings.signal);
+  }
+
+  /**
+   * Opens a minor on the calling thread.
+   *
+   * @param minor index in the table
+   * @param options mode, access, cache mode; default read-only
+   * @returns the device
+   * @throws {BlockDeviceError} ENXIO unused; EACCES, EROFS mode; EBUSY locked by another minor or process; EBADF closed
+   */
+  openSync(minor: number, options?: Omit<OpenOptions, 'signal'>): BlockDevice {
+    const native = nativeOf(this, 'open');
+    const slot = integer(minor, 'minor', 0, INT32_MAX);
+    const settings = openSettings(options);
+    const opened = native.openSync(slot, ...openArguments(settings));
+    if (isFailure(opened)) throw fromFailure(opened, placeOf(native, minor));
+    return createDevice(this, opened, settings);
+  }
+
+  /**
+   * Lists the minors in use, lowest first.
+   *
+   * @returns path, range in bytes, type and open count of each
+   * @throws {BlockDeviceError} EBADF closed
+   */
+  minors(): MinorInfo[] {
+    const rows = nativeOf(this, 'minors').minors();
+    return rows.map(([minor, path, offset, size, type, openCount]) => {
+      return { minor, path: path.toString(), offset, size, type: TYPE_NAMES[type], openCount };
+    });
+  }
+
+  /**
+   * Takes one consistent snapshot of the counters.
+   *
+   * @returns counts since the driver was made or reset
+   * @throws {BlockDeviceError} EBADF closed
+   */
+  counters(): Counters {
+    return toCounters(nativeOf(this, 'counters').counters());
+  }
+
+  /**
+   * Sets every counter to 0.
+   *
+   * @throws {BlockDeviceError} EBADF closed
+   */
+  resetCounters(): void {
+    nativeOf(this, 'resetCounters').resetCounters();
+  }
+
+  /**
+   * Frees every minor and ends the threads; does nothing when the driver is closed.
+   *
+   * @throws {BlockDeviceError} EBUSY while a device is open
+   */
+  close(): void {
+    if (!isDriver(this)) throw invalidThis('BlockDriver');
+    if (this.#closed) return;
+    const outcome = this.#native.close();
+    if (typeof outcome !== 'number') throw fromFailure(outcome, {});
+    this.#closed = true;
+  }
+
+  /** Closes the driver as `close()` does, at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    BlockDriver.prototype.close.call(this);
+  }
+}
+
+/** Names the host file of a minor in an error. */
+function placeOf(native: NativeDriver, minor: number): FailurePlace {
+  const row = native.minors().find(([index]) => index === minor);
+  return { minor, path: row?.[1].toString() };
+}

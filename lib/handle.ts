@@ -1,0 +1,95 @@
+// DeviceHandle: the owner of one native device. It decides what "closed" means, ends requests, and outlives a BlockDevice that nobody closed.
+import { ACCESS, NO_TOKEN, type Eventual, type NativeDevice, type Outcome } from './binding.js';
+import { throwIfAborted, untilAborted } from './abort.js';
+import { EBUSY, closedError, fromFailure } from './errors.js';
+
+type AccessName = keyof typeof ACCESS;
+const ACCESS_NAMES = Object.keys(ACCESS) as AccessName[];
+
+/** Owns a native device; errors take `path` and `minor` from it. It never reaches its BlockDevice, which could not be collected then. */
+export class DeviceHandle {
+  readonly native: NativeDevice;
+  readonly path: string;
+  readonly minor: number;
+  readonly size: number;
+  readonly access: AccessName;
+  #closed = false;
+  #closing: Promise<void> | undefined;
+  #lastToken = NO_TOKEN;
+
+  constructor(native: NativeDevice) {
+    const [minor, size, access, path] = native.info();
+    this.native = native;
+    this.minor = minor;
+    this.size = size;
+    this.access = ACCESS_NAMES[access] ?? 'auto';
+    this.path = path.toString();
+  }
+
+  /** True from the first call of close() on. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Throws EBADF when the device is closed. */
+  requireOpen(method: string): void {
+    if (this.#closed) throw closedError('device', method);
+  }
+
+  /** Makes the token of one request; throws the reason of a signal that is aborted already. */
+  token(signal: AbortSignal | undefined): number {
+    if (signal === undefined) return NO_TOKEN;
+    throwIfAborted(signal);
+    return ++this.#lastToken;
+  }
+
+  /** Waits for a request that did not finish at once. */
+  settle(begun: Eventual<Outcome>, signal: AbortSignal | undefined, token: number): Eventual<Outcome> {
+    return signal === undefined ? begun : untilAborted(begun, signal, () => this.native.cancel(token));
+  }
+
+  /** Closes the native device once: every call returns the same promise, or after a failed flush one that has nothing left to do. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#finish());
+  }
+
+  /** Closes the native device inline; it stays open when a request is in flight. */
+  closeSync(): void {
+    if (this.#closed) return;
+    const outcome = this.native.closeSync();
+    if (typeof outcome === 'number' || outcome[0] !== EBUSY) this.#disown();
+    if (typeof outcome !== 'number') throw fromFailure(outcome, this);
+  }
+
+  /** Closes the native device when `owner` is garbage collected while it is open. */
+  closeWith(owner: object): void {
+    registry.register(owner, this, this);
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#closed) return;
+    this.#disown();
+    const outcome = await this.native.close();
+    if (typeof outcome === 'number') return;
+    this.#closing = undefined;
+    throw fromFailure(outcome, this);
+  }
+
+  #disown(): void {
+    this.#closed = true;
+    registry.unregister(this);
+  }
+}
+
+const registry = new FinalizationRegistry<DeviceHandle>((handle) => {
+  warn('RUMPBLK_DEVICE_NOT_CLOSED', `Block device '${handle.path}' was garbage collected without being closed`);
+  handle
+    .close()
+    .catch((error: unknown) =>
+      warn('RUMPBLK_FLUSH_FAILED', `Block device '${handle.path}' lost data when it was collected: ${String(error)}`),
+    );
+});
+
+function warn(code: string, message: string): void {
+  process.emitWarning(message, { type: 'ResourceWarning', code });
+}

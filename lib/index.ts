@@ -1,0 +1,15 @@
+// The package: everything that callers may use.
+export { open, openSync } from './open.js';
+export { BlockDriver } from './driver.js';
+export { BlockDevice } from './device.js';
+export { BlockDeviceError } from './errors.js';
+
+export type { MinorInfo } from './driver.js';
+export type { BlockErrorInfo } from './errors.js';
+export type { CacheMode, DriverOptions, OpenOptions, RegisterOptions } from './options.js';
+export type { BufRequest, BufResult, TransferOptions, WriteOptions } from './transfer.js';
+export type { WindowInfo } from './windows.js';
+export type { FaultInjector, FaultOptions } from './faults.js';
+export type { Counters } from './counters.js';
+export type { IoctlMap } from './ioctl.js';
+export type { DiskLabel, Partition } from './label.js';

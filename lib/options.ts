@@ -1,0 +1,160 @@
+// Options of drivers, registrations and opens: their types, their defaults, and the numbers that native takes for them.
+// Every option is read once.
+import { ACCESS, CACHE, MODE, TO_THE_END, WINDOW_SIZE } from './binding.js';
+import { BLKFAIL_MAX, faultOptions, type FaultOptions } from './faults.js';
+import type { Bytes, Position } from './transfer.js';
+import { abortSignal, bytes, flag, integer, oneOf, requireObject } from './validate.js';
+import { invalidArgType, invalidArgValue } from './errors.js';
+
+/** What a completed write promises. writethrough: it is durable. writeback: durable after flush(). unsafe: nothing, and flush() does nothing. */
+export type CacheMode = 'writethrough' | 'writeback' | 'unsafe';
+
+/** Options of a driver. */
+export interface DriverOptions {
+  /** Slots of the table, 1 to 65536; default 16 (RUMPBLK_SIZE). */
+  minorCount?: number;
+  /** Bytes of a window, a power of two from one page to 4 GiB; default `'auto'` for access 'auto', 1 MiB for 'mmap'. */
+  windowSize?: Bytes | 'auto';
+  /** Windows of each open device, 1 to 65536; default 16. */
+  windowCount?: number;
+  /** Slots of the I/O ring, 1 to 65536; default 1024. */
+  queueDepth?: number;
+  /** Threads for I/O, 1 to 256, started when first needed; default 4. */
+  workers?: number;
+  /** Fault injection from the start; default: off. */
+  faults?: FaultOptions;
+}
+
+/** The range [offset, offset + size) of the host file that becomes the device. */
+export interface RegisterOptions {
+  /** First byte of the range; default 0. */
+  offset?: Position;
+  /** Bytes in the range; default: to the end of the host file. */
+  size?: Position;
+}
+
+/** Options of one open of a device. */
+export interface OpenOptions {
+  /** 'r' reads, 'r+' reads and writes; default 'r'. */
+  mode?: 'r' | 'r+';
+  /** Opens the character device: positions are multiples of 512 bytes and requests go in chunks of at most 64 KiB; default false. */
+  raw?: boolean;
+  /** How requests reach the host file: mapped windows, pread and pwrite, or the fastest for each; default 'auto'. */
+  access?: 'auto' | 'mmap' | 'pio';
+  /** What a completed write promises; default 'writethrough' when `raw`, else 'writeback'. */
+  cache?: CacheMode;
+  /** Uses O_DIRECT where the host allows it; not with access 'mmap'; default false. */
+  direct?: boolean;
+  /** Locks the range of the host file, shared for 'r' and exclusive for 'r+'; default true. */
+  lock?: boolean;
+  /** Ends the open early; a device that opened nevertheless is closed again. */
+  signal?: AbortSignal;
+}
+
+/** Accepted options of an open; every default is filled in. */
+export interface OpenSettings {
+  readonly mode: 'r' | 'r+';
+  readonly raw: boolean;
+  readonly access: 'auto' | 'mmap' | 'pio';
+  readonly cache: CacheMode;
+  readonly direct: boolean;
+  readonly lock: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+type OpenArguments = [mode: number, raw: boolean, access: number, cache: number, direct: boolean, lock: boolean];
+type RangeArguments = [offset: number, size: number];
+type DriverArguments = [minorCount: number, windowSize: number, windowCount: number, queueDepth: number, workers: number];
+
+/** The smallest page of any host; native rounds up to a larger one. */
+const PAGE_MIN = 4096;
+const WINDOW_MAX = 2 ** 32;
+const COUNT_MAX = 65536;
+const WORKERS_MAX = 256;
+
+/** Accepts options of an open. */
+export function openSettings(options: unknown): OpenSettings {
+  if (options === undefined) options = {};
+  requireObject(options, 'options');
+  const { mode = 'r', raw, access = 'auto', cache, direct, lock, signal } = options as OpenOptions;
+  const isRaw = flag(raw, 'options.raw', false);
+  const settings = {
+    mode: oneOf(mode, 'options.mode', MODE),
+    raw: isRaw,
+    access: oneOf(access, 'options.access', ACCESS),
+    cache: oneOf(cache ?? (isRaw ? 'writethrough' : 'writeback'), 'options.cache', CACHE),
+    direct: flag(direct, 'options.direct', false),
+    lock: flag(lock, 'options.lock', true),
+    signal: abortSignal(signal, 'options.signal'),
+  };
+  if (settings.direct && settings.access === 'mmap') throw invalidArgValue('options.direct', true, "cannot be used with access 'mmap'");
+  return settings;
+}
+
+/** Orders the settings of an open as native takes them. */
+export function openArguments({ mode, raw, access, cache, direct, lock }: OpenSettings): OpenArguments {
+  return [MODE[mode], raw, ACCESS[access], CACHE[cache], direct, lock];
+}
+
+/** Accepts the range of a registration. */
+export function rangeArguments(options: unknown): RangeArguments {
+  if (options === undefined) return [0, TO_THE_END];
+  requireObject(options, 'options');
+  const { offset = 0, size } = options as RegisterOptions;
+  return [bytes(offset, 'options.offset'), size === undefined ? TO_THE_END : bytes(size, 'options.size')];
+}
+
+/** Accepts options of a driver. */
+export function driverArguments(options: unknown): { native: DriverArguments; faults: Required<FaultOptions> | undefined } {
+  requireObject(options, 'options');
+  const { minorCount = 16, windowSize, windowCount = 16, queueDepth = 1024, workers = 4, faults } = options as DriverOptions;
+  return {
+    native: [
+      integer(minorCount, 'options.minorCount', 1, COUNT_MAX),
+      windowSizeArgument(windowSize),
+      integer(windowCount, 'options.windowCount', 1, COUNT_MAX),
+      integer(queueDepth, 'options.queueDepth', 1, COUNT_MAX),
+      integer(workers, 'options.workers', 1, WORKERS_MAX),
+    ],
+    faults: faults === undefined ? undefined : faultOptions(faults, 'options.faults'),
+  };
+}
+
+function windowSizeArgument(windowSize: unknown): number {
+  const name = 'options.windowSize';
+  if (windowSize === undefined) return WINDOW_SIZE.unset;
+  if (windowSize === 'auto') return WINDOW_SIZE.auto;
+  if (typeof windowSize === 'string') throw invalidArgValue(name, windowSize, "must be a number or 'auto'");
+  if (typeof windowSize !== 'number') throw invalidArgType(name, "of type number or the string 'auto'", windowSize);
+  const size = integer(windowSize, name, PAGE_MIN, WINDOW_MAX);
+  if (!isPowerOfTwo(size)) throw invalidArgValue(name, windowSize, 'must be a power of two');
+  return size;
+}
+
+function isPowerOfTwo(value: number): boolean {
+  return Number.isInteger(Math.log2(value));
+}
+
+/** Reads the seed's environment variables; an empty value is a bad one. */
+export function optionsFromEnv(env: unknown): DriverOptions {
+  requireObject(env, 'env');
+  const { RUMP_BLKFAIL, RUMP_BLKFAIL_SEED, RUMP_BLKWINSIZE, RUMP_BLKWINCOUNT } = env as NodeJS.ProcessEnv;
+  const options: DriverOptions = {};
+  if (RUMP_BLKFAIL !== undefined) {
+    options.faults = { rate: Math.min(digits(RUMP_BLKFAIL, 'RUMP_BLKFAIL', 0, Infinity), BLKFAIL_MAX) };
+    if (RUMP_BLKFAIL_SEED !== undefined) options.faults.seed = digits(RUMP_BLKFAIL_SEED, 'RUMP_BLKFAIL_SEED', 0, 2 ** 32 - 1);
+  }
+  if (RUMP_BLKWINSIZE !== undefined) {
+    options.windowSize = digits(RUMP_BLKWINSIZE, 'RUMP_BLKWINSIZE', PAGE_MIN, WINDOW_MAX);
+    if (!isPowerOfTwo(options.windowSize)) throw invalidArgValue('env.RUMP_BLKWINSIZE', RUMP_BLKWINSIZE, 'must be a power of two');
+  }
+  if (RUMP_BLKWINCOUNT !== undefined) options.windowCount = digits(RUMP_BLKWINCOUNT, 'RUMP_BLKWINCOUNT', 1, COUNT_MAX);
+  return options;
+}
+
+function digits(text: unknown, variable: string, min: number, max: number): number {
+  const value = typeof text === 'string' && /^[0-9]+$/.test(text) ? Number(text) : NaN;
+  if (value >= min && value <= max) return value;
+  const range = max === Infinity ? `of at least ${min}` : `from ${min} to ${max}`;
+  throw invalidArgValue(`env.${variable}`, text, `must be a decimal number ${range}`);
+}

@@ -1,0 +1,78 @@
+// Checks of arguments, in the caller's words: types, ranges, enumerations, host paths. Memory and positions of a transfer are in transfer.ts.
+// A check returns the value in the form that native takes, or throws what errors.ts makes; it never calls back into user code.
+import { isUint8Array } from 'node:util/types';
+import { fileURLToPath } from 'node:url';
+import { invalidArgType, invalidArgValue, outOfRange } from './errors.js';
+
+/** Accepts an object that is neither an array nor a function; anything else is ERR_INVALID_ARG_TYPE. */
+export function requireObject(value: unknown, name: string): asserts value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgType(name, 'of type object', value);
+}
+
+/** Accepts an integer in [min, max]. */
+export function integer(value: unknown, name: string, min: number, max: number): number {
+  if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
+  if (value < min || value > max) throw outOfRange(name, `>= ${min} && <= ${max}`, value);
+  return value;
+}
+
+/** Accepts whole bytes, 0 to 2^53 - 1, as a number or a bigint. */
+export function bytes(value: unknown, name: string): number {
+  if (typeof value === 'number' && value >= 0 && Number.isSafeInteger(value)) return value;
+  if (typeof value === 'bigint' && value >= 0n && value <= Number.MAX_SAFE_INTEGER) return Number(value);
+  throw notBytes(value, name);
+}
+
+function notBytes(value: unknown, name: string): Error {
+  if (typeof value !== 'number' && typeof value !== 'bigint') return invalidArgType(name, 'of type number or bigint', value);
+  if (typeof value === 'number' && !Number.isInteger(value)) return outOfRange(name, 'an integer', value);
+  return outOfRange(name, `>= 0 && <= ${Number.MAX_SAFE_INTEGER}`, value);
+}
+
+/** Accepts a boolean, or undefined for `fallback`. */
+export function flag(value: unknown, name: string, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'boolean') throw invalidArgType(name, 'of type boolean', value);
+  return value;
+}
+
+/** Accepts one of the keys of `table`. */
+export function oneOf<K extends string>(value: unknown, name: string, table: Readonly<Record<K, number>>): K {
+  if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value);
+  if (!Object.hasOwn(table, value)) {
+    const allowed = Object.keys(table).map((key) => `'${key}'`);
+    throw invalidArgValue(name, value, `must be one of: ${allowed.join(', ')}`);
+  }
+  return value as K;
+}
+
+/** Accepts undefined or what behaves like an AbortSignal, of any realm. */
+export function abortSignal(value: unknown, name: string): AbortSignal | undefined {
+  if (value === undefined) return undefined;
+  const signal: Partial<AbortSignal> | null = value;
+  if (typeof signal !== 'object' || signal === null || !('aborted' in signal) || typeof signal.addEventListener !== 'function') {
+    throw invalidArgType(name, 'an instance of AbortSignal', value);
+  }
+  return value as AbortSignal;
+}
+
+/** Accepts a path as Node's fs does and returns a copy of it in the host's bytes. */
+export function hostPath(value: unknown, name: string): Buffer {
+  const path = toBytes(value, name);
+  if (path.includes(0)) throw invalidArgValue(name, value, 'must be a string, Uint8Array, or URL without null bytes');
+  return path;
+}
+
+function toBytes(value: unknown, name: string): Buffer {
+  if (typeof value === 'string') return Buffer.from(value);
+  if (isUint8Array(value)) return Buffer.from(value);
+  if (isUrl(value)) return Buffer.from(fileURLToPath(value));
+  throw invalidArgType(name, 'of type string or an instance of Buffer or URL', value);
+}
+
+/** Node's own test: a URL of another realm or of a polyfill counts. */
+function isUrl(value: unknown): value is URL {
+  const url = value as Partial<URL> | null;
+  return typeof url === 'object' && url !== null && typeof url.href === 'string' && typeof url.protocol === 'string';
+}
