@@ -1,0 +1,147 @@
+// Phase 3: 4 KiB at random positions, against node:fs on the same file in the same run.
+// Rounds are interleaved: each one times every contestant once on the same positions, in an order that moves on. What is shown is the
+// median over the rounds of the ratio within a round, so that a slow spell of the machine falls on both sides.
+import type { BlockDevice, BlockDriver } from '../../index.js';
+import { table } from '../report.js';
+import { together, useAndClose } from '../scope.js';
+import { formatRatio, formatTime } from '../units.js';
+import { createContestants, IO_SIZE, type Contestant, type Job } from './contestants.js';
+import type { BenchImage } from './image.js';
+import type { Progress } from './progress.js';
+import { Random } from './random.js';
+import { ACCESS_MODES } from './verify.js';
+
+const CALIBRATION = 256; // operations before the first round: warm-up, and how long one takes
+
+const READS: readonly Job[] = [
+  { op: 'read', form: 'sync', depth: 1 },
+  { op: 'read', form: 'promise', depth: 1 },
+  { op: 'read', form: 'promise', depth: 32 },
+];
+const WRITES: readonly Job[] = READS.map((job) => ({ ...job, op: 'write' }));
+
+export interface Effort {
+  rounds: number;
+  /** How long one contestant runs in one round. */
+  milliseconds: number;
+}
+
+export interface Score {
+  nanoseconds: number;
+  /** How many times faster than node:fs: median, least and most over the rounds. */
+  ratio: number;
+  least: number;
+  most: number;
+}
+
+export interface Comparison extends Job {
+  ioSize: number;
+  rounds: number;
+  operations: number;
+  mismatches: number;
+  scores: Record<string, Score>;
+}
+
+export async function compareWithFs(
+  driver: BlockDriver,
+  image: BenchImage,
+  minor: number,
+  effort: Effort & { seed: number },
+  progress: Progress,
+): Promise<Comparison[]> {
+  const jobs = image.writable ? [...READS, ...WRITES] : READS;
+  const random = new Random(effort.seed ^ 0x636f_6d70);
+  const devices: BlockDevice[] = [];
+  progress.start('4 KiB at random, against node:fs', jobs.length * (effort.rounds + 1));
+  return useAndClose(together(devices), async () => {
+    for (const access of ACCESS_MODES) devices.push(await driver.open(minor, { mode: image.writable ? 'r+' : 'r', access }));
+    const comparisons: Comparison[] = [];
+    for (const job of jobs) comparisons.push(await playJob(job, image, devices, random, effort, progress));
+    progress.stop();
+    return comparisons;
+  });
+}
+
+async function playJob(
+  job: Job,
+  image: BenchImage,
+  devices: readonly BlockDevice[],
+  random: Random,
+  effort: Effort,
+  progress: Progress,
+): Promise<Comparison> {
+  const contestants = await createContestants(job, image, devices);
+  return useAndClose(together(contestants), async () => {
+    const size = devices[0]?.size ?? 0;
+    const slowest = await calibrate(contestants, randomPositions(random, size, CALIBRATION));
+    await progress.step();
+    const operations = Math.max(job.depth * 4, Math.round((effort.milliseconds * 1e6) / slowest));
+    const rounds: number[][] = [];
+    for (let round = 0; round < effort.rounds; round += 1) {
+      rounds.push(await playRound(contestants, randomPositions(random, size, operations), round));
+      await progress.step();
+    }
+    const mismatches = contestants.reduce((total, contestant) => total + contestant.mismatches, 0);
+    return { ...job, ioSize: IO_SIZE, rounds: effort.rounds, operations, mismatches, scores: score(contestants, rounds) };
+  });
+}
+
+async function calibrate(contestants: readonly Contestant[], positions: readonly number[]): Promise<number> {
+  let slowest = 0;
+  for (const contestant of contestants) {
+    await contestant.run(positions);
+    slowest = Math.max(slowest, (await contestant.run(positions)) / positions.length);
+  }
+  return slowest;
+}
+
+/** Nanoseconds per operation of each contestant; the one that begins is another in each round. */
+async function playRound(contestants: readonly Contestant[], positions: readonly number[], round: number): Promise<number[]> {
+  const times = new Array<number>(contestants.length).fill(0);
+  for (let turn = 0; turn < contestants.length; turn += 1) {
+    const index = (turn + round) % contestants.length;
+    const contestant = contestants[index];
+    if (contestant !== undefined) times[index] = (await contestant.run(positions)) / positions.length;
+  }
+  return times;
+}
+
+function randomPositions(random: Random, size: number, count: number): number[] {
+  const blocks = Math.floor(size / IO_SIZE);
+  return Array.from({ length: count }, () => random.below(blocks) * IO_SIZE);
+}
+
+/** The first contestant is node:fs, and the measure of the others. */
+function score(contestants: readonly Contestant[], rounds: readonly (readonly number[])[]): Record<string, Score> {
+  return Object.fromEntries(
+    contestants.map((contestant, index): [string, Score] => {
+      const times = rounds.map((round) => round[index] ?? Number.NaN);
+      const ratios = rounds.map((round, at) => (round[0] ?? Number.NaN) / (times[at] ?? Number.NaN));
+      return [
+        contestant.name,
+        { nanoseconds: median(times), ratio: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) },
+      ];
+    }),
+  );
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
+}
+
+export function renderComparisons(comparisons: readonly Comparison[]): string {
+  const rows = comparisons.map((row) => [
+    row.op,
+    row.form === 'sync' ? 'sync' : `promise, ${row.depth} at a time`,
+    formatTime(row.scores['node:fs']?.nanoseconds ?? Number.NaN),
+    ...ACCESS_MODES.flatMap((access) => {
+      const score = row.scores[access];
+      return score === undefined ? ['', ''] : [formatTime(score.nanoseconds), formatRatio(score.ratio)];
+    }),
+  ]);
+  const scores = table(['', '', '>node:fs', ...ACCESS_MODES.flatMap((access) => [`>${access}`, '>'])], rows);
+  return `${scores}\n  mmap keeps to 16 windows of 1 MiB, as the seed did: most positions here cost it a new mapping`;
+}

@@ -1,0 +1,113 @@
+// The image a bench works on: a temporary one whose content is known byte by byte, or a given one that is only read.
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Random } from './random.js';
+
+const PIECE = 1 << 20;
+
+/** Magic numbers of statfs(2) for the file systems that people keep images on. */
+const FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
+  [0xef53, 'ext4'],
+  [0x0102_1994, 'tmpfs'],
+  [0x5846_5342, 'xfs'],
+  [0x9123_683e, 'btrfs'],
+  [0x794c_7630, 'overlayfs'],
+  [0x6969, 'nfs'],
+  [0x2fc1_2fc1, 'zfs'],
+  [0xf2f5_2010, 'f2fs'],
+]);
+
+export class BenchImage {
+  readonly path: string;
+  readonly fileSystem: string;
+  readonly #directory: string | undefined;
+  readonly #mirror: Buffer | undefined;
+  readonly #fd: number;
+  #disposed = false;
+  readonly #onExit = (): void => this.dispose();
+
+  private constructor(file: string, fd: number, directory?: string, mirror?: Buffer) {
+    this.path = file;
+    this.#fd = fd;
+    this.#directory = directory;
+    this.#mirror = mirror;
+    this.fileSystem = FILE_SYSTEMS.get(Number(statfsSync(file, { bigint: true }).type)) ?? 'an unknown file system';
+    process.once('exit', this.#onExit);
+  }
+
+  /** Makes an image of noise in a new folder. Both are gone after `dispose`, and when the process exits without it. */
+  static create(parent: string | undefined, size: number, seed: number): BenchImage {
+    const mirror = Buffer.allocUnsafe(size);
+    new Random(seed).fill(mirror);
+    const directory = mkdtempSync(path.join(parent ?? os.tmpdir(), 'rumpblk-'));
+    try {
+      const file = path.join(directory, 'disk.img');
+      const fd = openSync(file, 'wx+');
+      fillFile(fd, mirror);
+      return new BenchImage(file, fd, directory, mirror);
+    } catch (error) {
+      rmSync(directory, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Takes an image that exists; nothing writes to it. */
+  static existing(file: string): BenchImage {
+    return new BenchImage(file, openSync(file, 'r'));
+  }
+
+  /** True for a temporary image: writes are part of the bench. */
+  get writable(): boolean {
+    return this.#mirror !== undefined;
+  }
+
+  /** A descriptor of node:fs on the image: the other way to its bytes. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** What `[position, position + length)` of the file must hold. Valid until the next call. */
+  expected(position: number, length: number): Buffer {
+    if (this.#mirror !== undefined) return this.#mirror.subarray(position, position + length);
+    const data = Buffer.allocUnsafe(length);
+    return data.subarray(0, readSync(this.#fd, data, 0, length, position));
+  }
+
+  /** Remembers that `data` was written at `position` of the file. */
+  store(position: number, data: Uint8Array): void {
+    this.#mirror?.set(data, position);
+  }
+
+  /** Reads the whole file with node:fs and gives the sectors that are not as they must be. A given image has nothing to compare with: 0. */
+  countWrongSectors(): number {
+    const mirror = this.#mirror;
+    if (mirror === undefined) return 0;
+    const piece = Buffer.allocUnsafe(PIECE);
+    let wrong = 0;
+    for (let position = 0; position < mirror.byteLength; position += PIECE) {
+      const length = readSync(this.#fd, piece, 0, PIECE, position);
+      const part = mirror.subarray(position, position + PIECE);
+      if (length === part.byteLength && part.equals(piece.subarray(0, length))) continue;
+      for (let at = 0; at < part.byteLength; at += 512) {
+        if (!part.subarray(at, at + 512).equals(piece.subarray(at, Math.min(at + 512, length)))) wrong += 1;
+      }
+    }
+    return wrong;
+  }
+
+  /** Closes the descriptor and removes what `create` made. Idempotent. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    process.removeListener('exit', this.#onExit);
+    closeSync(this.#fd);
+    if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+function fillFile(fd: number, content: Buffer): void {
+  for (let position = 0; position < content.byteLength;) {
+    position += writeSync(fd, content, position, Math.min(PIECE, content.byteLength - position), position);
+  }
+}

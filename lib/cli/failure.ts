@@ -1,0 +1,44 @@
+// How a command fails: one line a failure on stderr, and an exit status.
+import { BlockDeviceError } from '../index.js';
+
+export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+
+/** The command line asks for something that makes no sense; nothing was touched. */
+export class UsageError extends Error {}
+
+interface Coded extends Error {
+  code: string;
+  path?: string;
+}
+
+function isCoded(error: unknown): error is Coded {
+  return error instanceof Error && typeof (error as Partial<Coded>).code === 'string';
+}
+
+/** The failures in `error`, each once, in words; a bug shows its stack. */
+export function failureLines(error: unknown): string[] {
+  if (error instanceof AggregateError) return [...new Set(error.errors.flatMap(failureLines))];
+  if (error instanceof UsageError) return [error.message];
+  if (!isCoded(error)) return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
+  const named = error.path === undefined || error.message.includes(`'${error.path}'`);
+  return [named ? error.message : `${error.message} '${error.path}'`];
+}
+
+/** 2 where the values given can never work, else 1. */
+export function exitStatus(error: unknown): number {
+  return error instanceof UsageError || (isCoded(error) && error.code.startsWith('ERR_')) ? EXIT.usage : EXIT.failed;
+}
+
+/** The `error` member of a JSON document. */
+export function failureJson(error: unknown): object {
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  const message = failureLines(error).join('; ');
+  if (!(first instanceof BlockDeviceError)) return isCoded(first) ? { code: first.code, message } : { message };
+  const { code, errno, syscall, path, minor, blkno, bytesTransferred, injected } = first;
+  return { code, errno, syscall, path, minor, blkno, bytesTransferred, injected, message };
+}
+
+/** Adds the name of the file to a failure of Node's that lacks it. */
+export function withPath(error: unknown, path: string): unknown {
+  return isCoded(error) && error.path === undefined ? Object.assign(error, { path }) : error;
+}

@@ -1,0 +1,113 @@
+#!/usr/bin/env node
+// rumpblk: the command line tool. Declares the commands, runs one, turns its failure into a line on stderr and an exit status.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { benchCommand, type BenchOptions } from './bench.js';
+import { EXIT, exitStatus, failureJson, failureLines } from './failure.js';
+import { addImageOptions, parsePath } from './image.js';
+import { infoCommand, type InfoOptions } from './info.js';
+import { readCommand, type ReadOptions } from './read.js';
+import { emitJson, ReaderGone } from './report.js';
+import { parseBytes, parseUint32 } from './units.js';
+import { writeCommand, type WriteOptions } from './write.js';
+
+const SIZES = `
+Sizes and positions are bytes and may end in s (sectors of 512 bytes), k, M, G, T
+or KiB, MiB, ... (powers of 1024), or kB, MB, ... (powers of 1000).
+
+Exit status: 0 done, 1 an I/O or verification failure, 2 a wrong command line.`;
+
+function version(): string {
+  const text = readFileSync(path.join(__dirname, '../../package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+type Done = (status: number) => void;
+
+function createProgram(done: Done): Command {
+  const program = new Command('rumpblk')
+    .description('Use a file or a device node as a block device.')
+    .version(version())
+    .exitOverride()
+    .showHelpAfterError("Try 'rumpblk --help'.")
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'rumpblk: ')) })
+    .addHelpText('after', SIZES);
+  addInfo(program, done);
+  addRead(program, done);
+  addWrite(program, done);
+  addBench(program, done);
+  return program;
+}
+
+function addFileCommand(program: Command, name: string, description: string): Command {
+  return program.command(name).description(description).argument('<file>', 'image or device node', parsePath);
+}
+
+/** The options that end the list of every command on FILE. */
+function addSharedOptions(command: Command): Command {
+  return addImageOptions(command).option('--json', 'print one JSON document on stdout');
+}
+
+function addInfo(program: Command, done: Done): void {
+  const command = addFileCommand(program, 'info', 'Show geometry, label, windows and counters of a device.');
+  addSharedOptions(command).action(async (file: string, options: InfoOptions) => done(await infoCommand(file, options)));
+}
+
+function addRead(program: Command, done: Done): void {
+  const command = addFileCommand(program, 'read', 'Copy bytes of a device to a file or to stdout.')
+    .option('-p, --position <bytes>', 'where on the device to begin', parseBytes, 0)
+    .option('-l, --length <bytes>', 'how much to read (default: to the end)', parseBytes)
+    .option('-o, --output <file>', 'where to, - for stdout (default: stdout)', parsePath)
+    .addHelpText('after', '\nA range that runs past the end of the device gives what there is, and a line on stderr.');
+  addSharedOptions(command).action(async (file: string, options: ReadOptions) => done(await readCommand(file, options)));
+}
+
+function addWrite(program: Command, done: Done): void {
+  const command = addFileCommand(program, 'write', 'Copy a file or stdin onto a device, and flush it.')
+    .option('-p, --position <bytes>', 'where on the device to begin', parseBytes, 0)
+    .option('-l, --length <bytes>', 'how much to write at most (default: all of the input)', parseBytes)
+    .option('-i, --input <file>', 'where from, - for stdin (default: stdin)', parsePath)
+    .option('--fua', 'make every piece durable before the next one is written')
+    .option('--no-flush', 'end without making the data durable')
+    .addHelpText('after', '\nInput that does not fit is ENOSPC, exit status 1; what fitted has been written.');
+  addSharedOptions(command).action(async (file: string, options: WriteOptions) => done(await writeCommand(file, options)));
+}
+
+function addBench(program: Command, done: Done): void {
+  program
+    .command('bench')
+    .description('Write and verify at random in every access mode, replay injected faults, compare with node:fs.')
+    .argument('[file]', 'an image to read, never written (default: a temporary one, written too)', parsePath)
+    .option('--quick', 'take about a second')
+    .option('--size <bytes>', 'size of the temporary image', parseBytes, 64 << 20)
+    .option('--dir <directory>', 'where to make it (default: the directory for temporary files)', parsePath)
+    .option('--seed <number>', 'seed of the requests and of the faults', parseUint32, 1)
+    .option('--json', 'print one JSON document on stdout')
+    .action(async (file: string | undefined, options: BenchOptions) => done(await benchCommand(file, options)));
+}
+
+/** Runs one command line. With `--json` a failure is a document on stdout, too. */
+async function main(args: readonly string[]): Promise<number> {
+  let status: number = EXIT.ok;
+  const program = createProgram((result) => (status = result));
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return status;
+  } catch (error) {
+    if (error instanceof ReaderGone) return EXIT.ok;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.ok;
+      if (args.includes('--json')) await emitJson({ error: { message: error.message.replace(/^error: /, '') } });
+      return EXIT.usage;
+    }
+    for (const line of failureLines(error)) process.stderr.write(`rumpblk: ${line}\n`);
+    if (args.includes('--json')) await emitJson({ error: failureJson(error) });
+    return exitStatus(error);
+  }
+}
+
+main(process.argv.slice(2)).then(
+  (status) => (process.exitCode = status),
+  (error: unknown) => (process.exitCode = error instanceof ReaderGone ? EXIT.ok : EXIT.failed),
+);

@@ -1,0 +1,62 @@
+// rumpblk write: a file or a pipe onto the device.
+import { constants } from 'node:os';
+import { BlockDeviceError, type BlockDevice } from '../index.js';
+import { EXIT, UsageError } from './failure.js';
+import { isSameFile, withImage, type ImageOptions } from './image.js';
+import { emitJson, note } from './report.js';
+import { pieces, STANDARD } from './streams.js';
+
+export interface WriteOptions extends ImageOptions {
+  position: number;
+  length?: number;
+  input?: string;
+  fua?: boolean;
+  flush: boolean;
+  json?: boolean;
+}
+
+export async function writeCommand(file: string, options: WriteOptions): Promise<number> {
+  const input = options.input ?? STANDARD;
+  refuseInput(file, options, input);
+  const { position, length, fua = false, flush } = options;
+  // Without the flush there must be none at close either: cache mode unsafe promises nothing and syncs nothing.
+  const cache = flush ? 'writeback' : 'unsafe';
+  const report = await withImage(file, options, { mode: 'r+', cache }, async (device, driver) => {
+    const bytesWritten = await copyIn(device, options, input);
+    if (flush) await device.flush();
+    return { file, position, bytesWritten, input, fua, flushed: flush, access: device.access, counters: driver.counters() };
+  });
+  if (length !== undefined && report.bytesWritten < length) {
+    note(`the input ended: ${report.bytesWritten} of ${length} bytes written`);
+  }
+  if (options.json === true) await emitJson(report);
+  return EXIT.ok;
+}
+
+function refuseInput(file: string, options: WriteOptions, input: string): void {
+  const standard = input === STANDARD;
+  if (options.fua === true && !options.flush) throw new UsageError('--fua and --no-flush exclude each other');
+  if (standard && options.input === undefined && process.stdin.isTTY) {
+    throw new UsageError('not reading from a terminal: give -i FILE, a pipe, or -i - to insist');
+  }
+  if (isSameFile(file, standard ? 0 : input)) throw new UsageError(`the input is '${file}' itself`);
+}
+
+/** Copies the input and gives the bytes moved. What does not fit is a failure: ENOSPC, with everything before it on the device. */
+async function copyIn(device: BlockDevice, options: WriteOptions, input: string): Promise<number> {
+  let moved = 0;
+  for await (const piece of pieces(input, options.length ?? Infinity)) {
+    const { bytesWritten } = await device.write(piece, options.position + moved, options.fua === true ? { fua: true } : {});
+    moved += bytesWritten;
+    if (bytesWritten === piece.byteLength) continue;
+    note(`${moved} bytes written, then the device ended at ${device.size}`);
+    throw new BlockDeviceError({
+      errno: -constants.errno.ENOSPC,
+      syscall: 'write',
+      path: device.path,
+      minor: device.minor,
+      bytesTransferred: moved,
+    });
+  }
+  return moved;
+}
