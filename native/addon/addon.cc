@@ -4,6 +4,7 @@
 #include "addon/env_state.h"
 #include "addon/napi_setup.h"
 #include "core/base/status.h"
+#include "core/host/host_io.h"
 
 namespace blk_addon {
 namespace {
@@ -25,6 +26,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   napi_add_env_cleanup_hook(env, OnCleanup, state);
   state->device_constructor = Napi::Persistent(DeviceWrap::Define(env));
   exports.Set("ops", OpNames(env));
+  exports.Set("pageSize", static_cast<double>(blk::PageSize()));
   exports.Set("Driver", DriverWrap::Define(env));
   return exports;
 }

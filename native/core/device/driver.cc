@@ -31,13 +31,17 @@ Result<int> Driver::Register(const std::string& path, const HostRange& range) {
 }
 
 Status Driver::Deregister(int minor) {
-  std::shared_ptr<Minor> gone;  // freed outside the lock: that closes a descriptor
+  std::shared_ptr<Minor> found;
+  {
+    MutexLock lock(mu_);
+    if (closed_) return {EBADF, Op::kDeregister};
+    if (!InTable(minor)) return {ENXIO, Op::kDeregister};
+    found = table_[minor];
+  }
+  Status status = found->Retire();
+  if (status.err == EBUSY) return status;
   MutexLock lock(mu_);
-  if (closed_) return {EBADF, Op::kDeregister};
-  if (minor < 0 || static_cast<size_t>(minor) >= table_.size() || !table_[minor]) return {ENXIO, Op::kDeregister};
-  Status status = table_[minor]->Retire();
-  if (status.ok()) gone.swap(table_[minor]);
-  lock.Unlock();
+  if (InTable(minor) && table_[minor] == found) table_[minor].reset();
   return status;
 }
 
@@ -61,7 +65,7 @@ Result<std::shared_ptr<Device>> Driver::Open(int minor, const OpenOptions& optio
   {
     MutexLock lock(mu_);
     if (closed_) return Status{EBADF, Op::kOpen};
-    if (minor < 0 || static_cast<size_t>(minor) >= table_.size() || !table_[minor]) return Status{ENXIO, Op::kOpen};
+    if (!InTable(minor)) return Status{ENXIO, Op::kOpen};
     found = table_[minor];
   }
   return OpenMinor(std::move(found), options);

@@ -66,6 +66,9 @@ class Driver {
 
  private:
   Result<std::shared_ptr<Device>> OpenMinor(std::shared_ptr<Minor> minor, const OpenOptions& options) EXCLUDES(mu_);
+  bool InTable(int minor) const REQUIRES(mu_) {
+    return minor >= 0 && static_cast<size_t>(minor) < table_.size() && table_[minor];
+  }
   void Forget(Device* device) EXCLUDES(mu_);
   DeviceContext Context();
 

@@ -69,8 +69,11 @@ void Minor::SetIndex(int index) {
 
 Status Minor::Retire() {
   uint32_t none = 0;
-  if (opens_.compare_exchange_strong(none, kRetired, std::memory_order_acq_rel)) return Status::Ok();
-  return {none == kRetired ? ENXIO : EBUSY, Op::kDeregister};
+  if (!opens_.compare_exchange_strong(none, kRetired, std::memory_order_acq_rel)) {
+    return {none == kRetired ? ENXIO : EBUSY, Op::kDeregister};
+  }
+  // Now, not when the last reference goes: objects of closed devices may hold one for long.
+  return read_fd_.Close();
 }
 
 Status Minor::CheckHostSize() const {
@@ -131,7 +134,9 @@ Status Minor::Release(const OpenOptions& options) {
     }
   }
   opens_.fetch_sub(1, std::memory_order_acq_rel);
-  return status;
+  if (index_ != kPrivateMinor) return status;
+  const Status retired = Retire();
+  return status.ok() ? retired : status;
 }
 
 Status Minor::OpenForWriting(const OpenOptions& options) {

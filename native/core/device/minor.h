@@ -41,11 +41,13 @@ class Minor {
   // Takes part in the minor: opens what `options` need, takes or strengthens the lock. -> the descriptors to use.
   // Errors: ENXIO deregistered · EACCES, EROFS by mode · EBUSY another minor or process has the range · ESTALE.
   Result<HostFile> Acquire(const OpenOptions& options) EXCLUDES(mu_);
-  // Ends what Acquire() began with the same options. The last one frees descriptors and lock, and ends a sticky error.
+  // Ends what Acquire() began with the same options. The last one frees descriptors and lock, ends a sticky error, and
+  // retires a private minor.
   // Errors: close(2)'s.
   Status Release(const OpenOptions& options) EXCLUDES(mu_);
 
-  // Bars the minor from being opened again. Errors: EBUSY while open.
+  // Bars the minor from being opened again and lets go of the host file. Errors: EBUSY while open · ENXIO done before ·
+  // close(2)'s.
   Status Retire();
 
   // EIO when the host file no longer reaches to the end of the range.
@@ -88,7 +90,7 @@ class Minor {
   std::atomic<uint32_t> opens_{0};  // with kRetired or'ed in once deregistered
 
   Mutex mu_;
-  UniqueFd read_fd_;                            // open from registration on; written by Create() only
+  UniqueFd read_fd_;                            // from registration to Retire(); used only by opens, which bar that
   UniqueFd write_fd_ GUARDED_BY(mu_);           // from the first 'r+' open to the last close
   UniqueFd direct_read_fd_ GUARDED_BY(mu_);
   UniqueFd direct_write_fd_ GUARDED_BY(mu_);
