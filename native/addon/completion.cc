@@ -53,6 +53,7 @@ void Completion::OnWake(napi_env env, napi_value, void* context, void*) {
 }
 
 void Completion::SettleAll() {
+  answers_left_ = kAnswersATurn;
   std::vector<std::unique_ptr<PendingCall>> done;
   {
     blk::MutexLock lock(mu_);

@@ -29,6 +29,14 @@ class Completion {
   Completion(const Completion&) = delete;
   Completion& operator=(const Completion&) = delete;
 
+  // True while a promise form may still answer on the spot. After a burst of such answers one goes through the queue
+  // although it need not: promises that never wait would keep the event loop from everything else.
+  bool MayAnswerNow() {
+    if (answers_left_ == 0) return false;
+    answers_left_--;
+    return true;
+  }
+
   // Queues `call`; its promise settles in a later turn. When no thread can be had it settles with EAGAIN.
   // -> the promise.
   napi_value Submit(Backlog& backlog, std::unique_ptr<PendingCall> call);
@@ -44,6 +52,8 @@ class Completion {
   void RemoveBacklog(Backlog* backlog);
 
  private:
+  static constexpr unsigned kAnswersATurn = 512;
+
   static void OnWake(napi_env env, napi_value callback, void* context, void* data);
   void SettleAll() EXCLUDES(mu_);
   void Refill(Backlog& backlog);
@@ -52,6 +62,7 @@ class Completion {
   const napi_env env_;
   napi_threadsafe_function wake_ = nullptr;
   size_t pending_ = 0;
+  unsigned answers_left_ = kAnswersATurn;  // until the next wake-up, which is a turn of the event loop
   std::vector<Backlog*> backlogs_;
 
   blk::Mutex mu_;

@@ -31,18 +31,18 @@ struct DeviceState {
   const std::shared_ptr<blk::Device> device;
   bool closing = false;
   size_t in_flight = 0;
-  std::unordered_map<uint32_t, Cancellable*> by_token;
+  std::unordered_map<uint64_t, Cancellable*> by_token;
   std::unique_ptr<PendingCall> waiting_close;
 
   bool open() const { return !closing; }
 
   // Counts a call in, and out again when it has settled or was refused; the last one out lets a waiting close begin.
-  void Begin(uint32_t token, Cancellable* call) {
+  void Begin(uint64_t token, Cancellable* call) {
     in_flight++;
     driver->pending++;
     if (token != 0) by_token.emplace(token, call);
   }
-  void End(uint32_t token) {
+  void End(uint64_t token) {
     in_flight--;
     driver->pending--;
     if (token != 0) by_token.erase(token);

@@ -59,18 +59,18 @@ napi_value StrategySync(const Args& args, Device device) { return RunNow(args, d
 
 template <blk::BufOp op>
 napi_value BytesQueued(const Args& args, Device device) {
-  const uint32_t token = static_cast<uint32_t>(args.Int(op == blk::BufOp::kWrite ? 5 : 4));
+  const uint64_t token = static_cast<uint64_t>(args.Int(op == blk::BufOp::kWrite ? 5 : 4));
   return TransferCall::Submit(args.env(), device, BytesRequest<op>(args, device), args.at(0),
                               static_cast<size_t>(args.Int(1)), token);
 }
 
 napi_value StrategyQueued(const Args& args, Device device) {
   return TransferCall::Submit(args.env(), device, BufRequest(args, device), args.at(2), 0,
-                              static_cast<uint32_t>(args.Int(4)));
+                              static_cast<uint64_t>(args.Int(4)));
 }
 
 napi_value Cancel(const Args& args, Device device) {
-  const auto found = device->by_token.find(static_cast<uint32_t>(args.Int(0)));
+  const auto found = device->by_token.find(static_cast<uint64_t>(args.Int(0)));
   if (found != device->by_token.end()) found->second->Cancel(args.env());
   return nullptr;
 }

@@ -34,6 +34,7 @@ class DriverState {
   Backlog backlog;
   size_t pending = 0;  // calls in the queue or the backlog, or done and not settled
 
+  bool MayAnswerNow() { return completion_->MayAnswerNow(); }
   napi_value Submit(std::unique_ptr<PendingCall> call) { return completion_->Submit(backlog, std::move(call)); }
 };
 

@@ -8,13 +8,31 @@
 
 namespace blk_addon {
 
+namespace {
+
+// The most that is copied on the JavaScript thread inside a promise form; beyond it a worker does it meanwhile.
+constexpr size_t kMaxNow = 256 * 1024;
+
+// Runs a read that needs no disk. -> false when it would, and then nothing has happened.
+bool RunNow(blk::Strategy& entry, blk::Transfer& transfer) {
+  if (transfer.op != blk::BufOp::kRead || transfer.length > kMaxNow || transfer.chunk_count() > 1) return false;
+  transfer.nowait = true;
+  blk::RunTransfer(entry, transfer);
+  if (transfer.status.err != EAGAIN) return true;
+  transfer.nowait = false;
+  transfer.status = blk::Status::Ok();
+  return false;
+}
+
+}  // namespace
+
 TransferCall::TransferCall(napi_env env, std::shared_ptr<DeviceState> device, const blk::Transfer& transfer,
-                           uint32_t token)
+                           blk::Strategy& entry, uint64_t token)
     : PendingCall(env, *EnvState::Of(env).completion),
       env_(env),
       device_(std::move(device)),
       transfer_(transfer),
-      entry_(&device_->device->Admit(transfer_)),
+      entry_(&entry),
       token_(token) {
   if (token != 0) transfer_.cancel = &cancel_;
 }
@@ -23,10 +41,12 @@ TransferCall::~TransferCall() {
   if (view_ != nullptr) napi_delete_reference(env_, view_);
 }
 
-napi_value TransferCall::Submit(napi_env env, std::shared_ptr<DeviceState> device, const blk::Transfer& transfer,
-                                napi_value view, size_t view_offset, uint32_t token) {
+napi_value TransferCall::Submit(napi_env env, const std::shared_ptr<DeviceState>& device, blk::Transfer transfer,
+                                napi_value view, size_t view_offset, uint64_t token) {
   DeviceState& state = *device;
-  std::unique_ptr<TransferCall> call(new TransferCall(env, std::move(device), transfer, token));
+  blk::Strategy& entry = state.device->Admit(transfer);
+  if (state.driver->MayAnswerNow() && RunNow(entry, transfer)) return ToOutcome(env, transfer);
+  std::unique_ptr<TransferCall> call(new TransferCall(env, device, transfer, entry, token));
   state.Begin(token, call.get());
   if (!call->TakeMemory(view, view_offset)) {
     napi_value promise = call->promise();

@@ -16,17 +16,19 @@ namespace blk_addon {
 
 class TransferCall final : public PendingCall, public Cancellable {
  public:
-  // Queues `transfer`, whose data points into `view` at `view_offset`. `token` 0: cannot be cancelled.
-  // -> the promise of an outcome. ENOMEM when there is no memory for the copy.
-  static napi_value Submit(napi_env env, std::shared_ptr<DeviceState> device, const blk::Transfer& transfer,
-                           napi_value view, size_t view_offset, uint32_t token);
+  // Answers at once when that takes no disk, else queues `transfer`, whose data points into `view` at `view_offset`.
+  // `token` 0: cannot be cancelled.
+  // -> the outcome or a promise of it. ENOMEM when there is no memory for the copy.
+  static napi_value Submit(napi_env env, const std::shared_ptr<DeviceState>& device, blk::Transfer transfer,
+                           napi_value view, size_t view_offset, uint64_t token);
 
   ~TransferCall() override;
 
   void Cancel(napi_env env) override;
 
  private:
-  TransferCall(napi_env env, std::shared_ptr<DeviceState> device, const blk::Transfer& transfer, uint32_t token);
+  TransferCall(napi_env env, std::shared_ptr<DeviceState> device, const blk::Transfer& transfer, blk::Strategy& entry,
+               uint64_t token);
 
   bool TakeMemory(napi_value view, size_t view_offset);
   void Work(blk::Lane lane) override;
@@ -39,7 +41,7 @@ class TransferCall final : public PendingCall, public Cancellable {
   const std::shared_ptr<DeviceState> device_;
   blk::Transfer transfer_;
   blk::Strategy* entry_;  // where Admit() sent it
-  const uint32_t token_;
+  const uint64_t token_;
   std::atomic<bool> cancel_{false};
   blk::AlignedBuffer memory_;
   napi_ref view_ = nullptr;  // reads only

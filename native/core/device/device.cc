@@ -49,23 +49,30 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
     : minor_(std::move(minor)),
       options_(options),
       range_(RangeOf(*minor_, options.mode, context.counters)),
-      pio_(range_, file) {
-  path_ = &pio_;
-  const bool mappable = minor_->type() == FileType::kRegular && minor_->size() > 0 && !options.direct;
-  if (mappable && options.access != Access::kPio) {
-    auto windows = WindowCache::Create(*file.host, file.fd, range_.writable,
-                                       GeometryOf(*minor_, options.access, context), context.counters);
-    if (windows.ok()) {
-      windows_ = windows.Take();
-      mapped_ = std::make_unique<MappedStrategy>(range_, *windows_, pio_);
-      path_ = mapped_.get();
-      access_ = options.access;
-    }
-  } else if (minor_->size() == 0 && minor_->type() == FileType::kRegular && !options.direct) {
-    access_ = options.access;  // nothing to map, and nothing to fall back from
-  }
+      pio_(range_, file, options.access == Access::kAuto ? PioStrategy::Durable::kPerCall : PioStrategy::Durable::kFdatasync) {
+  const bool mappable = minor_->type() == FileType::kRegular && !options.direct && options.access != Access::kPio;
+  if (mappable) MapWindows(file, context);
+  path_ = mapped_ ? mapped_.get() : &pio_;
   faulty_ = std::make_unique<FaultStrategy>(range_, context.faults, *path_);
   entry_.store(path_, std::memory_order_release);
+}
+
+void Device::MapWindows(const HostFile& file, const DeviceContext& context) {
+  if (range_.size == 0) {
+    access_ = options_.access;  // nothing to map, and nothing to fall back from
+    return;
+  }
+  const WindowGeometry geometry = GeometryOf(*minor_, options_.access, context);
+  if (options_.access == Access::kAuto) {
+    table_ = std::make_unique<WindowTable>(*file.host, file.fd, range_.writable, geometry);
+    mapped_ = std::make_unique<AutoStrategy>(range_, *file.host, *table_, pio_);
+  } else {
+    auto cache = WindowCache::Create(*file.host, file.fd, range_.writable, geometry, *range_.counters);
+    if (!cache.ok()) return;
+    cache_ = cache.Take();
+    mapped_ = std::make_unique<MappedStrategy>(range_, *cache_, pio_);
+  }
+  access_ = options_.access;
 }
 
 Result<std::unique_ptr<Device>> Device::Open(std::shared_ptr<Minor> minor, const OpenOptions& options,
@@ -114,12 +121,15 @@ Status Device::Flush(Lane lane) {
 Status Device::Close(Lane lane) {
   if (closed_.exchange(true, std::memory_order_acq_rel)) return Status::Ok();
   Status first = Flush(lane);
-  if (windows_) {
-    const Status unmapped = windows_->UnmapAll();
-    if (first.ok()) first = unmapped;
-  }
+  const Status unmapped = cache_ ? cache_->UnmapAll() : table_ ? table_->UnmapAll() : Status::Ok();
+  if (first.ok()) first = unmapped;
   const Status released = minor_->Release(options_);
   return first.ok() ? released : first;
+}
+
+std::vector<WindowInfo> Device::Windows() const {
+  if (cache_) return cache_->List();
+  return table_ ? table_->List() : std::vector<WindowInfo>{};
 }
 
 void Device::SetFaulty(bool faulty) {

@@ -12,11 +12,13 @@
 #include "core/base/counters.h"
 #include "core/device/minor.h"
 #include "core/device/options.h"
+#include "core/io/auto_strategy.h"
 #include "core/io/fault_strategy.h"
 #include "core/io/mapped_strategy.h"
 #include "core/io/physio.h"
 #include "core/io/pio_strategy.h"
 #include "core/window/window_cache.h"
+#include "core/window/window_table.h"
 
 namespace blk {
 
@@ -67,8 +69,9 @@ class Device {
   // Puts the fault injector into the stack or takes it out. Requests admitted before keep the stack they were given.
   void SetFaulty(bool faulty);
 
-  // The mapped windows, most recently used first; none for a pread/pwrite device.
-  std::vector<WindowInfo> Windows() const { return windows_ ? windows_->List() : std::vector<WindowInfo>{}; }
+  // The mapped windows, none for a pread/pwrite device. Most recently used first under mmap; under auto, where nothing
+  // orders them, by slot.
+  std::vector<WindowInfo> Windows() const;
 
   const Minor& minor() const { return *minor_; }
   OpenMode mode() const { return options_.mode; }
@@ -79,6 +82,7 @@ class Device {
   Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const DeviceContext& context, const HostFile& file);
 
   bool IsDurable(Fua fua) const;
+  void MapWindows(const HostFile& file, const DeviceContext& context);
 
   // Order is destruction order, last first: strategies go before the windows and the minor they use.
   const std::shared_ptr<Minor> minor_;
@@ -86,9 +90,10 @@ class Device {
   Access access_ = Access::kPio;
   std::atomic<bool> closed_{false};
   const DeviceRange range_;
-  std::unique_ptr<WindowCache> windows_;
+  std::unique_ptr<WindowCache> cache_;    // under mmap
+  std::unique_ptr<WindowTable> table_;    // under auto
   PioStrategy pio_;
-  std::unique_ptr<MappedStrategy> mapped_;
+  std::unique_ptr<Strategy> mapped_;      // over cache_ or table_
   std::unique_ptr<FaultStrategy> faulty_;
   Strategy* path_ = nullptr;                 // the stack without faults
   std::atomic<Strategy*> entry_{nullptr};    // path_, or faulty_ around it

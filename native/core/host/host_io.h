@@ -70,6 +70,9 @@ class HostIo {
   // One byte a page, bit 0 set where the page is in memory.
   virtual int Mincore(void* address, size_t size, unsigned char* residency) = 0;
 
+  // A clock that runs, in milliseconds, cheap and a few of them coarse.
+  virtual uint32_t CoarseMilliseconds() = 0;
+
   // Takes, changes or drops the open-file-description lock of `fd` on the range, without waiting.
   // -EAGAIN or -EACCES: somebody else has it. size 0 reaches to the end.
   virtual int Lock(int fd, LockKind kind, uint64_t offset, uint64_t size) = 0;

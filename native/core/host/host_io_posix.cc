@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -151,6 +152,12 @@ class Posix final : public HostIo {
   int Msync(void* address, size_t size) override { return OrErrno(::msync(address, size, MS_SYNC)); }
   int Mincore(void* address, size_t size, unsigned char* residency) override {
     return OrErrno(::mincore(address, size, residency));
+  }
+
+  uint32_t CoarseMilliseconds() override {
+    struct timespec now = {};
+    static_cast<void>(::clock_gettime(CLOCK_MONOTONIC_COARSE, &now));  // fails only for a clock that does not exist
+    return static_cast<uint32_t>(now.tv_sec * 1000 + now.tv_nsec / 1'000'000);
   }
 
   int Lock(int fd, LockKind kind, uint64_t offset, uint64_t size) override {

@@ -24,6 +24,7 @@ struct Buf {
   bool deferred = false;   // B_ASYNC: may complete before it is durable
   bool durable = false;    // a write that is on the medium before it completes
   bool doomed = false;     // the fault injector drew this one
+  bool nowait = false;     // a read that ends with EAGAIN, uncounted and without a byte moved, rather than wait for a disk
   Lane lane = 0;
   const std::atomic<bool>* cancel = nullptr;  // set by others to end the buf after its current segment
 

@@ -24,6 +24,11 @@ struct HostFile {
   Moved ReadAll(void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const;
   Moved WriteAll(const void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const;
 
+  // The same, and durable when it returns. EOPNOTSUPP, ENOSYS, EINVAL: the host has no such call.
+  Moved WriteAllDurable(const void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const;
+  // Reads all of it if that needs no disk. EAGAIN with nothing moved: it would, or the host cannot tell.
+  Moved ReadNow(void* data, size_t size, HostOffset offset) const;
+
   // Makes what was written durable. Errors: fdatasync's; EINVAL of a character node that has nothing to sync is ok.
   Status Sync() const;
 

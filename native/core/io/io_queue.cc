@@ -1,5 +1,6 @@
 #include "core/io/io_queue.h"
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
@@ -30,7 +31,7 @@ IoQueue::Outcome IoQueue::PutLocked(std::unique_ptr<IoTask>& task) {
 }
 
 bool IoQueue::StartWorker() {
-  const Lane lane = static_cast<Lane>(workers_.size() + 1);
+  const Lane lane = static_cast<Lane>(std::min<size_t>(workers_.size() + 1, kSharedLane));
   try {
     workers_.emplace_back([this, lane] { Work(lane); });
     return true;

@@ -15,6 +15,7 @@ Buf ChunkOf(const Transfer& transfer, uint64_t index) {
   buf.deferred = transfer.deferred;
   buf.durable = transfer.durable;
   buf.doomed = index == transfer.doomed_chunk;
+  buf.nowait = transfer.nowait;
   buf.lane = transfer.lane;
   buf.cancel = transfer.cancel;
   return buf;

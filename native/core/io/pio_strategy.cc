@@ -3,11 +3,29 @@
 namespace blk {
 
 Moved PioStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size) {
+  if (buf.nowait) return file_.ReadNow(data, size, at);
   if (buf.op == BufOp::kRead) return file_.ReadAll(data, size, at, buf.cancel);
+  if (buf.durable && durable_calls_) return WriteDurable(buf, data, at, size);
   Moved moved = file_.WriteAll(data, size, at, buf.cancel);
   if (moved.bytes > 0) range().flush->MarkDirty();
   if (moved.status.ok() && buf.durable) moved.status = Sync(buf.lane);
   return moved;
+}
+
+// The data goes through and is synced in one call, which leaves alone what else of the file is dirty (B45).
+Moved PioStrategy::WriteDurable(const Buf& buf, const uint8_t* data, HostOffset at, size_t size) {
+  const Moved moved = file_.WriteAllDurable(data, size, at, buf.cancel);
+  const int err = moved.status.err;
+  if (moved.bytes > 0) range().counters->Add(Counter::kFlushes, 1, buf.lane);
+  if (err == 0 || err == ECANCELED) return moved;
+  // Whether the write or its sync failed only the two calls apart can tell; where the host has no such call, they serve
+  // from now on.
+  if (err == EOPNOTSUPP || err == ENOSYS || err == EINVAL) durable_calls_ = false;
+  if (err == EIO) return {moved.bytes, range().flush->Fail(moved.status)};
+  Moved rest = file_.WriteAll(data + moved.bytes, size - moved.bytes, {at.value + moved.bytes}, buf.cancel);
+  if (rest.bytes > 0) range().flush->MarkDirty();
+  if (rest.status.ok()) rest.status = Sync(buf.lane);
+  return {moved.bytes + rest.bytes, rest.status};
 }
 
 Status PioStrategy::Sync(Lane lane) {

@@ -1,5 +1,5 @@
-// PioStrategy: serves bufs by pread and pwrite, and makes durable ones so by fdatasync. The access of nodes and of
-// `access: 'pio'`, and the fallback of the other modes through Piece().
+// PioStrategy: serves bufs by pread and pwrite, and makes durable ones so by fdatasync, or by the host's write call that
+// syncs what it writes. The access of nodes and of `access: 'pio'`, and the fallback of the other modes through Piece().
 // Thread-safe.   Model: rumpblk.c r1.31 lines 659-722, with loops over short transfers (B40) and completion after the
 // sync (B20); O_DIRECT writes are synced like all others (B38).
 #ifndef RUMPBLK_CORE_IO_PIO_STRATEGY_H_
@@ -12,7 +12,10 @@ namespace blk {
 
 class PioStrategy final : public BoundedStrategy {
  public:
-  PioStrategy(const DeviceRange& range, const HostFile& file) : BoundedStrategy(range), file_(file) {}
+  enum class Durable : uint8_t { kFdatasync, kPerCall };
+
+  PioStrategy(const DeviceRange& range, const HostFile& file, Durable durable = Durable::kFdatasync)
+      : BoundedStrategy(range), file_(file), durable_calls_(durable == Durable::kPerCall) {}
 
   // Moves the part of `buf` that starts at `data`. REQUIRES: [at, at + size) lies inside the device.
   Moved Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size);
@@ -24,7 +27,10 @@ class PioStrategy final : public BoundedStrategy {
   Moved Move(const Buf& buf, HostOffset at, size_t size) override { return Piece(buf, buf.data, at, size); }
 
  private:
+  Moved WriteDurable(const Buf& buf, const uint8_t* data, HostOffset at, size_t size);
+
   const HostFile file_;
+  std::atomic<bool> durable_calls_;  // cleared for good when the host turns out not to have them
 };
 
 }  // namespace blk

@@ -29,6 +29,7 @@ void BoundedStrategy::Submit(Buf& buf) {
   Moved moved;
   if (buf.durable && buf.op == BufOp::kWrite) moved.status = range_.flush->sticky();
   if (moved.status.ok() && size > 0) moved = Move(buf, ToHost({*position}, range_.begin), size);
+  if (buf.nowait && moved.status.err == EAGAIN) return Biodone(buf, 0, moved.status);
   Count(buf, moved.bytes);
   Biodone(buf, moved.bytes, moved.status);
 }

@@ -51,6 +51,8 @@ class WindowOwner {
 // Keeps one window mapped while it lives. Move-only, held by one thread at a time.
 class WindowRef {
  public:
+  // A window that stays mapped as long as its owner does: nothing to give back.
+  WindowRef(uint64_t start, const Mapping& mapping) : owner_(nullptr), window_(nullptr), start_(start), mapping_(&mapping) {}
   WindowRef(WindowOwner& owner, void* window, uint64_t start, const Mapping& mapping)
       : owner_(&owner), window_(window), start_(start), mapping_(&mapping) {}
   WindowRef(WindowRef&& other) noexcept
@@ -69,6 +71,8 @@ class WindowRef {
   uint8_t* At(HostOffset at) const { return mapping_->data() + (at.value - start_); }
   // Bytes from `at` to the window's end.
   size_t RoomFrom(HostOffset at) const { return mapping_->size() - static_cast<size_t>(at.value - start_); }
+  uint64_t start() const { return start_; }
+  size_t size() const { return mapping_->size(); }
   bool poisoned() const { return mapping_->poisoned(); }
   Status Sync(HostOffset at, size_t size) const { return mapping_->Sync(static_cast<size_t>(at.value - start_), size); }
 

@@ -1,0 +1,101 @@
+#include "core/host/copy.h"
+
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace blk {
+namespace {
+
+bool Always() { return true; }
+void CopyPortable(void* dst, const void* src, size_t size) { std::memcpy(dst, src, size); }
+
+#if defined(__x86_64__)
+
+// Below this the C library uses vector moves itself, and its entry is cheaper than ours.
+constexpr size_t kSmall = 1024;
+
+// Four vectors a turn, stores aligned: the first and the last vector overlap their neighbours instead of a byte loop.
+// REQUIRES: size >= kSmall.
+__attribute__((target("avx2"))) void CopyLargeAvx2(uint8_t* dst, const uint8_t* src, size_t size) {
+  const __m256i head = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(src));
+  const __m256i tail = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(src + size - 32));
+  uint8_t* const last = dst + size - 32;
+  const size_t skip = 32 - (reinterpret_cast<uintptr_t>(dst) & 31);
+  uint8_t* to = dst + skip;
+  const uint8_t* from = src + skip;
+  size_t left = size - skip;
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst), head);
+  for (; left >= 128; left -= 128, to += 128, from += 128) {
+    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + 32));
+    const __m256i c = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + 64));
+    const __m256i d = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + 96));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(to), a);
+    _mm256_store_si256(reinterpret_cast<__m256i*>(to + 32), b);
+    _mm256_store_si256(reinterpret_cast<__m256i*>(to + 64), c);
+    _mm256_store_si256(reinterpret_cast<__m256i*>(to + 96), d);
+  }
+  for (; left >= 32; left -= 32, to += 32, from += 32) {
+    _mm256_store_si256(reinterpret_cast<__m256i*>(to), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+  }
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(last), tail);
+}
+
+void CopyAvx2(void* dst, const void* src, size_t size) {
+  if (size < kSmall) return CopyPortable(dst, src, size);
+  CopyLargeAvx2(static_cast<uint8_t*>(dst), static_cast<const uint8_t*>(src), size);
+}
+
+// The same with 16-byte vectors, which every x86-64 has.
+void CopySse2(void* dst, const void* src, size_t size) {
+  if (size < kSmall) return CopyPortable(dst, src, size);
+  uint8_t* to = static_cast<uint8_t*>(dst);
+  const uint8_t* from = static_cast<const uint8_t*>(src);
+  const __m128i head = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  const __m128i tail = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + size - 16));
+  uint8_t* const last = to + size - 16;
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), head);
+  const size_t skip = 16 - (reinterpret_cast<uintptr_t>(to) & 15);
+  to += skip;
+  from += skip;
+  for (size_t left = size - skip; left >= 16; left -= 16, to += 16, from += 16) {
+    _mm_store_si128(reinterpret_cast<__m128i*>(to), _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+  }
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(last), tail);
+}
+
+bool HasAvx2() { return __builtin_cpu_supports("avx2"); }
+
+constexpr CopyKernel kKernels[] = {
+    {"avx2", CopyAvx2, HasAvx2}, {"sse2", CopySse2, Always}, {"portable", CopyPortable, Always}};
+#else
+constexpr CopyKernel kKernels[] = {{"portable", CopyPortable, Always}};
+#endif
+
+const CopyKernel& Fastest() {
+  const CopyKernel* kernel = kKernels;
+  while (!kernel->supported()) kernel++;
+  return *kernel;
+}
+
+// Chosen before any thread starts.
+void (*const kCopy)(void*, const void*, size_t) = Fastest().copy;
+
+}  // namespace
+
+void CopyBytes(void* dst, const void* src, size_t size) { kCopy(dst, src, size); }
+
+void PrefetchBytes(const void* src, size_t size) {
+  const char* at = static_cast<const char*>(src);
+  for (size_t i = 0; i < size; i += 64) __builtin_prefetch(at + i);
+}
+
+const CopyKernel* CopyKernels(size_t* count) {
+  *count = sizeof kKernels / sizeof kKernels[0];
+  return kKernels;
+}
+
+}  // namespace blk

@@ -1,0 +1,93 @@
+#include "core/io/auto_strategy.h"
+
+#include <algorithm>
+
+#include "core/host/copy.h"
+
+namespace blk {
+namespace {
+
+constexpr int64_t kRemapCost = 10'000;  // ns: munmap, mmap and the first fault
+
+HostOffset EndOf(const DeviceRange& range) { return {range.begin.value + range.size}; }
+
+}  // namespace
+
+AutoStrategy::AutoStrategy(const DeviceRange& range, HostIo& host, WindowTable& windows, PioStrategy& pio)
+    : BoundedStrategy(range),
+      windows_(windows),
+      pio_(pio),
+      policy_(range.begin, EndOf(range)),
+      contest_(windows.geometry().needed(), windows.slot_count()),
+      residency_(host, range.begin, EndOf(range)) {}
+
+Moved AutoStrategy::Move(const Buf& buf, HostOffset at, size_t size) {
+  if (buf.op == BufOp::kWrite) return pio_.Piece(buf, buf.data, at, size);
+  if (!buf.nowait) return Read(buf, at, size);
+  if (CopyResident(buf, at, size)) return {size, Status::Ok()};
+  return pio_.Piece(buf, buf.data, at, size);
+}
+
+// Block by block; neighbours that are pread's go to the host in one call.
+Moved AutoStrategy::Read(const Buf& buf, HostOffset at, size_t size) {
+  size_t done = 0;  // moved so far
+  size_t next = 0;  // decided so far; [done, next) is pread's
+  const auto catch_up = [&]() -> Moved {
+    if (next == done) return {};
+    Moved moved = pio_.Piece(buf, buf.data + done, {at.value + done}, next - done);
+    done += moved.bytes;
+    return moved;
+  };
+  while (next < size) {
+    const HostOffset here{at.value + next};
+    const size_t piece = std::min(size - next, policy_.RoomFrom(here));
+    const auto window = Find(here, piece, buf.lane);
+    if (window && policy_.Choose(here, piece, buf.lane) != MapPolicy::Path::kPread) {
+      // Behind a run that is pread's: that is read first, so that what has moved is always a prefix.
+      const Moved moved = catch_up();
+      if (!moved.status.ok()) return {done, moved.status};
+      if (Copy(*window, buf.data + next, here, piece, buf.lane)) done += piece;
+    }
+    next += piece;
+  }
+  const Moved moved = catch_up();
+  return {done, moved.status};
+}
+
+std::optional<WindowRef> AutoStrategy::Find(HostOffset at, size_t size, Lane lane) {
+  std::optional<WindowRef> window = windows_.Find(at);
+  if (window && window->RoomFrom(at) >= size && !window->poisoned()) return window;
+  policy_.Earn(size, lane);
+  if (!window && !windows_.covers()) Challenge(at, lane);
+  return std::nullopt;
+}
+
+bool AutoStrategy::Copy(const WindowRef& window, uint8_t* data, HostOffset at, size_t size, Lane lane) {
+  CopyBytes(data, window.At(at), size);
+  // Zeros of the page guard may be among what was copied: again, by a call that names the error.
+  if (window.poisoned()) return false;
+  if (!windows_.covers()) contest_.Defend(windows_.SlotOf(at));
+  range().counters->Add(Counter::kWindowHits, 1, lane);
+  return true;
+}
+
+void AutoStrategy::Challenge(HostOffset at, Lane lane) {
+  const WindowGeometry& geometry = windows_.geometry();
+  const uint64_t index = at.value / geometry.size - geometry.first();
+  const size_t slot = windows_.SlotOf(at);
+  if (!contest_.Challenge(index, slot) || !policy_.Spend(kRemapCost, lane) || !windows_.Replace(at)) return;
+  contest_.Take(index, slot);
+  const uint64_t start = geometry.StartOf(at);
+  policy_.Forget({std::max(start, geometry.begin.value)}, {start + geometry.LengthAt(start)});
+  range().counters->Add(Counter::kWindowMisses, 1, lane);
+}
+
+bool AutoStrategy::CopyResident(const Buf& buf, HostOffset at, size_t size) {
+  const auto window = windows_.Find(at);
+  if (!window || window->RoomFrom(at) < size || window->poisoned()) return false;
+  if (!residency_.Check(*window, at, size)) return false;
+  const Moved moved = Read(buf, at, size);
+  return moved.status.ok();
+}
+
+}  // namespace blk

@@ -1,0 +1,46 @@
+// AutoStrategy: the fastest path for each request, `access: 'auto'`. Reads are copied from mapped windows where the
+// MapPolicy finds that worth it, else pread; writes are pwrite, coherent with the read map through the page cache, and
+// durable ones carry the host's per-call durability where it has it.
+// Thread-safe; the read path of a mapped device takes no lock and writes nothing that threads share.
+// Why: docs/performance.md; the seed maps for both and pays 8 us a miss, 2 MiB of disk writes a durable 4 KiB.
+#ifndef RUMPBLK_CORE_IO_AUTO_STRATEGY_H_
+#define RUMPBLK_CORE_IO_AUTO_STRATEGY_H_
+
+#include <optional>
+
+#include "core/io/map_policy.h"
+#include "core/io/pio_strategy.h"
+#include "core/io/residency.h"
+#include "core/io/window_contest.h"
+#include "core/window/window_table.h"
+
+namespace blk {
+
+class AutoStrategy final : public BoundedStrategy {
+ public:
+  // `windows`, `pio` and `host` outlive this object.
+  AutoStrategy(const DeviceRange& range, HostIo& host, WindowTable& windows, PioStrategy& pio);
+
+ protected:
+  Moved Move(const Buf& buf, HostOffset at, size_t size) override;
+
+ private:
+  Moved Read(const Buf& buf, HostOffset at, size_t size);
+  // The window that holds [at, at + size), inside one block, if there is a sound one. When there is none, pread earns.
+  std::optional<WindowRef> Find(HostOffset at, size_t size, Lane lane);
+  // Copies [at, at + size) from its window. -> false when pread is to do it.
+  bool Copy(const WindowRef& window, uint8_t* data, HostOffset at, size_t size, Lane lane);
+  // Copies all of it when its pages are in memory. -> false when that is not known.
+  bool CopyResident(const Buf& buf, HostOffset at, size_t size);
+  void Challenge(HostOffset at, Lane lane);
+
+  WindowTable& windows_;
+  PioStrategy& pio_;
+  MapPolicy policy_;
+  WindowContest contest_;
+  Residency residency_;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_IO_AUTO_STRATEGY_H_

@@ -1,0 +1,42 @@
+// Residency: whether pages of a mapping were in memory a moment ago, so that a copy from them does not wait for a disk.
+// Asks the host once per region of 2 MiB and 100 ms; in between the last answer holds.
+// Thread-safe without locks. A page may leave between the answer and the copy: then the copy waits for that one page.
+#ifndef RUMPBLK_CORE_IO_RESIDENCY_H_
+#define RUMPBLK_CORE_IO_RESIDENCY_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "core/base/units.h"
+#include "core/host/host_io.h"
+#include "core/window/window.h"
+
+namespace blk {
+
+class Residency {
+ public:
+  Residency(HostIo& host, HostOffset begin, HostOffset end);
+
+  // True when every page of the regions around [at, at + size) is in memory. REQUIRES: `window` holds the range.
+  bool Check(const WindowRef& window, HostOffset at, size_t size);
+
+ private:
+  static constexpr uint64_t kMinRegion = uint64_t{1} << 21;
+  static constexpr uint64_t kMaxRegions = uint64_t{1} << 20;
+  static constexpr uint32_t kHoldsMs = 100;
+
+  bool Ask(const WindowRef& window, uint64_t region);
+
+  HostIo& host_;
+  const HostOffset begin_;
+  const HostOffset end_;
+  unsigned shift_ = 21;
+  uint64_t first_ = 0;
+  // Millisecond of the last "all in memory", 0 for none.
+  std::unique_ptr<std::atomic<uint32_t>[]> seen_;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_IO_RESIDENCY_H_

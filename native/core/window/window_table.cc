@@ -1,0 +1,88 @@
+#include "core/window/window_table.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+
+namespace blk {
+
+WindowTable::WindowTable(HostIo& host, int fd, bool writable, const WindowGeometry& geometry)
+    : host_(host),
+      fd_(fd),
+      writable_(writable),
+      geometry_(geometry),
+      shift_(static_cast<unsigned>(std::countr_zero(geometry.size))),
+      slot_count_(static_cast<size_t>(std::min<uint64_t>(geometry.count, geometry.needed()))),
+      covers_(slot_count_ == geometry.needed()),
+      slots_(new Slot[slot_count_]) {
+  assert(IsPowerOfTwo(geometry.size) && geometry.size >= PageSize() && geometry.needed() > 0);
+  for (size_t i = 0; i < slot_count_; i++) {
+    // An address space or a limit of mappings that is used up will not let the next one through either.
+    if (!Fill(slots_[i], geometry_.first() + i, 0)) break;
+  }
+}
+
+WindowTable::~WindowTable() { static_cast<void>(UnmapAll()); }
+
+bool WindowTable::Fill(Slot& slot, uint64_t number, uint64_t tag_now) {
+  const uint64_t start = number << shift_;
+  auto mapped = Mapping::Create(host_, fd_, HostOffset{start}, geometry_.LengthAt(start), writable_);
+  if (mapped.ok()) slot.mapping = mapped.Take();
+  // Release: whoever sees the number sees the mapping. The difference is added, not the word stored: readers may be
+  // counting themselves in and out.
+  slot.word.fetch_add((mapped.ok() ? Tag(number) : 0) - tag_now, std::memory_order_release);
+  return mapped.ok();
+}
+
+std::optional<WindowRef> WindowTable::Find(HostOffset at) {
+  const uint64_t number = at.value >> shift_;
+  Slot& slot = slots_[SlotOf(at)];
+  if (covers_) {
+    if (slot.word.load(std::memory_order_acquire) != Tag(number)) return std::nullopt;
+    return WindowRef(number << shift_, slot.mapping);
+  }
+  const uint64_t before = slot.word.fetch_add(1, std::memory_order_acquire);
+  if (before >> kRefBits == number + 1) return std::make_optional<WindowRef>(*this, &slot, number << shift_, slot.mapping);
+  Release(&slot);
+  return std::nullopt;
+}
+
+// Release order: what the reader did with the mapping is over before the count goes down.
+void WindowTable::Release(void* window) { static_cast<Slot*>(window)->word.fetch_sub(1, std::memory_order_release); }
+
+bool WindowTable::Replace(HostOffset at) {
+  const uint64_t number = at.value >> shift_;
+  Slot& slot = slots_[SlotOf(at)];
+  uint64_t word = slot.word.load(std::memory_order_relaxed);
+  if (word >> kRefBits == kBusy || word >> kRefBits == number + 1) return false;
+  uint64_t unused = AlignDown(word, uint64_t{1} << kRefBits);
+  // Acquire: the readers counted out before are done with the mapping.
+  if (!slot.word.compare_exchange_strong(unused, kBusy << kRefBits, std::memory_order_acq_rel)) return false;
+  // munmap of a whole window loses nothing; when it fails the address space is lost and the slot stays usable.
+  static_cast<void>(slot.mapping.Unmap());
+  return Fill(slot, number, kBusy << kRefBits);
+}
+
+std::vector<WindowInfo> WindowTable::List() const {
+  std::vector<WindowInfo> list;
+  for (size_t i = 0; i < slot_count_; i++) {
+    const uint64_t word = slots_[i].word.load(std::memory_order_acquire);
+    const uint64_t tag = word >> kRefBits;
+    if (tag == 0 || tag == kBusy) continue;
+    const uint64_t start = (tag - 1) << shift_;
+    list.push_back({{start}, geometry_.LengthAt(start), static_cast<uint32_t>(word & ((1u << kRefBits) - 1))});
+  }
+  return list;
+}
+
+Status WindowTable::UnmapAll() {
+  Status first = Status::Ok();
+  for (size_t i = 0; i < slot_count_; i++) {
+    slots_[i].word.store(0, std::memory_order_relaxed);
+    Status status = slots_[i].mapping.Unmap();
+    if (first.ok() && !status.ok()) first = status;
+  }
+  return first;
+}
+
+}  // namespace blk
