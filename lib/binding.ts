@@ -64,11 +64,47 @@ export interface NativeDriver {
   register(path: Uint8Array, offset: number, size: number): Promise<Outcome>;
   deregister(minor: number): Outcome;
   /** `Driver::Open`. */
-  openSync(minor: number, mode: number, raw: boolean, access: number, cache: number, direct: boolean, lock: boolean): NativeDevice | Failure;
-  open(minor: number, mode: number, raw: boolean, access: number, cache: number, direct: boolean, lock: boolean): Promise<NativeDevice | Failure>;
+  openSync(
+    minor: number,
+    mode: number,
+    raw: boolean,
+    access: number,
+    cache: number,
+    direct: boolean,
+    lock: boolean,
+  ): NativeDevice | Failure;
+  open(
+    minor: number,
+    mode: number,
+    raw: boolean,
+    access: number,
+    cache: number,
+    direct: boolean,
+    lock: boolean,
+  ): Promise<NativeDevice | Failure>;
   /** `Driver::OpenPrivate`: registers outside the table and opens, in one step. */
-  openPathSync(path: Uint8Array, offset: number, size: number, mode: number, raw: boolean, access: number, cache: number, direct: boolean, lock: boolean): NativeDevice | Failure;
-  openPath(path: Uint8Array, offset: number, size: number, mode: number, raw: boolean, access: number, cache: number, direct: boolean, lock: boolean): Promise<NativeDevice | Failure>;
+  openPathSync(
+    path: Uint8Array,
+    offset: number,
+    size: number,
+    mode: number,
+    raw: boolean,
+    access: number,
+    cache: number,
+    direct: boolean,
+    lock: boolean,
+  ): NativeDevice | Failure;
+  openPath(
+    path: Uint8Array,
+    offset: number,
+    size: number,
+    mode: number,
+    raw: boolean,
+    access: number,
+    cache: number,
+    direct: boolean,
+    lock: boolean,
+  ): Promise<NativeDevice | Failure>;
   minors(): NativeMinorInfo[];
   /** `Counters::Snapshot` in the order of `Counters` in api: ioTotal, ioAsync, bytesRead, bytesWritten, bytesWrittenAsync, windowHits, windowBusy, windowMisses, faultsInjected, flushes. */
   counters(): Float64Array;
@@ -85,13 +121,9 @@ export interface NativeDriver {
 export interface NativeBinding {
   /** Names of `blk::Op`, by value: the `syscall` of an error. */
   readonly ops: readonly string[];
-  readonly Driver: new (
-    minorCount: number,
-    windowSize: number,
-    windowCount: number,
-    queueDepth: number,
-    workers: number,
-  ) => NativeDriver;
+  /** Bytes of a memory page: the smallest window. */
+  readonly pageSize: number;
+  readonly Driver: new (minorCount: number, windowSize: number, windowCount: number, queueDepth: number, workers: number) => NativeDriver;
 }
 
 function load(): NativeBinding {

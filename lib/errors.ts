@@ -161,11 +161,6 @@ export function invalidThis(expected: string): TypeError {
   return misuse(TypeError, 'ERR_INVALID_THIS', `Value of "this" must be of type ${expected}`);
 }
 
-/** Makes the error for a value that is in no state to be used. */
-export function invalidState(text: string): TypeError {
-  return misuse(TypeError, 'ERR_INVALID_STATE', `Invalid state: ${text}`);
-}
-
 /** Makes the error for `new` on a class that only this package constructs. */
 export function illegalConstructor(): TypeError {
   return misuse(TypeError, 'ERR_ILLEGAL_CONSTRUCTOR', 'Illegal constructor');

@@ -1,6 +1,6 @@
 // Options of drivers, registrations and opens: their types, their defaults, and the numbers that native takes for them.
 // Every option is read once.
-import { ACCESS, CACHE, MODE, TO_THE_END, WINDOW_SIZE } from './binding.js';
+import { ACCESS, binding, CACHE, MODE, TO_THE_END, WINDOW_SIZE } from './binding.js';
 import { BLKFAIL_MAX, faultOptions, type FaultOptions } from './faults.js';
 import type { Bytes, Position } from './transfer.js';
 import { abortSignal, bytes, flag, integer, oneOf, requireObject } from './validate.js';
@@ -13,7 +13,7 @@ export type CacheMode = 'writethrough' | 'writeback' | 'unsafe';
 export interface DriverOptions {
   /** Slots of the table, 1 to 65536; default 16 (RUMPBLK_SIZE). */
   minorCount?: number;
-  /** Bytes of a window, a power of two from one page to 4 GiB; default `'auto'` for access 'auto', 1 MiB for 'mmap'. */
+  /** Bytes of a window, a power of two from one page to 1 TiB; default `'auto'` for access 'auto', 1 MiB for 'mmap'. */
   windowSize?: Bytes | 'auto';
   /** Windows of each open device, 1 to 65536; default 16. */
   windowCount?: number;
@@ -66,9 +66,9 @@ type OpenArguments = [mode: number, raw: boolean, access: number, cache: number,
 type RangeArguments = [offset: number, size: number];
 type DriverArguments = [minorCount: number, windowSize: number, windowCount: number, queueDepth: number, workers: number];
 
-/** The smallest page of any host; native rounds up to a larger one. */
-const PAGE_MIN = 4096;
-const WINDOW_MAX = 2 ** 32;
+/** The least that can be mapped, and more than any host maps at once. */
+const WINDOW_MIN = binding.pageSize;
+const WINDOW_MAX = 2 ** 40;
 const COUNT_MAX = 65536;
 const WORKERS_MAX = 256;
 
@@ -126,7 +126,7 @@ function windowSizeArgument(windowSize: unknown): number {
   if (windowSize === 'auto') return WINDOW_SIZE.auto;
   if (typeof windowSize === 'string') throw invalidArgValue(name, windowSize, "must be a number or 'auto'");
   if (typeof windowSize !== 'number') throw invalidArgType(name, "of type number or the string 'auto'", windowSize);
-  const size = integer(windowSize, name, PAGE_MIN, WINDOW_MAX);
+  const size = integer(windowSize, name, WINDOW_MIN, WINDOW_MAX);
   if (!isPowerOfTwo(size)) throw invalidArgValue(name, windowSize, 'must be a power of two');
   return size;
 }
@@ -145,7 +145,7 @@ export function optionsFromEnv(env: unknown): DriverOptions {
     if (RUMP_BLKFAIL_SEED !== undefined) options.faults.seed = digits(RUMP_BLKFAIL_SEED, 'RUMP_BLKFAIL_SEED', 0, 2 ** 32 - 1);
   }
   if (RUMP_BLKWINSIZE !== undefined) {
-    options.windowSize = digits(RUMP_BLKWINSIZE, 'RUMP_BLKWINSIZE', PAGE_MIN, WINDOW_MAX);
+    options.windowSize = digits(RUMP_BLKWINSIZE, 'RUMP_BLKWINSIZE', WINDOW_MIN, WINDOW_MAX);
     if (!isPowerOfTwo(options.windowSize)) throw invalidArgValue('env.RUMP_BLKWINSIZE', RUMP_BLKWINSIZE, 'must be a power of two');
   }
   if (RUMP_BLKWINCOUNT !== undefined) options.windowCount = digits(RUMP_BLKWINCOUNT, 'RUMP_BLKWINCOUNT', 1, COUNT_MAX);

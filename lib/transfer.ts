@@ -2,7 +2,7 @@
 // The getters of the prototypes are used instead of properties, because a caller can shadow `byteLength` and `buffer`.
 import { FUA, OP } from './binding.js';
 import { abortSignal, bytes, flag, integer, oneOf, requireObject } from './validate.js';
-import { invalidArgType, invalidArgValue, invalidState, outOfRange } from './errors.js';
+import { invalidArgType, invalidArgValue, outOfRange } from './errors.js';
 
 /** Whole bytes; a safe integer. */
 export type Bytes = number;
@@ -70,7 +70,7 @@ export function viewLength(view: unknown, name: string): number {
   const buffer = typedArrayBuffer.call(view);
   requireFixed(buffer, view, name);
   const length = typedArrayLength.call(view) as number;
-  if (length === 0) requireAttached(buffer, name);
+  if (length === 0) requireAttached(buffer, view, name);
   return length;
 }
 
@@ -78,7 +78,7 @@ function lengthOfDataView(view: unknown, name: string): number {
   if (!ArrayBuffer.isView(view)) throw invalidArgType(name, 'an instance of Buffer, TypedArray, or DataView', view);
   const buffer = dataViewBuffer.call(view);
   requireFixed(buffer, view, name);
-  requireAttached(buffer, name);
+  requireAttached(buffer, view, name);
   return dataViewLength.call(view) as number;
 }
 
@@ -94,11 +94,11 @@ function requireFixed(buffer: unknown, view: unknown, name: string): void {
 }
 
 /** A detached ArrayBuffer takes no new view; Node 20 has no other test. */
-function requireAttached(buffer: unknown, name: string): void {
+function requireAttached(buffer: unknown, view: unknown, name: string): void {
   try {
     new Uint8Array(buffer as ArrayBuffer, 0, 0);
   } catch {
-    throw invalidState(`The "${name}" is detached`);
+    throw invalidArgValue(name, view, 'must not be detached');
   }
 }
 
