@@ -117,7 +117,13 @@ Status Driver::Close() {
     freed.swap(table_);
   }
   queue_.Stop();
-  return Status::Ok();
+  Status first = Status::Ok();
+  for (const auto& minor : freed) {
+    if (!minor) continue;
+    const Status retired = minor->Retire();
+    if (first.ok()) first = retired;
+  }
+  return first;
 }
 
 }  // namespace blk

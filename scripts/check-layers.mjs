@@ -1,0 +1,48 @@
+// Checks the dependency direction and the forbidden things of docs/architecture.md in every source file, after a look at
+// whether the checks still find what they are for.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { FIXTURES } from './layers/fixtures.mjs';
+import { globalsRule } from './layers/globals.mjs';
+import { lengthRule } from './layers/length.mjs';
+import { libRules } from './layers/lib.mjs';
+import { nativeRules } from './layers/native.mjs';
+import { ROOT } from './support/run.mjs';
+
+const SOURCES = /^(native\/.*\.(cc|h)|(lib|test|bench|scripts)\/.*\.(ts|mts|js|cjs|mjs))$/;
+
+/** The text with comments gone and literals empty. */
+function bare(text) {
+  return text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)+'/g, (found) =>
+    found.startsWith('/') ? ' ' : found[0] + found[0],
+  );
+}
+
+/** @returns {string[]} what is wrong with the file */
+function check(file, raw) {
+  if (file.startsWith('native/')) {
+    const text = bare(raw);
+    return [...nativeRules(file, text, raw), ...globalsRule(file, text), ...lengthRule(raw)];
+  }
+  return [...(file.startsWith('scripts/') ? [] : libRules(file, raw)), ...lengthRule(raw)];
+}
+
+/** Fixtures that the rules judge wrongly. */
+function selfTest() {
+  return FIXTURES.flatMap(([file, text, part]) => {
+    const found = check(file, text);
+    const right = part === null ? found.length === 0 : found.some((breach) => breach.includes(part));
+    return right ? [] : [`self-test: ${file}: ${JSON.stringify(text.slice(0, 60))} gave [${found.join(' | ')}], not ${part}`];
+  });
+}
+
+const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' });
+const files = [...new Set(listed.split('\n'))].filter((file) => SOURCES.test(file) && existsSync(path.join(ROOT, file)));
+const breaches = selfTest();
+for (const file of files) {
+  for (const breach of check(file, readFileSync(path.join(ROOT, file), 'utf8'))) breaches.push(`${file}: ${breach}`);
+}
+for (const breach of breaches) console.error(breach);
+console.log(`${files.length} files, ${FIXTURES.length} fixtures, ${breaches.length} breaches`);
+process.exitCode = breaches.length === 0 ? 0 : 1;

@@ -1,0 +1,28 @@
+// node scripts/docs.mjs [--check]: writes docs/api.md from the docstrings of lib/; with --check, leaves it alone and fails when it
+// is stale, or when docs/ names a file, a test or a link that is not there. Fails either way for an export without a docstring.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { readSurface } from './docs/declarations.mjs';
+import { Page, undocumented } from './docs/markdown.mjs';
+import { docBreaches } from './docs/seed-map.mjs';
+import { ROOT } from './support/run.mjs';
+
+const PAGE = path.join(ROOT, 'docs', 'api.md');
+
+const [option, ...rest] = process.argv.slice(2);
+if (rest.length > 0 || (option !== undefined && option !== '--check')) {
+  console.error('usage: docs.mjs [--check]');
+  process.exit(2);
+}
+
+const surface = readSurface(path.join(ROOT, 'lib', 'index.ts'));
+const breaches = undocumented(surface).map((name) => `${name} has no docstring`);
+const { text } = new Page(surface);
+if (option === undefined) {
+  writeFileSync(PAGE, text);
+} else {
+  if (!existsSync(PAGE) || readFileSync(PAGE, 'utf8') !== text) breaches.push('docs/api.md is stale: run `npm run docs`');
+  breaches.push(...docBreaches(ROOT));
+}
+for (const breach of breaches) console.error(breach);
+process.exitCode = breaches.length === 0 ? 0 : 1;

@@ -1,0 +1,71 @@
+// The self-test of check-layers: breaches that it has to find, and sound code that it has to pass.
+
+/** File, text, and a part of the message; null: no breach. @type {[string, string, string | null][]} */
+export const FIXTURES = [
+  ['native/core/base/a.h', '#include "core/host/mapping.h"', 'core/base includes core/host/mapping.h'],
+  ['native/core/io/a.cc', '#include "core/device/device.h"', 'core/io includes'],
+  ['native/core/io/a.cc', '#include "core/window/window.h"\n#include "core/io/buf.h"', null],
+  ['native/core/device/a.cc', '#include "addon/args.h"', 'core includes addon/args.h'],
+  ['native/core/util/a.cc', 'int F();', 'is no floor'],
+  ['native/core/io/a.cc', '#  include <unistd.h>', 'outside core/host'],
+  ['native/addon/a.cc', '#include <sys/mman.h>', 'outside core/host'],
+  ['native/core/host/a.cc', '#include <sys/mman.h>\n#include <fcntl.h>', null],
+  ['native/addon/a.cc', '#include <napi.h>', 'outside addon/napi_setup.h'],
+  ['native/core/base/a.h', '#include <uv.h>', 'outside addon/napi_setup.h'],
+  ['native/addon/napi_setup.h', '#include <napi.h>', null],
+  ['native/addon/a.cc', 'void F() { Napi::TypeError::New(env, "x"); }', 'lib/errors.ts alone'],
+  ['native/addon/a.cc', 'void F() { napi_throw_error(env, nullptr, "x"); }', 'lib/errors.ts alone'],
+  ['native/addon/a.cc', '// No Napi::Error here.\nvoid F();', null],
+  ['native/core/io/a.cc', 'void F() { printf("x"); }', 'prints nothing'],
+
+  ['native/core/io/a.cc', 'namespace blk { int g_count = 0; }', 'int g_count = 0'],
+  ['native/core/io/a.cc', 'namespace blk { namespace { std::vector<int> table; } }', 'std::vector<int> table'],
+  ['native/core/io/a.cc', 'namespace blk { std::atomic<int> n{0}; }', 'std::atomic<int> n{0}'],
+  ['native/core/io/a.cc', 'namespace blk { thread_local char scratch[16]; }', 'scratch'],
+  ['native/core/io/a.cc', 'const char* g_name = nullptr;', 'g_name'],
+  ['native/core/io/a.cc', 'namespace blk { Foo g(1, 2), h; inline Mutex mu; }', 'inline Mutex mu'],
+  ['native/core/io/a.cc', 'int Next() {\n  static int n = 0;\n  return ++n;\n}', 'static int n'],
+  ['native/core/io/a.h', 'class A {\n public:\n  static int live;\n};', 'static int live'],
+  ['native/core/host/page_guard.cc', 'static int g_slots;', null],
+  [
+    'native/core/io/a.h',
+    `namespace blk {
+enum class Kind : uint8_t { kOne, kTwo };
+inline constexpr int kLimit = 3;
+constexpr int kTable[] = {1, 2};
+const char* const kName = "x;{";
+class Mutex;
+class CAPABILITY("mutex") A final : public B {
+ public:
+  static Result<A> Create(HostIo& host);
+  explicit A(int n) : n_(n), m_{n} {}
+  static constexpr size_t kLanes = 16;
+  int Get() const REQUIRES(mu_) { for (int i = 0; i < 3; ++i) { if (i) return i; } return n_; }
+ private:
+  mutable Mutex mu_;
+  int n_ GUARDED_BY(mu_) = 0;
+  std::array<int, 3> m_{};
+};
+int Free(int a, int b = 3);
+template <typename T> T* Pick(T* a) { static const size_t size = 4; return a + size; }
+auto Lambda() { return [n = 1]() mutable { int x = n; return x; }; }
+using Pair = std::pair<int, int>;
+static_assert(sizeof(Pair) == 8);
+}`,
+    null,
+  ],
+
+  ['lib/errors.ts', "import { open } from './open.js';", 'which is above it'],
+  ['lib/device.ts', "import { binding } from './binding.js';\nimport type { A } from './driver.js';", null],
+  ['lib/novel.ts', "import { binding } from './binding.js';", 'is on no floor'],
+  ['lib/cli/info.ts', "import { binding } from '../binding.js';", 'imports ../index.js alone'],
+  ['lib/cli/info.ts', "import { open } from '../index.js';\nimport { a } from './bench/a.js';", null],
+  ['lib/device.ts', "process.dlopen(module, 'x');", 'loads the addon'],
+  ['test/a.test.ts', "import gyp from 'node-gyp-build';", 'loads the addon'],
+  ['test/a.test.ts', "import { open } from '../dist/index.js';", "import 'rumpblk'"],
+  ['test/support/a.ts', "import { open } from 'rumpblk';", null],
+
+  ['lib/open.ts', 'a;\n'.repeat(301), '301 lines'],
+  ['lib/open.ts', 'a;\n'.repeat(300), null],
+  ['lib/open.ts', `// Over 300 lines: one table.\n${'a;\n'.repeat(301)}`, null],
+];

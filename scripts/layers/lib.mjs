@@ -1,0 +1,48 @@
+// Rules over lib/, test/ and bench/: which module may import which, and who loads the addon.
+import path from 'node:path';
+
+/** The modules of lib by floor, lowest first: a module imports its own floor and those below. */
+const FLOORS = [
+  ['binding', 'label', 'windows', 'node-gyp-build'],
+  ['errors'],
+  ['validate', 'abort'],
+  ['transfer', 'faults', 'counters', 'ioctl', 'options', 'handle'],
+  ['device', 'driver', 'batch'],
+  ['open'],
+  ['index'],
+];
+
+const LOADS_ADDON = /\bprocess\.dlopen\b|(?:require|import)\s*\(?\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|['"]bindings['"]/;
+
+/** Floor of a module of lib: its place above, or above all of them when it lies in a folder (cli and the like). */
+function floorOf(module) {
+  if (module.includes('/')) return FLOORS.length;
+  const floor = FLOORS.findIndex((names) => names.includes(module));
+  return floor < 0 ? undefined : floor;
+}
+
+function checkImport(file, target) {
+  const module = file.replace(/^lib\//, '').replace(/\.m?ts$|\.d\.ts$/, '');
+  if (!target.startsWith('.')) return undefined;
+  const imported = path.posix.join(path.posix.dirname(module), target).replace(/\.m?js$|\.m?ts$/, '');
+  // A folder of lib is a client of the package: it has its own modules and what the index exports.
+  if (module.includes('/')) {
+    return imported.includes('/') || imported === 'index' ? undefined : `${target}: a folder of lib imports ../index.js alone`;
+  }
+  const [from, to] = [floorOf(module), floorOf(imported)];
+  if (from === undefined || to === undefined) return `${from === undefined ? module : imported} is on no floor of scripts/layers/lib.mjs`;
+  return to > from ? `${module} imports ${imported}, which is above it` : undefined;
+}
+
+/** @param {string} file @param {string} raw */
+export function libRules(file, raw) {
+  const breaches = [];
+  if (file !== 'lib/binding.ts' && !file.endsWith('.d.ts') && LOADS_ADDON.test(raw)) breaches.push('loads the addon; lib/binding.ts alone does');
+  const imports = raw.matchAll(/\bfrom\s+['"]([^'"]+)['"]|\bimport\s*\(?\s*['"]([^'"]+)['"]|\brequire\(\s*['"]([^'"]+)['"]\s*\)/g);
+  for (const [, ...names] of imports) {
+    const target = names.find((name) => name !== undefined);
+    if (file.startsWith('lib/')) breaches.push(checkImport(file, target));
+    else if (/\/lib\/|\/dist\//.test(`/${target}`)) breaches.push(`${target}: tests and benches import 'rumpblk'`);
+  }
+  return breaches.filter((breach) => breach !== undefined);
+}

@@ -1,0 +1,49 @@
+// jest: the tests of the public surface, over dist/ and the addon.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { node, tool } from '../support/run.mjs';
+import { emptyTally, failedTally } from '../support/tally.mjs';
+
+/** Skips that said why, by name: support/peers.ts prints a line for each. */
+function reasons(output) {
+  const lines = output.matchAll(/^SKIPPED (.+?): (.*)$/gm);
+  return new Map([...lines].map(([, name, why]) => [name, why]));
+}
+
+function tallyOf(report, output) {
+  const tally = emptyTally();
+  const why = reasons(output);
+  for (const file of report.testResults) {
+    const where = path.relative(process.cwd(), file.name);
+    for (const { status, title, fullName, failureMessages } of file.assertionResults) {
+      const name = `${where}: ${fullName}`;
+      if (status === 'passed') tally.passed += 1;
+      else if (status === 'failed') tally.failed.push({ name, detail: failureMessages.join('\n') });
+      else tally.skipped.push({ name, why: why.get(title) ?? 'by its own word' });
+    }
+    // A file that does not load, or that fails outside its tests, has a message but no failed test.
+    const failed = file.assertionResults.some(({ status }) => status === 'failed');
+    if (file.status === 'failed' && !failed) tally.failed.push({ name: where, detail: file.message });
+  }
+  return tally;
+}
+
+/**
+ * @param {{ nodeArgs?: string[], args?: string[], env?: NodeJS.ProcessEnv }} [options] arguments for node and for jest
+ * @returns {Promise<import('../support/tally.mjs').Tally>}
+ */
+export async function jest({ nodeArgs = [], args = [], env = {} } = {}) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'rumpblk-jest-'));
+  try {
+    const report = path.join(folder, 'report.json');
+    const command = [...nodeArgs, tool('jest', 'bin', 'jest.js'), '--json', `--outputFile=${report}`, ...args];
+    const { ok, output, why } = await node(command, { env, minutes: 30 });
+    if (!existsSync(report)) return failedTally('jest', `${output}\n${why}`);
+    const tally = tallyOf(JSON.parse(readFileSync(report, 'utf8')), output);
+    if (!ok && tally.failed.length === 0) tally.failed.push({ name: 'jest', detail: `${output}\n${why}` });
+    return tally;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

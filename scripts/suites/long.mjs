@@ -1,0 +1,50 @@
+// What is too long for CI: minutes of fuzzing, the stress programs for longer, the tests under every Node line.
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { VARIANTS, build, missingFor } from '../support/native.mjs';
+import { ROOT, run, tool } from '../support/run.mjs';
+import { emptyTally, failedTally, lackingTally } from '../support/tally.mjs';
+import { native } from './native.mjs';
+
+/** Node lines beside the one that runs this; npx fetches them. */
+const NODE_LINES = ['22', '24', '26'];
+
+/** Seconds for each fuzzer and each stress program: RUMPBLK_LONG_SECONDS, or two minutes. */
+const SECONDS = Number(process.env.RUMPBLK_LONG_SECONDS ?? 120);
+
+/** Each libFuzzer program of native/test/fuzz for SECONDS, from the corpus beside it if there is one. */
+export async function fuzz() {
+  const lacks = missingFor('fuzz');
+  if (lacks !== undefined) return lackingTally('fuzz', lacks);
+  const built = await build('fuzz');
+  if (!built.ok) return failedTally('build of the fuzzers', `${built.output}\n${built.why}`);
+  const tally = emptyTally();
+  const sources = path.join(ROOT, 'native', 'test', 'fuzz');
+  const names = existsSync(sources) ? readdirSync(sources).filter((file) => file.endsWith('.cc')) : [];
+  for (const name of names.map((file) => path.basename(file, '.cc'))) {
+    const corpus = path.join(sources, name);
+    const args = [`-max_total_time=${SECONDS}`, '-print_final_stats=1', ...(existsSync(corpus) ? [corpus] : [])];
+    const { ok, output, why } = await run(path.join(ROOT, VARIANTS.fuzz.folder, name), args, { minutes: SECONDS / 60 + 5 });
+    if (ok) tally.passed += 1;
+    else tally.failed.push({ name, detail: `${output.slice(-10_000)}\n${why}` });
+  }
+  return tally;
+}
+
+/** The stress programs under ThreadSanitizer, which read RUMPBLK_STRESS_SECONDS. */
+export function soak() {
+  const env = { RUMPBLK_STRESS_SECONDS: String(SECONDS) };
+  return native('tsan', { args: ['--label-regex', 'stress', '--timeout', String(SECONDS * 10)], env });
+}
+
+/** jest under the other Node lines, with the addon as it is built: one Node-API build serves all. */
+export async function nodes() {
+  const tally = emptyTally();
+  for (const line of NODE_LINES) {
+    const name = `jest under Node ${line}`;
+    const { ok, output, why } = await run('npx', ['--yes', `node@${line}`, tool('jest', 'bin', 'jest.js')], { minutes: 30 });
+    if (ok) tally.passed += 1;
+    else tally.failed.push({ name, detail: `${output.slice(-20_000)}\n${why}` });
+  }
+  return tally;
+}

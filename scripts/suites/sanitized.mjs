@@ -1,0 +1,59 @@
+// asan, tsan: the native tests of that variant, then jest with its addon and the sanitizer's runtime in node.
+// node-gyp-build takes the addon from the folder that RUMPBLK_PREBUILD names, so lib/ knows nothing of this.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { VARIANTS } from '../support/native.mjs';
+import { ROOT } from '../support/run.mjs';
+import { sum } from '../support/tally.mjs';
+import { jest } from './jest.mjs';
+import { native } from './native.mjs';
+
+const suppressions = (name) => `suppressions=${path.join(ROOT, 'test', 'san', name)}:print_suppressions=0`;
+
+/** Runtime library, and its options by variable. `log` gets every report, also that of a child whose end nobody looks at. */
+const SANITIZERS = {
+  asan: {
+    library: 'libasan.so',
+    options: (log) => ({
+      ASAN_OPTIONS: `detect_leaks=1:detect_stack_use_after_return=1:log_path=${log}`,
+      LSAN_OPTIONS: suppressions('lsan.supp'),
+      UBSAN_OPTIONS: `halt_on_error=1:print_stacktrace=1:log_path=${log}`,
+    }),
+  },
+  tsan: {
+    library: 'libtsan.so',
+    options: (log) => ({ TSAN_OPTIONS: `${suppressions('tsan.supp')}:second_deadlock_stack=1:log_path=${log}` }),
+  },
+};
+
+/** Runs a suite with this environment; a report of the sanitizer is a failure, whatever the tests say. */
+async function watched(name, options, suite) {
+  const folder = mkdtempSync(path.join(tmpdir(), `rumpblk-${name}-`));
+  try {
+    const tally = await suite(options(path.join(folder, 'report')));
+    for (const report of readdirSync(folder)) {
+      tally.failed.push({ name: `report of ${name}`, detail: readFileSync(path.join(folder, report), 'utf8') });
+    }
+    return tally;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** @param {'asan' | 'tsan'} name @returns {Promise<import('../support/tally.mjs').Tally>} */
+export async function sanitized(name) {
+  const { library, options } = SANITIZERS[name];
+  const inPrograms = await watched(name, options, (env) => native(name, { env }));
+  if (inPrograms.passed === 0) return inPrograms;
+  const runtime = realpathSync(execFileSync('g++', [`-print-file-name=${library}`], { encoding: 'utf8' }).trim());
+  const inNode = await watched(name, options, (env) =>
+    jest({
+      nodeArgs: ['--require', path.join(ROOT, 'test', 'san', 'preload.cjs')],
+      args: ['--runInBand', '--testTimeout=120000'],
+      env: { ...env, LD_PRELOAD: runtime, RUMPBLK_PREBUILD: path.join(ROOT, VARIANTS[name].folder), RUMPBLK_SANITIZER: name },
+    }),
+  );
+  return sum([inPrograms, inNode]);
+}

@@ -1,0 +1,126 @@
+import { getEventListeners } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { type BlockDevice, open } from 'rumpblk';
+import { refusal, thrownBy } from './support/failure';
+import { KiB, MiB, pattern, rig } from './support/rig';
+
+const bench = rig();
+const SIZE = 256 * KiB;
+const content = pattern(SIZE);
+type Call = (device: BlockDevice, signal: AbortSignal) => Promise<unknown>;
+
+const CALLS: [string, Call][] = [
+  ['read', (device, signal) => device.read(Buffer.alloc(512), 0, { signal })],
+  ['write', (device, signal) => device.write(Buffer.alloc(512), 0, { signal })],
+  ['strategy read', (device, signal) => device.strategy({ op: 'read', blkno: 0, data: Buffer.alloc(512), signal })],
+  ['strategy write', (device, signal) => device.strategy({ op: 'write', blkno: 0, data: Buffer.alloc(512), signal })],
+  ['flush', (device, signal) => device.flush({ signal })],
+];
+
+describe.each(CALLS)('%s', (_name, call) => {
+  test('rejects with the reason, whatever it is, when already aborted, and touches nothing', async () => {
+    const file = bench.image(content);
+    const device = bench.device(file, { mode: 'r+' }, { faults: { rate: 10000, seed: 1 } });
+    for (const reason of [new Error('mine'), 'a string', 0, null, { an: 'object' }]) {
+      const error = await thrownBy(() => call(device, AbortSignal.abort(reason)));
+      expect(error).toBe(reason);
+    }
+    const standard = (await thrownBy(() => call(device, AbortSignal.abort()))) as Error;
+    expect(standard.name).toBe('AbortError');
+    expect(device.driver.counters()).toMatchObject({ ioTotal: 0, faultsInjected: 0, flushes: 0 });
+    expect(readFileSync(file).equals(content)).toBe(true);
+  });
+
+  test('leaves no listener on the signal behind', async () => {
+    const device = bench.device(bench.image(content), { mode: 'r+' });
+    const { signal } = new AbortController();
+    await Promise.all(Array.from({ length: 20 }, () => call(device, signal)));
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  test('an abort after completion changes nothing', async () => {
+    const device = bench.device(bench.image(content), { mode: 'r+' });
+    const controller = new AbortController();
+    await call(device, controller.signal);
+    controller.abort();
+    expect(device.readSync(Buffer.alloc(512), 0)).toBe(512);
+  });
+
+  test('anything that is no signal is refused', async () => {
+    const device = bench.device(bench.image(content), { mode: 'r+' });
+    for (const wrong of [null, 1, 'x', {}, { aborted: true }, new EventTarget()]) {
+      expect(await refusal(() => call(device, wrong as AbortSignal))).toBe('ERR_INVALID_ARG_TYPE');
+    }
+  });
+});
+
+describe('abort of what waits', () => {
+  test('a request still queued ends at once and never touches the device', async () => {
+    const file = bench.sparse(64 * MiB);
+    const device = bench.device(file, { mode: 'r+', access: 'pio' }, { workers: 1, queueDepth: 1 });
+    const controller = new AbortController();
+    const first = device.write(Buffer.alloc(48 * MiB, 1), 0);
+    const second = thrownBy(() => device.write(Buffer.alloc(4096, 9), 60 * MiB, { signal: controller.signal }));
+    const third = thrownBy(() => device.write(Buffer.alloc(4096, 9), 61 * MiB, { signal: controller.signal }));
+    controller.abort('enough');
+    expect(await second).toBe('enough');
+    expect(await third).toBe('enough');
+    await first;
+    await device.close();
+    const got = readFileSync(file);
+    expect(got.subarray(48 * MiB).every((byte) => byte === 0)).toBe(true);
+    expect(got[48 * MiB - 1]).toBe(1);
+  });
+
+  test.each(['auto', 'mmap', 'pio'] as const)('every request of an aborted crowd settles once, under %s', async (access) => {
+    const device = bench.device(bench.image(content), { mode: 'r+', access }, { queueDepth: 2 });
+    const reason = new Error('stop');
+    for (const moment of [0, 1, 2]) {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const crowd = Array.from({ length: 300 }, (_, i) => {
+        return i % 2 ? device.read(Buffer.alloc(8 * KiB), i * 512, { signal }) : device.write(Buffer.alloc(8 * KiB), i * 512, { signal });
+      });
+      for (let i = 0; i < moment; i += 1) await new Promise(setImmediate);
+      controller.abort(reason);
+      for (const outcome of await Promise.allSettled(crowd)) {
+        if (outcome.status === 'rejected') expect(outcome.reason).toBe(reason);
+        else expect(Object.values(outcome.value)).toContain(8 * KiB);
+      }
+      expect(getEventListeners(signal, 'abort')).toEqual([]);
+    }
+    expect((await device.read(Buffer.alloc(512), 0)).bytesRead).toBe(512);
+  });
+
+  test('one that runs is stopped after the current piece, and the view is free then', async () => {
+    const device = bench.device(bench.sparse(128 * MiB), { mode: 'r+', access: 'mmap' }, { windowSize: 64 * KiB, workers: 1 });
+    const controller = new AbortController();
+    const big = Buffer.alloc(128 * MiB, 1);
+    const outcome = thrownBy(() => device.write(big, 0, { signal: controller.signal }));
+    setImmediate(() => controller.abort('later'));
+    expect(await outcome).toBe('later');
+    big.fill(2);
+    expect((await device.write(Buffer.alloc(512), 0)).bytesWritten).toBe(512);
+  });
+});
+
+describe('abort of open', () => {
+  test('rejects with the reason and leaves nothing open', async () => {
+    const driver = bench.driver();
+    const file = bench.image(content);
+    driver.registerSync(file);
+    const signal = AbortSignal.abort('no');
+    expect(await thrownBy(() => driver.open(0, { signal }))).toBe('no');
+    expect(await thrownBy(() => open(file, { driver, signal }))).toBe('no');
+    expect(driver.minors()).toMatchObject([{ openCount: 0 }]);
+    const controller = new AbortController();
+    const opening = Promise.allSettled([driver.open(0, { signal: controller.signal }), open(file, { driver, signal: controller.signal })]);
+    controller.abort('late');
+    for (const outcome of await opening) {
+      if (outcome.status === 'fulfilled') await outcome.value.close();
+      else expect(outcome.reason).toBe('late');
+    }
+    expect(driver.minors()).toMatchObject([{ openCount: 0 }]);
+  });
+});
