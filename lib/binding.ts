@@ -43,6 +43,10 @@ export interface NativeDevice {
   read(view: NodeJS.ArrayBufferView, offset: number, length: number, position: number, token: number): Eventual<Outcome>;
   write(view: NodeJS.ArrayBufferView, offset: number, length: number, position: number, fua: number, token: number): Eventual<Outcome>;
   strategy(op: number, blkno: number, view: NodeJS.ArrayBufferView, deferred: boolean, token: number): Eventual<Outcome>;
+  /** A batch of `depth` entries, which lie in `control` as lib/batch.ts lays them out. */
+  createBatch(depth: number, control: Uint8Array, arena: Uint8Array): NativeBatch;
+  /** `Device::Map` — (position, length), both in bytes. */
+  map(position: number, length: number): NativeLease | Failure;
   /** `Device::Flush`. */
   flushSync(): Outcome;
   flush(token: number): Eventual<Outcome>;
@@ -55,6 +59,22 @@ export interface NativeDevice {
   /** `Device::Close` — drains, flushes, frees; the failure is the flush's. closeSync: EBUSY while a request is in flight. Both idempotent. */
   close(): Promise<Outcome>;
   closeSync(): Outcome;
+}
+
+/** Core `blk::BatchRun` over memory that JavaScript owns. The outcome is the number of entries that succeeded. */
+export interface NativeBatch {
+  /** `BatchRun::Run` inline. */
+  runSync(count: number): Outcome;
+  /** The same without waiting for a disk, else through the I/O queue. */
+  run(count: number, token: number): Eventual<Outcome>;
+}
+
+/** Core `blk::Lease`. */
+export interface NativeLease {
+  /** The lent memory; called once, before release(). */
+  buffer(): ArrayBuffer;
+  /** `Lease::Release` — detaches the buffer. Idempotent. */
+  release(): Outcome;
 }
 
 /** Core `blk::Driver`: a table of minors. The nine open arguments stand for `OpenOptions`, one for one. */
@@ -123,6 +143,8 @@ export interface NativeBinding {
   readonly ops: readonly string[];
   /** Bytes of a memory page: the smallest window. */
   readonly pageSize: number;
+  /** Zeroed memory that begins at a page. */
+  allocateArena(bytes: number): Uint8Array;
   readonly Driver: new (minorCount: number, windowSize: number, windowCount: number, queueDepth: number, workers: number) => NativeDriver;
 }
 

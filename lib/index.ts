@@ -2,12 +2,15 @@
 export { open, openSync } from './open.js';
 export { BlockDriver } from './driver.js';
 export { BlockDevice } from './device.js';
+export { Batch, BATCH_FLUSH, BATCH_READ, BATCH_WRITE } from './batch.js';
 export { BlockDeviceError } from './errors.js';
 
 export type { MinorInfo } from './driver.js';
 export type { BlockErrorInfo } from './errors.js';
 export type { CacheMode, DriverOptions, OpenOptions, RegisterOptions } from './options.js';
 export type { BufRequest, BufResult, TransferOptions, WriteOptions } from './transfer.js';
+export type { BatchOptions } from './batch.js';
+export type { WindowView } from './window-view.js';
 export type { WindowInfo } from './windows.js';
 export type { FaultInjector, FaultOptions } from './faults.js';
 export type { Counters } from './counters.js';

@@ -1,7 +1,10 @@
 // The addon's entry: state per environment, its cleanup hook, and the exports of lib/binding.ts.
+#include "addon/args.h"
+#include "addon/batch_wrap.h"
 #include "addon/device_wrap.h"
 #include "addon/driver_wrap.h"
 #include "addon/env_state.h"
+#include "addon/lease_wrap.h"
 #include "addon/napi_setup.h"
 #include "core/base/status.h"
 #include "core/host/host_io.h"
@@ -17,6 +20,20 @@ Napi::Array OpNames(Napi::Env env) {
   return names;
 }
 
+// (bytes) -> a Uint8Array that begins at a page, inside an ArrayBuffer of JavaScript's own.
+napi_value AllocateArena(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const size_t size = static_cast<size_t>(args.Int(0));
+  const size_t page = blk::PageSize();
+  void* data = nullptr;
+  napi_value buffer = nullptr;
+  napi_value arena = nullptr;
+  if (napi_create_arraybuffer(env, size + page, &data, &buffer) != napi_ok) return nullptr;  // RangeError is pending
+  const size_t skip = blk::AlignUp(reinterpret_cast<uintptr_t>(data), page) - reinterpret_cast<uintptr_t>(data);
+  napi_create_typedarray(env, napi_uint8_array, size, buffer, skip, &arena);
+  return arena;
+}
+
 void OnCleanup(void* state) { static_cast<EnvState*>(state)->Shutdown(); }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -25,7 +42,12 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // After the thread-safe function was made, whose own hook then runs later: workers are joined while it still exists.
   napi_add_env_cleanup_hook(env, OnCleanup, state);
   state->device_constructor = Napi::Persistent(DeviceWrap::Define(env));
+  state->batch_constructor = Napi::Persistent(BatchWrap::Define(env));
+  state->lease_constructor = Napi::Persistent(LeaseWrap::Define(env));
   exports.Set("ops", OpNames(env));
+  napi_value allocate_arena = nullptr;
+  napi_create_function(env, "allocateArena", NAPI_AUTO_LENGTH, AllocateArena, nullptr, &allocate_arena);
+  exports.Set("allocateArena", allocate_arena);
   exports.Set("pageSize", static_cast<double>(blk::PageSize()));
   exports.Set("Driver", DriverWrap::Define(env));
   return exports;

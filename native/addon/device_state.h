@@ -6,6 +6,7 @@
 #include <memory>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "addon/env_state.h"
 #include "addon/pending_call.h"
@@ -22,6 +23,16 @@ class Cancellable {
   ~Cancellable() = default;
 };
 
+// Memory of the device in JavaScript's hands.
+class Detachable {
+ public:
+  // Takes it away. Idempotent.
+  virtual blk::Status Detach(napi_env env) = 0;
+
+ protected:
+  ~Detachable() = default;
+};
+
 struct DeviceState {
   DeviceState(std::shared_ptr<DriverState> driver, std::shared_ptr<blk::Device> device)
       : driver(std::move(driver)), device(std::move(device)) {}
@@ -32,9 +43,20 @@ struct DeviceState {
   bool closing = false;
   size_t in_flight = 0;
   std::unordered_map<uint64_t, Cancellable*> by_token;
+  std::vector<Detachable*> leases;
   std::unique_ptr<PendingCall> waiting_close;
 
   bool open() const { return !closing; }
+
+  // Takes back every lease. Errors: the first one's.
+  blk::Status DetachLeases(napi_env env) {
+    blk::Status first = blk::Status::Ok();
+    while (!leases.empty()) {
+      const blk::Status status = leases.back()->Detach(env);
+      if (first.ok()) first = status;
+    }
+    return first;
+  }
 
   // Counts a call in, and out again when it has settled or was refused; the last one out lets a waiting close begin.
   void Begin(uint64_t token, Cancellable* call) {

@@ -4,8 +4,10 @@
 #include <vector>
 
 #include "addon/args.h"
+#include "addon/batch_wrap.h"
 #include "addon/control_call.h"
 #include "addon/label_object.h"
+#include "addon/lease_wrap.h"
 #include "addon/outcome.h"
 #include "addon/transfer_call.h"
 #include "core/device/ioctl.h"
@@ -75,6 +77,20 @@ napi_value Cancel(const Args& args, Device device) {
   return nullptr;
 }
 
+// ---- batches and leases
+
+// (depth, control, arena)
+napi_value CreateBatch(const Args& args, Device device) {
+  return BatchWrap::Create(args.env(), device, static_cast<size_t>(args.Int(0)), args.at(1), args.at(2));
+}
+
+// (position, length)
+napi_value Map(const Args& args, Device device) {
+  auto lease = device->device->Map(static_cast<uint64_t>(args.Int(0)), static_cast<size_t>(args.Int(1)));
+  if (!lease.ok()) return ToFailure(args.env(), lease.status());
+  return LeaseWrap::Create(args.env(), device, lease.Take());
+}
+
 // ---- control
 
 napi_value FlushSync(const Args& args, Device device) { return ToOutcome(args.env(), device->device->Flush(0)); }
@@ -89,10 +105,13 @@ napi_value Flush(const Args& args, Device device) {
 }
 
 napi_value Close(const Args& args, Device device) {
-  auto status = std::make_shared<blk::Status>();
+  auto status = std::make_shared<blk::Status>(device->DetachLeases(args.env()));
   device->closing = true;
   auto call = ControlCall::Make(args.env(), device->driver,
-                                {[device, status](blk::Lane lane) { *status = device->device->Close(lane); },
+                                {[device, status](blk::Lane lane) {
+                                   const blk::Status closed = device->device->Close(lane);
+                                   if (status->ok()) *status = closed;
+                                 },
                                  [status](napi_env env) { return ToOutcome(env, *status); }});
   if (device->in_flight == 0) return device->driver->Submit(std::move(call));
   napi_value promise = call->promise();
@@ -102,8 +121,10 @@ napi_value Close(const Args& args, Device device) {
 
 napi_value CloseSync(const Args& args, Device device) {
   if (device->in_flight > 0) return ToFailure(args.env(), {EBUSY, blk::Op::kClose});
+  const blk::Status detached = device->DetachLeases(args.env());
   device->closing = true;
-  return ToOutcome(args.env(), device->device->Close(0));
+  const blk::Status closed = device->device->Close(0);
+  return ToOutcome(args.env(), detached.ok() ? closed : detached);
 }
 
 napi_value Info(const Args& args, Device device) {
@@ -159,6 +180,8 @@ Napi::Function DeviceWrap::Define(Napi::Env env) {
                          Property("strategy", Method<StrategyQueued>),
                          Property("flushSync", Method<FlushSync>),
                          Property("flush", Method<Flush>),
+                         Property("createBatch", Method<CreateBatch>),
+                         Property("map", Method<Map>),
                          Property("cancel", Method<Cancel>),
                          Property("ioctl", Method<Ioctl>),
                          Property("windows", Method<Windows>),

@@ -52,6 +52,8 @@ class EnvState {
   // Shared: drivers may be finalised after this object.
   const std::shared_ptr<Completion> completion;
   Napi::FunctionReference device_constructor;
+  Napi::FunctionReference batch_constructor;
+  Napi::FunctionReference lease_constructor;
 
  private:
   std::vector<std::weak_ptr<DriverState>> drivers_;

@@ -49,25 +49,27 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
     : minor_(std::move(minor)),
       options_(options),
       range_(RangeOf(*minor_, options.mode, context.counters)),
+      file_(file),
       pio_(range_, file, options.access == Access::kAuto ? PioStrategy::Durable::kPerCall : PioStrategy::Durable::kFdatasync) {
   const bool mappable = minor_->type() == FileType::kRegular && !options.direct && options.access != Access::kPio;
-  if (mappable) MapWindows(file, context);
+  if (mappable) MapWindows(context);
   path_ = mapped_ ? mapped_.get() : &pio_;
   faulty_ = std::make_unique<FaultStrategy>(range_, context.faults, *path_);
   entry_.store(path_, std::memory_order_release);
 }
 
-void Device::MapWindows(const HostFile& file, const DeviceContext& context) {
+void Device::MapWindows(const DeviceContext& context) {
   if (range_.size == 0) {
     access_ = options_.access;  // nothing to map, and nothing to fall back from
     return;
   }
-  const WindowGeometry geometry = GeometryOf(*minor_, options_.access, context);
+  geometry_ = GeometryOf(*minor_, options_.access, context);
+  const MapMode mode = range_.writable ? MapMode::kReadWrite : MapMode::kRead;
   if (options_.access == Access::kAuto) {
-    table_ = std::make_unique<WindowTable>(*file.host, file.fd, range_.writable, geometry);
-    mapped_ = std::make_unique<AutoStrategy>(range_, *file.host, *table_, pio_);
+    table_ = std::make_unique<WindowTable>(*file_.host, file_.fd, mode, geometry_);
+    mapped_ = std::make_unique<AutoStrategy>(range_, *file_.host, *table_, pio_);
   } else {
-    auto cache = WindowCache::Create(*file.host, file.fd, range_.writable, geometry, *range_.counters);
+    auto cache = WindowCache::Create(*file_.host, file_.fd, mode, geometry_, *range_.counters);
     if (!cache.ok()) return;
     cache_ = cache.Take();
     mapped_ = std::make_unique<MappedStrategy>(range_, *cache_, pio_);
@@ -112,6 +114,57 @@ Transfer Device::BufRequest(BufOp op, int64_t blkno, uint8_t* data, size_t lengt
   return transfer;
 }
 
+BatchTarget Device::ForBatch() const {
+  BatchTarget target;
+  target.entry = entry_.load(std::memory_order_acquire);
+  target.faulty = target.entry != path_;
+  target.flush = range_.flush;
+  target.counters = range_.counters;
+  target.durable_by_default = options_.cache == CacheMode::kWritethrough;
+  target.never_durable = options_.cache == CacheMode::kUnsafe;
+  return target;
+}
+
+Result<std::unique_ptr<Lease>> Device::Map(uint64_t position, size_t length) {
+  if (!cache_ && !table_) return Status{ENOTSUP, Op::kMap};
+  const bool inside = position <= range_.size && length > 0 && length <= range_.size - position;
+  if (!inside) return Status{EINVAL, Op::kMap};
+  const HostOffset at{range_.begin.value + position};
+  if (geometry_.StartOf(at) != geometry_.StartOf({at.value + length - 1})) return Status{EINVAL, Op::kMap};
+  return range_.writable ? MapWindow(at, length) : MapPrivate(at, length);
+}
+
+Result<std::unique_ptr<Lease>> Device::MapPrivate(HostOffset at, size_t length) {
+  const uint64_t start = AlignDown(at.value, PageSize());
+  const size_t skip = static_cast<size_t>(at.value - start);
+  auto mapped = Mapping::Create(*file_.host, file_.fd, {start}, skip + length, MapMode::kCopyOnWrite);
+  if (!mapped.ok()) return mapped.status();
+  return std::make_unique<Lease>(mapped.Take(), skip, length);
+}
+
+Result<std::unique_ptr<Lease>> Device::MapWindow(HostOffset at, size_t length) {
+  const uint64_t number = at.value / geometry_.size;
+  if (!pins_.Pin(geometry_, number)) return Status{EBUSY, Op::kMap};
+  const auto lease = [&](WindowRef window) {
+    return std::make_unique<Lease>(std::move(window), at, length, *range_.flush, [this, number] { pins_.Unpin(number); });
+  };
+  Status status{EBUSY, Op::kMap};
+  if (cache_) {
+    auto window = cache_->Acquire(at, kSharedLane);
+    if (window.ok()) return lease(window.Take());
+    status = window.status();
+  } else {
+    // Once as it is, once after mapping it in the place of another.
+    for (int tries = 0; tries < 2; tries++) {
+      auto window = table_->Pin(at);
+      if (window) return lease(std::move(*window));
+      if (!table_->Replace(at)) break;
+    }
+  }
+  pins_.Unpin(number);
+  return status;
+}
+
 Status Device::Flush(Lane lane) {
   if (options_.cache == CacheMode::kUnsafe) return Status::Ok();
   const Status synced = pio_.Sync(lane);
@@ -121,8 +174,11 @@ Status Device::Flush(Lane lane) {
 Status Device::Close(Lane lane) {
   if (closed_.exchange(true, std::memory_order_acq_rel)) return Status::Ok();
   Status first = Flush(lane);
-  const Status unmapped = cache_ ? cache_->UnmapAll() : table_ ? table_->UnmapAll() : Status::Ok();
-  if (first.ok()) first = unmapped;
+  // A leased window is in somebody's hands still: it is unmapped with this object, which its lease keeps alive.
+  if (!pins_.Any()) {
+    const Status unmapped = cache_ ? cache_->UnmapAll() : table_ ? table_->UnmapAll() : Status::Ok();
+    if (first.ok()) first = unmapped;
+  }
   const Status released = minor_->Release(options_);
   return first.ok() ? released : first;
 }

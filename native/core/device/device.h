@@ -10,9 +10,12 @@
 #include <vector>
 
 #include "core/base/counters.h"
+#include "core/device/lease.h"
+#include "core/device/lease_pins.h"
 #include "core/device/minor.h"
 #include "core/device/options.h"
 #include "core/io/auto_strategy.h"
+#include "core/io/batch.h"
 #include "core/io/fault_strategy.h"
 #include "core/io/mapped_strategy.h"
 #include "core/io/physio.h"
@@ -58,6 +61,16 @@ class Device {
   // Admits and runs in one go, on the caller's thread.
   void Run(Transfer& transfer) { RunTransfer(Admit(transfer), transfer); }
 
+  // What the entries of a batch go through, now.
+  BatchTarget ForBatch() const;
+  // Makes what a batch wrote durable. Errors: those of FlushState::Sync().
+  Status SyncBatch(Lane lane) { return pio_.Sync(lane); }
+
+  // Lends [position, position + length) of the device as memory.
+  // Errors: ENOTSUP a pread/pwrite device · EINVAL empty, outside the device or across windows · EBUSY it would pin the
+  // last window that requests can use · those of Mapping::Create().
+  Result<std::unique_ptr<Lease>> Map(uint64_t position, size_t length);
+
   // Makes every write that has completed durable, unless the cache mode is unsafe; skips the sync when nothing is dirty.
   // Errors: fdatasync's, and from then on the same one again until the last close · EIO the host file shrank.
   Status Flush(Lane lane);
@@ -82,7 +95,9 @@ class Device {
   Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const DeviceContext& context, const HostFile& file);
 
   bool IsDurable(Fua fua) const;
-  void MapWindows(const HostFile& file, const DeviceContext& context);
+  void MapWindows(const DeviceContext& context);
+  Result<std::unique_ptr<Lease>> MapPrivate(HostOffset at, size_t length);
+  Result<std::unique_ptr<Lease>> MapWindow(HostOffset at, size_t length);
 
   // Order is destruction order, last first: strategies go before the windows and the minor they use.
   const std::shared_ptr<Minor> minor_;
@@ -90,6 +105,9 @@ class Device {
   Access access_ = Access::kPio;
   std::atomic<bool> closed_{false};
   const DeviceRange range_;
+  const HostFile file_;
+  WindowGeometry geometry_;               // of cache_ or table_
+  LeasePins pins_;
   std::unique_ptr<WindowCache> cache_;    // under mmap
   std::unique_ptr<WindowTable> table_;    // under auto
   PioStrategy pio_;

@@ -34,6 +34,9 @@ struct DirectAlignment {
   uint32_t offset = 0;
 };
 
+// kRead and kReadWrite see and make the file's bytes; kCopyOnWrite sees them and keeps its stores to itself.
+enum class MapMode : uint8_t { kRead, kReadWrite, kCopyOnWrite };
+
 enum class LockKind : uint8_t { kShared, kExclusive, kNone };
 
 class HostIo {
@@ -63,8 +66,8 @@ class HostIo {
   virtual int64_t PreadNowait(int fd, void* data, size_t size, uint64_t offset) = 0;
   virtual int Fdatasync(int fd) = 0;
 
-  // Maps [offset, offset + size) shared; offset is a multiple of the page. -> 0 and *address.
-  virtual int Mmap(int fd, uint64_t offset, size_t size, bool writable, void** address) = 0;
+  // Maps [offset, offset + size); offset is a multiple of the page. -> 0 and *address.
+  virtual int Mmap(int fd, uint64_t offset, size_t size, MapMode mode, void** address) = 0;
   virtual int Munmap(void* address, size_t size) = 0;
   virtual int Msync(void* address, size_t size) = 0;
   // One byte a page, bit 0 set where the page is in memory.

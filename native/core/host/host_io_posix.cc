@@ -140,9 +140,10 @@ class Posix final : public HostIo {
 
   int Fdatasync(int fd) override { return OrErrno(::fdatasync(fd)); }
 
-  int Mmap(int fd, uint64_t offset, size_t size, bool writable, void** address) override {
-    const int protection = PROT_READ | (writable ? PROT_WRITE : 0);
-    void* mapped = ::mmap(nullptr, size, protection, MAP_SHARED, fd, static_cast<off_t>(offset));
+  int Mmap(int fd, uint64_t offset, size_t size, MapMode mode, void** address) override {
+    const int protection = PROT_READ | (mode == MapMode::kRead ? 0 : PROT_WRITE);
+    const int sharing = mode == MapMode::kCopyOnWrite ? MAP_PRIVATE : MAP_SHARED;
+    void* mapped = ::mmap(nullptr, size, protection, sharing, fd, static_cast<off_t>(offset));
     if (mapped == MAP_FAILED) return -errno;
     *address = mapped;
     return 0;

@@ -4,9 +4,9 @@
 
 namespace blk {
 
-Result<Mapping> Mapping::Create(HostIo& host, int fd, HostOffset offset, size_t size, bool writable) {
+Result<Mapping> Mapping::Create(HostIo& host, int fd, HostOffset offset, size_t size, MapMode mode) {
   void* address = nullptr;
-  const int rc = host.Mmap(fd, offset.value, size, writable, &address);
+  const int rc = host.Mmap(fd, offset.value, size, mode, &address);
   if (rc < 0) return Status{-rc, Op::kMmap};
   GuardSlot* guard = GuardMapping(address, size);
   Mapping mapping(host, static_cast<uint8_t*>(address), size, guard);

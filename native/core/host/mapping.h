@@ -17,7 +17,7 @@ class Mapping {
  public:
   // Maps [offset, offset + size) of `fd`. Units: bytes; offset is a multiple of the page, size is not 0.
   // Errors: ENOMEM (memory, or the host's limit of mappings) · EACCES writable on a read-only descriptor · ENODEV.
-  static Result<Mapping> Create(HostIo& host, int fd, HostOffset offset, size_t size, bool writable);
+  static Result<Mapping> Create(HostIo& host, int fd, HostOffset offset, size_t size, MapMode mode);
 
   Mapping() = default;
   Mapping(Mapping&& other) noexcept;

@@ -20,6 +20,14 @@ class FlushState {
   // completes, so that a flush that starts after its completion covers it.
   void MarkDirty() { written_.fetch_add(1, std::memory_order_release); }
 
+  // Brackets a time in which bytes of the file may be stored to unseen, through a lease: all the while, and until the
+  // first sync that starts after its end, there is something to sync.
+  void BeginStores() { stores_.fetch_add(1, std::memory_order_acq_rel); }
+  void EndStores() {
+    MarkDirty();
+    stores_.fetch_sub(1, std::memory_order_acq_rel);
+  }
+
   // Makes everything marked before the call durable by calling `sync`, which gives a Status, at most once; not at all
   // when all of it is durable already. `*reached_host` tells whether this call made the sync.
   // Errors: those of `sync`, and the sticky one.   Locks: EXCLUDES(mu_).
@@ -56,6 +64,7 @@ class FlushState {
   }
 
   std::atomic<uint64_t> written_{0};  // writes marked so far
+  std::atomic<uint32_t> stores_{0};    // leases that may be stored to
   std::atomic<bool> has_error_{false};
   mutable Mutex mu_;
   CondVar done_;
@@ -67,6 +76,7 @@ class FlushState {
 template <typename SyncFn>
 Status FlushState::Sync(SyncFn&& sync, bool* reached_host) {
   *reached_host = false;
+  if (stores_.load(std::memory_order_acquire) > 0) MarkDirty();
   const uint64_t wanted = written_.load(std::memory_order_acquire);
   MutexLock lock(mu_);
   // A sync that runs already may have begun before our writes: wait for it, then look whether one more is needed.

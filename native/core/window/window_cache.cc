@@ -5,13 +5,13 @@
 
 namespace blk {
 
-WindowCache::WindowCache(HostIo& host, int fd, bool writable, const WindowGeometry& geometry, Counters& counters)
-    : host_(host), fd_(fd), writable_(writable), geometry_(geometry), counters_(counters) {}
+WindowCache::WindowCache(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry, Counters& counters)
+    : host_(host), fd_(fd), mode_(mode), geometry_(geometry), counters_(counters) {}
 
-Result<std::unique_ptr<WindowCache>> WindowCache::Create(HostIo& host, int fd, bool writable,
+Result<std::unique_ptr<WindowCache>> WindowCache::Create(HostIo& host, int fd, MapMode mode,
                                                          const WindowGeometry& geometry, Counters& counters) {
   assert(IsPowerOfTwo(geometry.size) && geometry.size >= PageSize() && geometry.needed() > 0);
-  std::unique_ptr<WindowCache> cache(new WindowCache(host, fd, writable, geometry, counters));
+  std::unique_ptr<WindowCache> cache(new WindowCache(host, fd, mode, geometry, counters));
   Status status = cache->MapFirstWindows();
   if (!status.ok()) return status;
   return cache;
@@ -88,7 +88,7 @@ Status WindowCache::Remap(Order::iterator victim, uint64_t start, MutexLock& loc
   Status status = old.Unmap();
   Mapping fresh;
   if (status.ok()) {
-    auto mapped = Mapping::Create(host_, fd_, HostOffset{start}, geometry_.LengthAt(start), writable_);
+    auto mapped = Mapping::Create(host_, fd_, HostOffset{start}, geometry_.LengthAt(start), mode_);
     status = mapped.status();
     if (mapped.ok()) fresh = mapped.Take();
   }

@@ -21,7 +21,7 @@ class WindowCache final : public WindowOwner {
  public:
   // Maps the first windows of the range, lowest offset first, so that the first one is the first victim.
   // Errors: those of Mapping::Create(), which mean that this open cannot use windows at all.
-  static Result<std::unique_ptr<WindowCache>> Create(HostIo& host, int fd, bool writable, const WindowGeometry& geometry,
+  static Result<std::unique_ptr<WindowCache>> Create(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry,
                                                      Counters& counters);
   ~WindowCache();
   WindowCache(const WindowCache&) = delete;
@@ -50,7 +50,7 @@ class WindowCache final : public WindowOwner {
   };
   using Order = std::list<Window>;
 
-  WindowCache(HostIo& host, int fd, bool writable, const WindowGeometry& geometry, Counters& counters);
+  WindowCache(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry, Counters& counters);
 
   void Release(void* window) override EXCLUDES(mu_);
   Order::iterator FindVictim() REQUIRES(mu_);
@@ -62,7 +62,7 @@ class WindowCache final : public WindowOwner {
 
   HostIo& host_;
   const int fd_;
-  const bool writable_;
+  const MapMode mode_;
   const WindowGeometry geometry_;
   Counters& counters_;
 

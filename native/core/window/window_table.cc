@@ -6,10 +6,10 @@
 
 namespace blk {
 
-WindowTable::WindowTable(HostIo& host, int fd, bool writable, const WindowGeometry& geometry)
+WindowTable::WindowTable(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry)
     : host_(host),
       fd_(fd),
-      writable_(writable),
+      mode_(mode),
       geometry_(geometry),
       shift_(static_cast<unsigned>(std::countr_zero(geometry.size))),
       slot_count_(static_cast<size_t>(std::min<uint64_t>(geometry.count, geometry.needed()))),
@@ -26,7 +26,7 @@ WindowTable::~WindowTable() { static_cast<void>(UnmapAll()); }
 
 bool WindowTable::Fill(Slot& slot, uint64_t number, uint64_t tag_now) {
   const uint64_t start = number << shift_;
-  auto mapped = Mapping::Create(host_, fd_, HostOffset{start}, geometry_.LengthAt(start), writable_);
+  auto mapped = Mapping::Create(host_, fd_, HostOffset{start}, geometry_.LengthAt(start), mode_);
   if (mapped.ok()) slot.mapping = mapped.Take();
   // Release: whoever sees the number sees the mapping. The difference is added, not the word stored: readers may be
   // counting themselves in and out.
@@ -35,12 +35,16 @@ bool WindowTable::Fill(Slot& slot, uint64_t number, uint64_t tag_now) {
 }
 
 std::optional<WindowRef> WindowTable::Find(HostOffset at) {
+  if (!covers_) return Pin(at);
   const uint64_t number = at.value >> shift_;
   Slot& slot = slots_[SlotOf(at)];
-  if (covers_) {
-    if (slot.word.load(std::memory_order_acquire) != Tag(number)) return std::nullopt;
-    return WindowRef(number << shift_, slot.mapping);
-  }
+  if (slot.word.load(std::memory_order_acquire) >> kRefBits != number + 1) return std::nullopt;
+  return WindowRef(number << shift_, slot.mapping);
+}
+
+std::optional<WindowRef> WindowTable::Pin(HostOffset at) {
+  const uint64_t number = at.value >> shift_;
+  Slot& slot = slots_[SlotOf(at)];
   const uint64_t before = slot.word.fetch_add(1, std::memory_order_acquire);
   if (before >> kRefBits == number + 1) return std::make_optional<WindowRef>(*this, &slot, number << shift_, slot.mapping);
   Release(&slot);

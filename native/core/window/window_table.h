@@ -20,7 +20,7 @@ class WindowTable final : public WindowOwner {
  public:
   // Maps the first windows of the range, as many as there are slots. One that cannot be mapped stays empty; its requests
   // are pread's.
-  WindowTable(HostIo& host, int fd, bool writable, const WindowGeometry& geometry);
+  WindowTable(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry);
   ~WindowTable();
   WindowTable(const WindowTable&) = delete;
   WindowTable& operator=(const WindowTable&) = delete;
@@ -28,6 +28,9 @@ class WindowTable final : public WindowOwner {
   // The window around `at`, or nothing when it is not mapped. Never blocks.
   // REQUIRES: `at` lies in the geometry's range.
   std::optional<WindowRef> Find(HostOffset at);
+
+  // The same with a reference that is counted, and seen in List(), even where nothing is ever replaced.
+  std::optional<WindowRef> Pin(HostOffset at);
 
   // Maps the window around `at` in the place of the one in its slot. -> false when that is in use, or mapping fails.
   bool Replace(HostOffset at);
@@ -64,7 +67,7 @@ class WindowTable final : public WindowOwner {
 
   HostIo& host_;
   const int fd_;
-  const bool writable_;
+  const MapMode mode_;
   const WindowGeometry geometry_;
   const unsigned shift_;
   const size_t slot_count_;

@@ -1,0 +1,51 @@
+// WindowView: bytes of a device as memory, without a copy. Native lends the memory and takes it back.
+import { markAsUntransferable } from 'node:worker_threads';
+
+import { isFailure, fromFailure, invalidThis } from './errors.js';
+import type { NativeLease } from './binding.js';
+import type { DeviceHandle } from './handle.js';
+import { startOf, type Position } from './transfer.js';
+import { bytes } from './validate.js';
+
+/** Bytes of a device, lent by `BlockDevice.mapSync()` until they are released. */
+export interface WindowView extends Disposable {
+  /** The bytes themselves; detached, with length 0, after `release()`. */
+  readonly bytes: Uint8Array;
+  /**
+   * Gives the bytes back; does nothing the second time.
+   *
+   * @throws {BlockDeviceError} EIO when the host could not give some of the bytes: zeros were read, or stores are lost
+   */
+  release(): void;
+}
+
+class LentView implements WindowView {
+  readonly bytes: Uint8Array;
+  readonly #handle: DeviceHandle;
+  readonly #lease: NativeLease;
+
+  constructor(handle: DeviceHandle, lease: NativeLease) {
+    const buffer = lease.buffer();
+    markAsUntransferable(buffer);
+    this.bytes = new Uint8Array(buffer);
+    this.#handle = handle;
+    this.#lease = lease;
+  }
+
+  release(): void {
+    if (!(typeof this === 'object' && #lease in this)) throw invalidThis('WindowView');
+    const outcome = this.#lease.release();
+    if (typeof outcome !== 'number') throw fromFailure(outcome, this.#handle);
+  }
+
+  [Symbol.dispose](): void {
+    LentView.prototype.release.call(this);
+  }
+}
+
+/** Lends [position, position + length) of the device behind `handle`. */
+export function lend(handle: DeviceHandle, position: Position, length: Position): WindowView {
+  const lease = handle.native.map(startOf(position), bytes(length, 'length'));
+  if (isFailure(lease)) throw fromFailure(lease, handle);
+  return new LentView(handle, lease);
+}

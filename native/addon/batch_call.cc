@@ -1,0 +1,95 @@
+#include "addon/batch_call.h"
+
+#include <cstring>
+
+#include "addon/outcome.h"
+#include "core/host/copy.h"
+
+namespace blk_addon {
+namespace {
+
+// Copies between two arenas the part of each entry that `wants(op)`, `size(i)` bytes of it; ranges outside are skipped,
+// as the run refuses them.
+template <typename Wants, typename Size>
+void CopyEntries(uint8_t* to, const uint8_t* from, size_t arena_size, const blk::BatchArrays& arrays, uint32_t count,
+                 Wants&& wants, Size&& size) {
+  for (uint32_t i = 0; i < count; i++) {
+    const uint64_t end = uint64_t{arrays.offset[i]} + arrays.bcount[i];
+    if (end > arena_size || !wants(static_cast<blk::BatchOp>(arrays.op[i]))) continue;
+    blk::CopyBytes(to + arrays.offset[i], from + arrays.offset[i], size(i));
+  }
+}
+
+}  // namespace
+
+BatchCall::BatchCall(napi_env env, napi_value self, BatchWrap& wrap, uint64_t token)
+    : PendingCall(env, *EnvState::Of(env).completion), env_(env), batch_(wrap), device_(wrap.device_), token_(token) {
+  napi_create_reference(env, self, 1, &self_);
+}
+
+BatchCall::~BatchCall() { napi_delete_reference(env_, self_); }
+
+napi_value BatchCall::Submit(napi_env env, napi_value self, BatchWrap& wrap, const blk::BatchTarget& target,
+                             uint32_t begun, uint32_t count, uint64_t token) {
+  std::unique_ptr<BatchCall> call(new BatchCall(env, self, wrap, token));
+  DeviceState& device = *wrap.device_;
+  device.Begin(token, call.get());
+  wrap.running_ = true;
+  if (!call->TakeMemory(env, target, begun, count)) {
+    napi_value promise = call->promise();
+    call->Refuse(env, {ENOMEM, blk::Op::kStrategy});
+    return promise;
+  }
+  return device.driver->Submit(std::move(call));
+}
+
+bool BatchCall::TakeMemory(napi_env env, const blk::BatchTarget& target, uint32_t begun, uint32_t count) {
+  const ViewBytes control = batch_.Control(env);
+  const ViewBytes arena = batch_.Arena(env);
+  control_ = blk::AlignedBuffer(control.size);
+  arena_ = blk::AlignedBuffer(arena.size);
+  if (control_.data() == nullptr || (arena_.data() == nullptr && arena.size > 0)) return false;
+  std::memcpy(control_.data(), control.data, control.size);
+  const blk::BatchArrays arrays = ArraysIn(control_.data(), batch_.depth_);
+  CopyEntries(
+      arena_.data(), arena.data, arena.size, arrays, count, [](blk::BatchOp op) { return op == blk::BatchOp::kWrite; },
+      [&](uint32_t i) { return arrays.bcount[i]; });
+  // What was answered on the spot is in the caller's arena already, and is copied back over itself.
+  CopyEntries(
+      arena_.data(), arena.data, arena.size, arrays, begun, [](blk::BatchOp op) { return op == blk::BatchOp::kRead; },
+      [&](uint32_t i) { return arrays.bcount[i]; });
+  run_.emplace(arrays, arena_.data(), arena.size, count, target, begun);
+  count_ = count;
+  return true;
+}
+
+void BatchCall::Work(blk::Lane lane) {
+  run_->Run(false, lane, token_ != 0 ? &cancel_ : nullptr, [&] { return device_->device->SyncBatch(lane); });
+}
+
+napi_value BatchCall::Settle(napi_env env) {
+  const ViewBytes control = batch_.Control(env);
+  const ViewBytes arena = batch_.Arena(env);
+  if (control.size != ControlBytes(batch_.depth_) || arena.data == nullptr) return ToFailure(env, {EFAULT, blk::Op::kStrategy});
+  const blk::BatchArrays ours = ArraysIn(control_.data(), batch_.depth_);
+  const blk::BatchArrays theirs = ArraysIn(control.data, batch_.depth_);
+  std::memcpy(theirs.resid, ours.resid, count_ * sizeof *ours.resid);
+  std::memcpy(theirs.error, ours.error, count_ * sizeof *ours.error);
+  CopyEntries(
+      arena.data, arena_.data(), arena.size, ours, count_, [](blk::BatchOp op) { return op == blk::BatchOp::kRead; },
+      [&](uint32_t i) { return ours.bcount[i] - ours.resid[i]; });
+  if (cancel_.load(std::memory_order_relaxed)) return ToFailure(env, {ECANCELED, blk::Op::kStrategy});
+  return ToNumber(env, run_->succeeded());
+}
+
+void BatchCall::Done() {
+  batch_.running_ = false;
+  device_->End(token_);
+}
+
+void BatchCall::Cancel(napi_env env) {
+  cancel_.store(true, std::memory_order_relaxed);
+  static_cast<void>(GiveUp(env, {ECANCELED, blk::Op::kStrategy}));
+}
+
+}  // namespace blk_addon

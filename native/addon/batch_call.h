@@ -1,0 +1,50 @@
+// BatchCall: a batch on its way through the I/O queue. It runs on copies of the entries and of the data, as a
+// TransferCall does; outcomes and what was read are copied back when it settles, if the arrays are still there.
+#ifndef RUMPBLK_ADDON_BATCH_CALL_H_
+#define RUMPBLK_ADDON_BATCH_CALL_H_
+
+#include <atomic>
+#include <memory>
+#include <optional>
+
+#include "addon/batch_wrap.h"
+#include "addon/device_state.h"
+#include "addon/pending_call.h"
+#include "core/base/aligned_buffer.h"
+#include "core/io/batch.h"
+
+namespace blk_addon {
+
+class BatchCall final : public PendingCall, public Cancellable {
+ public:
+  // Queues the entries from `begun` to `count`; those before it are done. `self` is the JavaScript object of `wrap`.
+  // -> a promise of the number that succeeded. ENOMEM when there is no memory for the copies.
+  static napi_value Submit(napi_env env, napi_value self, BatchWrap& wrap, const blk::BatchTarget& target,
+                           uint32_t begun, uint32_t count, uint64_t token);
+  ~BatchCall() override;
+
+  void Cancel(napi_env env) override;
+
+ private:
+  BatchCall(napi_env env, napi_value self, BatchWrap& wrap, uint64_t token);
+
+  bool TakeMemory(napi_env env, const blk::BatchTarget& target, uint32_t begun, uint32_t count);
+  void Work(blk::Lane lane) override;
+  napi_value Settle(napi_env env) override;
+  void Done() override;
+
+  const napi_env env_;
+  napi_ref self_ = nullptr;  // keeps the batch alive
+  BatchWrap& batch_;
+  const std::shared_ptr<DeviceState> device_;
+  const uint64_t token_;
+  std::atomic<bool> cancel_{false};
+  uint32_t count_ = 0;
+  blk::AlignedBuffer control_;
+  blk::AlignedBuffer arena_;
+  std::optional<blk::BatchRun> run_;
+};
+
+}  // namespace blk_addon
+
+#endif  // RUMPBLK_ADDON_BATCH_CALL_H_

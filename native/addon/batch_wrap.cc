@@ -1,0 +1,121 @@
+#include "addon/batch_wrap.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "addon/batch_call.h"
+#include "addon/outcome.h"
+
+namespace blk_addon {
+namespace {
+
+// What a new wrap takes over, through the constructor's one external argument.
+struct Parts {
+  std::shared_ptr<DeviceState> device;
+  size_t depth;
+  napi_value control;
+  napi_value arena;
+};
+
+// The most that a promise form copies on the JavaScript thread.
+constexpr size_t kMaxNow = 512 * 1024;
+
+bool FitsNow(const blk::BatchArrays& arrays, uint32_t count) {
+  size_t bytes = 0;
+  for (uint32_t i = 0; i < count; i++) bytes += arrays.bcount[i];
+  return bytes <= kMaxNow;
+}
+
+}  // namespace
+
+blk::BatchArrays ArraysIn(uint8_t* control, size_t depth) {
+  blk::BatchArrays arrays;
+  arrays.blkno = reinterpret_cast<double*>(control);
+  uint32_t* words = reinterpret_cast<uint32_t*>(control + depth * sizeof(double));
+  arrays.bcount = words;
+  arrays.offset = words + depth;
+  arrays.resid = words + 2 * depth;
+  arrays.error = reinterpret_cast<int32_t*>(words + 3 * depth);
+  arrays.op = reinterpret_cast<uint8_t*>(words + 4 * depth);
+  arrays.fua = arrays.op + depth;
+  return arrays;
+}
+
+napi_value BatchWrap::RunSync(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  BatchWrap* wrap = args.Self<BatchWrap>();
+  if (wrap == nullptr) return nullptr;
+  const uint32_t count = static_cast<uint32_t>(args.Int(0));
+  const blk::Status status = wrap->Check(env, count);
+  if (!status.ok()) return ToFailure(env, status);
+  const ViewBytes arena = wrap->Arena(env);
+  blk::Device& device = *wrap->device_->device;
+  blk::BatchRun run(ArraysIn(wrap->Control(env).data, wrap->depth_), arena.data, arena.size, count, device.ForBatch());
+  run.Admit();
+  run.Run(false, 0, nullptr, [&] { return device.SyncBatch(0); });
+  return ToNumber(env, run.succeeded());
+}
+
+napi_value BatchWrap::Run(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  BatchWrap* wrap = args.Self<BatchWrap>();
+  if (wrap == nullptr) return nullptr;
+  const uint32_t count = static_cast<uint32_t>(args.Int(0));
+  const blk::Status status = wrap->Check(env, count);
+  if (!status.ok()) return ToFailure(env, status);
+  const ViewBytes control = wrap->Control(env);
+  const ViewBytes arena = wrap->Arena(env);
+  const blk::BatchArrays arrays = ArraysIn(control.data, wrap->depth_);
+  blk::Device& device = *wrap->device_->device;
+  const blk::BatchTarget target = device.ForBatch();
+  blk::BatchRun run(arrays, arena.data, arena.size, count, target);
+  run.Admit();
+  // All reads, and none that would wait: done before the promise would be.
+  if (FitsNow(arrays, count) && wrap->device_->driver->MayAnswerNow() &&
+      run.Run(true, 0, nullptr, [] { return blk::Status::Ok(); })) {
+    return ToNumber(env, run.succeeded());
+  }
+  return BatchCall::Submit(env, args.self(), *wrap, target, run.begun(), count, static_cast<uint64_t>(args.Int(1)));
+}
+
+blk::Status BatchWrap::Check(napi_env env, size_t count) const {
+  if (!device_->open()) return {EBADF, blk::Op::kStrategy};
+  if (running_) return {EBUSY, blk::Op::kStrategy};
+  const bool whole = count <= depth_ && Control(env).size == ControlBytes(depth_) && Arena(env).data != nullptr;
+  return whole ? blk::Status::Ok() : blk::Status{EFAULT, blk::Op::kStrategy};
+}
+
+ViewBytes BatchWrap::BytesBehind(napi_env env, napi_ref reference) {
+  napi_value view = nullptr;
+  napi_get_reference_value(env, reference, &view);
+  return BytesOf(env, view);
+}
+
+Napi::Function BatchWrap::Define(Napi::Env env) {
+  const auto property = [](const char* name, napi_callback method) {
+    return napi_property_descriptor{name, nullptr, method, nullptr, nullptr, nullptr, napi_default_method, nullptr};
+  };
+  return DefineClass(env, "NativeBatch", {property("runSync", RunSync), property("run", Run)});
+}
+
+BatchWrap::BatchWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<BatchWrap>(info) {
+  const Parts& parts = *info[0].As<Napi::External<Parts>>().Data();
+  device_ = parts.device;
+  depth_ = parts.depth;
+  napi_create_reference(info.Env(), parts.control, 1, &control_);
+  napi_create_reference(info.Env(), parts.arena, 1, &arena_);
+}
+
+BatchWrap::~BatchWrap() {
+  napi_delete_reference(Env(), control_);
+  napi_delete_reference(Env(), arena_);
+}
+
+napi_value BatchWrap::Create(napi_env env, std::shared_ptr<DeviceState> device, size_t depth, napi_value control,
+                             napi_value arena) {
+  Parts parts{std::move(device), depth, control, arena};
+  return EnvState::Of(env).batch_constructor.New({Napi::External<Parts>::New(env, &parts)});
+}
+
+}  // namespace blk_addon

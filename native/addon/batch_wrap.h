@@ -1,0 +1,52 @@
+// BatchWrap: a batch of one device as the class NativeBatch of lib/binding.ts. Its entries lie in one ArrayBuffer, its
+// data in an arena; both belong to JavaScript and are looked up anew at each run, since JavaScript may take them away.
+// JavaScript thread only.
+#ifndef RUMPBLK_ADDON_BATCH_WRAP_H_
+#define RUMPBLK_ADDON_BATCH_WRAP_H_
+
+#include <memory>
+
+#include "addon/args.h"
+#include "addon/device_state.h"
+#include "addon/napi_setup.h"
+#include "core/io/batch.h"
+
+namespace blk_addon {
+
+// The entries of a batch in one block of memory, in the order of lib/batch.ts: blkno, then bcount, offset, resid and
+// error, then op and fua, each `depth` long.
+blk::BatchArrays ArraysIn(uint8_t* control, size_t depth);
+constexpr size_t ControlBytes(size_t depth) { return depth * (sizeof(double) + 4 * sizeof(uint32_t) + 2); }
+
+class BatchWrap final : public Napi::ObjectWrap<BatchWrap> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  // `control` and `arena` are views. -> a NativeBatch.
+  static napi_value Create(napi_env env, std::shared_ptr<DeviceState> device, size_t depth, napi_value control,
+                           napi_value arena);
+
+  explicit BatchWrap(const Napi::CallbackInfo& info);
+  ~BatchWrap() override;
+
+ private:
+  friend class BatchCall;
+
+  static napi_value RunSync(napi_env env, napi_callback_info info);
+  static napi_value Run(napi_env env, napi_callback_info info);
+
+  ViewBytes Control(napi_env env) const { return BytesBehind(env, control_); }
+  ViewBytes Arena(napi_env env) const { return BytesBehind(env, arena_); }
+  static ViewBytes BytesBehind(napi_env env, napi_ref reference);
+  // Why a run of `count` entries cannot begin, or ok.
+  blk::Status Check(napi_env env, size_t count) const;
+
+  std::shared_ptr<DeviceState> device_;
+  size_t depth_ = 0;
+  napi_ref control_ = nullptr;
+  napi_ref arena_ = nullptr;
+  bool running_ = false;
+};
+
+}  // namespace blk_addon
+
+#endif  // RUMPBLK_ADDON_BATCH_WRAP_H_

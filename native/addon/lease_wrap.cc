@@ -1,0 +1,69 @@
+#include "addon/lease_wrap.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "addon/args.h"
+#include "addon/outcome.h"
+
+namespace blk_addon {
+
+void LeaseWrap::OnBufferGone(napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<Lent>*>(hint); }
+
+napi_value LeaseWrap::Create(napi_env env, std::shared_ptr<DeviceState> device, std::unique_ptr<blk::Lease> lease) {
+  auto lent = std::make_shared<Lent>(Lent{std::move(device), std::move(lease)});
+  auto held = std::make_unique<std::shared_ptr<Lent>>(lent);
+  napi_value buffer = nullptr;
+  const napi_status made = napi_create_external_arraybuffer(env, lent->lease->data(), lent->lease->size(), OnBufferGone,
+                                                            held.get(), &buffer);
+  if (made != napi_ok) return ToFailure(env, {ENOTSUP, blk::Op::kMap});
+  held.release();  // the finalizer's from here on
+  const Napi::Object object = EnvState::Of(env).lease_constructor.New({});
+  LeaseWrap* wrap = Unwrap(object);
+  wrap->buffer_ = Napi::Reference<Napi::Value>::New(Napi::Value(env, buffer), 1);
+  lent->device->leases.push_back(wrap);
+  wrap->lent_ = std::move(lent);
+  return object;
+}
+
+blk::Status LeaseWrap::Detach(napi_env env) {
+  if (!lent_) return blk::Status::Ok();
+  const napi_value buffer = buffer_.Value();
+  buffer_.Reset();
+  const std::shared_ptr<Lent> lent = lent_;
+  Forget();
+  bool gone = true;
+  napi_is_detached_arraybuffer(env, buffer, &gone);
+  // Gone: the caller has transferred the bytes to another buffer, from which nobody can take them away. The finalizer
+  // ends the lease when that one goes.
+  if (gone || napi_detach_arraybuffer(env, buffer) != napi_ok) return blk::Status::Ok();
+  return lent->lease->Release();
+}
+
+void LeaseWrap::Forget() {
+  if (!lent_) return;
+  auto& leases = lent_->device->leases;
+  leases.erase(std::remove(leases.begin(), leases.end(), this), leases.end());
+  lent_.reset();
+}
+
+napi_value LeaseWrap::Buffer(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const LeaseWrap* wrap = args.Self<LeaseWrap>();
+  return wrap == nullptr || !wrap->lent_ ? nullptr : static_cast<napi_value>(wrap->buffer_.Value());
+}
+
+napi_value LeaseWrap::Release(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  LeaseWrap* wrap = args.Self<LeaseWrap>();
+  return wrap == nullptr ? nullptr : ToOutcome(env, wrap->Detach(env));
+}
+
+Napi::Function LeaseWrap::Define(Napi::Env env) {
+  const auto property = [](const char* name, napi_callback method) {
+    return napi_property_descriptor{name, nullptr, method, nullptr, nullptr, nullptr, napi_default_method, nullptr};
+  };
+  return DefineClass(env, "NativeLease", {property("buffer", Buffer), property("release", Release)});
+}
+
+}  // namespace blk_addon
