@@ -63,7 +63,9 @@ bool BatchCall::TakeMemory(napi_env env, const blk::BatchTarget& target, uint32_
   return true;
 }
 
-void BatchCall::Work(blk::Lane lane) {
+void BatchCall::Work(blk::IoWorker& worker) {
+  const blk::Lane lane = worker.lane();
+  worker.WillBlock();
   run_->Run(false, lane, token_ != 0 ? &cancel_ : nullptr, [&] { return device_->device->SyncBatch(lane); });
 }
 

@@ -34,7 +34,10 @@ class ControlCall final : public PendingCall {
   ControlCall(napi_env env, std::shared_ptr<DriverState> driver, Steps steps)
       : PendingCall(env, *EnvState::Of(env).completion), driver_(std::move(driver)), steps_(std::move(steps)) {}
 
-  void Work(blk::Lane lane) override { steps_.work(lane); }
+  void Work(blk::IoWorker& worker) override {
+    worker.WillBlock();
+    steps_.work(worker.lane());
+  }
   napi_value Settle(napi_env env) override { return steps_.settle(env); }
   void Done() override {
     driver_->pending--;

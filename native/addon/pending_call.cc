@@ -11,9 +11,9 @@ PendingCall::PendingCall(napi_env env, Completion& completion) : completion_(com
   napi_create_promise(env, &deferred_, &promise_);
 }
 
-void PendingCall::Run(std::unique_ptr<blk::IoTask> self, blk::Lane lane) {
+void PendingCall::Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) {
   State expected = State::kQueued;
-  if (state_.compare_exchange_strong(expected, State::kRunning, std::memory_order_acq_rel)) Work(lane);
+  if (state_.compare_exchange_strong(expected, State::kRunning, std::memory_order_acq_rel)) Work(worker);
   self.release();  // owned again one line below, as what it is
   completion_.Post(std::unique_ptr<PendingCall>(this));
 }

@@ -23,7 +23,7 @@ class PendingCall : public blk::IoTask {
   napi_value promise() const { return promise_; }
 
   // Runs Work() unless given up, and hands itself to the completion.
-  void Run(std::unique_ptr<blk::IoTask> self, blk::Lane lane) final;
+  void Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) final;
   // Resolves the promise with Settle()'s value, unless that was done by GiveUp().
   void Finish(napi_env env);
   // Resolves the promise with `status` as a failure; Work() is never run. REQUIRES: not in the queue, not run.
@@ -33,7 +33,7 @@ class PendingCall : public blk::IoTask {
 
  protected:
   // Thread: any worker. Touches nothing of JavaScript.
-  virtual void Work(blk::Lane lane) = 0;
+  virtual void Work(blk::IoWorker& worker) = 0;
   // -> what the promise resolves with. Called once, after Work().
   virtual napi_value Settle(napi_env env) = 0;
   // Called once on the JavaScript thread before the promise resolves, whatever became of the call.

@@ -70,8 +70,12 @@ bool TransferCall::TakeMemory(napi_value view, size_t view_offset) {
   return true;
 }
 
-void TransferCall::Work(blk::Lane lane) {
-  transfer_.lane = lane;
+void TransferCall::Work(blk::IoWorker& worker) {
+  transfer_.lane = worker.lane();
+  if (device_->device->access() != blk::Access::kMmap && RunNow(*entry_, transfer_)) return;
+  // A copy through a strict window cannot tell beforehand; the queue learns from how long it took.
+  const bool waits = transfer_.op == blk::BufOp::kRead ? device_->device->access() != blk::Access::kMmap : transfer_.durable;
+  if (waits) worker.WillBlock();
   blk::RunTransfer(*entry_, transfer_);
 }
 

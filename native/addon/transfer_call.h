@@ -31,7 +31,7 @@ class TransferCall final : public PendingCall, public Cancellable {
                uint64_t token);
 
   bool TakeMemory(napi_value view, size_t view_offset);
-  void Work(blk::Lane lane) override;
+  void Work(blk::IoWorker& worker) override;
   napi_value Settle(napi_env env) override;
   void Done() override { device_->End(token_); }
   // Copies what was read into the view. -> false when the view no longer holds that range.

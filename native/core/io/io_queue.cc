@@ -21,13 +21,41 @@ IoQueue::Outcome IoQueue::Put(std::unique_ptr<IoTask>& task) {
 }
 
 IoQueue::Outcome IoQueue::PutLocked(std::unique_ptr<IoTask>& task) {
-  // One more worker only when none is idle: a queue that is used for a close now and then keeps one thread.
-  const bool started = idle_ > used_ || workers_.size() == worker_limit_ || StartWorker();
-  if (!started && workers_.empty()) return Outcome::kNoThreads;
+  const bool none_at_work = idle_ + blocked_ == workers_.size();
+  if ((none_at_work || TasksBlock()) && !Summon()) return Outcome::kNoThreads;
   ring_[(head_ + used_) % ring_.size()] = std::move(task);
   used_++;
-  not_empty_.NotifyOne();
   return Outcome::kQueued;
+}
+
+bool IoQueue::Summon() {
+  if (idle_ > 0) {
+    not_empty_.NotifyOne();
+    return true;
+  }
+  if (workers_.size() < worker_limit_ && StartWorker()) return true;
+  return !workers_.empty();
+}
+
+void IoWorker::WillBlock() {
+  if (std::exchange(blocked_, true)) return;
+  queue_.EnterBlocked();
+}
+
+void IoQueue::EnterBlocked() {
+  MutexLock lock(mu_);
+  blocked_++;
+  if (used_ > 0) static_cast<void>(Summon());
+}
+
+void IoQueue::Learn(std::chrono::nanoseconds took) {
+  if (took > kLong) {
+    // Whoever waits behind this one has waited for nothing: from now on each gets a worker of its own.
+    if (!TasksBlock() && used_ > 0) static_cast<void>(Summon());
+    short_to_go_ = kShortInARow;
+  } else if (short_to_go_ > 0) {
+    short_to_go_--;
+  }
 }
 
 bool IoQueue::StartWorker() {
@@ -53,8 +81,16 @@ void IoQueue::Work(Lane lane) {
     not_full_.NotifyOne();
     lock.Unlock();
     IoTask& running = *task;
-    running.Run(std::move(task), lane);
+    IoWorker worker(*this, lane);
+    const auto begun = std::chrono::steady_clock::now();
+    running.Run(std::move(task), worker);
+    const auto took = std::chrono::steady_clock::now() - begun;
     lock.Lock();
+    if (worker.blocked_) {
+      blocked_--;
+    } else {
+      Learn(took);
+    }
   }
 }
 

@@ -1,11 +1,14 @@
 // IoQueue: a bounded ring of tasks and the worker threads that run them, the only owner of threads in core. Workers
-// start at the first task. Tasks begin in the order they were put in; several run at once.
+// start when they are needed. Tasks begin in the order they were put in; several run at once.
+// Waking a thread costs more than copying a page, so while tasks are short one worker takes them one after the other. A
+// task that says it will wait, or that took long as a disk does, brings other workers in.
 // Thread-safe. A task runs without any lock of the queue. Lock order: mu_ is a leaf.
 // Model: the aio ring of rumpblk.c r1.31 lines 672-711 and rumpuser's aio thread; TryPut() never blocks, so that the
 // JavaScript thread never waits on a full ring (line 695).
 #ifndef RUMPBLK_CORE_IO_IO_QUEUE_H_
 #define RUMPBLK_CORE_IO_IO_QUEUE_H_
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <thread>
@@ -16,12 +19,31 @@
 
 namespace blk {
 
+class IoQueue;
+
+// A worker as the task that it runs sees it. Valid while the task runs, on its thread.
+class IoWorker {
+ public:
+  IoWorker(IoQueue& queue, Lane lane) : queue_(queue), lane_(lane) {}
+
+  Lane lane() const { return lane_; }
+  // Says that this task is about to wait, for a disk or a lock: what is queued behind it gets another worker.
+  void WillBlock();
+
+ private:
+  friend class IoQueue;
+
+  IoQueue& queue_;
+  const Lane lane_;
+  bool blocked_ = false;
+};
+
 // One piece of work. Destroyed by the queue when it was run, or when it never will be.
 class IoTask {
  public:
   virtual ~IoTask() = default;
-  // Runs on a worker, whose lane is given. Hands `self` on to whoever waits for the outcome, or lets it go.
-  virtual void Run(std::unique_ptr<IoTask> self, Lane lane) = 0;
+  // Runs on `worker`. Hands `self` on to whoever waits for the outcome, or lets it go.
+  virtual void Run(std::unique_ptr<IoTask> self, IoWorker& worker) = 0;
 };
 
 class IoQueue {
@@ -46,9 +68,19 @@ class IoQueue {
   void Stop() EXCLUDES(mu_);
 
  private:
+  friend class IoWorker;
+
   Outcome PutLocked(std::unique_ptr<IoTask>& task) REQUIRES(mu_);
+  // Gets one more worker going for the tasks that wait. -> false when there is none and none can be started.
+  bool Summon() REQUIRES(mu_);
   bool StartWorker() REQUIRES(mu_);
+  bool TasksBlock() const REQUIRES(mu_) { return short_to_go_ > 0; }
+  void Learn(std::chrono::nanoseconds took) REQUIRES(mu_);
+  void EnterBlocked() EXCLUDES(mu_);
   void Work(Lane lane) EXCLUDES(mu_);
+
+  static constexpr std::chrono::microseconds kLong{20};  // about what waking a thread costs
+  static constexpr unsigned kShortInARow = 64;
 
   Mutex mu_;
   CondVar not_empty_;
@@ -56,7 +88,9 @@ class IoQueue {
   std::vector<std::unique_ptr<IoTask>> ring_ GUARDED_BY(mu_);
   size_t head_ GUARDED_BY(mu_) = 0;  // next to run
   size_t used_ GUARDED_BY(mu_) = 0;
-  size_t idle_ GUARDED_BY(mu_) = 0;  // workers that wait for a task
+  size_t idle_ GUARDED_BY(mu_) = 0;     // workers that wait for a task
+  size_t blocked_ GUARDED_BY(mu_) = 0;  // workers whose task has said it will wait
+  unsigned short_to_go_ GUARDED_BY(mu_) = 0;  // short tasks until tasks count as short again
   bool stopped_ GUARDED_BY(mu_) = false;
   const size_t worker_limit_;
   std::vector<std::thread> workers_ GUARDED_BY(mu_);
