@@ -72,10 +72,8 @@ bool TransferCall::TakeMemory(napi_value view, size_t view_offset) {
 
 void TransferCall::Work(blk::IoWorker& worker) {
   transfer_.lane = worker.lane();
-  if (device_->device->access() != blk::Access::kMmap && RunNow(*entry_, transfer_)) return;
-  // A copy through a strict window cannot tell beforehand; the queue learns from how long it took.
-  const bool waits = transfer_.op == blk::BufOp::kRead ? device_->device->access() != blk::Access::kMmap : transfer_.durable;
-  if (waits) worker.WillBlock();
+  if (RunNow(*entry_, transfer_)) return;
+  worker.WillBlock();
   blk::RunTransfer(*entry_, transfer_);
 }
 

@@ -21,20 +21,21 @@ IoQueue::Outcome IoQueue::Put(std::unique_ptr<IoTask>& task) {
 }
 
 IoQueue::Outcome IoQueue::PutLocked(std::unique_ptr<IoTask>& task) {
-  const bool none_at_work = idle_ + blocked_ == workers_.size();
-  if ((none_at_work || TasksBlock()) && !Summon()) return Outcome::kNoThreads;
+  if (!Summon()) return Outcome::kNoThreads;
   ring_[(head_ + used_) % ring_.size()] = std::move(task);
   used_++;
   return Outcome::kQueued;
 }
 
 bool IoQueue::Summon() {
+  if (summoned_ > 0 || idle_ + blocked_ < workers_.size()) return true;
   if (idle_ > 0) {
+    summoned_++;
     not_empty_.NotifyOne();
     return true;
   }
-  if (workers_.size() < worker_limit_ && StartWorker()) return true;
-  return !workers_.empty();
+  // All of them wait: those that exist serve in the end.
+  return (workers_.size() < worker_limit_ && StartWorker()) || !workers_.empty();
 }
 
 void IoWorker::WillBlock() {
@@ -46,16 +47,6 @@ void IoQueue::EnterBlocked() {
   MutexLock lock(mu_);
   blocked_++;
   if (used_ > 0) static_cast<void>(Summon());
-}
-
-void IoQueue::Learn(std::chrono::nanoseconds took) {
-  if (took > kLong) {
-    // Whoever waits behind this one has waited for nothing: from now on each gets a worker of its own.
-    if (!TasksBlock() && used_ > 0) static_cast<void>(Summon());
-    short_to_go_ = kShortInARow;
-  } else if (short_to_go_ > 0) {
-    short_to_go_--;
-  }
 }
 
 bool IoQueue::StartWorker() {
@@ -74,6 +65,7 @@ void IoQueue::Work(Lane lane) {
     idle_++;
     while (used_ == 0 && !stopped_) not_empty_.Wait(mu_);
     idle_--;
+    if (summoned_ > 0) summoned_--;
     if (stopped_) return;
     std::unique_ptr<IoTask> task = std::move(ring_[head_]);
     head_ = (head_ + 1) % ring_.size();
@@ -82,15 +74,9 @@ void IoQueue::Work(Lane lane) {
     lock.Unlock();
     IoTask& running = *task;
     IoWorker worker(*this, lane);
-    const auto begun = std::chrono::steady_clock::now();
     running.Run(std::move(task), worker);
-    const auto took = std::chrono::steady_clock::now() - begun;
     lock.Lock();
-    if (worker.blocked_) {
-      blocked_--;
-    } else {
-      Learn(took);
-    }
+    if (worker.blocked_) blocked_--;
   }
 }
 

@@ -1,14 +1,13 @@
 // IoQueue: a bounded ring of tasks and the worker threads that run them, the only owner of threads in core. Workers
 // start when they are needed. Tasks begin in the order they were put in; several run at once.
-// Waking a thread costs more than copying a page, so while tasks are short one worker takes them one after the other. A
-// task that says it will wait, or that took long as a disk does, brings other workers in.
+// Waking a thread costs more than copying a page, so one worker takes short tasks one after the other. A task that is
+// about to wait says so, and another worker takes its place: while tasks are queued, one that does not wait is at work.
 // Thread-safe. A task runs without any lock of the queue. Lock order: mu_ is a leaf.
 // Model: the aio ring of rumpblk.c r1.31 lines 672-711 and rumpuser's aio thread; TryPut() never blocks, so that the
 // JavaScript thread never waits on a full ring (line 695).
 #ifndef RUMPBLK_CORE_IO_IO_QUEUE_H_
 #define RUMPBLK_CORE_IO_IO_QUEUE_H_
 
-#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <thread>
@@ -27,7 +26,8 @@ class IoWorker {
   IoWorker(IoQueue& queue, Lane lane) : queue_(queue), lane_(lane) {}
 
   Lane lane() const { return lane_; }
-  // Says that this task is about to wait, for a disk or a lock: what is queued behind it gets another worker.
+  // Says that this task is about to wait, for a disk or a lock: what is queued behind it gets another worker. A task
+  // that waits without saying so holds all of them up.
   void WillBlock();
 
  private:
@@ -71,16 +71,12 @@ class IoQueue {
   friend class IoWorker;
 
   Outcome PutLocked(std::unique_ptr<IoTask>& task) REQUIRES(mu_);
-  // Gets one more worker going for the tasks that wait. -> false when there is none and none can be started.
+  // Gets a worker going when tasks are queued and none is at work or on its way. -> false when none can be had at all.
   bool Summon() REQUIRES(mu_);
   bool StartWorker() REQUIRES(mu_);
-  bool TasksBlock() const REQUIRES(mu_) { return short_to_go_ > 0; }
-  void Learn(std::chrono::nanoseconds took) REQUIRES(mu_);
   void EnterBlocked() EXCLUDES(mu_);
   void Work(Lane lane) EXCLUDES(mu_);
 
-  static constexpr std::chrono::microseconds kLong{20};  // about what waking a thread costs
-  static constexpr unsigned kShortInARow = 64;
 
   Mutex mu_;
   CondVar not_empty_;
@@ -90,7 +86,7 @@ class IoQueue {
   size_t used_ GUARDED_BY(mu_) = 0;
   size_t idle_ GUARDED_BY(mu_) = 0;     // workers that wait for a task
   size_t blocked_ GUARDED_BY(mu_) = 0;  // workers whose task has said it will wait
-  unsigned short_to_go_ GUARDED_BY(mu_) = 0;  // short tasks until tasks count as short again
+  size_t summoned_ GUARDED_BY(mu_) = 0;  // of the idle ones, those that were notified
   bool stopped_ GUARDED_BY(mu_) = false;
   const size_t worker_limit_;
   std::vector<std::thread> workers_ GUARDED_BY(mu_);
