@@ -63,8 +63,8 @@ class Device {
 
   // What the entries of a batch go through, now.
   BatchTarget ForBatch() const;
-  // Makes what a batch wrote durable. Errors: those of FlushState::Sync().
-  Status SyncBatch(Lane lane) { return pio_.Sync(lane); }
+  // Makes what a batch wrote durable. Errors: those of Flush().
+  Status SyncBatch(Lane lane) { return Flush(lane); }
 
   // Lends [position, position + length) of the device as memory.
   // Errors: ENOTSUP a pread/pwrite device · EINVAL empty, outside the device or across windows · EBUSY it would pin the

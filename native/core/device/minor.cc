@@ -215,6 +215,7 @@ Status Minor::CloseAll() {
     const Status status = fd->Close();
     if (first.ok()) first = status;
   }
+  if (locked_by_writer_fd_) locked_ = LockKind::kNone;  // it went with the descriptor, if it was not dropped before
   locked_by_writer_fd_ = false;
   return first;
 }

@@ -59,6 +59,8 @@ void Forward(const struct sigaction& previous, int signal_number, siginfo_t* inf
     previous.sa_sigaction(signal_number, info, context);
   } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
     previous.sa_handler(signal_number);
+  } else if (previous.sa_handler == SIG_IGN && info->si_code <= 0) {
+    // Sent by kill(2) to a process that ignores it: ignored. A fault cannot be.
   } else {
     // Nobody before us: back to the default, and the access that faults again ends the process as it would have.
     struct sigaction fallback = {};

@@ -6,19 +6,20 @@ namespace blk {
 namespace {
 
 // Bufs that physio issues when the host fails none: up to and including the one that meets the end of the device.
-uint64_t ChunksIssued(const Transfer& transfer, uint64_t device_size) {
+uint64_t ChunksIssued(const Transfer& transfer, const DeviceRange& range) {
   if (transfer.raw && transfer.skip != 0) return 0;
   const uint64_t chunks = transfer.chunk_count();
   if (chunks <= 1 || transfer.blkno < 0) return chunks == 0 ? 0 : 1;
+  if (transfer.op == BufOp::kWrite && !range.writable) return 1;
   const auto start = CheckedMul(static_cast<uint64_t>(transfer.blkno), kDevBsize);
-  if (!start || *start >= device_size) return 1;
-  return std::min<uint64_t>(chunks, (device_size - *start) / transfer.chunk_size() + 1);
+  if (!start || *start >= range.size) return 1;
+  return std::min<uint64_t>(chunks, (range.size - *start) / transfer.chunk_size() + 1);
 }
 
 }  // namespace
 
 void FaultStrategy::Admit(Transfer& transfer) {
-  const uint64_t count = ChunksIssued(transfer, range_.size);
+  const uint64_t count = ChunksIssued(transfer, range_);
   const uint64_t doomed = injector_.DrawUntilFailure(count);
   if (doomed < count) transfer.doomed_chunk = doomed;
   next_.Admit(transfer);

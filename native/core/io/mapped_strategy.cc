@@ -24,6 +24,7 @@ Moved MappedStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t
   if (!acquired.ok()) return pio_.Piece(buf, data, at, size);
   const WindowRef window = acquired.Take();
   size = std::min(size, window.RoomFrom(at));
+  if (buf.cancel != nullptr) size = std::min<size_t>(size, kSegmentSize);
   if (window.poisoned()) return pio_.Piece(buf, data, at, size);
 
   if (buf.op == BufOp::kRead) {
