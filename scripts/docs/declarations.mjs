@@ -8,7 +8,7 @@ import ts from 'typescript';
  * @typedef {{ tag: string, name: string, type: string, text: string }} Tag
  * @typedef {{ text: string, tags: Tag[] }} Doc
  * @typedef {{ name: string, kind: 'property' | 'method', signature: string, type: string, doc: Doc }} Member
- * @typedef {{ name: string, kind: 'function' | 'class' | 'interface' | 'type', signature: string, doc: Doc, members: Member[], uses: string[] }} Item
+ * @typedef {{ name: string, kind: 'function' | 'class' | 'interface' | 'type' | 'constant', signature: string, doc: Doc, members: Member[], uses: string[] }} Item
  */
 
 /** Reads a docstring; empty for a declaration without one. */
@@ -76,32 +76,40 @@ function usesOf(node) {
   return [...names];
 }
 
+function kindOf(node) {
+  if (ts.isFunctionDeclaration(node)) return 'function';
+  if (ts.isClassDeclaration(node)) return 'class';
+  if (ts.isVariableDeclaration(node)) return 'constant';
+  return ts.isInterfaceDeclaration(node) ? 'interface' : 'type';
+}
+
 function itemOf(node) {
-  const kind = ts.isFunctionDeclaration(node)
-    ? 'function'
-    : ts.isClassDeclaration(node)
-      ? 'class'
-      : ts.isInterfaceDeclaration(node)
-        ? 'interface'
-        : 'type';
+  const kind = kindOf(node);
   const heritage = (node.heritageClauses ?? []).map((clause) => ` ${clause.getText()}`).join('');
-  const signature = { function: () => signatureOf(node), type: () => `type ${node.name.text} = ${node.type.getText()}` }[kind];
+  const signature = {
+    function: () => signatureOf(node),
+    type: () => `type ${node.name.text} = ${node.type.getText()}`,
+    constant: () => `const ${node.getText()}`,
+  }[kind];
   return {
     name: node.name.text,
     kind,
     signature: signature?.() ?? `${kind} ${node.name.text}${heritage}`,
     doc: docOf(node),
-    members: ts.isTypeAliasDeclaration(node) || ts.isFunctionDeclaration(node) ? [] : membersOf(node),
+    members: kind === 'class' || kind === 'interface' ? membersOf(node) : [],
     uses: usesOf(node),
   };
 }
 
-/** Every function, class, interface and type that is declared at the top of a file, by name. */
+/** Every function, class, interface, type and constant that is declared at the top of a file, by name. */
 function declarationsOf(file) {
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.ES2022, true);
   const isItem = (node) =>
     ts.isFunctionDeclaration(node) || ts.isClassDeclaration(node) || ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node);
-  return { source, named: new Map(source.statements.filter(isItem).map((node) => [node.name.text, node])) };
+  const nodes = source.statements.flatMap((node) =>
+    ts.isVariableStatement(node) ? node.declarationList.declarations : isItem(node) ? [node] : [],
+  );
+  return { source, named: new Map(nodes.filter(({ name }) => ts.isIdentifier(name)).map((node) => [node.name.text, node])) };
 }
 
 /**
@@ -118,7 +126,11 @@ export function readSurface(index) {
   for (const statement of read(index).source.statements) {
     if (!ts.isExportDeclaration(statement) || !ts.isNamedExports(statement.exportClause)) continue;
     const { named } = read(resolve(index, statement.moduleSpecifier.text));
-    for (const { name } of statement.exportClause.elements) exported.push(itemOf(named.get(name.text)));
+    for (const { name } of statement.exportClause.elements) {
+      if (!named.has(name.text))
+        throw new Error(`${name.text}: no declaration that this script knows in ${statement.moduleSpecifier.text}`);
+      exported.push(itemOf(named.get(name.text)));
+    }
   }
   const known = new Set(exported.map(({ name }) => name));
   const mentioned = [];

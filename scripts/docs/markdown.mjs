@@ -43,6 +43,7 @@ export class Page {
       ['Classes', 'class'],
       ['Interfaces', 'interface'],
       ['Types', 'type'],
+      ['Constants', 'constant'],
     ];
     const rows = kinds.map(([title, kind]) => [title, exported.filter((item) => item.kind === kind)]);
     const all = [...rows, ['Used, not exported', mentioned]].filter(([, items]) => items.length > 0);
@@ -84,7 +85,8 @@ export class Page {
 
   #doc({ text, tags }) {
     this.#say(this.#prose(text));
-    const facts = tags.flatMap(({ tag, name, type, text: what }) => {
+    const facts = tags.flatMap(({ tag, name, type, text: lines }) => {
+      const what = lines.replace(/\s*\n\s*/g, ' ');
       if (tag === 'param') return [`- ${code(name)}: ${this.#prose(what)}`];
       if (tag === 'returns') return [`- returns ${this.#prose(what)}`];
       if (tag === 'throws') return [`- throws ${type === '' ? '' : `${this.#type(type)}: `}${this.#prose(what)}`];
