@@ -224,7 +224,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
   }
 
   /**
-   * Lists the mapped windows, most recently used first.
+   * Lists the mapped windows: under access 'mmap' most recently used first, under 'auto', which keeps no order, by slot.
    *
    * @returns offset and length in bytes of the host file, and the references
    * @throws {BlockDeviceError} EBADF closed

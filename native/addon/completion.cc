@@ -27,7 +27,11 @@ napi_value Completion::Submit(Backlog& backlog, std::unique_ptr<PendingCall> cal
       CountPending(+1);
       break;
     case blk::IoQueue::Outcome::kNoThreads:
-      pending->Refuse(env_, {EAGAIN, blk::Op::kStrategy});
+      if (pending->MustRun()) {
+        pending->RunHere(env_);
+      } else {
+        pending->Refuse(env_, {EAGAIN, blk::Op::kStrategy});
+      }
       break;
     case blk::IoQueue::Outcome::kStopped:
       pending->Refuse(env_, {EBADF, blk::Op::kStrategy});

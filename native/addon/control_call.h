@@ -30,6 +30,9 @@ class ControlCall final : public PendingCall {
     return driver->Submit(Make(env, driver, std::move(steps)));
   }
 
+  // A close has to free, threads or not.
+  bool MustRun() const override { return true; }
+
  private:
   ControlCall(napi_env env, std::shared_ptr<DriverState> driver, Steps steps)
       : PendingCall(env, *EnvState::Of(env).completion), driver_(std::move(driver)), steps_(std::move(steps)) {}

@@ -23,6 +23,13 @@ void PendingCall::Finish(napi_env env) {
   if (state_.load(std::memory_order_acquire) != State::kGivenUp) Resolve(env, Settle(env));
 }
 
+void PendingCall::RunHere(napi_env env) {
+  state_.store(State::kRunning, std::memory_order_release);
+  blk::IoWorker here(nullptr, 0);
+  Work(here);
+  Finish(env);
+}
+
 void PendingCall::Refuse(napi_env env, blk::Status status) {
   Done();
   Resolve(env, ToFailure(env, status));

@@ -26,6 +26,9 @@ class PendingCall : public blk::IoTask {
   void Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) final;
   // Resolves the promise with Settle()'s value, unless that was done by GiveUp().
   void Finish(napi_env env);
+  // Runs Work() on this thread and settles. For calls that must not be refused when no thread can be had.
+  void RunHere(napi_env env);
+  virtual bool MustRun() const { return false; }
   // Resolves the promise with `status` as a failure; Work() is never run. REQUIRES: not in the queue, not run.
   void Refuse(napi_env env, blk::Status status);
   // Does the same to a call that may be in the queue. -> false when it runs already, or was given up before.

@@ -42,6 +42,12 @@ WindowGeometry GeometryOf(const Minor& minor, Access access, const DeviceContext
   return geometry;
 }
 
+// O_DIRECT stays on its own descriptor, which a per-call sync of the other would miss.
+PioStrategy::Durable DurableBy(const OpenOptions& options) {
+  return options.access == Access::kAuto && !options.direct ? PioStrategy::Durable::kPerCall
+                                                            : PioStrategy::Durable::kFdatasync;
+}
+
 }  // namespace
 
 Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const DeviceContext& context,
@@ -50,7 +56,7 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
       options_(options),
       range_(RangeOf(*minor_, options.mode, context.counters)),
       file_(file),
-      pio_(range_, file, options.access == Access::kAuto ? PioStrategy::Durable::kPerCall : PioStrategy::Durable::kFdatasync) {
+      pio_(range_, file, DurableBy(options)) {
   const bool mappable = minor_->type() == FileType::kRegular && !options.direct && options.access != Access::kPio;
   if (mappable) MapWindows(context);
   path_ = mapped_ ? mapped_.get() : &pio_;
@@ -67,7 +73,7 @@ void Device::MapWindows(const DeviceContext& context) {
   const MapMode mode = range_.writable ? MapMode::kReadWrite : MapMode::kRead;
   if (options_.access == Access::kAuto) {
     table_ = std::make_unique<WindowTable>(*file_.host, file_.fd, mode, geometry_);
-    mapped_ = std::make_unique<AutoStrategy>(range_, *file_.host, *table_, pio_);
+    mapped_ = std::make_unique<AutoStrategy>(range_, file_, *table_, pio_);
   } else {
     auto cache = WindowCache::Create(*file_.host, file_.fd, mode, geometry_, *range_.counters);
     if (!cache.ok()) return;

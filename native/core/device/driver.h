@@ -1,5 +1,5 @@
 // Driver: a table of minors with its tunables, fault injector, counters and I/O queue.
-// Thread-safe. Lock order: mu_ is taken before nothing else; host files are opened outside it, so that a slow one holds
+// Thread-safe. Lock order: mu_ before the fault injector's; host files are opened outside it, so that a slow one holds
 // up nobody, and a slot is filled only with a minor that is complete (B41).
 // Model: rumpblk_init and rumpblk_register, rumpblk.c r1.31 lines 295-429; nothing is process-wide.
 #ifndef RUMPBLK_CORE_DEVICE_DRIVER_H_

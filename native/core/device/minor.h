@@ -1,7 +1,7 @@
 // Minor: one slot of the table: which bytes of which host file are the device, the descriptors and the lock on them,
 // the label, and what is not durable yet. Opens share it; it lives until it is deregistered and the last open is gone.
 // Thread-safe. Lock order: mu_ is held across the system calls of the first open and the last close, which must not
-// interleave (B19); nothing else is locked inside it.
+// interleave (B19); FlushState's is taken inside it.
 // Model: struct rblkdev and rumpblk_register, rumpblk.c r1.31 lines 98-117 and 374-429.
 #ifndef RUMPBLK_CORE_DEVICE_MINOR_H_
 #define RUMPBLK_CORE_DEVICE_MINOR_H_

@@ -70,6 +70,8 @@ class HostIo {
   virtual int Mmap(int fd, uint64_t offset, size_t size, MapMode mode, void** address) = 0;
   virtual int Munmap(void* address, size_t size) = 0;
   virtual int Msync(void* address, size_t size) = 0;
+  // Whether Mincore() of a mapping of this file tells the truth: it does to who owns the file or may write it.
+  virtual bool TellsResidency(int fd) = 0;
   // One byte a page, bit 0 set where the page is in memory.
   virtual int Mincore(void* address, size_t size, unsigned char* residency) = 0;
 

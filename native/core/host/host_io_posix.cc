@@ -45,6 +45,12 @@ int ToPosix(OpenFlags flags) {
   return posix;
 }
 
+// The name under which the system shows the file behind a descriptor.
+const char* FdLink(int fd, char (&link)[32]) {
+  std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  return link;
+}
+
 class Posix final : public HostIo {
  public:
   int Open(const std::string& path, OpenFlags flags) override {
@@ -59,8 +65,7 @@ class Posix final : public HostIo {
 
   int Reopen(int fd, const std::string& path, OpenFlags flags) override {
     char link[32];
-    std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    int again = OrErrno(::open(link, ToPosix(flags)));
+    int again = OrErrno(::open(FdLink(fd, link), ToPosix(flags)));
     if (again != -ENOENT) return again;
     // No /proc here: by path, and only if that still names the same file.
     again = Open(path, flags);
@@ -151,6 +156,12 @@ class Posix final : public HostIo {
 
   int Munmap(void* address, size_t size) override { return OrErrno(::munmap(address, size)); }
   int Msync(void* address, size_t size) override { return OrErrno(::msync(address, size, MS_SYNC)); }
+  bool TellsResidency(int fd) override {
+    struct stat st;
+    if (::geteuid() == 0 || (::fstat(fd, &st) == 0 && st.st_uid == ::geteuid())) return true;
+    char link[32];
+    return ::faccessat(AT_FDCWD, FdLink(fd, link), W_OK, AT_EACCESS) == 0;
+  }
   int Mincore(void* address, size_t size, unsigned char* residency) override {
     return OrErrno(::mincore(address, size, residency));
   }

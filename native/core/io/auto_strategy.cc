@@ -13,13 +13,13 @@ HostOffset EndOf(const DeviceRange& range) { return {range.begin.value + range.s
 
 }  // namespace
 
-AutoStrategy::AutoStrategy(const DeviceRange& range, HostIo& host, WindowTable& windows, PioStrategy& pio)
+AutoStrategy::AutoStrategy(const DeviceRange& range, const HostFile& file, WindowTable& windows, PioStrategy& pio)
     : BoundedStrategy(range),
       windows_(windows),
       pio_(pio),
       policy_(range.begin, EndOf(range)),
       contest_(windows.geometry().needed(), windows.slot_count()),
-      residency_(host, range.begin, EndOf(range)) {}
+      residency_(*file.host, file.fd, range.begin, EndOf(range)) {}
 
 Moved AutoStrategy::Move(const Buf& buf, HostOffset at, size_t size) {
   if (buf.op == BufOp::kWrite) return pio_.Piece(buf, buf.data, at, size);
@@ -32,6 +32,7 @@ Moved AutoStrategy::Move(const Buf& buf, HostOffset at, size_t size) {
 Moved AutoStrategy::Read(const Buf& buf, HostOffset at, size_t size) {
   size_t done = 0;  // moved so far
   size_t next = 0;  // decided so far; [done, next) is pread's
+  uint64_t hits = 0;
   const auto catch_up = [&]() -> Moved {
     if (next == done) return {};
     Moved moved = pio_.Piece(buf, buf.data + done, {at.value + done}, next - done);
@@ -47,11 +48,16 @@ Moved AutoStrategy::Read(const Buf& buf, HostOffset at, size_t size) {
       // Behind a run that is pread's: that is read first, so that what has moved is always a prefix.
       const Moved moved = catch_up();
       if (!moved.status.ok()) return {done, moved.status};
-      if (Copy(*window, buf.data + next, here, piece, buf.lane)) done += piece;
+      if (Copy(*window, buf.data + next, here, piece)) {
+        done += piece;
+        hits++;
+      }
     }
     next += piece;
   }
   const Moved moved = catch_up();
+  // Not for a read that has to begin again because it must not wait.
+  if (hits > 0 && moved.status.err != EAGAIN) range().counters->Add(Counter::kWindowHits, hits, buf.lane);
   return {done, moved.status};
 }
 
@@ -63,12 +69,11 @@ std::optional<WindowRef> AutoStrategy::Find(HostOffset at, size_t size, Lane lan
   return std::nullopt;
 }
 
-bool AutoStrategy::Copy(const WindowRef& window, uint8_t* data, HostOffset at, size_t size, Lane lane) {
+bool AutoStrategy::Copy(const WindowRef& window, uint8_t* data, HostOffset at, size_t size) {
   CopyBytes(data, window.At(at), size);
   // Zeros of the page guard may be among what was copied: again, by a call that names the error.
   if (window.poisoned()) return false;
   if (!windows_.covers()) contest_.Defend(windows_.SlotOf(at));
-  range().counters->Add(Counter::kWindowHits, 1, lane);
   return true;
 }
 

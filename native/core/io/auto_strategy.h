@@ -18,8 +18,8 @@ namespace blk {
 
 class AutoStrategy final : public BoundedStrategy {
  public:
-  // `windows`, `pio` and `host` outlive this object.
-  AutoStrategy(const DeviceRange& range, HostIo& host, WindowTable& windows, PioStrategy& pio);
+  // `windows` and `pio` outlive this object.
+  AutoStrategy(const DeviceRange& range, const HostFile& file, WindowTable& windows, PioStrategy& pio);
 
  protected:
   Moved Move(const Buf& buf, HostOffset at, size_t size) override;
@@ -29,7 +29,7 @@ class AutoStrategy final : public BoundedStrategy {
   // The window that holds [at, at + size), inside one block, if there is a sound one. When there is none, pread earns.
   std::optional<WindowRef> Find(HostOffset at, size_t size, Lane lane);
   // Copies [at, at + size) from its window. -> false when pread is to do it.
-  bool Copy(const WindowRef& window, uint8_t* data, HostOffset at, size_t size, Lane lane);
+  bool Copy(const WindowRef& window, uint8_t* data, HostOffset at, size_t size);
   // Copies all of it when its pages are in memory. -> false when that is not known.
   bool CopyResident(const Buf& buf, HostOffset at, size_t size);
   void Challenge(HostOffset at, Lane lane);

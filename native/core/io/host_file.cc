@@ -78,6 +78,13 @@ Moved HostFile::WriteAllDurable(const void* data, size_t size, HostOffset offset
   });
 }
 
+Status HostFile::CheckReaches(uint64_t end) const {
+  FileInfo info;
+  const int rc = host->Stat(fd, &info);
+  if (rc < 0) return {-rc, Op::kStat};
+  return info.type == FileType::kRegular && info.size < end ? Status{EIO, Op::kMsync} : Status::Ok();
+}
+
 Status HostFile::Sync() const {
   int rc;
   do {

@@ -29,6 +29,9 @@ struct HostFile {
   // Reads all of it if that needs no disk. EAGAIN with nothing moved: it would, or the host cannot tell.
   Moved ReadNow(void* data, size_t size, HostOffset offset) const;
 
+  // EIO when a regular file ends before host offset `end`.
+  Status CheckReaches(uint64_t end) const;
+
   // Makes what was written durable. Errors: fdatasync's; EINVAL of a character node that has nothing to sync is ok.
   Status Sync() const;
 

@@ -39,8 +39,8 @@ bool IoQueue::Summon() {
 }
 
 void IoWorker::WillBlock() {
-  if (std::exchange(blocked_, true)) return;
-  queue_.EnterBlocked();
+  if (std::exchange(blocked_, true) || queue_ == nullptr) return;
+  queue_->EnterBlocked();
 }
 
 void IoQueue::EnterBlocked() {
@@ -73,7 +73,7 @@ void IoQueue::Work(Lane lane) {
     not_full_.NotifyOne();
     lock.Unlock();
     IoTask& running = *task;
-    IoWorker worker(*this, lane);
+    IoWorker worker(this, lane);
     running.Run(std::move(task), worker);
     lock.Lock();
     if (worker.blocked_) blocked_--;

@@ -23,7 +23,8 @@ class IoQueue;
 // A worker as the task that it runs sees it. Valid while the task runs, on its thread.
 class IoWorker {
  public:
-  IoWorker(IoQueue& queue, Lane lane) : queue_(queue), lane_(lane) {}
+  // `queue` null: the thread that would have queued the task runs it itself.
+  IoWorker(IoQueue* queue, Lane lane) : queue_(queue), lane_(lane) {}
 
   Lane lane() const { return lane_; }
   // Says that this task is about to wait, for a disk or a lock: what is queued behind it gets another worker. A task
@@ -33,7 +34,7 @@ class IoWorker {
  private:
   friend class IoQueue;
 
-  IoQueue& queue_;
+  IoQueue* const queue_;
   const Lane lane_;
   bool blocked_ = false;
 };

@@ -33,13 +33,18 @@ Moved MappedStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t
     return window.poisoned() ? pio_.Piece(buf, data, at, size) : Moved{size, Status::Ok()};
   }
   CopyBytes(window.At(at), data, size);
-  if (window.poisoned()) return pio_.Piece(buf, data, at, size);
+  if (window.poisoned()) {
+    const Status stored = pio_.CheckStored(at, size);
+    return stored.ok() ? pio_.Piece(buf, data, at, size) : Moved{0, stored};
+  }
   if (!buf.durable) {
     range().flush->MarkDirty();
     return {size, Status::Ok()};
   }
   Status status = window.Sync(at, size);
   range().counters->Add(Counter::kFlushes, 1, buf.lane);
+  // Stores behind a new end of the file, but on its last page, meet no fault and no error.
+  if (status.ok()) status = pio_.CheckStored(at, size);
   if (!status.ok()) {
     range().flush->MarkDirty();
     return {size, range().flush->Fail(status)};

@@ -5,7 +5,7 @@ namespace blk {
 Moved PioStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size) {
   if (buf.nowait) return file_.ReadNow(data, size, at);
   if (buf.op == BufOp::kRead) return file_.ReadAll(data, size, at, buf.cancel);
-  if (buf.durable && durable_calls_) return WriteDurable(buf, data, at, size);
+  if (buf.durable && durable_calls_ && size <= kSegmentSize) return WriteDurable(buf, data, at, size);
   Moved moved = file_.WriteAll(data, size, at, buf.cancel);
   if (moved.bytes > 0) range().flush->MarkDirty();
   if (moved.status.ok() && buf.durable) moved.status = Sync(buf.lane);
@@ -18,14 +18,20 @@ Moved PioStrategy::WriteDurable(const Buf& buf, const uint8_t* data, HostOffset 
   const int err = moved.status.err;
   if (moved.bytes > 0) range().counters->Add(Counter::kFlushes, 1, buf.lane);
   if (err == 0 || err == ECANCELED) return moved;
-  // Whether the write or its sync failed only the two calls apart can tell; where the host has no such call, they serve
-  // from now on.
-  if (err == EOPNOTSUPP || err == ENOSYS || err == EINVAL) durable_calls_ = false;
+  const bool no_such_call = err == EOPNOTSUPP || err == ENOSYS || err == EINVAL;
+  if (no_such_call) durable_calls_ = false;
   if (err == EIO) return {moved.bytes, range().flush->Fail(moved.status)};
   Moved rest = file_.WriteAll(data + moved.bytes, size - moved.bytes, {at.value + moved.bytes}, buf.cancel);
   if (rest.bytes > 0) range().flush->MarkDirty();
+  // It was the sync that failed, not the write: the error may be that of earlier writes, and the host tells it once.
+  if (rest.status.ok() && !no_such_call) rest.status = range().flush->Fail({err, Op::kFdatasync});
   if (rest.status.ok()) rest.status = Sync(buf.lane);
   return {moved.bytes + rest.bytes, rest.status};
+}
+
+Status PioStrategy::CheckStored(HostOffset at, size_t size) {
+  const Status status = file_.CheckReaches(at.value + size);
+  return status.ok() ? status : range().flush->Fail(status);
 }
 
 Status PioStrategy::Sync(Lane lane) {

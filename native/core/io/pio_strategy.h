@@ -20,6 +20,10 @@ class PioStrategy final : public BoundedStrategy {
   // Moves the part of `buf` that starts at `data`. REQUIRES: [at, at + size) lies inside the device.
   Moved Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size);
 
+  // What a piece gets that was stored into a window: EIO, for good, when the host file has come to end before it. Then
+  // the host dropped the bytes, and no later pwrite may make up for it by growing the file again.
+  Status CheckStored(HostOffset at, size_t size);
+
   // Makes everything written so far durable, unless it is. Counts a sync that reached the host.
   Status Sync(Lane lane);
 

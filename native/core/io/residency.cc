@@ -5,13 +5,15 @@
 
 namespace blk {
 
-Residency::Residency(HostIo& host, HostOffset begin, HostOffset end) : host_(host), begin_(begin), end_(end) {
+Residency::Residency(HostIo& host, int fd, HostOffset begin, HostOffset end)
+    : host_(host), told_(host.TellsResidency(fd)) {
   while (((end.value - 1) >> shift_) - (begin.value >> shift_) >= kMaxRegions) shift_++;
   first_ = begin.value >> shift_;
   seen_.reset(new std::atomic<uint32_t>[static_cast<size_t>(((end.value - 1) >> shift_) - first_ + 1)]());
 }
 
 bool Residency::Check(const WindowRef& window, HostOffset at, size_t size) {
+  if (!told_) return false;
   const uint32_t now = host_.CoarseMilliseconds();
   const uint64_t last = (at.value + size - 1) >> shift_;
   for (uint64_t region = at.value >> shift_; region <= last; region++) {

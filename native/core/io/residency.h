@@ -16,7 +16,8 @@ namespace blk {
 
 class Residency {
  public:
-  Residency(HostIo& host, HostOffset begin, HostOffset end);
+  // For the range [begin, end) of the file behind `fd`.
+  Residency(HostIo& host, int fd, HostOffset begin, HostOffset end);
 
   // True when every page of the regions around [at, at + size) is in memory. REQUIRES: `window` holds the range.
   bool Check(const WindowRef& window, HostOffset at, size_t size);
@@ -29,8 +30,7 @@ class Residency {
   bool Ask(const WindowRef& window, uint64_t region);
 
   HostIo& host_;
-  const HostOffset begin_;
-  const HostOffset end_;
+  const bool told_;  // to strangers of the file the host says that all of it is in memory
   unsigned shift_ = 21;
   uint64_t first_ = 0;
   // Millisecond of the last "all in memory", 0 for none.
