@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { type BlockDevice, open } from 'rumpblk';
 import { refusal, thrownBy } from './support/failure';
+import { testWith } from './support/peers';
 import { KiB, MiB, pattern, rig } from './support/rig';
+import { STRACE, strace } from './support/strace';
 
 const bench = rig();
 const SIZE = 256 * KiB;
@@ -71,6 +73,27 @@ describe('abort of what waits', () => {
     const got = readFileSync(file);
     expect(got.subarray(48 * MiB).every((byte) => byte === 0)).toBe(true);
     expect(got[48 * MiB - 1]).toBe(1);
+  });
+
+  testWith(...STRACE)('a request still queued does not wait for the one that is served', async () => {
+    const file = bench.image(content);
+    const script = `
+      const driver = new BlockDriver({ workers: 1 });
+      const disk = openSync(args, { driver, access: 'pio', mode: 'r+' });
+      const controller = new AbortController();
+      const order = [];
+      const first = disk.write(Buffer.alloc(512, 1), 0).then(() => order.push('served'));
+      const second = disk.write(Buffer.alloc(512, 1), 512, { signal: controller.signal }).catch((reason) => order.push(reason));
+      controller.abort('aborted');
+      await Promise.all([first, second]);
+      report(order);
+      report(disk.driver.counters().ioTotal);
+      await disk.close();`;
+    const calls = ['pwrite64', 'pwritev', 'pwritev2'];
+    const inject = calls.map((name) => `${name}:delay_enter=1500000:when=1`);
+    const result = await strace(script, { args: file, calls, inject, only: file });
+    expect(result).toMatchObject({ code: 0, stderr: '', reports: [['aborted', 'served'], 1] });
+    expect(result.calls.filter(({ injected }) => injected)).toHaveLength(1);
   });
 
   test.each(['auto', 'mmap', 'pio'] as const)('every request of an aborted crowd settles once, under %s', async (access) => {

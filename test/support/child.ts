@@ -1,6 +1,7 @@
 // Runs a script in a Node process of its own, with the package resolvable by its name.
 import { spawn } from 'node:child_process';
 import path from 'node:path';
+import { afterEach } from '@jest/globals';
 
 export const ROOT = path.join(__dirname, '..', '..');
 
@@ -47,6 +48,19 @@ export interface Running {
   ended: Promise<Ended>;
 }
 
+const running = new Set<number>();
+
+// A test that fails half-way leaves its children waiting: they end with it, and what they started.
+afterEach(() => {
+  for (const group of running) {
+    try {
+      process.kill(-group, 'SIGKILL');
+    } catch {
+      // ended by itself a moment ago
+    }
+  }
+});
+
 function reportsOf(stdout: string): unknown[] {
   const values: unknown[] = [];
   for (const line of stdout.split('\n')) {
@@ -68,7 +82,10 @@ export function startChild(script: string, options: ChildOptions = {}): Running 
     cwd: ROOT,
     env: { ...process.env, RUMPBLK_TEST_ARGS: JSON.stringify(options.args ?? null) },
     stdio: 'pipe',
+    detached: true,
   });
+  const { pid } = child;
+  if (pid !== undefined) running.add(pid);
   let stdout = '';
   let stderr = '';
   let taken = 0;
@@ -83,6 +100,7 @@ export function startChild(script: string, options: ChildOptions = {}): Running 
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {
+      if (pid !== undefined) running.delete(pid);
       over = true;
       wake();
       resolve({ code, signal, stdout, stderr, reports: reportsOf(stdout) });

@@ -5,10 +5,8 @@ import path from 'node:path';
 import { type Ended, runChild } from './child';
 import { ability, peer, run } from './peers';
 
-export const STRACE = [
-  peer('strace', 'strace'),
-  ability('ptrace', () => run('strace', '-o', '/dev/null', 'true') === ''),
-];
+const tool = peer('strace', 'strace');
+export const STRACE = [tool, ...(tool.met ? [ability('ptrace', () => run('strace', '-o', '/dev/null', 'true') === '')] : [])];
 
 export interface Call {
   readonly name: string;

@@ -1,0 +1,226 @@
+// The surface that callers rely on: names, parameters, results and optionality of everything the package exports.
+// It may grow; what is written here stays. Members of the classes are compared as function properties, since methods
+// would be compared too kindly.
+import * as rumpblk from 'rumpblk';
+import type { Equal, Expect, Extends, SameShape } from './expect.js';
+
+type Bytes = number;
+type Position = number | bigint;
+type View = NodeJS.ArrayBufferView;
+type CacheMode = 'writethrough' | 'writeback' | 'unsafe';
+type Access = 'auto' | 'mmap' | 'pio';
+type Mode = 'r' | 'r+';
+
+// ---- options and results -----------------------------------------------------------------------------------------
+
+interface DriverOptions {
+  minorCount?: number;
+  windowSize?: Bytes | 'auto';
+  windowCount?: number;
+  queueDepth?: number;
+  workers?: number;
+  faults?: FaultOptions;
+}
+interface RegisterOptions {
+  offset?: Position;
+  size?: Position;
+}
+interface MinorInfo {
+  minor: number;
+  path: string;
+  offset: Bytes;
+  size: Bytes;
+  type: 'file' | 'block' | 'character';
+  openCount: number;
+}
+interface OpenOptions {
+  mode?: Mode;
+  raw?: boolean;
+  access?: Access;
+  cache?: CacheMode;
+  direct?: boolean;
+  lock?: boolean;
+  signal?: AbortSignal;
+}
+interface TransferOptions {
+  offset?: number;
+  length?: number;
+  signal?: AbortSignal;
+}
+interface WriteOptions extends TransferOptions {
+  fua?: boolean;
+}
+interface BufRequest {
+  op: 'read' | 'write';
+  blkno: Position;
+  data: View;
+  deferred?: boolean;
+  signal?: AbortSignal;
+}
+interface BufResult {
+  bcount: Bytes;
+  resid: Bytes;
+}
+interface WindowInfo {
+  offset: Bytes;
+  length: Bytes;
+  refs: number;
+}
+interface Partition {
+  offset: number;
+  size: number;
+  fstype: number;
+  fsize: Bytes;
+  frag: number;
+  cpg: number;
+}
+interface DiskLabel {
+  type: number;
+  subtype: number;
+  typename: string;
+  packname: string;
+  secsize: Bytes;
+  nsectors: number;
+  ntracks: number;
+  ncylinders: number;
+  secpercyl: number;
+  secperunit: number;
+  sparespertrack: number;
+  sparespercyl: number;
+  acylinders: number;
+  rpm: number;
+  interleave: number;
+  trackskew: number;
+  cylskew: number;
+  headswitch: number;
+  trkseek: number;
+  flags: number;
+  drivedata: number[];
+  spare: number[];
+  bbsize: Bytes;
+  sbsize: Bytes;
+  partitions: Partition[];
+  checksum: number;
+}
+interface IoctlMap {
+  DIOCGDINFO: { arg: []; result: DiskLabel };
+  DIOCGPART: { arg: [partition?: number]; result: Partition };
+  DIOCCACHESYNC: { arg: []; result: Promise<void> };
+  DIOCGMEDIASIZE: { arg: []; result: Bytes };
+  DIOCGSECTORSIZE: { arg: []; result: Bytes };
+}
+interface FaultOptions {
+  rate: number;
+  seed?: number;
+}
+interface FaultInjector {
+  readonly rate: number;
+  readonly seed: number;
+  readonly injected: number;
+  set: (options: FaultOptions) => void;
+  clear: () => void;
+}
+interface Counters {
+  ioTotal: number;
+  ioAsync: number;
+  bytesRead: Bytes;
+  bytesWritten: Bytes;
+  bytesWrittenAsync: Bytes;
+  windowHits: number;
+  windowBusy: number;
+  windowMisses: number;
+  faultsInjected: number;
+  flushes: number;
+}
+interface BlockErrorInfo {
+  errno: number;
+  syscall: string;
+  path?: string;
+  minor?: number;
+  blkno?: number;
+  bytesTransferred?: Bytes;
+  injected?: boolean;
+}
+
+export type Options = [
+  Expect<SameShape<rumpblk.DriverOptions, DriverOptions>>,
+  Expect<SameShape<rumpblk.RegisterOptions, RegisterOptions>>,
+  Expect<SameShape<rumpblk.OpenOptions, OpenOptions>>,
+  Expect<SameShape<rumpblk.TransferOptions, TransferOptions>>,
+  Expect<SameShape<rumpblk.WriteOptions, WriteOptions>>,
+  Expect<SameShape<rumpblk.BufRequest, BufRequest>>,
+  Expect<SameShape<rumpblk.FaultOptions, FaultOptions>>,
+  Expect<SameShape<rumpblk.BlockErrorInfo, BlockErrorInfo>>,
+  Expect<Equal<rumpblk.CacheMode, CacheMode>>,
+];
+/** Results may say more than this. */
+export type Results = [
+  Expect<Extends<rumpblk.MinorInfo, MinorInfo>>,
+  Expect<Extends<rumpblk.BufResult, BufResult>>,
+  Expect<Extends<rumpblk.WindowInfo, WindowInfo>>,
+  Expect<Extends<rumpblk.Counters, Counters>>,
+  Expect<Extends<rumpblk.FaultInjector, FaultInjector>>,
+  Expect<SameShape<rumpblk.Partition, Partition>>,
+  Expect<SameShape<rumpblk.DiskLabel, DiskLabel>>,
+  Expect<Extends<rumpblk.IoctlMap, IoctlMap>>,
+];
+
+// ---- classes and functions ---------------------------------------------------------------------------------------
+
+interface Device {
+  readonly driver: rumpblk.BlockDriver;
+  readonly minor: number;
+  readonly path: string;
+  readonly size: Bytes;
+  readonly sectorSize: Bytes;
+  readonly mode: Mode;
+  readonly access: Access;
+  readonly cache: CacheMode;
+  readonly closed: boolean;
+  read: <T extends View>(buffer: T, position: Position, options?: TransferOptions) => Promise<{ bytesRead: Bytes; buffer: T }>;
+  readSync: (buffer: View, position: Position, options?: Omit<TransferOptions, 'signal'>) => Bytes;
+  write: <T extends View>(buffer: T, position: Position, options?: WriteOptions) => Promise<{ bytesWritten: Bytes; buffer: T }>;
+  writeSync: (buffer: View, position: Position, options?: Omit<WriteOptions, 'signal'>) => Bytes;
+  strategy: (request: BufRequest) => Promise<BufResult>;
+  strategySync: (request: Omit<BufRequest, 'signal'>) => BufResult;
+  windows: () => WindowInfo[];
+  flush: (options?: { signal?: AbortSignal }) => Promise<void>;
+  flushSync: () => void;
+  ioctl: <K extends keyof IoctlMap>(request: K, ...arg: IoctlMap[K]['arg']) => rumpblk.IoctlMap[K]['result'];
+  close: () => Promise<void>;
+  closeSync: () => void;
+}
+interface Driver {
+  readonly faults: rumpblk.FaultInjector;
+  register: (path: string | Buffer | URL, options?: RegisterOptions) => Promise<number>;
+  registerSync: (path: string | Buffer | URL, options?: RegisterOptions) => number;
+  deregister: (minor: number) => void;
+  open: (minor: number, options?: OpenOptions) => Promise<rumpblk.BlockDevice>;
+  openSync: (minor: number, options?: Omit<OpenOptions, 'signal'>) => rumpblk.BlockDevice;
+  minors: () => MinorInfo[];
+  counters: () => Counters;
+  resetCounters: () => void;
+  close: () => void;
+}
+interface BlockError extends Error {
+  readonly code: string;
+  readonly errno: number;
+  readonly syscall: string;
+  readonly path?: string;
+  readonly minor?: number;
+  readonly blkno?: number;
+  readonly bytesTransferred?: Bytes;
+  readonly injected?: boolean;
+}
+type Open<O, R> = (path: string | Buffer | URL, options?: O & RegisterOptions & { driver?: rumpblk.BlockDriver }) => R;
+
+export type Classes = [
+  Expect<Extends<rumpblk.BlockDevice, Device & AsyncDisposable & Disposable>>,
+  Expect<Extends<rumpblk.BlockDriver, Driver & Disposable>>,
+  Expect<Extends<rumpblk.BlockDeviceError, BlockError & NodeJS.ErrnoException>>,
+  Expect<Extends<typeof rumpblk.BlockDriver, new (options?: DriverOptions) => rumpblk.BlockDriver>>,
+  Expect<Extends<typeof rumpblk.BlockDriver.fromEnv, (env?: NodeJS.ProcessEnv) => rumpblk.BlockDriver>>,
+  Expect<Extends<typeof rumpblk.BlockDeviceError, new (info: BlockErrorInfo, options?: ErrorOptions) => rumpblk.BlockDeviceError>>,
+  Expect<Extends<typeof rumpblk.open, Open<OpenOptions, Promise<rumpblk.BlockDevice>>>>,
+  Expect<Extends<typeof rumpblk.openSync, Open<Omit<OpenOptions, 'signal'>, rumpblk.BlockDevice>>>,
+];
