@@ -1,7 +1,6 @@
 // Checks the dependency direction and the forbidden things of docs/architecture.md in every source file, after a look at
 // whether the checks still find what they are for.
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { FIXTURES } from './layers/fixtures.mjs';
 import { globalsRule } from './layers/globals.mjs';
@@ -9,6 +8,7 @@ import { lengthRule } from './layers/length.mjs';
 import { libRules } from './layers/lib.mjs';
 import { nativeRules } from './layers/native.mjs';
 import { ROOT } from './support/run.mjs';
+import { sources } from './support/sources.mjs';
 
 const SOURCES = /^(native\/.*\.(cc|h)|(lib|test|bench|scripts)\/.*\.(ts|mts|js|cjs|mjs))$/;
 
@@ -37,8 +37,7 @@ function selfTest() {
   });
 }
 
-const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' });
-const files = [...new Set(listed.split('\n'))].filter((file) => SOURCES.test(file) && existsSync(path.join(ROOT, file)));
+const files = sources(SOURCES);
 const breaches = selfTest();
 for (const file of files) {
   for (const breach of check(file, readFileSync(path.join(ROOT, file), 'utf8'))) breaches.push(`${file}: ${breach}`);

@@ -44,13 +44,20 @@ export function globalsRule(file, text) {
   let statement = '';
   const end = () => {
     const scope = scopes.at(-1);
-    const tidy = statement.replace(/\b(public|private|protected):/g, '').replace(/\b[A-Z_]*GUARDED_BY\([^()]*\)/g, '').replace(/\s+/g, ' ').trim();
+    const tidy = statement
+      .replace(/\b(public|private|protected):/g, '')
+      .replace(/\b[A-Z_]*GUARDED_BY\([^()]*\)/g, '')
+      .replace(/\s+/g, ' ')
+      .trim();
     if (scope !== 'value' && isMutableVariable(tidy, scope)) breaches.push(`mutable state of the process: ${tidy}`);
     statement = '';
   };
   for (const symbol of text.replace(/^\s*#.*(\\\n.*)*$/gm, '')) {
     if (symbol === '{') {
-      const head = statement.replace(/\b(public|private|protected):/g, '').replace(/\s+/g, ' ').trim();
+      const head = statement
+        .replace(/\b(public|private|protected):/g, '')
+        .replace(/\s+/g, ' ')
+        .trim();
       const inside = scopes.at(-1) === 'value' ? 'value' : scopeOf(head);
       scopes.push(inside);
       // The braces of a value belong to its declaration; a body begins afresh.

@@ -13,7 +13,12 @@ export const VARIANTS = {
   debug: { folder: 'native/build', addon: false, needs: {}, define: {} },
   asan: { folder: 'native/build-asan', addon: true, needs: {}, define: { SAN: 'address,undefined' } },
   tsan: { folder: 'native/build-tsan', addon: true, needs: {}, define: { SAN: 'thread' } },
-  bench: { folder: 'native/build-bench', addon: false, needs: {}, define: { CMAKE_BUILD_TYPE: 'Release', BLK_BENCH: 'ON', BLK_TESTS: 'OFF' } },
+  bench: {
+    folder: 'native/build-bench',
+    addon: true,
+    needs: {},
+    define: { CMAKE_BUILD_TYPE: 'Release', BLK_BENCH: 'ON', BLK_TESTS: 'OFF' },
+  },
   fuzz: {
     folder: 'native/build-fuzz',
     addon: false,

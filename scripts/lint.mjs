@@ -1,0 +1,73 @@
+// node scripts/lint.mjs [CHECK...]: every check that is no test. One line a check, and the output of those that failed.
+// Needs dist/ (`npm run build:ts`), which tests, publint and attw look at.
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { VARIANTS, build, missingFor } from './support/native.mjs';
+import { installed, node, run, timed, tool } from './support/run.mjs';
+import { NATIVE_SOURCES, sources } from './support/sources.mjs';
+
+/** The package as it would be published, checked for how its entry points and types resolve. */
+async function packed(check) {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'rumpblk-pack-'));
+  try {
+    // Without scripts: `prepare` would empty and refill dist/ under the other checks.
+    const pack = await run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder]);
+    return pack.ok ? await check(path.join(folder, pack.output.trim().split('\n').at(-1))) : pack;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Without the program: a failure in CI, which installs it; elsewhere a line. */
+function lacking(why) {
+  return process.env.CI ? { ok: false, output: '', why } : { ok: true, output: '', why: `skipped: ${why}` };
+}
+
+async function threadSafety() {
+  const lacks = missingFor('clang');
+  return lacks === undefined ? build('clang', 'rumpblk') : lacking(lacks);
+}
+
+async function clangTidy() {
+  if (!installed('run-clang-tidy-14')) return lacking('run-clang-tidy-14 missing: apt-get install clang-tidy-14');
+  const jobs = String(os.availableParallelism());
+  const tidied = await run('run-clang-tidy-14', ['-quiet', '-j', jobs, '-p', VARIANTS.clang.folder, 'native/(core|addon)/']);
+  const findings = tidied.output.split('\n').filter((line) => !/^(clang-tidy-14 |\d+ warnings? |Suppressed |Use -)/.test(line));
+  return { ...tidied, output: findings.join('\n') };
+}
+
+async function clangFormat() {
+  if (!installed('clang-format-14')) return lacking('clang-format-14 missing: apt-get install clang-format-14');
+  const checked = await run('clang-format-14', ['--dry-run', '--Werror', ...sources(NATIVE_SOURCES)]);
+  const files = new Set(Array.from(checked.output.matchAll(/^(\S+?):\d+:\d+: error/gm), ([, file]) => file));
+  return { ...checked, output: [...files, 'npm run format lays them out'].join('\n') };
+}
+
+const CHECKS = {
+  layers: () => node(['scripts/check-layers.mjs']),
+  prettier: () => node([tool('prettier', 'bin', 'prettier.cjs'), '--check', '--log-level=warn', '.']),
+  'clang-format': clangFormat,
+  eslint: () => node([tool('eslint', 'bin', 'eslint.js'), '.']),
+  docs: () => node(['scripts/docs.mjs', '--check']),
+  publint: () => packed((file) => node([tool('publint', 'src', 'cli.js'), file, '--strict'])),
+  attw: () => packed((file) => node([tool('@arethetypeswrong', 'cli', 'dist', 'index.js'), file, '--no-emoji'])),
+  'thread-safety': threadSafety,
+  // Reads the compile_commands.json of the check before it.
+  'clang-tidy': clangTidy,
+};
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !Object.hasOwn(CHECKS, name));
+if (unknown.length > 0) {
+  console.error(`usage: lint.mjs [CHECK...]   checks: ${Object.keys(CHECKS).join(' ')}`);
+  process.exit(2);
+}
+let failed = 0;
+for (const name of names.length > 0 ? names : Object.keys(CHECKS)) {
+  const { value, time } = await timed(CHECKS[name]);
+  if (!value.ok) failed += 1;
+  console.log(`${name.padEnd(13)} ${value.ok ? value.why || 'ok' : `FAILED: ${value.why}`} (${time})`);
+  if (!value.ok && value.output) console.log(value.output.trimEnd());
+}
+process.exitCode = failed === 0 ? 0 : 1;
