@@ -72,7 +72,8 @@ void BatchCall::Work(blk::IoWorker& worker) {
 napi_value BatchCall::Settle(napi_env env) {
   const ViewBytes control = batch_.Control(env);
   const ViewBytes arena = batch_.Arena(env);
-  if (control.size != ControlBytes(batch_.depth_) || arena.data == nullptr) return ToFailure(env, {EFAULT, blk::Op::kStrategy});
+  if (control.size != ControlBytes(batch_.depth_) || arena.data == nullptr)
+    return ToFailure(env, {EFAULT, blk::Op::kStrategy});
   const blk::BatchArrays ours = ArraysIn(control_.data(), batch_.depth_);
   const blk::BatchArrays theirs = ArraysIn(control.data, batch_.depth_);
   std::memcpy(theirs.resid, ours.resid, count_ * sizeof *ours.resid);

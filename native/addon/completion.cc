@@ -19,9 +19,7 @@ napi_value Completion::Submit(Backlog& backlog, std::unique_ptr<PendingCall> cal
   // Behind calls that wait already: the order of the calls is the order of the queue.
   const auto outcome = backlog.calls.empty() ? backlog.queue.TryPut(task) : blk::IoQueue::Outcome::kFull;
   switch (outcome) {
-    case blk::IoQueue::Outcome::kQueued:
-      CountPending(+1);
-      break;
+    case blk::IoQueue::Outcome::kQueued: CountPending(+1); break;
     case blk::IoQueue::Outcome::kFull:
       backlog.calls.push_back(std::move(task));
       CountPending(+1);
@@ -33,9 +31,7 @@ napi_value Completion::Submit(Backlog& backlog, std::unique_ptr<PendingCall> cal
         pending->Refuse(env_, {EAGAIN, blk::Op::kStrategy});
       }
       break;
-    case blk::IoQueue::Outcome::kStopped:
-      pending->Refuse(env_, {EBADF, blk::Op::kStrategy});
-      break;
+    case blk::IoQueue::Outcome::kStopped: pending->Refuse(env_, {EBADF, blk::Op::kStrategy}); break;
   }
   return promise;
 }

@@ -37,7 +37,8 @@ class Completion {
     return true;
   }
 
-  // Queues `call`; its promise settles in a later turn. When no thread can be had it runs here if it must, else settles with EAGAIN.
+  // Queues `call`; its promise settles in a later turn. When no thread can be had it runs here if it must, else settles
+  // with EAGAIN.
   // -> the promise.
   napi_value Submit(Backlog& backlog, std::unique_ptr<PendingCall> call);
 

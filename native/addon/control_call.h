@@ -15,9 +15,9 @@ namespace blk_addon {
 class ControlCall final : public PendingCall {
  public:
   struct Steps {
-    std::function<void(blk::Lane)> work;            // on a worker
-    std::function<napi_value(napi_env)> settle;     // on the JavaScript thread: what the promise resolves with
-    std::function<void()> done = [] {};             // on the JavaScript thread, in every case
+    std::function<void(blk::Lane)> work;         // on a worker
+    std::function<napi_value(napi_env)> settle;  // on the JavaScript thread: what the promise resolves with
+    std::function<void()> done = [] {};          // on the JavaScript thread, in every case
   };
 
   // A call that is not queued yet; the driver counts it as pending from here on.

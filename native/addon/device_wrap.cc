@@ -98,10 +98,10 @@ napi_value FlushSync(const Args& args, Device device) { return ToOutcome(args.en
 napi_value Flush(const Args& args, Device device) {
   auto status = std::make_shared<blk::Status>();
   device->Begin(0, nullptr);
-  return ControlCall::Submit(args.env(), device->driver,
-                             {[device, status](blk::Lane lane) { *status = device->device->Flush(lane); },
-                              [status](napi_env env) { return ToOutcome(env, *status); },
-                              [device] { device->End(0); }});
+  return ControlCall::Submit(
+      args.env(), device->driver,
+      {[device, status](blk::Lane lane) { *status = device->device->Flush(lane); },
+       [status](napi_env env) { return ToOutcome(env, *status); }, [device] { device->End(0); }});
 }
 
 napi_value Close(const Args& args, Device device) {

@@ -41,12 +41,11 @@ napi_value RegisterSync(const Args& args, Driver state) {
 
 napi_value Register(const Args& args, Driver state) {
   auto minor = std::make_shared<blk::Result<int>>(blk::kPrivateMinor);
-  return ControlCall::Submit(
-      args.env(), state,
-      {[state, minor, path = args.Bytes(0), range = RangeAt(args, 1)](blk::Lane) {
-         *minor = state->driver.Register(path, range);
-       },
-       [minor](napi_env env) { return MinorOutcome(env, *minor); }});
+  return ControlCall::Submit(args.env(), state,
+                             {[state, minor, path = args.Bytes(0), range = RangeAt(args, 1)](blk::Lane) {
+                                *minor = state->driver.Register(path, range);
+                              },
+                              [minor](napi_env env) { return MinorOutcome(env, *minor); }});
 }
 
 napi_value Deregister(const Args& args, Driver state) {
@@ -110,15 +109,13 @@ napi_value Open(const Args& args, Driver state) {
 }
 
 napi_value OpenPathSync(const Args& args, Driver state) {
-  return ToDevice(args.env(), state,
-                  state->driver.OpenPrivate(args.Bytes(0), RangeAt(args, 1), OptionsAt(args, 3)));
+  return ToDevice(args.env(), state, state->driver.OpenPrivate(args.Bytes(0), RangeAt(args, 1), OptionsAt(args, 3)));
 }
 
 napi_value OpenPath(const Args& args, Driver state) {
-  return OpenQueued(args, state,
-                    [state, path = args.Bytes(0), range = RangeAt(args, 1), options = OptionsAt(args, 3)] {
-                      return state->driver.OpenPrivate(path, range, options);
-                    });
+  return OpenQueued(args, state, [state, path = args.Bytes(0), range = RangeAt(args, 1), options = OptionsAt(args, 3)] {
+    return state->driver.OpenPrivate(path, range, options);
+  });
 }
 
 // ---- counters, faults, close

@@ -1,7 +1,6 @@
-// EnvState: what one JavaScript environment owns: its completion and the drivers made in it. Nothing is process-wide, so
-// worker threads load the addon side by side.
-// DriverState: a core driver and its backlog, shared by the objects that stand for it and for its devices in JavaScript.
-// JavaScript thread only.
+// EnvState: what one JavaScript environment owns: its completion and the drivers made in it. Nothing is process-wide,
+// so worker threads load the addon side by side. DriverState: a core driver and its backlog, shared by the objects that
+// stand for it and for its devices in JavaScript. JavaScript thread only.
 #ifndef RUMPBLK_ADDON_ENV_STATE_H_
 #define RUMPBLK_ADDON_ENV_STATE_H_
 

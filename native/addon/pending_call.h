@@ -1,6 +1,6 @@
-// PendingCall: one promise that native code owes to JavaScript. Work() runs on an I/O worker, Settle() on the JavaScript
-// thread afterwards; construction and destruction are on the JavaScript thread too, so that references die there.
-// It can be given up while it still waits in the queue: its promise settles at once, and Work() never begins.
+// PendingCall: one promise that native code owes to JavaScript. Work() runs on an I/O worker, Settle() on the
+// JavaScript thread afterwards; construction and destruction are on the JavaScript thread too, so that references die
+// there. It can be given up while it still waits in the queue: its promise settles at once, and Work() never begins.
 #ifndef RUMPBLK_ADDON_PENDING_CALL_H_
 #define RUMPBLK_ADDON_PENDING_CALL_H_
 

@@ -1,6 +1,6 @@
-// TransferCall: a read, write or strategy on its way through the I/O queue. It runs on memory of ours: what a write sends
-// is copied when it is submitted, what a read brings is copied into the caller's view when it settles, if the view is
-// still there. The caller may detach or transfer the view at any time.
+// TransferCall: a read, write or strategy on its way through the I/O queue. It runs on memory of ours: what a write
+// sends is copied when it is submitted, what a read brings is copied into the caller's view when it settles, if the
+// view is still there. The caller may detach or transfer the view at any time.
 #ifndef RUMPBLK_ADDON_TRANSFER_CALL_H_
 #define RUMPBLK_ADDON_TRANSFER_CALL_H_
 

@@ -29,8 +29,8 @@ enum class Counter : uint8_t {
 
 inline constexpr size_t kCounterCount = static_cast<size_t>(Counter::kCount);
 
-// Index of a set of counts. Each lane below kSharedLane belongs to one thread at a time: 0 to the one that calls, 1.. to
-// the I/O workers. Threads that cannot tell, or are too many, use kSharedLane.
+// Index of a set of counts. Each lane below kSharedLane belongs to one thread at a time: 0 to the one that calls, 1..
+// to the I/O workers. Threads that cannot tell, or are too many, use kSharedLane.
 using Lane = uint8_t;
 inline constexpr Lane kSharedLane = 15;
 

@@ -10,18 +10,18 @@
 
 namespace blk {
 
-inline constexpr unsigned kDevBshift = 9;                         // DEV_BSHIFT
-inline constexpr uint64_t kDevBsize = uint64_t{1} << kDevBshift;  // DEV_BSIZE: bytes of a sector, unit of blkno
-inline constexpr uint64_t kMaxPhys = 64 * 1024;                   // MAXPHYS: largest buf of a raw transfer
-inline constexpr uint32_t kDefaultMinorCount = 16;                // RUMPBLK_SIZE
-inline constexpr uint64_t kDefaultWindowSize = uint64_t{1} << 20; // memwinsize
-inline constexpr uint64_t kMaxAutoWindowSize = uint64_t{4} << 30; // largest window that 'auto' chooses
-inline constexpr uint32_t kDefaultWindowCount = 16;               // memwincnt
-inline constexpr uint32_t kDefaultQueueDepth = 1024;              // N_AIOS of rumpuser
+inline constexpr unsigned kDevBshift = 9;                          // DEV_BSHIFT
+inline constexpr uint64_t kDevBsize = uint64_t{1} << kDevBshift;   // DEV_BSIZE: bytes of a sector, unit of blkno
+inline constexpr uint64_t kMaxPhys = 64 * 1024;                    // MAXPHYS: largest buf of a raw transfer
+inline constexpr uint32_t kDefaultMinorCount = 16;                 // RUMPBLK_SIZE
+inline constexpr uint64_t kDefaultWindowSize = uint64_t{1} << 20;  // memwinsize
+inline constexpr uint64_t kMaxAutoWindowSize = uint64_t{4} << 30;  // largest window that 'auto' chooses
+inline constexpr uint32_t kDefaultWindowCount = 16;                // memwincnt
+inline constexpr uint32_t kDefaultQueueDepth = 1024;               // N_AIOS of rumpuser
 inline constexpr uint32_t kDefaultWorkers = 4;
-inline constexpr uint32_t kBlkfailMax = 10000;                    // BLKFAIL_MAX
-inline constexpr uint32_t kMaxPartitions = 16;                    // MAXPARTITIONS; partition = minor modulo this
-inline constexpr uint64_t kSegmentSize = uint64_t{1} << 20;       // longest stretch between two looks at a cancel flag
+inline constexpr uint32_t kBlkfailMax = 10000;               // BLKFAIL_MAX
+inline constexpr uint32_t kMaxPartitions = 16;               // MAXPARTITIONS; partition = minor modulo this
+inline constexpr uint64_t kSegmentSize = uint64_t{1} << 20;  // longest stretch between two looks at a cancel flag
 inline constexpr uint64_t kMaxSafeInteger = (uint64_t{1} << 53) - 1;  // largest size JavaScript can name exactly
 
 // Bytes from the start of the device, and bytes from the start of the host file. Two types, so that only

@@ -29,12 +29,8 @@ WindowGeometry GeometryOf(const Minor& minor, Access access, const DeviceContext
   geometry.end = {minor.begin().value + minor.size()};
   geometry.count = context.window_count;
   switch (context.window_size.kind) {
-    case WindowSize::Kind::kBytes:
-      geometry.size = context.window_size.bytes;
-      break;
-    case WindowSize::Kind::kAuto:
-      geometry.size = CoveringWindowSize(geometry);
-      break;
+    case WindowSize::Kind::kBytes: geometry.size = context.window_size.bytes; break;
+    case WindowSize::Kind::kAuto: geometry.size = CoveringWindowSize(geometry); break;
     case WindowSize::Kind::kUnset:
       geometry.size = access == Access::kMmap ? kDefaultWindowSize : CoveringWindowSize(geometry);
       break;
@@ -152,7 +148,8 @@ Result<std::unique_ptr<Lease>> Device::MapWindow(HostOffset at, size_t length) {
   const uint64_t number = at.value / geometry_.size;
   if (!pins_.Pin(geometry_, number)) return Status{EBUSY, Op::kMap};
   const auto lease = [&](WindowRef window) {
-    return std::make_unique<Lease>(std::move(window), at, length, *range_.flush, [this, number] { pins_.Unpin(number); });
+    return std::make_unique<Lease>(std::move(window), at, length, *range_.flush,
+                                   [this, number] { pins_.Unpin(number); });
   };
   Status status{EBUSY, Op::kMap};
   if (cache_) {

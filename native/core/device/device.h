@@ -1,7 +1,7 @@
 // Device: one open of one minor. Owns what that open needs: its mode, cache mode, windows and the stack of strategies
 // that its requests go through.
-// Thread-safe, but for Close(): nothing else may be running or start then; whoever queues requests waits for them first.
-// Model: rumpblk_open, rumpblk_close and rumpblk_strategy, rumpblk.c r1.31 lines 431-514 and 725-730.
+// Thread-safe, but for Close(): nothing else may be running or start then; whoever queues requests waits for them
+// first. Model: rumpblk_open, rumpblk_close and rumpblk_strategy, rumpblk.c r1.31 lines 431-514 and 725-730.
 #ifndef RUMPBLK_CORE_DEVICE_DEVICE_H_
 #define RUMPBLK_CORE_DEVICE_DEVICE_H_
 
@@ -71,8 +71,8 @@ class Device {
   // last window that requests can use · those of Mapping::Create().
   Result<std::unique_ptr<Lease>> Map(uint64_t position, size_t length);
 
-  // Makes every write that has completed durable, unless the cache mode is unsafe; skips the sync when nothing is dirty.
-  // Errors: fdatasync's, and from then on the same one again until the last close · EIO the host file shrank.
+  // Makes every write that has completed durable, unless the cache mode is unsafe; skips the sync when nothing is
+  // dirty. Errors: fdatasync's, and from then on the same one again until the last close · EIO the host file shrank.
   Status Flush(Lane lane);
 
   // Flushes, unmaps and lets go of the minor: always all three. Idempotent.
@@ -106,15 +106,15 @@ class Device {
   std::atomic<bool> closed_{false};
   const DeviceRange range_;
   const HostFile file_;
-  WindowGeometry geometry_;               // of cache_ or table_
+  WindowGeometry geometry_;  // of cache_ or table_
   LeasePins pins_;
-  std::unique_ptr<WindowCache> cache_;    // under mmap
-  std::unique_ptr<WindowTable> table_;    // under auto
+  std::unique_ptr<WindowCache> cache_;  // under mmap
+  std::unique_ptr<WindowTable> table_;  // under auto
   PioStrategy pio_;
-  std::unique_ptr<Strategy> mapped_;      // over cache_ or table_
+  std::unique_ptr<Strategy> mapped_;  // over cache_ or table_
   std::unique_ptr<FaultStrategy> faulty_;
-  Strategy* path_ = nullptr;                 // the stack without faults
-  std::atomic<Strategy*> entry_{nullptr};    // path_, or faulty_ around it
+  Strategy* path_ = nullptr;               // the stack without faults
+  std::atomic<Strategy*> entry_{nullptr};  // path_, or faulty_ around it
 };
 
 }  // namespace blk

@@ -20,7 +20,8 @@ Result<int> Driver::Register(const std::string& path, const HostRange& range) {
 
   MutexLock lock(mu_);
   if (closed_) return Status{EBADF, Op::kRegister};
-  const auto same = std::find_if(table_.begin(), table_.end(), [&](const auto& slot) { return slot && slot->SameAs(*minor); });
+  const auto same =
+      std::find_if(table_.begin(), table_.end(), [&](const auto& slot) { return slot && slot->SameAs(*minor); });
   if (same != table_.end()) return static_cast<int>(same - table_.begin());
   const auto free = std::find(table_.begin(), table_.end(), nullptr);
   if (free == table_.end()) return Status{EBUSY, Op::kRegister};
@@ -50,8 +51,8 @@ std::vector<MinorInfo> Driver::Minors() const {
   std::vector<MinorInfo> list;
   for (const auto& minor : table_) {
     if (!minor) continue;
-    list.push_back({minor->index(), minor->path(), minor->begin().value, minor->size(), minor->type(),
-                    minor->open_count()});
+    list.push_back(
+        {minor->index(), minor->path(), minor->begin().value, minor->size(), minor->type(), minor->open_count()});
   }
   return list;
 }

@@ -174,8 +174,8 @@ Status Minor::OpenDirect(bool write) {
 }
 
 // The lock lies on one descriptor: on the writer's while there is one with a lock, else on the reader's. Between two
-// descriptors it cannot move in one step: the reader's shared lock is dropped, then the writer's exclusive one taken. If
-// somebody else comes in between, the shared lock is asked for again and the open that wanted more fails with EBUSY.
+// descriptors it cannot move in one step: the reader's shared lock is dropped, then the writer's exclusive one taken.
+// If somebody else comes in between, the shared lock is asked for again and the open that wanted more fails with EBUSY.
 Status Minor::AdjustLock() {
   const LockKind wanted = lock_writers_ > 0   ? LockKind::kExclusive
                           : lock_readers_ > 0 ? LockKind::kShared

@@ -90,14 +90,14 @@ class Minor {
   std::atomic<uint32_t> opens_{0};  // with kRetired or'ed in once deregistered
 
   Mutex mu_;
-  UniqueFd read_fd_;                            // from registration to Retire(); used only by opens, which bar that
-  UniqueFd write_fd_ GUARDED_BY(mu_);           // from the first 'r+' open to the last close
+  UniqueFd read_fd_;                   // from registration to Retire(); used only by opens, which bar that
+  UniqueFd write_fd_ GUARDED_BY(mu_);  // from the first 'r+' open to the last close
   UniqueFd direct_read_fd_ GUARDED_BY(mu_);
   UniqueFd direct_write_fd_ GUARDED_BY(mu_);
   DirectAlignment alignment_ GUARDED_BY(mu_);
-  uint32_t active_ GUARDED_BY(mu_) = 0;         // opens between Acquire() and Release()
-  uint32_t lock_readers_ GUARDED_BY(mu_) = 0;   // of those, 'r' with lock
-  uint32_t lock_writers_ GUARDED_BY(mu_) = 0;   // of those, 'r+' with lock
+  uint32_t active_ GUARDED_BY(mu_) = 0;        // opens between Acquire() and Release()
+  uint32_t lock_readers_ GUARDED_BY(mu_) = 0;  // of those, 'r' with lock
+  uint32_t lock_writers_ GUARDED_BY(mu_) = 0;  // of those, 'r+' with lock
   LockKind locked_ GUARDED_BY(mu_) = LockKind::kNone;
   bool locked_by_writer_fd_ GUARDED_BY(mu_) = false;
 };

@@ -80,8 +80,8 @@ void OnSigbus(int signal_number, siginfo_t* info, void* context) {
     // Marked before the page appears: no thread can see the zeros without the mark.
     slot->poisoned.store(true, std::memory_order_seq_cst);
     void* page = reinterpret_cast<void*>(address & ~(registry.page - 1));
-    substituted = mmap(page, registry.page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
-                  MAP_FAILED;
+    substituted =
+        mmap(page, registry.page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
   }
   if (!substituted) Forward(registry.previous, signal_number, info, context);
   errno = saved_errno;

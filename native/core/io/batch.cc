@@ -6,7 +6,8 @@
 namespace blk {
 namespace {
 
-constexpr double kMaxBlkno = 9007199254740992.0;  // 2^53: beyond it doubles are no longer exact, and any device has ended
+constexpr double kMaxBlkno =
+    9007199254740992.0;  // 2^53: beyond it doubles are no longer exact, and any device has ended
 constexpr size_t kMaxMerged = 4 * kSegmentSize;
 constexpr int32_t kDoomed = 1;  // in the error slot of an entry that the injector drew, until the entry has run
 
@@ -81,7 +82,8 @@ bool BatchRun::RunSingle(uint32_t i, Buf& buf) {
   return true;
 }
 
-// A durable write is not made so by the strategy: the one sync behind the batch does. After a failed sync none is tried.
+// A durable write is not made so by the strategy: the one sync behind the batch does. After a failed sync none is
+// tried.
 bool BatchRun::RefuseDurable(uint32_t i) {
   wants_sync_ = true;
   const Status sticky = target_.flush->sticky();

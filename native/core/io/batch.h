@@ -33,7 +33,7 @@ struct BatchArrays {
 // What the entries of a batch share.
 struct BatchTarget {
   Strategy* entry = nullptr;
-  bool faulty = false;        // entry draws for each buf
+  bool faulty = false;  // entry draws for each buf
   FlushState* flush = nullptr;
   Counters* counters = nullptr;
   bool durable_by_default = false;  // cache mode writethrough
@@ -47,7 +47,8 @@ class BatchRun {
            uint32_t begun = 0)
       : arrays_(arrays), arena_(arena), arena_size_(arena_size), count_(count), target_(target), next_(begun) {}
 
-  // Passes every entry by the fault injector, in order, on the thread that submits the batch. Called once, before Run().
+  // Passes every entry by the fault injector, in order, on the thread that submits the batch. Called once, before
+  // Run().
   void Admit();
 
   // Runs what is left of the entries. With `nowait` it stops, and answers false, before the first that is no read or

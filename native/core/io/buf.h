@@ -17,21 +17,21 @@ enum class BufOp : uint8_t { kRead, kWrite };
 
 struct Buf {
   BufOp op = BufOp::kRead;
-  int64_t blkno = 0;       // sectors; the bounds check refuses what is negative or beyond the end
-  uint32_t skip = 0;       // bytes into the first sector, below kDevBsize: byte-granular access
-  size_t bcount = 0;       // bytes asked for, never rewritten (B39)
-  uint8_t* data = nullptr; // at least bcount bytes; only read from by a write
-  bool deferred = false;   // B_ASYNC: may complete before it is durable
-  bool durable = false;    // a write that is on the medium before it completes
-  bool doomed = false;     // the fault injector drew this one
-  bool nowait = false;     // a read that ends with EAGAIN, uncounted and without a byte moved, rather than wait for a disk
+  int64_t blkno = 0;        // sectors; the bounds check refuses what is negative or beyond the end
+  uint32_t skip = 0;        // bytes into the first sector, below kDevBsize: byte-granular access
+  size_t bcount = 0;        // bytes asked for, never rewritten (B39)
+  uint8_t* data = nullptr;  // at least bcount bytes; only read from by a write
+  bool deferred = false;    // B_ASYNC: may complete before it is durable
+  bool durable = false;     // a write that is on the medium before it completes
+  bool doomed = false;      // the fault injector drew this one
+  bool nowait = false;  // a read that ends with EAGAIN, uncounted and without a byte moved, rather than wait for a disk
   Lane lane = 0;
   const std::atomic<bool>* cancel = nullptr;  // set by others to end the buf after its current segment
 
   // Filled in by biodone.
-  size_t resid = 0;        // bytes asked for and not moved
+  size_t resid = 0;  // bytes asked for and not moved
   Status status;
-  bool injected = false;   // the failure is the injector's
+  bool injected = false;  // the failure is the injector's
 };
 
 // Completes `buf`, once: `moved` bytes went through, then `status` happened.

@@ -64,7 +64,7 @@ class FlushState {
   }
 
   std::atomic<uint64_t> written_{0};  // writes marked so far
-  std::atomic<uint32_t> stores_{0};    // leases that may be stored to
+  std::atomic<uint32_t> stores_{0};   // leases that may be stored to
   std::atomic<bool> has_error_{false};
   mutable Mutex mu_;
   CondVar done_;

@@ -39,7 +39,8 @@ Moved HostFile::ReadNow(void* data, size_t size, HostOffset offset) const {
   for (size_t done = 0; done < size;) {
     const uint64_t at = offset.value + done;
     const size_t n = std::min<size_t>(size - done, kSegmentSize);
-    const int64_t rc = scratch.Read(to + done, n, at, [&](void* p, size_t m) { return host->PreadNowait(fd, p, m, at); });
+    const int64_t rc =
+        scratch.Read(to + done, n, at, [&](void* p, size_t m) { return host->PreadNowait(fd, p, m, at); });
     if (rc <= 0) return {0, {EAGAIN, Op::kPread}};
     done += static_cast<size_t>(rc);
   }
@@ -71,11 +72,11 @@ Moved HostFile::WriteAll(const void* data, size_t size, HostOffset offset, const
   });
 }
 
-Moved HostFile::WriteAllDurable(const void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const {
+Moved HostFile::WriteAllDurable(const void* data, size_t size, HostOffset offset,
+                                const std::atomic<bool>* cancel) const {
   const uint8_t* from = static_cast<const uint8_t*>(data);
-  return MoveAll(Op::kPwrite, size, cancel, [&](size_t done, size_t n) {
-    return host->PwriteDurable(fd, from + done, n, offset.value + done);
-  });
+  return MoveAll(Op::kPwrite, size, cancel,
+                 [&](size_t done, size_t n) { return host->PwriteDurable(fd, from + done, n, offset.value + done); });
 }
 
 Status HostFile::CheckReaches(uint64_t end) const {

@@ -14,9 +14,9 @@ namespace blk {
 struct HostFile {
   HostIo* host = nullptr;
   int fd = -1;
-  int direct_fd = -1;             // the same file opened with O_DIRECT, or -1
-  DirectAlignment alignment;      // what direct_fd asks for
-  bool character = false;         // a character node: has no page cache that a sync could write
+  int direct_fd = -1;         // the same file opened with O_DIRECT, or -1
+  DirectAlignment alignment;  // what direct_fd asks for
+  bool character = false;     // a character node: has no page cache that a sync could write
 
   // Read and write all of [offset, offset + size). Errors: the host's · EIO the file ends before · ECANCELED.
   // Through direct_fd where offset, size and memory fit its alignment; where the host then refuses with EINVAL, and

@@ -78,15 +78,14 @@ class IoQueue {
   void EnterBlocked() EXCLUDES(mu_);
   void Work(Lane lane) EXCLUDES(mu_);
 
-
   Mutex mu_;
   CondVar not_empty_;
   CondVar not_full_;
   std::vector<std::unique_ptr<IoTask>> ring_ GUARDED_BY(mu_);
   size_t head_ GUARDED_BY(mu_) = 0;  // next to run
   size_t used_ GUARDED_BY(mu_) = 0;
-  size_t idle_ GUARDED_BY(mu_) = 0;     // workers that wait for a task
-  size_t blocked_ GUARDED_BY(mu_) = 0;  // workers whose task has said it will wait
+  size_t idle_ GUARDED_BY(mu_) = 0;      // workers that wait for a task
+  size_t blocked_ GUARDED_BY(mu_) = 0;   // workers whose task has said it will wait
   size_t summoned_ GUARDED_BY(mu_) = 0;  // of the idle ones, those that were notified
   bool stopped_ GUARDED_BY(mu_) = false;
   const size_t worker_limit_;

@@ -36,7 +36,8 @@ bool MapPolicy::Spend(int64_t ns, Lane lane) {
 }
 
 void MapPolicy::Forget(HostOffset begin, HostOffset end) {
-  for (size_t i = BlockOf(begin); i <= BlockOf({end.value - 1}); i++) blocks_[i].store(kNever, std::memory_order_relaxed);
+  for (size_t i = BlockOf(begin); i <= BlockOf({end.value - 1}); i++)
+    blocks_[i].store(kNever, std::memory_order_relaxed);
 }
 
 }  // namespace blk

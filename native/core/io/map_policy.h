@@ -51,17 +51,17 @@ class MapPolicy {
   static constexpr uint8_t kRead = 1;   // read by pread
   static constexpr uint8_t kWarm = 2;
 
-  static constexpr unsigned kMinShift = 16;              // 64 KiB: what one fault maps of small pages (fault-around)
+  static constexpr unsigned kMinShift = 16;  // 64 KiB: what one fault maps of small pages (fault-around)
   static constexpr uint64_t kMaxBlocks = uint64_t{1} << 20;
   static constexpr size_t kLanes = 16;
 
   // Nanoseconds, of a 2.4 GHz server processor; only their proportions matter.
-  static constexpr int64_t kFault = 2500;                // what a fault costs beyond the pread it replaces
-  static constexpr int64_t kSaved = 350;                 // what a warm copy saves against pread
-  static constexpr int64_t kPreadCall = 700;             // a pread, and each 16 bytes of it
-  static constexpr int64_t kShare = 8;                   // one part in 8 of it may be invested
-  static constexpr int64_t kStart = 400 * kFault;        // on account at open: small images are warm at once
-  static constexpr size_t kSequentialMax = 32 * 1024;    // larger sequential requests gain nothing from a first fault
+  static constexpr int64_t kFault = 2500;              // what a fault costs beyond the pread it replaces
+  static constexpr int64_t kSaved = 350;               // what a warm copy saves against pread
+  static constexpr int64_t kPreadCall = 700;           // a pread, and each 16 bytes of it
+  static constexpr int64_t kShare = 8;                 // one part in 8 of it may be invested
+  static constexpr int64_t kStart = 400 * kFault;      // on account at open: small images are warm at once
+  static constexpr size_t kSequentialMax = 32 * 1024;  // larger sequential requests gain nothing from a first fault
 
   // One thread's money and memory. Written by one thread; atomic because lanes may be shared and errors of a few
   // nanoseconds do not matter.

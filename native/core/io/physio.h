@@ -26,7 +26,7 @@ struct Transfer {
   bool raw = false;
   bool deferred = false;
   bool durable = false;
-  bool nowait = false;      // of one buf at most
+  bool nowait = false;  // of one buf at most
   Lane lane = 0;
   const std::atomic<bool>* cancel = nullptr;
   uint64_t doomed_chunk = kNoChunk;  // index of the first buf that the fault injector fails; set by Strategy::Admit()

@@ -1,7 +1,7 @@
-// PioStrategy: serves bufs by pread and pwrite, and makes durable ones so by fdatasync, or by the host's write call that
-// syncs what it writes. The access of nodes and of `access: 'pio'`, and the fallback of the other modes through Piece().
-// Thread-safe.   Model: rumpblk.c r1.31 lines 659-722, with loops over short transfers (B40) and completion after the
-// sync (B20); O_DIRECT writes are synced like all others (B38).
+// PioStrategy: serves bufs by pread and pwrite, and makes durable ones so by fdatasync, or by the host's write call
+// that syncs what it writes. The access of nodes and of `access: 'pio'`, and the fallback of the other modes through
+// Piece(). Thread-safe.   Model: rumpblk.c r1.31 lines 659-722, with loops over short transfers (B40) and completion
+// after the sync (B20); O_DIRECT writes are synced like all others (B38).
 #ifndef RUMPBLK_CORE_IO_PIO_STRATEGY_H_
 #define RUMPBLK_CORE_IO_PIO_STRATEGY_H_
 

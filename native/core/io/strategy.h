@@ -30,8 +30,8 @@ class Strategy {
 
 // What the strategies of one open share. Outlives them.
 struct DeviceRange {
-  uint64_t size = 0;   // bytes of the device
-  HostOffset begin;    // where it starts in the host file
+  uint64_t size = 0;  // bytes of the device
+  HostOffset begin;   // where it starts in the host file
   bool writable = false;
   Counters* counters = nullptr;
   FlushState* flush = nullptr;

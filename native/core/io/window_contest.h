@@ -1,7 +1,7 @@
-// WindowContest: which window deserves a slot when the range has more windows than the table has slots. Reads of a window
-// that is not mapped heat it; reads of the one in the slot heat that one; a challenger that is hotter by a margin takes
-// the slot, so that a pattern without favourites hardly ever remaps.
-// Thread-safe without locks: heats are relaxed bytes, and losing a count now and then changes nothing.
+// WindowContest: which window deserves a slot when the range has more windows than the table has slots. Reads of a
+// window that is not mapped heat it; reads of the one in the slot heat that one; a challenger that is hotter by a
+// margin takes the slot, so that a pattern without favourites hardly ever remaps. Thread-safe without locks: heats are
+// relaxed bytes, and losing a count now and then changes nothing.
 #ifndef RUMPBLK_CORE_IO_WINDOW_CONTEST_H_
 #define RUMPBLK_CORE_IO_WINDOW_CONTEST_H_
 
@@ -50,8 +50,10 @@ class WindowContest {
 
   // Old heat counts half.
   void Cool() {
-    for (uint64_t i = 0; i < windows_; i++) heat_[i].store(heat_[i].load(std::memory_order_relaxed) / 2, std::memory_order_relaxed);
-    for (size_t i = 0; i < slots_; i++) held_[i].store(held_[i].load(std::memory_order_relaxed) / 2, std::memory_order_relaxed);
+    for (uint64_t i = 0; i < windows_; i++)
+      heat_[i].store(heat_[i].load(std::memory_order_relaxed) / 2, std::memory_order_relaxed);
+    for (size_t i = 0; i < slots_; i++)
+      held_[i].store(held_[i].load(std::memory_order_relaxed) / 2, std::memory_order_relaxed);
   }
 
   const uint64_t windows_;

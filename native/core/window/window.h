@@ -17,9 +17,9 @@ namespace blk {
 
 // Where the windows of one open lie.
 struct WindowGeometry {
-  uint64_t size = kDefaultWindowSize;     // bytes, a power of two, at least a page
-  uint32_t count = kDefaultWindowCount;   // most windows mapped at once
-  HostOffset begin;                       // the device's range of the host file, [begin, end)
+  uint64_t size = kDefaultWindowSize;    // bytes, a power of two, at least a page
+  uint32_t count = kDefaultWindowCount;  // most windows mapped at once
+  HostOffset begin;                      // the device's range of the host file, [begin, end)
   HostOffset end;
 
   uint64_t first() const { return begin.value / size; }
@@ -52,7 +52,8 @@ class WindowOwner {
 class WindowRef {
  public:
   // A window that stays mapped as long as its owner does: nothing to give back.
-  WindowRef(uint64_t start, const Mapping& mapping) : owner_(nullptr), window_(nullptr), start_(start), mapping_(&mapping) {}
+  WindowRef(uint64_t start, const Mapping& mapping)
+      : owner_(nullptr), window_(nullptr), start_(start), mapping_(&mapping) {}
   WindowRef(WindowOwner& owner, void* window, uint64_t start, const Mapping& mapping)
       : owner_(&owner), window_(window), start_(start), mapping_(&mapping) {}
   WindowRef(WindowRef&& other) noexcept

@@ -69,7 +69,7 @@ class WindowCache final : public WindowOwner {
   mutable Mutex mu_;
   CondVar changed_;  // a reference was dropped, or a mapping attempt ended
   uint32_t waiters_ GUARDED_BY(mu_) = 0;
-  Order order_ GUARDED_BY(mu_);                                         // most recently used first
+  Order order_ GUARDED_BY(mu_);                                             // most recently used first
   std::unordered_map<uint64_t, Order::iterator> by_start_ GUARDED_BY(mu_);  // windows that are not kEmpty
 };
 

@@ -46,7 +46,8 @@ std::optional<WindowRef> WindowTable::Pin(HostOffset at) {
   const uint64_t number = at.value >> shift_;
   Slot& slot = slots_[SlotOf(at)];
   const uint64_t before = slot.word.fetch_add(1, std::memory_order_acquire);
-  if (before >> kRefBits == number + 1) return std::make_optional<WindowRef>(*this, &slot, number << shift_, slot.mapping);
+  if (before >> kRefBits == number + 1)
+    return std::make_optional<WindowRef>(*this, &slot, number << shift_, slot.mapping);
   Release(&slot);
   return std::nullopt;
 }

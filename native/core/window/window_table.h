@@ -1,5 +1,5 @@
-// WindowTable: mapped windows found without a lock, for reads under `access: 'auto'`. A window has one possible slot, its
-// number modulo the number of slots; a lookup is one load, plus a reference count where windows can be replaced.
+// WindowTable: mapped windows found without a lock, for reads under `access: 'auto'`. A window has one possible slot,
+// its number modulo the number of slots; a lookup is one load, plus a reference count where windows can be replaced.
 // With as many slots as the range has windows nothing is ever replaced, and lookups write nothing that threads share.
 // A request that does not find its window does not wait: the caller reads by pread.
 // Thread-safe; lock-free but for the system calls of Replace().
@@ -18,8 +18,8 @@ namespace blk {
 
 class WindowTable final : public WindowOwner {
  public:
-  // Maps the first windows of the range, as many as there are slots. One that cannot be mapped stays empty; its requests
-  // are pread's.
+  // Maps the first windows of the range, as many as there are slots. One that cannot be mapped stays empty; its
+  // requests are pread's.
   WindowTable(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry);
   ~WindowTable();
   WindowTable(const WindowTable&) = delete;
@@ -49,8 +49,8 @@ class WindowTable final : public WindowOwner {
   Status UnmapAll();
 
  private:
-  // `word` is the window's number plus one in the upper bits, 0 for an empty slot, kBusy while it is being replaced, and
-  // the count of references in the lower ones. A reference is first counted and then checked against the number, so
+  // `word` is the window's number plus one in the upper bits, 0 for an empty slot, kBusy while it is being replaced,
+  // and the count of references in the lower ones. A reference is first counted and then checked against the number, so
   // that a replacement, which wants the count to be zero, never takes a window from under a reader.
   struct Slot {
     std::atomic<uint64_t> word{0};
