@@ -196,7 +196,9 @@ describe('a sync that failed once', () => {
       const result = await strace(script, { args: { file, access }, calls: SYNC_CALLS, inject });
       expect(result).toMatchObject({ code: 0, stderr: '' });
       const failed = { code: 'EIO', errno: -5, brand: true };
-      expect(result.reports).toMatchObject([{ answers: [failed, failed, failed, failed, failed], others: [{ value: 512 }, { value: 512 }] }]);
+      expect(result.reports).toMatchObject([
+        { answers: [failed, failed, failed, failed, failed], others: [{ value: 512 }, { value: 512 }] },
+      ]);
     });
   }
 });

@@ -12,11 +12,28 @@ import { KiB, pattern, rig } from './support/rig';
 const bench = rig();
 
 describe('shape', () => {
-  const error = new BlockDeviceError({ errno: -5, syscall: 'pread', path: '/x.img', minor: 2, blkno: 7, bytesTransferred: 512, injected: true });
+  const error = new BlockDeviceError({
+    errno: -5,
+    syscall: 'pread',
+    path: '/x.img',
+    minor: 2,
+    blkno: 7,
+    bytesTransferred: 512,
+    injected: true,
+  });
 
   test("message, code and name are like Node's", () => {
     expect(error.message).toBe("EIO: i/o error, pread '/x.img'");
-    expect(error).toMatchObject({ errno: -5, code: 'EIO', syscall: 'pread', path: '/x.img', minor: 2, blkno: 7, bytesTransferred: 512, injected: true });
+    expect(error).toMatchObject({
+      errno: -5,
+      code: 'EIO',
+      syscall: 'pread',
+      path: '/x.img',
+      minor: 2,
+      blkno: 7,
+      bytesTransferred: 512,
+      injected: true,
+    });
     expect(error.name).toBe('BlockDeviceError');
     expect(String(error)).toBe("BlockDeviceError: EIO: i/o error, pread '/x.img'");
     expect(error.stack).toMatch(/^BlockDeviceError: EIO: i\/o error, pread '\/x\.img'\n\s+at .*errors\.test/);
@@ -65,7 +82,18 @@ describe('instanceof', () => {
 
   test('knows nothing else', () => {
     const lookalike = Object.assign(new Error('EIO: i/o error'), { code: 'EIO', errno: -5, syscall: 'pread', name: 'BlockDeviceError' });
-    const values = [lookalike, new Error('x'), runInContext('new Error()', createContext()), {}, [], null, undefined, 5, 'EIO', Symbol('x')];
+    const values = [
+      lookalike,
+      new Error('x'),
+      runInContext('new Error()', createContext()),
+      {},
+      [],
+      null,
+      undefined,
+      5,
+      'EIO',
+      Symbol('x'),
+    ];
     for (const value of values) expect((value as unknown) instanceof BlockDeviceError).toBe(false);
   });
 

@@ -63,7 +63,7 @@ describe('the golden sequence of seed 1', () => {
   });
 });
 
-test.each([0, 2, 42, 2 ** 31, 2 ** 32 - 1])('F3: the stream of seed %d is the seed\'s, low bits and all', (seed) => {
+test.each([0, 2, 42, 2 ** 31, 2 ** 32 - 1])("F3: the stream of seed %d is the seed's, low bits and all", (seed) => {
   for (const rate of [1, 100, 5000]) {
     const device = bench.device(bench.image(content), {}, { faults: { rate, seed } });
     expect(failing(device, 3000)).toEqual(expected({ rate, seed }, 3000));
@@ -130,7 +130,11 @@ describe('draws', () => {
   });
 
   test('F2: of promise forms come in the order of the calls, whatever thread serves them', async () => {
-    const device = bench.device(bench.image(content), { access: 'pio', mode: 'r+' }, { faults: { rate: 2500, seed: 1 }, workers: 8, queueDepth: 3 });
+    const device = bench.device(
+      bench.image(content),
+      { access: 'pio', mode: 'r+' },
+      { faults: { rate: 2500, seed: 1 }, workers: 8, queueDepth: 3 },
+    );
     const outcomes = await Promise.allSettled(
       Array.from({ length: 200 }, (_, i) => {
         if (i % 3 === 0) return device.read(Buffer.alloc(20000), i * 512);

@@ -61,7 +61,11 @@ describe.each([...Array(16).keys()])('minor %d', (minor) => {
 });
 
 test('B12: minors from 16 on are partitions of the next units', () => {
-  for (const [minor, partition] of [[16, 0], [19, 3], [33, 1]] as const) {
+  for (const [minor, partition] of [
+    [16, 0],
+    [19, 3],
+    [33, 1],
+  ] as const) {
     const label = deviceAt(minor, 5120).ioctl('DIOCGDINFO');
     expect(label.partitions).toHaveLength(partition + 1);
     expect(label.partitions[partition]?.size).toBe(10);

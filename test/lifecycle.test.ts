@@ -25,14 +25,17 @@ const STAGES: [name: string, script: string][] = [
        device.write(Buffer.alloc(5000), i * 512, { fua: i % 50 === 0 }).catch(() => {});
      }`,
   ],
-  ['flushing', "global.device = openSync(args.file, { mode: 'r+', access: args.access }); device.writeSync(Buffer.alloc(MiB), 0); device.flush().catch(() => {});"],
+  [
+    'flushing',
+    "global.device = openSync(args.file, { mode: 'r+', access: args.access }); device.writeSync(Buffer.alloc(MiB), 0); device.flush().catch(() => {});",
+  ],
   [
     'closing',
     `global.device = openSync(args.file, { mode: 'r+', access: args.access });
      for (let i = 0; i < 50; i += 1) device.write(Buffer.alloc(5000), i * 512).catch(() => {});
      device.close().catch(() => {});`,
   ],
-  ['closed', "global.device = openSync(args.file, { access: args.access }); device.readSync(Buffer.alloc(512), 0); device.closeSync();"],
+  ['closed', 'global.device = openSync(args.file, { access: args.access }); device.readSync(Buffer.alloc(512), 0); device.closeSync();'],
 ];
 const ENDS: [name: string, script: string, code: number][] = [
   ['its natural end', '', 0],
@@ -86,7 +89,8 @@ describe('the event loop', () => {
 
   test('an idle open device does not keep the process, though its threads have started', async () => {
     const file = bench.image(pattern(MiB));
-    const script = "const device = await open(args, { mode: 'r+' }); global.device = device; await device.write(Buffer.alloc(512), 0); report('idle');";
+    const script =
+      "const device = await open(args, { mode: 'r+' }); global.device = device; await device.write(Buffer.alloc(512), 0); report('idle');";
     expect(await reportsFrom(script, { args: file })).toEqual(['idle']);
   });
 });
@@ -200,7 +204,12 @@ describe('garbage collection', () => {
       report(again.readSync(Buffer.alloc(512), 0));
       again.closeSync();`;
     const reports = await reportsFrom(script, { args: file, nodeFlags: ['--expose-gc', '--no-warnings'] });
-    expect(reports).toEqual([true, [{ name: expect.any(String), code: expect.stringMatching(/^[A-Z_]+$/), message: expect.stringContaining(file) }], 0, 512]);
+    expect(reports).toEqual([
+      true,
+      [{ name: expect.any(String), code: expect.stringMatching(/^[A-Z_]+$/), message: expect.stringContaining(file) }],
+      0,
+      512,
+    ]);
     expect(readFileSync(file)[0]).toBe(9);
   });
 

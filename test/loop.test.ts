@@ -42,7 +42,12 @@ describe('a loop device', () => {
       expect(await device.read(got, 0)).toMatchObject({ bytesRead: SIZE });
       expect(got.equals(content)).toBe(true);
       const expected = Buffer.from(content);
-      const writes = [[0, 512], [100, 1000], [SIZE / 2 - 1, 70000], [SIZE - 10, 10]] as const;
+      const writes = [
+        [0, 512],
+        [100, 1000],
+        [SIZE / 2 - 1, 70000],
+        [SIZE - 10, 10],
+      ] as const;
       for (const [i, [position, length]] of writes.entries()) {
         const data = pattern(length, i + 2);
         data.copy(expected, position);

@@ -12,7 +12,17 @@ const VALUE = 'ERR_INVALID_ARG_VALUE';
 
 const NOT_NUMBERS: unknown[] = ['x', '1', null, {}, [], true, Symbol('x'), () => 0];
 const NOT_INTEGERS = [NaN, 1.5, Infinity, -Infinity, 2 ** 53, 1e300];
-const NOT_VIEWS: unknown[] = [undefined, null, 5, 'x', {}, [], new ArrayBuffer(8), new SharedArrayBuffer(8), { byteLength: 8, buffer: new ArrayBuffer(8) }];
+const NOT_VIEWS: unknown[] = [
+  undefined,
+  null,
+  5,
+  'x',
+  {},
+  [],
+  new ArrayBuffer(8),
+  new SharedArrayBuffer(8),
+  { byteLength: 8, buffer: new ArrayBuffer(8) },
+];
 
 function detached(): Uint8Array {
   const view = new Uint8Array(512);
@@ -40,10 +50,30 @@ function device(): BlockDevice {
 type AnyCall = (...values: any[]) => unknown;
 type Transfer = [name: string, call: (target: BlockDevice) => AnyCall];
 const TRANSFERS: Transfer[] = [
-  ['readSync', (target) => (...values) => target.readSync(...(values as [Buffer, number]))],
-  ['read', (target) => (...values) => target.read(...(values as [Buffer, number]))],
-  ['writeSync', (target) => (...values) => target.writeSync(...(values as [Buffer, number]))],
-  ['write', (target) => (...values) => target.write(...(values as [Buffer, number]))],
+  [
+    'readSync',
+    (target) =>
+      (...values) =>
+        target.readSync(...(values as [Buffer, number])),
+  ],
+  [
+    'read',
+    (target) =>
+      (...values) =>
+        target.read(...(values as [Buffer, number])),
+  ],
+  [
+    'writeSync',
+    (target) =>
+      (...values) =>
+        target.writeSync(...(values as [Buffer, number])),
+  ],
+  [
+    'write',
+    (target) =>
+      (...values) =>
+        target.write(...(values as [Buffer, number])),
+  ],
 ];
 const STRATEGIES: Transfer[] = [
   ['strategySync', (target) => (request) => target.strategySync(request)],
@@ -58,7 +88,9 @@ describe.each(TRANSFERS)('%s', (name, of) => {
     for (const wrong of [...NOT_NUMBERS, undefined]) expect(await refusal(() => call(view, wrong))).toBe(TYPE);
     for (const wrong of [...NOT_INTEGERS, -1, -1n, -(2n ** 70n)]) expect(await refusal(() => call(view, wrong))).toBe(RANGE);
     for (const wide of [2n ** 53n, 2n ** 63n, 2n ** 64n, 2n ** 100n]) {
-      expect((await thrownBy(() => call(view, wide))) as NodeJS.ErrnoException).toMatchObject({ code: expect.stringMatching(/^(EINVAL|ERR_OUT_OF_RANGE)$/) });
+      expect((await thrownBy(() => call(view, wide))) as NodeJS.ErrnoException).toMatchObject({
+        code: expect.stringMatching(/^(EINVAL|ERR_OUT_OF_RANGE)$/),
+      });
     }
   });
 
@@ -72,7 +104,8 @@ describe.each(TRANSFERS)('%s', (name, of) => {
     const call = of(device());
     for (const key of ['offset', 'length']) {
       for (const wrong of [...NOT_NUMBERS, 1n]) expect(await refusal(() => call(view, 0, { [key]: wrong }))).toBe(TYPE);
-      for (const wrong of [...NOT_INTEGERS, -1, 513, 2 ** 32, 2 ** 52]) expect(await refusal(() => call(view, 0, { [key]: wrong }))).toBe(RANGE);
+      for (const wrong of [...NOT_INTEGERS, -1, 513, 2 ** 32, 2 ** 52])
+        expect(await refusal(() => call(view, 0, { [key]: wrong }))).toBe(RANGE);
     }
     expect(await refusal(() => call(view, 0, { offset: 500, length: 13 }))).toBe(RANGE);
     for (const wrong of [null, 5, 'x', true]) expect(await refusal(() => call(view, 0, wrong))).toBe(TYPE);
@@ -108,7 +141,13 @@ describe.each(TRANSFERS)('%s', (name, of) => {
       },
     };
     await refusal(() => call(victim, 0, options));
-    await expect(async () => call(view, 0, { get length() { throw new Error('mine'); } })).rejects.toThrow('mine');
+    await expect(async () =>
+      call(view, 0, {
+        get length() {
+          throw new Error('mine');
+        },
+      }),
+    ).rejects.toThrow('mine');
   });
 });
 
@@ -155,7 +194,9 @@ describe('BlockDriver', () => {
     for (const call of calls) {
       for (const wrong of [...NOT_NUMBERS, undefined, 0n]) expect(await refusal(() => call(wrong))).toBe(TYPE);
       for (const wrong of [...NOT_INTEGERS, -1]) expect(await refusal(() => call(wrong))).toBe(RANGE);
-      expect((await thrownBy(() => call(2 ** 31))) as NodeJS.ErrnoException).toMatchObject({ code: expect.stringMatching(/^(ENXIO|ERR_OUT_OF_RANGE)$/) });
+      expect((await thrownBy(() => call(2 ** 31))) as NodeJS.ErrnoException).toMatchObject({
+        code: expect.stringMatching(/^(ENXIO|ERR_OUT_OF_RANGE)$/),
+      });
     }
   });
 
@@ -193,7 +234,10 @@ describe('BlockDriver', () => {
 });
 
 describe('a foreign this', () => {
-  const classes: [string, object][] = [['BlockDevice', BlockDevice.prototype], ['BlockDriver', BlockDriver.prototype]];
+  const classes: [string, object][] = [
+    ['BlockDevice', BlockDevice.prototype],
+    ['BlockDriver', BlockDriver.prototype],
+  ];
 
   test.each(classes)('every member of %s answers with a TypeError', async (_name, prototype) => {
     const keys = Reflect.ownKeys(prototype).filter((key) => key !== 'constructor');

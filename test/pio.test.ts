@@ -193,11 +193,13 @@ describe('direct', () => {
   });
 
   const tmpfs = ability('right to mount a tmpfs', () => run('unshare', '-m', 'mount', '-t', 'tmpfs', 'none', '/mnt') === '');
-  testWith(peer('unshare', 'util-linux'), tmpfs)('ENOSPC of a full file system is the error of the write, and reading goes on', async () => {
-    const directory = mkdtempSync(path.join(bench.path('.'), 'full-'));
-    const script = 'mount -t tmpfs -o size=1M none "$1" && shift && exec "$@"';
-    const [result] = await reportsFrom(
-      `const file = args + '/sparse';
+  testWith(peer('unshare', 'util-linux'), tmpfs)(
+    'ENOSPC of a full file system is the error of the write, and reading goes on',
+    async () => {
+      const directory = mkdtempSync(path.join(bench.path('.'), 'full-'));
+      const script = 'mount -t tmpfs -o size=1M none "$1" && shift && exec "$@"';
+      const [result] = await reportsFrom(
+        `const file = args + '/sparse';
        fs.writeFileSync(file, '');
        fs.truncateSync(file, ${4 * MiB});
        fs.writeFileSync(args + '/ballast', Buffer.alloc(${MiB - 64 * KiB}));
@@ -210,13 +212,14 @@ describe('direct', () => {
          await attempt(() => disk.close());
        }
        report(answers);`,
-      { args: directory, under: ['unshare', '-m', 'sh', '-c', script, 'sh', directory] },
-    );
-    rmSync(directory, { recursive: true });
-    const full = { code: expect.stringMatching(/^(ENOSPC|EIO)$/), brand: true };
-    const exact = { code: 'ENOSPC', brand: true };
-    expect(result).toMatchObject([exact, exact, 4096, full, full, 4096, full, full, 4096]);
-  });
+        { args: directory, under: ['unshare', '-m', 'sh', '-c', script, 'sh', directory] },
+      );
+      rmSync(directory, { recursive: true });
+      const full = { code: expect.stringMatching(/^(ENOSPC|EIO)$/), brand: true };
+      const exact = { code: 'ENOSPC', brand: true };
+      expect(result).toMatchObject([exact, exact, 4096, full, full, 4096, full, full, 4096]);
+    },
+  );
 });
 
 test('a change made on the host is seen at once', () => {

@@ -13,9 +13,7 @@ const content = pattern(SIZE);
 describe.each(ACCESSES)('a ring of 2 under %s', (access) => {
   test.each([1, 4])('500 concurrent reads by %d workers all complete', async (workers) => {
     const device = bench.device(bench.image(content), { access }, { queueDepth: 2, workers });
-    const got = await Promise.all(
-      Array.from({ length: 500 }, (_, i) => device.read(Buffer.alloc(3000), (i * 1999) % (SIZE - 3000))),
-    );
+    const got = await Promise.all(Array.from({ length: 500 }, (_, i) => device.read(Buffer.alloc(3000), (i * 1999) % (SIZE - 3000))));
     for (const [i, { bytesRead, buffer }] of got.entries()) {
       const position = (i * 1999) % (SIZE - 3000);
       expect(bytesRead).toBe(3000);
@@ -35,7 +33,11 @@ describe.each(ACCESSES)('a ring of 2 under %s', (access) => {
       expect(result.buffer).toBe(views[i]);
     }
     await device.close();
-    expect(readFileSync(file).subarray(0, MiB - 48576).equals(next.subarray(0, MiB - 48576))).toBe(true);
+    expect(
+      readFileSync(file)
+        .subarray(0, MiB - 48576)
+        .equals(next.subarray(0, MiB - 48576)),
+    ).toBe(true);
   });
 
   test('what is written is what the view held when the call was made', async () => {

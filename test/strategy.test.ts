@@ -22,7 +22,12 @@ describe.each(cases)('$form under $access', ({ access, form }) => {
 
   test('moves whole sectors, one, many, and the last', async () => {
     const { device, file } = open();
-    for (const [blkno, sectors] of [[0, 1], [7, 5], [SECTORS - 1, 1], [0, SECTORS]] as const) {
+    for (const [blkno, sectors] of [
+      [0, 1],
+      [7, 5],
+      [SECTORS - 1, 1],
+      [0, SECTORS],
+    ] as const) {
       const data = Buffer.alloc(sectors * 512);
       expect(await call(device, { op: 'read', blkno, data })).toEqual({ bcount: data.length, resid: 0 });
       expect(data.equals(content.subarray(blkno * 512, blkno * 512 + data.length))).toBe(true);

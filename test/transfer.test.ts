@@ -11,7 +11,15 @@ const content = pattern(SIZE);
 describe.each(ACCESSES)('under %s', (access) => {
   test('reads any range, aligned or not', async () => {
     const device = bench.device(bench.image(content), { access }, { windowSize: 8 * KiB });
-    for (const [position, length] of [[0, 1], [1, 511], [511, 2], [8191, 2], [4095, 30000], [SIZE - 1, 1], [0, SIZE]] as const) {
+    for (const [position, length] of [
+      [0, 1],
+      [1, 511],
+      [511, 2],
+      [8191, 2],
+      [4095, 30000],
+      [SIZE - 1, 1],
+      [0, SIZE],
+    ] as const) {
       const got = Buffer.alloc(length);
       expect(device.readSync(got, position)).toBe(length);
       expect(got.equals(content.subarray(position, position + length))).toBe(true);
@@ -26,7 +34,16 @@ describe.each(ACCESSES)('under %s', (access) => {
     const file = bench.image(content);
     const device = bench.device(file, { access, mode: 'r+' }, { windowSize: 8 * KiB });
     const expected = Buffer.from(content);
-    for (const [i, [position, length]] of ([[0, 1], [1, 511], [511, 2], [8191, 2], [4095, 30000], [SIZE - 1, 1]] as const).entries()) {
+    for (const [i, [position, length]] of (
+      [
+        [0, 1],
+        [1, 511],
+        [511, 2],
+        [8191, 2],
+        [4095, 30000],
+        [SIZE - 1, 1],
+      ] as const
+    ).entries()) {
       const data = pattern(length, 10 + i);
       data.copy(expected, position);
       if (i % 2) expect(device.writeSync(data, position)).toBe(length);

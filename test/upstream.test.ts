@@ -10,7 +10,10 @@ const bench = rig();
 describe.each(ACCESSES)('under %s', (access) => {
   test('reregister_blk', async () => {
     const driver = bench.driver();
-    for (const [sectors, fill] of [[64, 1], [128, 2]] as const) {
+    for (const [sectors, fill] of [
+      [64, 1],
+      [128, 2],
+    ] as const) {
       const minor = await driver.register(bench.image(Buffer.alloc(sectors * 512, fill)));
       expect(minor).toBe(0);
       const device = await driver.open(minor, { access, raw: true });

@@ -83,7 +83,10 @@ describe('opening', () => {
     driver.registerSync(bench.sparse(8 * MiB));
     const [one, two] = [bench.keep(driver.openSync(0, { access: 'mmap' })), bench.keep(driver.openSync(0, { access: 'mmap' }))];
     one.readSync(Buffer.alloc(1), 7 * MiB);
-    expect([indices(one), indices(two)]).toEqual([[7, 1], [1, 0]]);
+    expect([indices(one), indices(two)]).toEqual([
+      [7, 1],
+      [1, 0],
+    ]);
   });
 
   test('there are none under pio', () => {

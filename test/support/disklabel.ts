@@ -13,7 +13,8 @@ export function layOut(label: DiskLabel): Buffer {
   bytes.write(label.typename, 8, 16, 'latin1');
   bytes.write(label.packname, 24, 16, 'latin1');
   const { secsize, nsectors, ntracks, ncylinders, secpercyl, secperunit } = label;
-  for (const [i, value] of [secsize, nsectors, ntracks, ncylinders, secpercyl, secperunit].entries()) bytes.writeUInt32LE(value, 40 + 4 * i);
+  for (const [i, value] of [secsize, nsectors, ntracks, ncylinders, secpercyl, secperunit].entries())
+    bytes.writeUInt32LE(value, 40 + 4 * i);
   bytes.writeUInt16LE(label.sparespertrack, 64);
   bytes.writeUInt16LE(label.sparespercyl, 66);
   bytes.writeUInt32LE(label.acylinders, 68);
