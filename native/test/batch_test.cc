@@ -1,0 +1,268 @@
+#include "core/io/batch.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "test/support/device_rig.h"
+
+namespace blk {
+namespace {
+
+using test::Call;
+using test::DeviceRig;
+using test::kMiB;
+using test::Pattern;
+
+constexpr uint8_t kRead = 0, kWrite = 1, kFlush = 2;
+
+struct Entry {
+  uint8_t op;
+  double blkno;
+  uint32_t bcount;
+  uint32_t offset;
+  uint8_t fua = 0;
+};
+
+// A batch on a device of a rig; results stay in `resid` and `error`.
+struct BatchRig : DeviceRig {
+  explicit BatchRig(Access access = Access::kPio, CacheMode cache = CacheMode::kWriteback, uint64_t size = kMiB)
+      : DeviceRig(size), device(Open(access, cache)), arena(kMiB) {
+    host.ClearJournal();
+  }
+  // Runs the entries; -> what Run() answered.
+  bool Run(const std::vector<Entry>& entries, bool nowait = false, const std::atomic<bool>* cancel = nullptr) {
+    op.clear(), fua.clear(), blkno.clear(), bcount.clear(), offset.clear();
+    for (const Entry& entry : entries) {
+      op.push_back(entry.op);
+      fua.push_back(entry.fua);
+      blkno.push_back(entry.blkno);
+      bcount.push_back(entry.bcount);
+      offset.push_back(entry.offset);
+    }
+    resid.assign(entries.size(), 77);  // what was there before does not matter
+    error.assign(entries.size(), 1);
+    const BatchArrays arrays{op.data(),     fua.data(),   blkno.data(), bcount.data(),
+                             offset.data(), resid.data(), error.data()};
+    BatchRun run(arrays, arena.data(), arena.size(), static_cast<uint32_t>(entries.size()), device->ForBatch());
+    run.Admit();
+    const bool finished = run.Run(nowait, 0, cancel, [&] { return device->SyncBatch(0); });
+    begun = run.begun();
+    if (finished) succeeded = run.succeeded();
+    return finished;
+  }
+
+  std::unique_ptr<Device> device;
+  std::vector<uint8_t> arena, op, fua;
+  std::vector<double> blkno;
+  std::vector<uint32_t> bcount, offset, resid;
+  std::vector<int32_t> error;
+  uint32_t begun = 0, succeeded = 0;
+};
+
+TEST_CASE("reads and writes move between their blocks and their places in the arena") {
+  for (const Access access : {Access::kAuto, Access::kMmap, Access::kPio}) {
+    BatchRig rig(access);
+    const auto bytes = Pattern(0, 4096, 1);
+    std::copy(bytes.begin(), bytes.end(), rig.arena.begin() + 65536);
+    CHECK(rig.Run({{kRead, 3, 1024, 100}, {kWrite, 100, 4096, 65536}, {kRead, 104, 512, 2000}, {kRead, 0, 0, 0}}));
+    CHECK(rig.error == std::vector<int32_t>{0, 0, 0, 0});
+    CHECK(rig.resid == std::vector<uint32_t>{0, 0, 0, 0});
+    CHECK(rig.succeeded == 4);
+    CHECK(std::vector<uint8_t>(rig.arena.begin() + 100, rig.arena.begin() + 1124) == Pattern(3 * 512, 1024));
+    CHECK(std::vector<uint8_t>(rig.arena.begin() + 2000, rig.arena.begin() + 2512) ==
+          Pattern(4 * 512, 512, 1));  // order
+    CHECK(rig.file.Read(100 * 512, 4096) == bytes);
+    CHECK(rig.Count(Counter::kIoTotal) == 3);
+  }
+}
+
+TEST_CASE("entries that make no sense are EINVAL, each for itself, and touch nothing") {
+  BatchRig rig;
+  const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
+  const std::vector<Entry> bad = {{3, 0, 512, 0},
+                                  {255, 0, 512, 0},
+                                  {kRead, 0.5, 512, 0},
+                                  {kRead, nan, 512, 0},
+                                  {kRead, inf, 512, 0},
+                                  {kRead, -inf, 512, 0},
+                                  {kRead, 1e300, 512, 0},
+                                  {kRead, -1, 512, 0},    // B4
+                                  {kRead, 2049, 512, 0},  // beyond the end
+                                  {kRead, 0, 512, kMiB - 511},
+                                  {kRead, 0, UINT32_MAX, UINT32_MAX},
+                                  {kWrite, 0, kMiB, 1}};
+  for (const Entry& entry : bad) {
+    rig.Run({entry, {kRead, 0, 512, 0}});
+    INFO("op " << int{entry.op} << " blkno " << entry.blkno << " offset " << entry.offset);
+    CHECK(rig.error == std::vector<int32_t>{-EINVAL, 0});
+    CHECK(rig.resid[0] == entry.bcount);
+    CHECK(rig.succeeded == 1);
+  }
+  CHECK(rig.host.calls(Call::kPwrite) == 0);
+}
+
+TEST_CASE("at the end of the device entries are short, as single requests are") {
+  BatchRig rig;
+  rig.Run({{kRead, 2047, 1024, 0}, {kRead, 2048, 512, 0}, {kWrite, 2048, 512, 0}});
+  CHECK(rig.error == std::vector<int32_t>{0, 0, 0});
+  CHECK(rig.resid == std::vector<uint32_t>{512, 512, 512});
+}
+
+TEST_CASE("writes that continue each other, on the device and in the arena, are one call and count each") {
+  BatchRig rig;
+  const auto bytes = Pattern(0, 4096, 1);
+  std::copy(bytes.begin(), bytes.end(), rig.arena.begin());
+  rig.Run({{kWrite, 10, 1024, 0}, {kWrite, 12, 2048, 1024}, {kWrite, 16, 1024, 3072}});
+  CHECK(rig.error == std::vector<int32_t>{0, 0, 0});
+  CHECK(rig.host.calls(Call::kPwrite) == 1);
+  CHECK(rig.file.Read(5120, 4096) == bytes);
+  CHECK(rig.Count(Counter::kIoTotal) == 3);
+  CHECK(rig.Count(Counter::kBytesWritten) == 4096);
+}
+
+TEST_CASE("writes that do not continue each other are not merged") {
+  const std::vector<std::vector<Entry>> pairs = {
+      {{kWrite, 10, 512, 0}, {kWrite, 12, 512, 512}},      // a gap on the device
+      {{kWrite, 10, 512, 0}, {kWrite, 11, 512, 1024}},     // a gap in the arena
+      {{kWrite, 10, 512, 512}, {kWrite, 11, 512, 0}},      // the wrong way round
+      {{kWrite, 10, 100, 0}, {kWrite, 10, 512, 100}},      // part of a sector
+      {{kWrite, 10, 512, 0}, {kWrite, 11, 512, 512, 1}}};  // one durable, one not
+  for (const auto& pair : pairs) {
+    BatchRig rig;
+    rig.arena = Pattern(0, kMiB, 1);
+    rig.Run(pair);
+    CHECK(rig.error == std::vector<int32_t>{0, 0});
+    CHECK(rig.host.calls(Call::kPwrite) == 2);
+    for (const Entry& entry : pair) {
+      const bool overwritten = &entry == &pair[0] && pair[1].blkno == pair[0].blkno;
+      if (!overwritten) {
+        CHECK(rig.file.Read(static_cast<uint64_t>(entry.blkno) * 512, entry.bcount) ==
+              Pattern(entry.offset, entry.bcount, 1));
+      }
+    }
+  }
+}
+
+TEST_CASE("merged writes across the end of the device end as they would have one by one") {
+  BatchRig rig;
+  rig.Run({{kWrite, 2046, 512, 0}, {kWrite, 2047, 1024, 512}, {kWrite, 2049, 512, 1536}});
+  CHECK(rig.error == std::vector<int32_t>{0, 0, -EINVAL});
+  CHECK(rig.resid == std::vector<uint32_t>{0, 512, 512});
+  CHECK(rig.Count(Counter::kIoTotal) == 2);
+  CHECK(rig.Count(Counter::kBytesWritten) == 1024);
+}
+
+TEST_CASE("a merged write that fails: the entry it stopped in has the error, those behind run for themselves") {
+  BatchRig rig;
+  rig.arena = Pattern(0, kMiB, 1);
+  rig.host.Shorten(700);
+  rig.host.Fail(Call::kPwrite, ENOSPC, 1);
+  rig.Run({{kWrite, 10, 512, 0}, {kWrite, 11, 512, 512}, {kWrite, 12, 512, 1024}});
+  CHECK(rig.error == std::vector<int32_t>{0, -ENOSPC, 0});
+  CHECK(rig.resid == std::vector<uint32_t>{0, 512 - 188, 0});
+  CHECK(rig.file.Read(12 * 512, 512) == Pattern(1024, 512, 1));
+  CHECK(rig.Count(Counter::kIoTotal) == 3);
+}
+
+TEST_CASE("one sync behind the batch serves every durable write and flush") {
+  for (const Access access : {Access::kAuto, Access::kMmap, Access::kPio}) {
+    BatchRig rig(access);
+    rig.Run({{kWrite, 0, 512, 0, 1}, {kWrite, 100, 512, 0, 1}, {kFlush, 0, 0, 0}, {kWrite, 200, 512, 0, 1}});
+    CHECK(rig.error == std::vector<int32_t>{0, 0, 0, 0});
+    CHECK(rig.host.calls(Call::kFdatasync) == 1);
+    CHECK(rig.host.calls(Call::kMsync) + rig.host.calls(Call::kPwriteDurable) == 0);
+    CHECK(rig.Count(Counter::kFlushes) == 1);
+  }
+}
+
+TEST_CASE("a batch without durable writes or flushes syncs nothing") {
+  BatchRig rig;
+  rig.Run({{kWrite, 0, 512, 0}, {kRead, 100, 512, 0, 1}});
+  CHECK(rig.host.calls(Call::kFdatasync) == 0);
+}
+
+TEST_CASE("a sync that fails is the error of what it served, and sticks") {
+  BatchRig rig;
+  rig.host.Fail(Call::kFdatasync, EIO);
+  rig.Run(
+      {{kWrite, 0, 512, 0, 1}, {kWrite, 100, 512, 0}, {kRead, 0, 512, 0, 1}, {kFlush, 0, 0, 0}, {kRead, -1, 512, 0}});
+  CHECK(rig.error == std::vector<int32_t>{-EIO, 0, 0, -EIO, -EINVAL});
+  CHECK(rig.resid[0] == 0);
+  rig.Run({{kWrite, 0, 512, 0, 1}, {kWrite, 1, 512, 512, 1}, {kWrite, 100, 512, 0}, {kFlush, 0, 0, 0}});
+  CHECK(rig.error == std::vector<int32_t>{-EIO, -EIO, 0, -EIO});
+  CHECK(rig.resid == std::vector<uint32_t>{512, 512, 0, 0});  // durable ones are not tried
+  CHECK(rig.host.calls(Call::kFdatasync) == 1);
+}
+
+TEST_CASE("cache modes: writethrough makes every write durable, unsafe none, not even by a flush") {
+  BatchRig through(Access::kPio, CacheMode::kWritethrough);
+  through.Run({{kWrite, 0, 512, 0}});
+  CHECK(through.host.calls(Call::kFdatasync) == 1);
+  BatchRig unsafe(Access::kPio, CacheMode::kUnsafe);
+  unsafe.Run({{kWrite, 0, 512, 0, 1}, {kFlush, 0, 0, 0}});
+  CHECK(unsafe.error == std::vector<int32_t>{0, 0});
+  CHECK(unsafe.host.calls(Call::kFdatasync) == 0);
+}
+
+TEST_CASE("a flush in a batch reports a host file that shrank, as any flush does") {
+  BatchRig rig;
+  rig.file.Truncate(4096);
+  rig.Run({{kFlush, 0, 0, 0}});
+  CHECK(rig.error == std::vector<int32_t>{-EIO});
+}
+
+TEST_CASE("faults: every entry draws once, in order, and doomed ones are never merged into others") {
+  BatchRig rig;
+  FaultInjector::Settings settings;
+  settings.rate = 2500;
+  settings.seed = 1;  // fails draws 1, 5, 10, 11
+  rig.faults.Set(settings);
+  rig.device->SetFaulty(true);
+  std::vector<Entry> entries;
+  for (uint32_t i = 0; i < 12; i++) entries.push_back({kWrite, static_cast<double>(i), 512, i * 512});
+  entries.insert(entries.begin() + 3, {{kFlush, 0, 0, 0}, {kRead, 0.5, 512, 0}, {kRead, 0, 0, 0}});  // draw nothing
+  rig.Run(entries);
+  std::vector<int> failed;
+  for (size_t i = 0; i < rig.error.size(); i++) {
+    if (rig.error[i] == -EIO) failed.push_back(static_cast<int>(i));
+  }
+  CHECK(failed == std::vector<int>{1, 5 + 3, 10 + 3, 11 + 3});
+  CHECK(rig.Count(Counter::kFaultsInjected) == 4);
+  CHECK(rig.file.Read(512, 512) == Pattern(512, 512));        // 1 was not written
+  CHECK(rig.file.Read(0, 512) == std::vector<uint8_t>(512));  // 0 was
+}
+
+TEST_CASE("nowait stops before the first entry that may wait, and goes on from there") {
+  BatchRig rig;
+  rig.host.Fail(Call::kPreadNowait, EAGAIN, 1);
+  CHECK_FALSE(rig.Run({{kRead, 0, 512, 0}, {kRead, 1, 512, 512}, {kRead, 2, 512, 1024}}, true));
+  if (rig.begun == 0) {
+    MESSAGE("skipped: no reads without waiting on this file system");
+    return;
+  }
+  CHECK(rig.begun == 1);
+  CHECK(rig.error[0] == 0);
+  CHECK(rig.host.calls(Call::kPread) == 0);
+
+  BatchRig writes;
+  CHECK_FALSE(writes.Run({{kWrite, 0, 512, 0}}, true));
+  CHECK_FALSE(writes.Run({{kFlush, 0, 0, 0}}, true));
+  CHECK(writes.begun == 0);
+  CHECK(writes.host.calls(Call::kPwrite) == 0);
+}
+
+TEST_CASE("a cancelled batch leaves what has run and cancels the rest") {
+  BatchRig rig;
+  std::atomic<bool> cancel{false};
+  rig.host.before = [&](const test::CallRecord& call) { cancel = cancel || call.call == Call::kPwrite; };
+  CHECK(
+      rig.Run({{kWrite, 0, 512, 0, 1}, {kWrite, 100, 512, 0}, {kFlush, 0, 0, 0}, {kRead, 0, 512, 0}}, false, &cancel));
+  CHECK(rig.error == std::vector<int32_t>{0, -ECANCELED, -ECANCELED, -ECANCELED});
+  CHECK(rig.resid == std::vector<uint32_t>{0, 512, 0, 512});
+  CHECK(rig.host.calls(Call::kFdatasync) == 1);  // for the durable one that has run
+}
+
+}  // namespace
+}  // namespace blk

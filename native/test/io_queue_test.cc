@@ -1,0 +1,177 @@
+// IoQueue: order, room, and which worker serves what. Its end is in io_queue_stop_test.cc.
+#include "core/io/io_queue.h"
+
+#include <doctest/doctest.h>
+
+#include <mutex>
+#include <set>
+
+#include "test/support/io_task.h"
+#include "test/support/threads.h"
+
+namespace blk {
+namespace {
+
+using test::Counts;
+using test::EventuallyTrue;
+using test::Gate;
+using test::Make;
+using test::Put;
+using Outcome = IoQueue::Outcome;
+
+TEST_CASE("a queue that is never used starts no thread and stops at once") {
+  IoQueue queue(4, 2);
+  queue.Stop();
+  queue.Stop();
+  Counts counts;
+  auto task = Make(counts);
+  CHECK(queue.TryPut(task) == Outcome::kStopped);
+}
+
+TEST_CASE("with one worker, tasks begin in the order they were put in") {
+  test::Watchdog watchdog("order");
+  constexpr int kTasks = 200;
+  std::vector<int> order;  // written by the one worker
+  Counts counts;
+  IoQueue queue(16, 1);
+  for (int i = 0; i < kTasks; i++) {
+    CHECK(Put(queue, counts, [&order, i](IoWorker&) { order.push_back(i); }) == Outcome::kQueued);
+  }
+  CHECK(EventuallyTrue([&] { return counts.gone == kTasks; }));
+  queue.Stop();
+  REQUIRE(order.size() == kTasks);
+  for (int i = 0; i < kTasks; i++) REQUIRE(order[static_cast<size_t>(i)] == i);
+}
+
+TEST_CASE("TryPut gives a full ring's task back, and the ring is used again when there is room") {
+  test::Watchdog watchdog("full");
+  Gate gate;
+  Counts counts;
+  IoQueue queue(3, 1);
+  CHECK(Put(queue, counts, [&](IoWorker&) { gate.Wait(); }) == Outcome::kQueued);
+  gate.AwaitArrivals(1);  // it has left the ring
+  for (int i = 0; i < 3; i++) CHECK(Put(queue, counts) == Outcome::kQueued);
+  auto task = Make(counts);
+  CHECK(queue.TryPut(task) == Outcome::kFull);
+  CHECK(task != nullptr);
+  gate.Open();
+  CHECK(EventuallyTrue([&] { return counts.run == 4; }));
+  CHECK(queue.TryPut(task) == Outcome::kQueued);
+  CHECK(task == nullptr);
+  CHECK(EventuallyTrue([&] { return counts.gone == 5; }));
+}
+
+TEST_CASE("Put waits while the ring is full, and every waiter gets in") {
+  test::Watchdog watchdog("put waits");
+  constexpr int kPutters = 4;
+  Gate gate;
+  Counts counts;
+  std::atomic<int> queued{0};
+  IoQueue queue(1, 1);
+  CHECK(Put(queue, counts, [&](IoWorker&) { gate.Wait(); }) == Outcome::kQueued);
+  gate.AwaitArrivals(1);
+  CHECK(Put(queue, counts) == Outcome::kQueued);  // the ring is full now
+  std::vector<std::thread> putters;
+  std::atomic<int> trying{0};
+  for (int i = 0; i < kPutters; i++) {
+    putters.emplace_back([&] {
+      trying++;
+      queued += Put(queue, counts) == Outcome::kQueued;
+    });
+  }
+  CHECK(EventuallyTrue([&] { return trying == kPutters; }));
+  CHECK(queued == 0);
+  gate.Open();
+  for (std::thread& putter : putters) putter.join();
+  CHECK(queued == kPutters);
+  CHECK(EventuallyTrue([&] { return counts.gone == 2 + kPutters; }));
+}
+
+TEST_CASE("tasks that say they will wait run at once, each in a lane of its own, up to the limit") {
+  test::Watchdog watchdog("workers");
+  constexpr size_t kWorkers = 3;
+  Gate gate;
+  Counts counts;
+  std::mutex mu;
+  std::set<int> lanes;
+  IoQueue queue(16, kWorkers);
+  for (size_t i = 0; i < 6; i++) {
+    const Outcome outcome = Put(queue, counts, [&](IoWorker& worker) {
+      {
+        std::lock_guard lock(mu);
+        lanes.insert(worker.lane());
+      }
+      worker.WillBlock();
+      worker.WillBlock();  // once is enough
+      gate.Wait();
+    });
+    CHECK(outcome == Outcome::kQueued);
+  }
+  gate.AwaitArrivals(kWorkers);  // all workers hold a task at the same time
+  {
+    std::lock_guard lock(mu);
+    CHECK(lanes == std::set<int>{1, 2, 3});
+  }
+  gate.Open();
+  CHECK(EventuallyTrue([&] { return counts.gone == 6; }));
+  CHECK(lanes.size() == kWorkers);
+}
+
+TEST_CASE("a task that waits in the queue behind one that says it will wait is not held up") {
+  test::Watchdog watchdog("will block");
+  Gate says, ends;
+  Counts counts;
+  IoQueue queue(16, 2);
+  CHECK(Put(queue, counts, [&](IoWorker& worker) {
+          says.Wait();
+          worker.WillBlock();
+          ends.Wait();
+        }) == Outcome::kQueued);
+  says.AwaitArrivals(1);
+  CHECK(Put(queue, counts) == Outcome::kQueued);
+  CHECK(counts.run == 0);
+  says.Open();
+  CHECK(EventuallyTrue([&] { return counts.run == 1; }));
+  CHECK(Put(queue, counts) == Outcome::kQueued);  // and neither is one that comes later
+  CHECK(EventuallyTrue([&] { return counts.run == 2; }));
+  ends.Open();
+  CHECK(EventuallyTrue([&] { return counts.gone == 3; }));
+}
+
+TEST_CASE("one worker serves tasks that do not wait") {
+  test::Watchdog watchdog("short tasks");
+  Counts counts;
+  std::mutex mu;
+  std::set<std::thread::id> threads;
+  IoQueue queue(4, 8);
+  for (int i = 0; i < 500; i++) {
+    CHECK(Put(queue, counts, [&](IoWorker&) {
+            std::lock_guard lock(mu);
+            threads.insert(std::this_thread::get_id());
+          }) == Outcome::kQueued);
+  }
+  CHECK(EventuallyTrue([&] { return counts.gone == 500; }));
+  CHECK(threads.size() == 1);
+}
+
+TEST_CASE("workers that are idle serve the next tasks, whichever of them has just waited") {
+  test::Watchdog watchdog("idle");
+  Counts counts;
+  std::mutex mu;
+  std::set<int> lanes;
+  IoQueue queue(4, 2);
+  for (int i = 1; i <= 300; i++) {
+    CHECK(Put(queue, counts, [&, i](IoWorker& worker) {
+            if (i % 2 == 0) worker.WillBlock();
+            std::lock_guard lock(mu);
+            lanes.insert(worker.lane());
+          }) == Outcome::kQueued);
+    if (i % 3 == 0) CHECK(EventuallyTrue([&] { return counts.gone == i; }));
+  }
+  CHECK(EventuallyTrue([&] { return counts.gone == 300; }));
+  queue.Stop();
+  CHECK(lanes.size() <= 2);
+}
+
+}  // namespace
+}  // namespace blk

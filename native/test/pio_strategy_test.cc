@@ -1,0 +1,233 @@
+#include "core/io/pio_strategy.h"
+
+#include <doctest/doctest.h>
+
+#include "test/support/rig.h"
+
+namespace blk {
+namespace {
+
+using test::Call;
+using test::kMiB;
+using test::Pattern;
+using test::ReadBuf;
+using test::Rig;
+using test::WriteBuf;
+
+struct PioRig : Rig {
+  explicit PioRig(PioStrategy::Durable durable = PioStrategy::Durable::kFdatasync)
+      : Rig(2 * kMiB, 4096, kMiB), pio(range, host_file, durable) {
+    file.Fill();
+  }
+  Buf Write(const std::vector<uint8_t>& bytes, bool is_durable) {
+    Buf buf = WriteBuf(2, bytes, is_durable);
+    pio.Submit(buf);
+    return buf;
+  }
+  // A sync would reach the host now.
+  bool Dirty() {
+    bool reached = false;
+    static_cast<void>(flush.Sync([] { return Status::Ok(); }, &reached));
+    return reached;
+  }
+  PioStrategy pio;
+};
+
+TEST_CASE("reads and writes by one call each, at the host offset") {
+  PioRig rig;
+  std::vector<uint8_t> back(1024);
+  Buf buf = ReadBuf(2, back);
+  rig.pio.Submit(buf);
+  CHECK(buf.status.ok());
+  CHECK(buf.resid == 0);
+  CHECK(back == Pattern(4096 + 1024, 1024));
+  const auto other = Pattern(0, 1024, 1);
+  CHECK(rig.Write(other, false).resid == 0);
+  CHECK(rig.file.Read(4096 + 1024, 1024) == other);
+  CHECK(rig.host.calls(Call::kPread) == 1);
+  CHECK(rig.host.calls(Call::kPwrite) == 1);
+  CHECK(rig.host.calls(Call::kFdatasync) == 0);
+}
+
+TEST_CASE("a read leaves nothing dirty, a write does, a sync ends that") {
+  PioRig rig;
+  std::vector<uint8_t> bytes(512);
+  Buf buf = ReadBuf(0, bytes);
+  rig.pio.Submit(buf);
+  CHECK(rig.pio.Sync(0).ok());
+  CHECK(rig.host.calls(Call::kFdatasync) == 0);
+  rig.Write(bytes, false);
+  CHECK(rig.pio.Sync(0).ok());
+  CHECK(rig.pio.Sync(0).ok());
+  CHECK(rig.host.calls(Call::kFdatasync) == 1);
+  CHECK(rig.Count(Counter::kFlushes) == 1);
+}
+
+TEST_CASE("B20: a durable write is synced before it completes") {
+  PioRig rig;
+  const auto bytes = Pattern(0, 512, 1);
+  rig.host.ClearJournal();
+  CHECK(rig.Write(bytes, true).status.ok());
+  const auto journal = rig.host.Journal();
+  REQUIRE(journal.size() == 2);
+  CHECK(journal[0].call == Call::kPwrite);
+  CHECK(journal[1].call == Call::kFdatasync);
+  CHECK(rig.Count(Counter::kFlushes) == 1);
+  CHECK_FALSE(rig.Dirty());
+}
+
+TEST_CASE("B20, B40: a sync that fails is the write's error and sticks") {
+  PioRig rig;
+  const auto bytes = Pattern(0, 512, 1);
+  rig.host.Fail(Call::kFdatasync, EIO);
+  const Buf buf = rig.Write(bytes, true);
+  CHECK(buf.status.err == EIO);
+  CHECK(buf.status.op == Op::kFdatasync);
+  CHECK(rig.pio.Sync(0).err == EIO);
+  CHECK(rig.Write(bytes, true).status.err == EIO);
+  CHECK(rig.host.calls(Call::kFdatasync) == 1);
+  CHECK(rig.Write(bytes, false).status.ok());
+}
+
+TEST_CASE("a write that fails half way leaves dirty what moved") {
+  PioRig rig;
+  const auto bytes = Pattern(0, 2000, 1);
+  rig.host.Shorten(1000);
+  rig.host.Fail(Call::kPwrite, ENOSPC, 1);
+  const Buf buf = rig.Write(bytes, true);
+  CHECK(buf.status.err == ENOSPC);
+  CHECK(buf.status.op == Op::kPwrite);
+  CHECK(buf.resid == 1000);
+  CHECK(rig.host.calls(Call::kFdatasync) == 0);
+  CHECK(rig.flush.sticky().ok());
+  CHECK(rig.Dirty());
+  rig.host.Fail(Call::kPwrite, ENOSPC);
+  CHECK(rig.Write(bytes, true).resid == 2000);
+  CHECK_FALSE(rig.Dirty());
+}
+
+TEST_CASE("a cancelled buf says how far it came") {
+  PioRig rig;
+  std::atomic<bool> cancel{true};
+  std::vector<uint8_t> back(512);
+  Buf buf = ReadBuf(0, back);
+  buf.cancel = &cancel;
+  rig.pio.Submit(buf);
+  CHECK(buf.status.err == ECANCELED);
+  CHECK(buf.resid == 512);
+  CHECK(rig.host.calls(Call::kPread) == 0);
+}
+
+TEST_CASE("a read that will not wait reads from memory alone, or says EAGAIN uncounted") {
+  PioRig rig;
+  std::vector<uint8_t> back(512);
+  Buf buf = ReadBuf(0, back);
+  buf.nowait = true;
+  rig.host.Fail(Call::kPreadNowait, EAGAIN);
+  rig.pio.Submit(buf);
+  CHECK(buf.status.err == EAGAIN);
+  CHECK(buf.resid == 512);
+  CHECK(rig.Count(Counter::kIoTotal) == 0);
+  CHECK(rig.host.calls(Call::kPread) == 0);
+}
+
+// ---- durable by the host's own call
+
+constexpr auto kPerCall = PioStrategy::Durable::kPerCall;
+
+// A host with and without RWF_DSYNC look alike from here on: these say which one they are.
+bool HasDurableCall() {
+  PioRig rig(kPerCall);
+  rig.Write(Pattern(0, 512), true);
+  return rig.host.calls(Call::kFdatasync) == 0;
+}
+
+TEST_CASE("B45: a durable write is one call, and leaves alone what else is dirty") {
+  if (!HasDurableCall()) {
+    MESSAGE("skipped: the host has no durable write call");
+    return;
+  }
+  PioRig rig(kPerCall);
+  const auto bytes = Pattern(0, 1024, 1);
+  rig.Write(Pattern(0, 512), false);
+  rig.host.ClearJournal();
+  CHECK(rig.Write(bytes, true).resid == 0);
+  CHECK(rig.host.Journal().size() == 1);
+  CHECK(rig.host.Journal()[0].call == Call::kPwriteDurable);
+  CHECK(rig.file.Read(4096 + 1024, 1024) == bytes);
+  CHECK(rig.Count(Counter::kFlushes) == 1);
+  CHECK(rig.Dirty());
+}
+
+TEST_CASE("a host without the call is served by pwrite and fdatasync, and asked once") {
+  for (const int err : {EOPNOTSUPP, ENOSYS, EINVAL}) {
+    PioRig rig(kPerCall);
+    const auto bytes = Pattern(0, 1024, 1);
+    rig.host.Fail(Call::kPwriteDurable, err);
+    CHECK(rig.Write(bytes, true).resid == 0);
+    CHECK(rig.Write(bytes, true).status.ok());
+    CHECK(rig.file.Read(4096 + 1024, 1024) == bytes);
+    CHECK(rig.host.calls(Call::kPwriteDurable) == 1);
+    CHECK(rig.host.calls(Call::kPwrite) == 2);
+    CHECK(rig.host.calls(Call::kFdatasync) == 2);
+    CHECK(rig.Count(Counter::kFlushes) == 2);
+    CHECK_FALSE(rig.Dirty());
+  }
+}
+
+TEST_CASE("EIO of a durable write sticks") {
+  PioRig rig(kPerCall);
+  const auto bytes = Pattern(0, 512, 1);
+  rig.host.Fail(Call::kPwriteDurable, EIO);
+  CHECK(rig.Write(bytes, true).status.err == EIO);
+  CHECK(rig.flush.sticky().err == EIO);
+  CHECK(rig.pio.Sync(0).err == EIO);
+  CHECK(rig.host.calls(Call::kPwrite) == 0);
+}
+
+TEST_CASE("a full disk is told by the write, not by the sync, and does not stick") {
+  PioRig rig(kPerCall);
+  const auto bytes = Pattern(0, 512, 1);
+  rig.host.Fail(Call::kPwriteDurable, ENOSPC);
+  rig.host.Fail(Call::kPwrite, ENOSPC);
+  const Buf buf = rig.Write(bytes, true);
+  CHECK(buf.status.err == ENOSPC);
+  CHECK(buf.status.op == Op::kPwrite);
+  CHECK(buf.resid == 512);
+  CHECK(rig.flush.sticky().ok());
+  CHECK(rig.Write(bytes, true).status.ok());
+}
+
+TEST_CASE("a durable write whose sync failed is written all the same, and its error sticks") {
+  PioRig rig(kPerCall);
+  const auto bytes = Pattern(0, 2000, 1);
+  rig.host.Shorten(1000);
+  rig.host.Fail(Call::kPwriteDurable, ENOSPC, 1);
+  const Buf buf = rig.Write(bytes, true);
+  CHECK(buf.status.err == ENOSPC);
+  CHECK(buf.status.op == Op::kFdatasync);  // pwrite had room: it was not the write that failed
+  CHECK(buf.resid == 0);
+  CHECK(rig.file.Read(4096 + 1024, 2000) == bytes);
+  CHECK(rig.flush.sticky().err == ENOSPC);
+  CHECK(rig.Write(bytes, true).status.err == ENOSPC);
+}
+
+TEST_CASE("a durable write of many segments syncs once") {
+  PioRig rig(kPerCall);
+  const auto bytes = Pattern(0, kMiB - 1024, 1);
+  CHECK(rig.Write(bytes, true).status.ok());
+  CHECK(rig.host.calls(Call::kPwriteDurable) == 1);
+  Rig large(4 * kMiB);
+  PioStrategy pio(large.range, large.host_file, kPerCall);
+  const auto more = Pattern(0, 3 * kMiB, 1);
+  Buf buf = WriteBuf(0, more, true);
+  pio.Submit(buf);
+  CHECK(buf.status.ok());
+  CHECK(large.host.calls(Call::kPwriteDurable) == 0);
+  CHECK(large.host.calls(Call::kFdatasync) == 1);
+  CHECK(large.Count(Counter::kFlushes) == 1);
+  CHECK(large.file.Read(0, 3 * kMiB) == more);
+}
+
+}  // namespace
+}  // namespace blk

@@ -1,0 +1,232 @@
+// BoundedStrategy: what a request may reach, and what is counted. The path below only writes down what it was asked.
+#include "core/io/strategy.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <limits>
+
+#include "test/support/rig.h"
+
+namespace blk {
+namespace {
+
+using test::kMiB;
+
+struct Asked {
+  uint64_t at = 0;
+  size_t size = 0;
+};
+
+class Recorder final : public BoundedStrategy {
+ public:
+  using BoundedStrategy::BoundedStrategy;
+  std::vector<Asked> asked;
+  std::optional<Moved> answer;
+
+ protected:
+  Moved Move(const Buf&, HostOffset at, size_t size) override {
+    asked.push_back({at.value, size});
+    return answer.value_or(Moved{size, Status::Ok()});
+  }
+};
+
+struct Bench {
+  explicit Bench(uint64_t size, uint64_t begin = 0, bool writable = true)
+      : strategy(DeviceRange{size, {begin}, writable, &counters, &flush}) {}
+
+  Buf Submit(BufOp op, int64_t blkno, size_t bcount, uint32_t skip = 0) {
+    memory.resize(bcount);
+    Buf buf;
+    buf.op = op;
+    buf.blkno = blkno;
+    buf.skip = skip;
+    buf.bcount = bcount;
+    buf.data = memory.data();
+    strategy.Submit(buf);
+    return buf;
+  }
+  Buf Read(int64_t blkno, size_t bcount, uint32_t skip = 0) { return Submit(BufOp::kRead, blkno, bcount, skip); }
+  uint64_t Count(Counter counter) const { return counters.Snapshot()[static_cast<size_t>(counter)]; }
+
+  Counters counters;
+  FlushState flush;
+  Recorder strategy;
+  std::vector<uint8_t> memory;
+};
+
+TEST_CASE("B2: bounds are checked in device coordinates, the host offset is added once") {
+  Bench bench(8 * 512, 1000 * 512);
+  const Buf buf = bench.Read(7, 512);
+  CHECK(buf.status.ok());
+  CHECK(buf.resid == 0);
+  REQUIRE(bench.strategy.asked.size() == 1);
+  CHECK(bench.strategy.asked[0].at == 1007 * 512);
+  CHECK(bench.strategy.asked[0].size == 512);
+}
+
+TEST_CASE("B2: an offset that is no multiple of a sector is added as it is") {
+  Bench bench(32000, 16000);
+  CHECK(bench.Read(0, 32000).resid == 0);
+  CHECK(bench.strategy.asked[0].at == 16000);
+  CHECK(bench.strategy.asked[0].size == 32000);
+}
+
+TEST_CASE("B4: a negative block is EINVAL, before the window and with nothing moved") {
+  Bench bench(kMiB, kMiB);
+  for (const int64_t blkno : {int64_t{-1}, int64_t{-2}, std::numeric_limits<int64_t>::min()}) {
+    const Buf buf = bench.Read(blkno, 512);
+    INFO("blkno " << blkno);
+    CHECK(buf.status.err == EINVAL);
+    CHECK(buf.status.op == Op::kStrategy);
+    CHECK(buf.resid == 512);
+  }
+  CHECK(bench.strategy.asked.empty());
+}
+
+TEST_CASE("B5: a block number whose bytes do not fit 64 bits is EINVAL") {
+  Bench bench(kMaxSafeInteger);
+  for (const int64_t blkno : {std::numeric_limits<int64_t>::max(), int64_t{1} << 55, (int64_t{1} << 55) + 1}) {
+    CHECK(bench.Read(blkno, 512).status.err == EINVAL);
+  }
+  CHECK(bench.strategy.asked.empty());
+}
+
+TEST_CASE("exactly at the end: no bytes, no error, and the path is not asked") {
+  Bench bench(8 * 512);
+  for (const BufOp op : {BufOp::kRead, BufOp::kWrite}) {
+    const Buf buf = bench.Submit(op, 8, 512);
+    CHECK(buf.status.ok());
+    CHECK(buf.resid == 512);
+  }
+  CHECK(bench.strategy.asked.empty());
+  CHECK(bench.Count(Counter::kIoTotal) == 2);
+  CHECK(bench.Count(Counter::kBytesWritten) == 0);
+}
+
+TEST_CASE("beyond the end: EINVAL, a byte or a sector beyond alike") {
+  Bench bench(8 * 512);
+  CHECK(bench.Read(9, 512).status.err == EINVAL);
+  CHECK(bench.Read(8, 512, 1).status.err == EINVAL);
+  Bench ragged(8 * 512 + 100);
+  CHECK(ragged.Read(8, 512, 100).status.ok());
+  CHECK(ragged.Read(8, 512, 101).status.err == EINVAL);
+  CHECK(bench.strategy.asked.empty());
+}
+
+TEST_CASE("B39: a request across the end moves what there is and keeps its own length") {
+  Bench bench(8 * 512);
+  const Buf buf = bench.Read(7, 4 * 512);
+  CHECK(buf.status.ok());
+  CHECK(buf.bcount == 4 * 512);
+  CHECK(buf.resid == 3 * 512);
+  CHECK(bench.strategy.asked[0].size == 512);
+}
+
+TEST_CASE("bytes into the first sector are part of the position") {
+  Bench bench(8 * 512, 4096);
+  CHECK(bench.Read(7, 1000, 511).resid == 999);
+  CHECK(bench.strategy.asked[0].at == 4096 + 7 * 512 + 511);
+  CHECK(bench.strategy.asked[0].size == 1);
+}
+
+TEST_CASE("a device without bytes reads as its end") {
+  Bench bench(0);
+  const Buf buf = bench.Read(0, 512);
+  CHECK(buf.status.ok());
+  CHECK(buf.resid == 512);
+  CHECK(bench.Read(1, 512).status.err == EINVAL);
+}
+
+TEST_CASE("B15: a write on an 'r' open is EACCES, wherever it points, and reaches nothing") {
+  Bench bench(8 * 512, 0, false);
+  for (const int64_t blkno : {0, 8, 9, -1}) {
+    const Buf buf = bench.Submit(BufOp::kWrite, blkno, 512);
+    CHECK(buf.status.err == EACCES);
+    CHECK(buf.resid == 512);
+  }
+  CHECK(bench.strategy.asked.empty());
+  CHECK(bench.Count(Counter::kIoTotal) == 0);
+  CHECK(bench.Read(0, 512).status.ok());
+}
+
+TEST_CASE("B14, B43: requests are counted when they passed the bounds, bytes when they moved") {
+  Bench bench(8 * 512);
+  bench.Read(0, 1024);
+  bench.Read(9, 512);   // refused
+  bench.Read(-1, 512);  // refused
+  bench.Read(7, 1024);  // half of it
+  bench.Submit(BufOp::kWrite, 7, 2048);
+  CHECK(bench.Count(Counter::kIoTotal) == 3);
+  CHECK(bench.Count(Counter::kBytesRead) == 1536);
+  CHECK(bench.Count(Counter::kBytesWritten) == 512);
+  CHECK(bench.Count(Counter::kIoAsync) == 0);
+  CHECK(bench.Count(Counter::kBytesWrittenAsync) == 0);
+}
+
+TEST_CASE("deferred requests are counted apart, in the lane they name") {
+  Bench bench(8 * 512);
+  bench.memory.resize(512);
+  for (const BufOp op : {BufOp::kRead, BufOp::kWrite}) {
+    Buf buf;
+    buf.op = op;
+    buf.bcount = 512;
+    buf.data = bench.memory.data();
+    buf.deferred = true;
+    buf.lane = 5;
+    bench.strategy.Submit(buf);
+  }
+  CHECK(bench.Count(Counter::kIoTotal) == 2);
+  CHECK(bench.Count(Counter::kIoAsync) == 2);
+  CHECK(bench.Count(Counter::kBytesRead) == 512);
+  CHECK(bench.Count(Counter::kBytesWritten) == 512);
+  CHECK(bench.Count(Counter::kBytesWrittenAsync) == 512);
+}
+
+TEST_CASE("what the path moved before its error is told and counted") {
+  Bench bench(8 * 512);
+  bench.strategy.answer = Moved{300, {EIO, Op::kPread}};
+  const Buf buf = bench.Read(0, 1024);
+  CHECK(buf.status.err == EIO);
+  CHECK(buf.status.op == Op::kPread);
+  CHECK(buf.resid == 724);
+  CHECK(bench.Count(Counter::kIoTotal) == 1);
+  CHECK(bench.Count(Counter::kBytesRead) == 300);
+}
+
+TEST_CASE("after a failed sync, durable writes answer its error and others go on") {
+  Bench bench(8 * 512);
+  bench.memory.resize(512);
+  CHECK(bench.flush.Fail({ENOSPC, Op::kMsync}).err == ENOSPC);
+  Buf buf = test::WriteBuf(0, bench.memory, true);
+  bench.strategy.Submit(buf);
+  CHECK(buf.status.err == ENOSPC);
+  CHECK(buf.status.op == Op::kMsync);
+  CHECK(buf.resid == 512);
+  CHECK(bench.strategy.asked.empty());
+  buf = test::WriteBuf(0, bench.memory, false);
+  bench.strategy.Submit(buf);
+  CHECK(buf.status.ok());
+  buf = test::ReadBuf(0, bench.memory);
+  buf.durable = true;  // says nothing about a read
+  bench.strategy.Submit(buf);
+  CHECK(buf.status.ok());
+}
+
+TEST_CASE("a request that will not wait is not counted when it would have to") {
+  Bench bench(8 * 512);
+  bench.memory.resize(512);
+  bench.strategy.answer = Moved{0, {EAGAIN, Op::kPread}};
+  Buf buf = test::ReadBuf(0, bench.memory);
+  buf.nowait = true;
+  bench.strategy.Submit(buf);
+  CHECK(buf.status.err == EAGAIN);
+  CHECK(buf.resid == 512);
+  CHECK(bench.Count(Counter::kIoTotal) == 0);
+  buf.nowait = false;  // the host's own EAGAIN is an outcome like any other
+  bench.strategy.Submit(buf);
+  CHECK(bench.Count(Counter::kIoTotal) == 1);
+}
+
+}  // namespace
+}  // namespace blk

@@ -1,0 +1,138 @@
+// Many producers on one IoQueue: Put and TryPut, full rings, tasks that put tasks, and Stop in the middle of it. Every
+// task is run or dropped, once, and none is run after Stop() has returned. Bounded; a watchdog turns a hang into a
+// failure. Run under ThreadSanitizer too.
+#include <atomic>
+#include <cstdio>
+#include <vector>
+
+#include "core/io/io_queue.h"
+#include "test/support/threads.h"
+
+namespace blk::test {
+namespace {
+
+using Outcome = IoQueue::Outcome;
+
+std::atomic<uint64_t> g_failures{0};
+
+void Expect(bool ok, const char* what) {
+  if (!ok && g_failures++ < 10) std::fprintf(stderr, "stress_queue: %s\n", what);
+}
+
+struct Books {
+  std::atomic<uint64_t> made{0}, run{0}, gone{0};
+  std::atomic<bool> stopped{false};
+  // Written under no lock by whoever runs in that lane: two tasks in one lane at once are a race for TSan to see.
+  uint64_t per_lane[256] = {};
+};
+
+class Task final : public IoTask {
+ public:
+  // `more`: puts another task when it runs. `waits`: says that it will wait.
+  explicit Task(Books& books, IoQueue* more = nullptr, bool waits = false) : books_(books), more_(more), waits_(waits) {
+    books_.made++;
+  }
+  ~Task() override { books_.gone++; }
+  void Run(std::unique_ptr<IoTask> self, IoWorker& worker) override {
+    Expect(!books_.stopped, "a task ran after Stop() had returned");
+    Expect(self.get() == this, "a task was given another one as itself");
+    if (waits_) {
+      worker.WillBlock();
+      std::this_thread::yield();
+    }
+    books_.per_lane[worker.lane()]++;
+    books_.run++;
+    if (more_ == nullptr) return;
+    std::unique_ptr<IoTask> next = std::make_unique<Task>(books_);
+    static_cast<void>(more_->TryPut(next));  // what does not fit is dropped
+  }
+
+ private:
+  Books& books_;
+  IoQueue* more_;
+  const bool waits_;
+};
+
+// Producers run dry: every task that was queued is run.
+void RunDry(size_t depth, size_t workers) {
+  constexpr size_t kProducers = 6;
+  constexpr uint64_t kEach = 1500;
+  Books books;
+  std::atomic<uint64_t> queued{0}, full{0};
+  IoQueue queue(depth, workers);
+  RunTogether(kProducers, [&](size_t index) {
+    for (uint64_t i = 0; i < kEach; i++) {
+      std::unique_ptr<IoTask> task = std::make_unique<Task>(books, nullptr, i % 3 == index % 3);
+      if (index % 2 == 0) {
+        Expect(queue.Put(task) == Outcome::kQueued, "Put did not queue");
+        queued++;
+      } else if (queue.TryPut(task) == Outcome::kQueued) {
+        queued++;
+      } else {
+        full++;
+        Expect(task != nullptr, "a full queue kept the task");
+        std::this_thread::yield();
+      }
+    }
+  });
+  Expect(EventuallyTrue([&] { return books.run == queued && books.gone == books.made; }), "tasks were lost");
+  queue.Stop();
+  books.stopped = true;
+  uint64_t in_lanes = 0;
+  for (size_t lane = 0; lane < 256; lane++) {
+    in_lanes += books.per_lane[lane];
+    Expect(books.per_lane[lane] == 0 || (lane >= 1 && lane <= workers), "a lane that no worker has");
+  }
+  Expect(in_lanes == books.run, "two workers shared a lane");
+  std::printf("depth %zu, %zu workers: %llu run, %llu refused\n", depth, workers,
+              static_cast<unsigned long long>(books.run.load()), static_cast<unsigned long long>(full.load()));
+}
+
+// Stop comes while producers put and wait: they are let go, and what has not begun is dropped.
+void StopRace(size_t depth, size_t workers) {
+  constexpr size_t kProducers = 6;
+  for (int round = 0; round < 30; round++) {
+    Books books;
+    std::atomic<uint64_t> refused{0};
+    {
+      IoQueue queue(depth, workers);
+      RunTogether(kProducers + 2, [&](size_t index) {
+        if (index >= kProducers) {  // two of them, to stop at once
+          while (books.run < 20 && !books.stopped) std::this_thread::yield();
+          queue.Stop();
+          return;
+        }
+        for (;;) {
+          std::unique_ptr<IoTask> task = std::make_unique<Task>(books, index == 0 ? &queue : nullptr, index == 1);
+          const Outcome outcome = index % 2 == 0 ? queue.Put(task) : queue.TryPut(task);
+          if (outcome == Outcome::kStopped) break;
+          Expect(outcome == Outcome::kQueued || outcome == Outcome::kFull, "an outcome that cannot be");
+        }
+        refused++;
+      });
+      books.stopped = true;
+      Expect(refused == kProducers, "a producer was not let go");
+      std::unique_ptr<IoTask> late = std::make_unique<Task>(books);
+      Expect(queue.TryPut(late) == Outcome::kStopped && queue.Put(late) == Outcome::kStopped,
+             "a stopped queue took a task");
+    }
+    Expect(books.gone == books.made, "a task was not destroyed");
+    Expect(books.run <= books.made, "a task ran twice");
+  }
+}
+
+int Main() {
+  Watchdog watchdog("stress_queue", 240);
+  for (const size_t depth : {1, 4, 1024}) {
+    for (const size_t workers : {1, 4}) {
+      RunDry(depth, workers);
+      StopRace(depth, workers);
+    }
+  }
+  return g_failures == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace blk::test
+
+int main() { return blk::test::Main(); }

@@ -1,0 +1,90 @@
+// What FakeHost is made of: the kinds of HostIo calls, a line of its journal, and the plans of what goes wrong.
+#ifndef RUMPBLK_TEST_SUPPORT_CALL_PLANS_H_
+#define RUMPBLK_TEST_SUPPORT_CALL_PLANS_H_
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/host/host_io.h"
+
+namespace blk::test {
+
+enum class Call : uint8_t {
+  kOpen,
+  kReopen,
+  kClose,
+  kStat,
+  kStatPath,
+  kNodeSize,
+  kNodeReadOnly,
+  kAlignment,
+  kPread,
+  kPwrite,
+  kPwriteDurable,
+  kPreadNowait,
+  kFdatasync,
+  kMmap,
+  kMunmap,
+  kMsync,
+  kMincore,
+  kLock,
+  kCount
+};
+
+inline const char* CallName(Call call) {
+  static constexpr std::array<const char*, static_cast<size_t>(Call::kCount)> kNames = {
+      "Open",      "Reopen",   "Close",         "Stat",
+      "StatPath",  "NodeSize", "NodeReadOnly",  "AlignmentForDirect",
+      "Pread",     "Pwrite",   "PwriteDurable", "PreadNowait",
+      "Fdatasync", "Mmap",     "Munmap",        "Msync",
+      "Mincore",   "Lock"};
+  return kNames[static_cast<size_t>(call)];
+}
+
+// One line of the journal. `result` is what the caller of HostIo saw.
+struct CallRecord {
+  Call call = Call::kCount;
+  int fd = -1;
+  const void* address = nullptr;  // memory of Mmap (its result), Munmap, Msync, and of transfers
+  uint64_t offset = 0;
+  uint64_t size = 0;
+  OpenFlags flags;
+  LockKind lock = LockKind::kNone;
+  MapMode mode = MapMode::kRead;
+  int64_t result = 0;
+};
+
+// Which calls fail. Plain data; FakeHost locks.
+class CallPlans {
+ public:
+  struct Plan {
+    std::optional<Call> kind;  // nullopt: any
+    int err = 0;
+    uint64_t pass = 0;   // calls that go through first
+    uint64_t times = 0;  // calls that fail then
+  };
+  void Add(const Plan& plan) { plans_.push_back(plan); }
+  void Clear() { plans_.clear(); }
+  // The errno with which this call fails, or 0.
+  int Ask(Call call) {
+    for (Plan& plan : plans_) {
+      if (plan.times == 0 || (plan.kind && *plan.kind != call)) continue;
+      if (plan.pass > 0) {
+        plan.pass--;
+        continue;
+      }
+      plan.times--;
+      return plan.err;
+    }
+    return 0;
+  }
+
+ private:
+  std::vector<Plan> plans_;
+};
+
+}  // namespace blk::test
+
+#endif  // RUMPBLK_TEST_SUPPORT_CALL_PLANS_H_

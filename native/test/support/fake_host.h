@@ -1,0 +1,296 @@
+// FakeHost: a HostIo in front of the real one. It fails, interrupts or shortens chosen calls, plays a device node or
+// O_DIRECT where there is none, writes a journal, and keeps the books of descriptors and mappings, which tell leaks.
+// Thread-safe, but for the setters of hooks and disguises: those are called before any thread starts.
+#ifndef RUMPBLK_TEST_SUPPORT_FAKE_HOST_H_
+#define RUMPBLK_TEST_SUPPORT_FAKE_HOST_H_
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/host/host_io.h"
+#include "test/support/call_plans.h"
+
+namespace blk::test {
+
+class FakeHost final : public HostIo {
+ public:
+  explicit FakeHost(HostIo& real = PosixHostIo()) : real_(real) {}
+
+  // ---- plans: what goes wrong
+
+  // Lets `pass` more calls of the kind through (of any kind: nullopt), then fails `times` of them with `err`.
+  // A failed Close or Munmap is carried out all the same, as Linux does: only its answer is bad.
+  void Fail(std::optional<Call> kind, int err, uint64_t pass = 0, uint64_t times = 1) {
+    std::lock_guard lock(mu_);
+    plans_.Add({kind, err, pass, times});
+  }
+  void FailAlways(Call kind, int err) { Fail(kind, err, 0, UINT64_MAX); }
+  void Heal() {
+    std::lock_guard lock(mu_);
+    plans_.Clear();
+    longest_ = SIZE_MAX;
+  }
+  // No read or write moves more than `bytes` at once; 0 makes them answer 0.
+  void Shorten(size_t bytes) {
+    std::lock_guard lock(mu_);
+    longest_ = bytes;
+  }
+
+  // ---- hooks and disguises; set before threads start
+
+  // Runs before each call, without any lock of the fake; may block.
+  std::function<void(const CallRecord&)> before;
+  // Regular files look like nodes of this type, of this size, read-only or not.
+  struct Node {
+    FileType type = FileType::kBlock;
+    int64_t size = 0;
+    int read_only = 0;
+  };
+  std::optional<Node> node;
+  // O_DIRECT opens succeed whatever the file system says (without the flag), and ask for this alignment.
+  std::optional<DirectAlignment> direct;
+  // Syncs answer 0 without a disk; durable writes are plain ones.
+  bool pretend_syncs = false;
+  // What is not known to be in memory is not asked for.
+  bool tells_residency = true;
+  // What CoarseMilliseconds() says.
+  std::optional<uint32_t> clock;
+
+  // ---- books
+
+  uint64_t calls(Call kind) const {
+    std::lock_guard lock(mu_);
+    return calls_[static_cast<size_t>(kind)];
+  }
+  uint64_t calls() const {
+    std::lock_guard lock(mu_);
+    uint64_t sum = 0;
+    for (uint64_t n : calls_) sum += n;
+    return sum;
+  }
+  size_t open_descriptors() const {
+    std::lock_guard lock(mu_);
+    return descriptors_.size();
+  }
+  size_t mappings() const {
+    std::lock_guard lock(mu_);
+    return mappings_.size();
+  }
+  // Descriptors closed, used or mapped that were not open; memory unmapped that was not mapped so.
+  uint64_t misuses() const {
+    std::lock_guard lock(mu_);
+    return misuses_;
+  }
+  std::vector<CallRecord> Journal(std::optional<Call> kind = std::nullopt) const {
+    std::lock_guard lock(mu_);
+    std::vector<CallRecord> picked;
+    for (const CallRecord& record : journal_) {
+      if (!kind || record.call == *kind) picked.push_back(record);
+    }
+    return picked;
+  }
+  void ClearJournal() {
+    std::lock_guard lock(mu_);
+    journal_.clear();
+  }
+  // For programs that make millions of calls.
+  void KeepNoJournal() {
+    std::lock_guard lock(mu_);
+    keep_journal_ = false;
+  }
+
+  // ---- HostIo
+
+  int Open(const std::string& path, OpenFlags flags) override {
+    return static_cast<int>(
+        Opened(MakeRecord(Call::kOpen, -1, 0, 0, flags), [&] { return real_.Open(path, Real(flags)); }));
+  }
+  int Reopen(int fd, const std::string& path, OpenFlags flags) override {
+    return static_cast<int>(
+        Opened(MakeRecord(Call::kReopen, fd, 0, 0, flags), [&] { return real_.Reopen(fd, path, Real(flags)); }));
+  }
+  int Close(int fd) override {
+    CallRecord record = MakeRecord(Call::kClose, fd);
+    const int planned = Begin(record);
+    {
+      std::lock_guard lock(mu_);
+      misuses_ += descriptors_.erase(fd) == 0;
+    }
+    const int rc = real_.Close(fd);
+    return static_cast<int>(End(record, planned != 0 ? planned : rc));
+  }
+  int Stat(int fd, FileInfo* info) override {
+    return Simple(MakeRecord(Call::kStat, fd), [&] { return Disguised(real_.Stat(fd, info), info); });
+  }
+  int StatPath(const std::string& path, FileInfo* info) override {
+    return Simple(MakeRecord(Call::kStatPath, -1), [&] { return Disguised(real_.StatPath(path, info), info); });
+  }
+  int64_t NodeSize(int fd, FileType type) override {
+    CallRecord record = MakeRecord(Call::kNodeSize, fd);
+    const int planned = Begin(record);
+    if (planned != 0) return End(record, planned);
+    return End(record, node ? node->size : real_.NodeSize(fd, type));
+  }
+  int NodeReadOnly(int fd) override {
+    return Simple(MakeRecord(Call::kNodeReadOnly, fd), [&] { return node ? node->read_only : real_.NodeReadOnly(fd); });
+  }
+  int AlignmentForDirect(int fd, DirectAlignment* alignment) override {
+    return Simple(MakeRecord(Call::kAlignment, fd), [&] {
+      if (direct) *alignment = *direct;
+      return direct ? 0 : real_.AlignmentForDirect(fd, alignment);
+    });
+  }
+  int64_t Pread(int fd, void* data, size_t size, uint64_t offset) override {
+    return Transfer(MakeRecord(Call::kPread, fd, offset, size), data,
+                    [&](size_t n) { return real_.Pread(fd, data, n, offset); });
+  }
+  int64_t Pwrite(int fd, const void* data, size_t size, uint64_t offset) override {
+    return Transfer(MakeRecord(Call::kPwrite, fd, offset, size), data,
+                    [&](size_t n) { return real_.Pwrite(fd, data, n, offset); });
+  }
+  int64_t PwriteDurable(int fd, const void* data, size_t size, uint64_t offset) override {
+    return Transfer(MakeRecord(Call::kPwriteDurable, fd, offset, size), data, [&](size_t n) {
+      return pretend_syncs ? real_.Pwrite(fd, data, n, offset) : real_.PwriteDurable(fd, data, n, offset);
+    });
+  }
+  int64_t PreadNowait(int fd, void* data, size_t size, uint64_t offset) override {
+    return Transfer(MakeRecord(Call::kPreadNowait, fd, offset, size), data,
+                    [&](size_t n) { return real_.PreadNowait(fd, data, n, offset); });
+  }
+  int Fdatasync(int fd) override {
+    return Simple(MakeRecord(Call::kFdatasync, fd), [&] { return pretend_syncs ? 0 : real_.Fdatasync(fd); });
+  }
+  int Mmap(int fd, uint64_t offset, size_t size, MapMode mode, void** address) override {
+    CallRecord record = MakeRecord(Call::kMmap, fd, offset, size);
+    record.mode = mode;
+    const int planned = Begin(record);
+    if (planned != 0) return static_cast<int>(End(record, planned));
+    const int rc = real_.Mmap(fd, offset, size, mode, address);
+    if (rc == 0) {
+      record.address = *address;
+      std::lock_guard lock(mu_);
+      misuses_ += !mappings_.emplace(*address, size).second;
+    }
+    return static_cast<int>(End(record, rc));
+  }
+  int Munmap(void* address, size_t size) override {
+    CallRecord record = MakeRecord(Call::kMunmap, -1, 0, size);
+    record.address = address;
+    const int planned = Begin(record);
+    {
+      // Off the books before it is off the address space: another thread may be given the same address at once.
+      std::lock_guard lock(mu_);
+      const auto found = mappings_.find(address);
+      if (found == mappings_.end() || found->second != size) {
+        misuses_++;
+      } else {
+        mappings_.erase(found);
+      }
+    }
+    const int rc = real_.Munmap(address, size);
+    return static_cast<int>(End(record, planned != 0 ? planned : rc));
+  }
+  int Msync(void* address, size_t size) override {
+    CallRecord record = MakeRecord(Call::kMsync, -1, 0, size);
+    record.address = address;
+    return Simple(record, [&] { return pretend_syncs ? 0 : real_.Msync(address, size); });
+  }
+  bool TellsResidency(int fd) override { return tells_residency && real_.TellsResidency(fd); }
+  int Mincore(void* address, size_t size, unsigned char* residency) override {
+    return Simple(MakeRecord(Call::kMincore, -1, 0, size), [&] { return real_.Mincore(address, size, residency); });
+  }
+  uint32_t CoarseMilliseconds() override { return clock ? *clock : real_.CoarseMilliseconds(); }
+  int Lock(int fd, LockKind kind, uint64_t offset, uint64_t size) override {
+    CallRecord record = MakeRecord(Call::kLock, fd, offset, size);
+    record.lock = kind;
+    return Simple(record, [&] { return real_.Lock(fd, kind, offset, size); });
+  }
+
+ private:
+  static CallRecord MakeRecord(Call call, int fd, uint64_t offset = 0, uint64_t size = 0, OpenFlags flags = {}) {
+    CallRecord record;
+    record.call = call;
+    record.fd = fd;
+    record.offset = offset;
+    record.size = size;
+    record.flags = flags;
+    return record;
+  }
+  OpenFlags Real(OpenFlags flags) const {
+    if (direct) flags.direct = false;
+    if (node) flags.exclusive = false;  // means nothing for the regular file that plays the node
+    return flags;
+  }
+  int Disguised(int rc, FileInfo* info) const {
+    if (rc == 0 && node && info->type == FileType::kRegular) {
+      info->type = node->type;
+      info->size = 0;
+    }
+    return rc;
+  }
+
+  // Runs the hook, counts, and asks the plans. -> 0, or the negative errno that the call answers.
+  int Begin(const CallRecord& record) {
+    if (before) before(record);
+    std::lock_guard lock(mu_);
+    calls_[static_cast<size_t>(record.call)]++;
+    if (record.fd >= 0) misuses_ += record.call != Call::kClose && descriptors_.count(record.fd) == 0;
+    return -plans_.Ask(record.call);
+  }
+  int64_t End(CallRecord& record, int64_t result) {
+    std::lock_guard lock(mu_);
+    record.result = result;
+    if (keep_journal_) journal_.push_back(record);
+    return result;
+  }
+  template <typename Fn>
+  int Simple(CallRecord record, Fn&& fn) {
+    const int planned = Begin(record);
+    return static_cast<int>(End(record, planned != 0 ? planned : fn()));
+  }
+  template <typename Fn>
+  int64_t Opened(CallRecord record, Fn&& fn) {
+    const int planned = Begin(record);
+    const int fd = planned != 0 ? planned : fn();
+    if (fd >= 0) {
+      std::lock_guard lock(mu_);
+      misuses_ += !descriptors_.insert(fd).second;
+    }
+    return End(record, fd);
+  }
+  template <typename Fn>
+  int64_t Transfer(CallRecord record, const void* data, Fn&& fn) {
+    record.address = data;
+    const int planned = Begin(record);
+    if (planned != 0) return End(record, planned);
+    const size_t size = std::min<size_t>(static_cast<size_t>(record.size), Longest());
+    return End(record, size == 0 && record.size > 0 ? 0 : fn(size));
+  }
+  size_t Longest() const {
+    std::lock_guard lock(mu_);
+    return longest_;
+  }
+
+  HostIo& real_;
+  mutable std::mutex mu_;
+  CallPlans plans_;
+  size_t longest_ = SIZE_MAX;
+  std::array<uint64_t, static_cast<size_t>(Call::kCount)> calls_{};
+  std::set<int> descriptors_;
+  std::map<const void*, size_t> mappings_;
+  uint64_t misuses_ = 0;
+  bool keep_journal_ = true;
+  std::vector<CallRecord> journal_;
+};
+
+}  // namespace blk::test
+
+#endif  // RUMPBLK_TEST_SUPPORT_FAKE_HOST_H_

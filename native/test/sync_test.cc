@@ -1,0 +1,72 @@
+#include "core/base/sync.h"
+
+#include <doctest/doctest.h>
+
+#include <thread>
+#include <type_traits>
+
+#include "test/support/threads.h"
+
+namespace blk {
+namespace {
+
+static_assert(!std::is_copy_constructible_v<Mutex>);
+static_assert(!std::is_copy_constructible_v<MutexLock>);
+
+TEST_CASE("a mutex keeps increments from being lost") {
+  constexpr int kThreads = 4;
+  constexpr int kEach = 20000;
+  Mutex mu;
+  int sum = 0;
+  test::RunTogether(kThreads, [&](size_t) {
+    for (int i = 0; i < kEach; i++) {
+      MutexLock lock(mu);
+      sum++;
+    }
+  });
+  CHECK(sum == kThreads * kEach);
+}
+
+TEST_CASE("a lock that stepped out lets another thread in, and may end its scope outside") {
+  test::Watchdog watchdog("sync: step out");
+  Mutex mu;
+  int seen = 0;
+  {
+    MutexLock lock(mu);
+    lock.Unlock();
+    std::thread([&] {
+      MutexLock inner(mu);
+      seen = 1;
+    }).join();
+    lock.Lock();
+    CHECK(seen == 1);
+    lock.Unlock();
+  }
+  MutexLock again(mu);  // would never return if the scope above had left it locked
+  seen = 2;
+  CHECK(seen == 2);
+}
+
+TEST_CASE("a condition variable gives the mutex away while it waits and has it again afterwards") {
+  test::Watchdog watchdog("sync: wait");
+  Mutex mu;
+  CondVar changed;
+  int stage = 0;
+  std::thread other([&] {
+    MutexLock lock(mu);
+    while (stage != 1) changed.Wait(mu);
+    stage = 2;
+    changed.NotifyAll();
+  });
+  {
+    MutexLock lock(mu);
+    stage = 1;
+    changed.NotifyOne();
+    while (stage != 2) changed.Wait(mu);
+    CHECK(stage == 2);
+  }
+  other.join();
+}
+
+}  // namespace
+}  // namespace blk

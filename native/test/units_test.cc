@@ -1,0 +1,57 @@
+#include "core/base/units.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+
+namespace blk {
+namespace {
+
+TEST_CASE("checked arithmetic gives the result at the edge of 64 bits and nothing beyond it") {
+  CHECK(CheckedAdd(UINT64_MAX - 1, 1) == UINT64_MAX);
+  CHECK_FALSE(CheckedAdd(UINT64_MAX, 1).has_value());
+  CHECK(CheckedMul(UINT64_MAX >> kDevBshift, kDevBsize) == UINT64_MAX - 511);
+  CHECK_FALSE(CheckedMul((UINT64_MAX >> kDevBshift) + 1, kDevBsize).has_value());
+  CHECK(CheckedMul(0, UINT64_MAX) == 0u);
+}
+
+TEST_CASE("B3: alignment keeps the bits from 32 up") {
+  CHECK(AlignDown((uint64_t{4} << 30) + 123, kDefaultWindowSize) == uint64_t{4} << 30);
+  CHECK(AlignDown((uint64_t{6} << 40) + kDefaultWindowSize + 1, kDefaultWindowSize) ==
+        (uint64_t{6} << 40) + kDefaultWindowSize);
+  CHECK(AlignUp((uint64_t{4} << 30) + 1, 4096) == (uint64_t{4} << 30) + 4096);
+}
+
+TEST_CASE("alignment leaves multiples alone") {
+  CHECK(AlignDown(8192, 4096) == 8192);
+  CHECK(AlignUp(8192, 4096) == 8192);
+  CHECK(AlignUp(8193, 4096) == 12288);
+  CHECK(AlignDown(8191, 4096) == 4096);
+  CHECK(AlignUp(0, 4096) == 0);
+}
+
+TEST_CASE("powers of two are told from their neighbours, and 0 is none") {
+  CHECK_FALSE(IsPowerOfTwo(0));
+  for (unsigned bit = 0; bit < 64; bit++) {
+    const uint64_t power = uint64_t{1} << bit;
+    CHECK(IsPowerOfTwo(power));
+    if (bit >= 2) {
+      CHECK_FALSE(IsPowerOfTwo(power - 1));
+      CHECK_FALSE(IsPowerOfTwo(power + 1));
+    }
+  }
+}
+
+TEST_CASE("the constants are those of the seed") {
+  CHECK(kDevBsize == 512);
+  CHECK(kMaxPhys == 65536);
+  CHECK(kDefaultMinorCount == 16);
+  CHECK(kDefaultWindowSize == 1048576);
+  CHECK(kDefaultWindowCount == 16);
+  CHECK(kBlkfailMax == 10000);
+  CHECK(kMaxPartitions == 16);
+  CHECK(kMaxSafeInteger == 9007199254740991);
+}
+
+}  // namespace
+}  // namespace blk

@@ -1,0 +1,163 @@
+#include "core/window/window_table.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+
+#include "test/support/rig.h"
+#include "test/support/threads.h"
+
+namespace blk {
+namespace {
+
+using test::Call;
+using test::kGiB;
+using test::kMiB;
+using test::Rig;
+
+std::unique_ptr<WindowTable> Table(Rig& rig, uint64_t window_size, uint32_t count) {
+  return std::make_unique<WindowTable>(rig.host, rig.fd.get(), rig.mode(), rig.Geometry(window_size, count));
+}
+
+bool Shows(const std::optional<WindowRef>& window, uint64_t at) {
+  return window && *window->At({at}) == test::PatternByte(at);
+}
+
+TEST_CASE("covers the range when there is a slot for every window") {
+  Rig rig(4 * kMiB, kMiB + 512, 2 * kMiB);  // three windows
+  rig.file.Fill();
+  auto table = Table(rig, kMiB, 16);
+  CHECK(table->covers());
+  CHECK(table->slot_count() == 3);
+  CHECK(rig.host.calls(Call::kMmap) == 3);
+  for (const uint64_t at : {kMiB + 512, 2 * kMiB - 1, 2 * kMiB, 3 * kMiB, 3 * kMiB + 511}) {
+    CHECK(Shows(table->Find({at}), at));
+  }
+  CHECK(table->Find({3 * kMiB + 11})->RoomFrom({3 * kMiB + 11}) == 501);  // B6: ends with the range
+  const auto windows = table->List();
+  REQUIRE(windows.size() == 3);
+  CHECK(windows[0].offset.value == kMiB);
+  CHECK(windows[2].length == 512);
+}
+
+TEST_CASE("B3: windows above 4 GiB are found and show what lies there") {
+  Rig rig(6 * kGiB);
+  const uint64_t at = 5 * kGiB + 123;
+  rig.file.Write(at, {test::PatternByte(at)});
+  auto table = Table(rig, kGiB, 16);
+  CHECK(Shows(table->Find({at}), at));
+}
+
+TEST_CASE("a window without a slot of its own is not found, and takes the slot when it replaces") {
+  Rig rig(8 * kMiB);
+  rig.file.Fill();
+  auto table = Table(rig, kMiB, 2);
+  CHECK_FALSE(table->covers());
+  CHECK(table->SlotOf({0}) == table->SlotOf({6 * kMiB}));
+  CHECK_FALSE(table->Find({6 * kMiB}));
+  CHECK(Shows(table->Find({100}), 100));
+
+  CHECK(table->Replace({6 * kMiB + 5}));
+  CHECK(Shows(table->Find({6 * kMiB + 5}), 6 * kMiB + 5));
+  CHECK_FALSE(table->Find({100}));
+  CHECK(Shows(table->Find({kMiB}), kMiB));  // the other slot is untouched
+  CHECK(rig.host.mappings() == 2);
+  CHECK_FALSE(table->Replace({6 * kMiB}));  // has it already
+}
+
+TEST_CASE("a window that is held is not replaced") {
+  Rig rig(8 * kMiB);
+  rig.file.Fill();
+  auto table = Table(rig, kMiB, 2);
+  {
+    auto held = table->Find({100});
+    CHECK(table->List()[0].refs == 1);
+    CHECK_FALSE(table->Replace({6 * kMiB}));
+    CHECK(Shows(held, 100));
+  }
+  CHECK(table->List()[0].refs == 0);
+  CHECK(table->Replace({6 * kMiB}));
+}
+
+TEST_CASE("a mapping that fails empties the slot, and the next one may fill it") {
+  Rig rig(8 * kMiB);
+  rig.file.Fill();
+  auto table = Table(rig, kMiB, 2);
+  rig.host.Fail(Call::kMmap, ENOMEM);
+  CHECK_FALSE(table->Replace({6 * kMiB}));
+  CHECK_FALSE(table->Find({6 * kMiB}));
+  CHECK_FALSE(table->Find({100}));
+  CHECK(table->List().size() == 1);
+  CHECK(rig.host.mappings() == 1);
+  CHECK(table->Replace({100}));
+  CHECK(Shows(table->Find({100}), 100));
+}
+
+TEST_CASE("a munmap that fails does not keep the slot from its next window") {
+  Rig rig(8 * kMiB);
+  rig.file.Fill();
+  auto table = Table(rig, kMiB, 2);
+  rig.host.Fail(Call::kMunmap, EINVAL);
+  CHECK(table->Replace({6 * kMiB}));
+  CHECK(Shows(table->Find({6 * kMiB}), 6 * kMiB));
+}
+
+TEST_CASE("what cannot be mapped at the start stays empty, in a covering table too") {
+  Rig rig(4 * kMiB);
+  rig.file.Fill();
+  rig.host.Fail(Call::kMmap, ENOMEM, 2, UINT64_MAX);
+  auto table = Table(rig, kMiB, 4);
+  CHECK(rig.host.calls(Call::kMmap) == 3);  // not tried again and again
+  CHECK(Shows(table->Find({kMiB}), kMiB));
+  CHECK_FALSE(table->Find({2 * kMiB}));
+  CHECK_FALSE(table->Find({3 * kMiB}));
+  CHECK(table->UnmapAll().ok());
+  CHECK(rig.host.mappings() == 0);
+}
+
+TEST_CASE("UnmapAll unmaps every window and reports the first that munmap refused") {
+  Rig rig(4 * kMiB);
+  auto table = Table(rig, kMiB, 4);
+  rig.host.Fail(Call::kMunmap, EINVAL, 1);
+  rig.host.Fail(Call::kMunmap, EIO, 1);
+  const Status status = table->UnmapAll();
+  CHECK(status.err == EINVAL);
+  CHECK(status.op == Op::kMunmap);
+  CHECK(rig.host.mappings() == 0);
+  CHECK(table->List().empty());
+  CHECK(table->UnmapAll().ok());
+  table.reset();
+  CHECK(rig.host.misuses() == 0);
+}
+
+// The promise of the reference count: no reader ever sees another window's bytes, or memory that is gone.
+TEST_CASE("readers and replacers of one slot, many times over") {
+  test::Watchdog watchdog("window table");
+  constexpr int kRounds = 4000;
+  Rig rig(4 * kMiB);
+  rig.file.Fill();
+  auto table = Table(rig, kMiB, 1);
+  std::atomic<uint64_t> wrong{0}, found{0}, replaced{0};
+  test::RunTogether(4, [&](size_t index) {
+    for (int i = 0; i < kRounds; i++) {
+      const uint64_t at = ((static_cast<uint64_t>(i) + index) % 4) * kMiB + static_cast<uint64_t>(i);
+      if (index == 0) {
+        replaced += table->Replace({at});
+      } else if (auto window = table->Find({at})) {
+        found++;
+        wrong += !Shows(window, at);
+      }
+    }
+  });
+  CHECK(wrong == 0);
+  CHECK(replaced > 0);
+  CHECK(found > 0);
+  const auto windows = table->List();
+  REQUIRE(windows.size() == 1);
+  CHECK(windows[0].refs == 0);
+  CHECK(rig.host.mappings() == 1);
+  CHECK(rig.host.misuses() == 0);
+}
+
+}  // namespace
+}  // namespace blk
