@@ -15,7 +15,7 @@ namespace blk::test {
 namespace {
 
 constexpr size_t kThreads = 8;
-constexpr uint64_t kOperations = 400;  // of each thread
+constexpr uint64_t kOperations = 250;  // of each thread
 constexpr uint64_t kWindowSize = 64 * kKiB;
 constexpr uint64_t kRanges = 24;  // of the device; the first kThreads belong to one thread each, the others to all
 constexpr uint64_t kRangeSize = 100 * kKiB;  // not a multiple of the window: ranges share windows

@@ -10,26 +10,29 @@ import { sum } from '../support/tally.mjs';
 import { jest } from './jest.mjs';
 import { native } from './native.mjs';
 
-const suppressions = (name) => `suppressions=${path.join(ROOT, 'test', 'san', name)}:print_suppressions=0`;
-
 /**
  * Runtime library, and its options by variable. `log` gets every report, also that of a child whose end nobody looks at.
- * SIGBUS belongs to core, which turns it into an error, or to nobody.
+ * SIGBUS belongs to core, which turns it into an error, or to nobody. Suppressions are for what is in node.
  */
 const SANITIZERS = {
   asan: {
     library: 'libasan.so',
     options: (log) => ({
       ASAN_OPTIONS: `detect_leaks=1:detect_stack_use_after_return=1:handle_sigbus=0:log_path=${log}`,
-      LSAN_OPTIONS: suppressions('lsan.supp'),
       UBSAN_OPTIONS: `halt_on_error=1:print_stacktrace=1:log_path=${log}`,
     }),
+    inNode: (options) => ({ ...options, LSAN_OPTIONS: suppressions('lsan.supp') }),
   },
   tsan: {
     library: 'libtsan.so',
-    options: (log) => ({ TSAN_OPTIONS: `${suppressions('tsan.supp')}:handle_sigbus=0:second_deadlock_stack=1:log_path=${log}` }),
+    options: (log) => ({ TSAN_OPTIONS: `handle_sigbus=0:second_deadlock_stack=1:log_path=${log}` }),
+    inNode: ({ TSAN_OPTIONS }) => ({ TSAN_OPTIONS: `${TSAN_OPTIONS}:${suppressions('tsan.supp')}` }),
   },
 };
+
+function suppressions(name) {
+  return `suppressions=${path.join(ROOT, 'test', 'san', name)}:print_suppressions=0`;
+}
 
 /** A file of the log may also hold no more than a remark of the runtime about the program that a test started. */
 const FINDING = /ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:/;
@@ -57,15 +60,16 @@ function shardOf(shard, env) {
 
 /** @param {'asan' | 'tsan'} name @returns {Promise<import('../support/tally.mjs').Tally>} */
 export async function sanitized(name) {
-  const { library, options } = SANITIZERS[name];
-  const inPrograms = await watched(name, options, (env) => native(name, { env }));
-  if (inPrograms.passed === 0) return inPrograms;
+  const { library, options, inNode } = SANITIZERS[name];
+  const programs = await watched(name, options, (env) => native(name, { env }));
+  if (programs.passed === 0) return programs;
+
   const runtime = realpathSync(execFileSync('g++', [`-print-file-name=${library}`], { encoding: 'utf8' }).trim());
-  const env = { LD_PRELOAD: runtime, RUMPBLK_PREBUILD: path.join(ROOT, VARIANTS[name].folder), RUMPBLK_SANITIZER: name };
-  const inNode = await watched(name, options, async (log) => {
+  const addon = { LD_PRELOAD: runtime, RUMPBLK_PREBUILD: path.join(ROOT, VARIANTS[name].folder), RUMPBLK_SANITIZER: name };
+  const tests = await watched(name, options, async (env) => {
     const count = os.availableParallelism();
     const shards = Array.from({ length: count }, (_, i) => `${i + 1}/${count}`);
-    return sum(await Promise.all(shards.map((shard) => shardOf(shard, { ...env, ...log }))));
+    return sum(await Promise.all(shards.map((shard) => shardOf(shard, { ...addon, ...inNode(env) }))));
   });
-  return sum([inPrograms, inNode]);
+  return sum([programs, tests]);
 }
