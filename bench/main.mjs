@@ -1,0 +1,105 @@
+// npm run bench: this package against node:fs and against C, in ratios. docs/performance.md says how to read it.
+import { readFileSync, statfsSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import process from 'node:process';
+import { ROOT } from '../scripts/support/run.mjs';
+import { compare, duration } from './support/compare.mjs';
+import { Place, fileSystemOf } from './support/images.mjs';
+import { describe, machine } from './support/machine.mjs';
+import { buildFloors } from './support/native.mjs';
+import { parseOptions } from './support/options.mjs';
+import { render, renderTargets } from './support/report.mjs';
+import { allRows } from './support/rows.mjs';
+import { planOf, runPlan, stopChild } from './support/run.mjs';
+
+const SHM = '/dev/shm';
+
+/** A folder on the disk and one in memory; the latter only where /dev/shm is a tmpfs with room. */
+function makePlaces(options) {
+  const places = { disk: new Place(options.folder) };
+  const room = () => {
+    const { bavail, bsize } = statfsSync(SHM);
+    return bavail * bsize;
+  };
+  try {
+    if (fileSystemOf(SHM) === 'tmpfs' && room() > 2 * options.effort.bigSize) places.memory = new Place(SHM);
+  } catch {
+    // No /dev/shm here.
+  }
+  return places;
+}
+
+/** Cleans up on a signal and dies of it. */
+function onSignals(cleanUp) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.once(signal, () => {
+      stopChild();
+      cleanUp();
+      process.kill(process.pid, signal);
+    });
+  }
+}
+
+/** Why the package under test cannot be loaded, said once and not by every row. */
+function cannotLoad(root) {
+  try {
+    createRequire(path.join(root, 'package.json'))('rumpblk');
+    return undefined;
+  } catch (error) {
+    return error.message;
+  }
+}
+
+function showProgress(line) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${line}`);
+}
+
+async function measure(rows, options) {
+  const noFloors = await buildFloors();
+  if (noFloors !== undefined) process.stderr.write(`the C floors are left out: ${noFloors}\n`);
+  const places = makePlaces(options);
+  const cleanUp = () => Object.values(places).forEach((place) => place.remove());
+  onSignals(cleanUp);
+  process.once('exit', cleanUp);
+  const sizes = { big: options.effort.bigSize, hot: 16 << 20, scratch: options.effort.scratchSize };
+  const plan = planOf(rows, places, options);
+  for (const { row, place } of plan) for (const name of row.files) place.provide(name, sizes[name]);
+  const results = await runPlan(plan, { ...options, sizes, noFloors }, showProgress);
+  showProgress('');
+  return results;
+}
+
+async function main() {
+  const options = parseOptions(process.argv.slice(2));
+  if (options.help !== undefined) {
+    (options.code === 0 ? process.stdout : process.stderr).write(`${options.help}\n`);
+    return options.code;
+  }
+  const rows = allRows().filter((row) => !options.short || row.short !== false);
+  if (options.list) {
+    process.stdout.write(`${rows.map(({ id, places, title }) => `${id}  (${places.join(', ')})  ${title}`).join('\n')}\n`);
+    return 0;
+  }
+  const broken = cannotLoad(options.packageRoot ?? ROOT);
+  if (broken !== undefined) {
+    process.stderr.write(`${broken}\n`);
+    return 1;
+  }
+  const baseline = options.compare === undefined ? undefined : JSON.parse(readFileSync(options.compare, 'utf8'));
+  const table = options.json === '-' ? process.stderr : process.stdout;
+  const host = machine();
+  table.write(`${describe(host)}\nimage ${options.effort.bigSize >> 20} MiB, ${options.effort.rounds} rounds; median [quartiles]\n\n`);
+  const start = performance.now();
+  const report = { version: 1, machine: host, short: options.short, effort: options.effort, rows: await measure(rows, options) };
+  report.seconds = Math.round((performance.now() - start) / 1e3);
+  table.write(`${render(report.rows)}\n\n${renderTargets(report.rows)}\n${duration(performance.now() - start)}\n`);
+  const text = `${JSON.stringify(report, undefined, 1)}\n`;
+  if (options.json === '-') process.stdout.write(text);
+  else if (options.json !== undefined) writeFileSync(options.json, text);
+  if (baseline !== undefined) table.write(`\nagainst ${options.compare}: ${compare(baseline, report)}\n`);
+  // Ratios never fail a run: the machine is not ours. Wrong content and a row that cannot run do.
+  return report.rows.some((row) => row.failed !== undefined || row.wrong > 0) ? 1 : 0;
+}
+
+process.exitCode = await main();

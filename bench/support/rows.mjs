@@ -1,0 +1,28 @@
+// Every row of the bench, in the order of the table.
+//
+// A row: `id`, `title`, `places` ('disk', 'memory'), `files` (images it reads), `checks` (what is shown, with targets),
+// `contenders(context)` (name -> contender), and perhaps `short: false` (not in the short form), `native: true` (needs the
+// programs of native/bench), `passes`, `nodeFlags`, `skip(context)` (why not, in words).
+//
+// A contender: `run(from, to)` does the requests [from, to) of its ring of positions and may return a promise;
+// `before(pass)`, `after(pass)` are not timed, and the latter gives the number of wrong results; `extra()` gives more
+// figures of the pass that is over. `ops` fixes the number of
+// requests a pass, `group` is what it is a multiple of. Instead of `run`, `figures(pass)` gives figures as they are.
+import batch from '../trials/batch.mjs';
+import cold from '../trials/cold.mjs';
+import durable from '../trials/durable.mjs';
+import geometry from '../trials/geometry.mjs';
+import images from '../trials/images.mjs';
+import large from '../trials/large.mjs';
+import memory from '../trials/memory.mjs';
+import overhead from '../trials/overhead.mjs';
+import policy from '../trials/policy.mjs';
+import promise from '../trials/promise.mjs';
+import sizes from '../trials/sizes.mjs';
+import sync from '../trials/sync.mjs';
+import threads from '../trials/threads.mjs';
+import write from '../trials/write.mjs';
+
+export function allRows() {
+  return [sync, large, batch, promise, geometry, write, durable, threads, cold, overhead, memory, policy, sizes, images].flat();
+}

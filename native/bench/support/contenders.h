@@ -1,0 +1,202 @@
+// Contenders: the ways to read a block of a file that the floors compare. Each can start afresh (a new map, a new
+// device), and reads on any number of threads. Read() is the timed part and is inlined into the loop of Run().
+#ifndef RUMPBLK_BENCH_SUPPORT_CONTENDERS_H_
+#define RUMPBLK_BENCH_SUPPORT_CONTENDERS_H_
+
+#include <cstring>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/support/host_map.h"
+#include "core/device/driver.h"
+#include "core/host/copy.h"
+
+namespace blk_bench {
+
+struct Setting {
+  std::string file;
+  uint64_t size = 0;  // bytes of the file that are used, from its start
+  size_t block = 4096;
+  // Of `core`: how the device is opened.
+  blk::Access access = blk::Access::kAuto;
+  uint64_t window_size = 0;  // 0: auto
+  uint32_t window_count = blk::kDefaultWindowCount;
+};
+
+// Nanoseconds since the start of a run at each mark, which is a number of requests; the last one is all of them.
+struct Times {
+  std::vector<double> at_mark;
+  uint64_t sum = 0;  // of the first word of every block read: what the file's stamps say that it must be
+};
+
+class Contender {
+ public:
+  virtual ~Contender() = default;
+  virtual Times Run(const uint64_t* at, const std::vector<size_t>& marks, uint8_t* to, blk::Lane lane) = 0;
+};
+
+template <typename Derived>
+class TimedContender : public Contender {
+ public:
+  Times Run(const uint64_t* at, const std::vector<size_t>& marks, uint8_t* to, blk::Lane lane) final {
+    Times times;
+    const double start = Now();
+    size_t i = 0;
+    for (const size_t mark : marks) {
+      for (; i < mark; i++) {
+        static_cast<Derived*>(this)->Read(at[i], to, lane);
+        uint64_t stamp;
+        std::memcpy(&stamp, to, sizeof stamp);
+        times.sum += stamp;
+      }
+      times.at_mark.push_back(Now() - start);
+    }
+    return times;
+  }
+};
+
+// memcpy of the C library out of a map of the whole file.
+class MemcpyContender final : public TimedContender<MemcpyContender> {
+ public:
+  explicit MemcpyContender(const Setting& s) : block_(s.block), fd_(s.file), map_(fd_.get(), 0, s.size) {}
+  void Read(uint64_t at, uint8_t* to, blk::Lane) { std::memcpy(to, map_.data() + at, block_); }
+
+ private:
+  const size_t block_;
+  Fd fd_;
+  HostMap map_;
+};
+
+// The core's copy kernel out of the same.
+class CopyContender final : public TimedContender<CopyContender> {
+ public:
+  explicit CopyContender(const Setting& s) : block_(s.block), fd_(s.file), map_(fd_.get(), 0, s.size) {}
+  void Read(uint64_t at, uint8_t* to, blk::Lane) { blk::CopyBytes(to, map_.data() + at, block_); }
+
+ private:
+  const size_t block_;
+  Fd fd_;
+  HostMap map_;
+};
+
+class PreadContender final : public TimedContender<PreadContender> {
+ public:
+  explicit PreadContender(const Setting& s) : block_(s.block), fd_(s.file) {}
+  void Read(uint64_t at, uint8_t* to, blk::Lane) {
+    if (pread(fd_.get(), to, block_, static_cast<off_t>(at)) != static_cast<ssize_t>(block_)) Die("pread");
+  }
+
+ private:
+  const size_t block_;
+  Fd fd_;
+};
+
+// As rumpblk.c r1.31 lines 196-293 do it: 16 windows of 1 MiB in a list, least recently used last, under one mutex; one
+// that is missing takes the place of the last one that nobody uses, by munmap and mmap.
+class RemapContender final : public TimedContender<RemapContender> {
+ public:
+  explicit RemapContender(const Setting& s) : block_(s.block), size_(s.size), fd_(s.file) {
+    for (uint64_t start = 0; start < s.size && windows_.size() < kCount; start += kSize) {
+      windows_.push_front(Window{start, 0, std::make_unique<HostMap>(fd_.get(), start, LengthAt(start))});
+    }
+  }
+  void Read(uint64_t at, uint8_t* to, blk::Lane) {
+    Window* window = Get(at & ~(kSize - 1));
+    std::memcpy(to, window->map->data() + (at & (kSize - 1)), block_);
+    std::lock_guard<std::mutex> lock(mu_);
+    window->refs--;
+  }
+
+ private:
+  static constexpr uint64_t kSize = uint64_t{1} << 20;
+  static constexpr size_t kCount = 16;
+  struct Window {
+    uint64_t start;
+    unsigned refs;
+    std::unique_ptr<HostMap> map;
+  };
+
+  size_t LengthAt(uint64_t start) const { return static_cast<size_t>(size_ - start < kSize ? size_ - start : kSize); }
+  Window* Get(uint64_t start) {
+    std::lock_guard<std::mutex> lock(mu_);
+    auto it = windows_.begin();
+    while (it != windows_.end() && it->start != start) ++it;
+    if (it == windows_.end()) {
+      it = std::prev(windows_.end());
+      while (it->refs > 0) --it;  // fewer threads than windows: one is free
+      it->map.reset();
+      it->map = std::make_unique<HostMap>(fd_.get(), start, LengthAt(start));
+      it->start = start;
+    }
+    it->refs++;
+    windows_.splice(windows_.begin(), windows_, it);
+    return &*it;
+  }
+
+  const size_t block_;
+  const uint64_t size_;
+  Fd fd_;
+  std::mutex mu_;
+  std::list<Window> windows_;
+};
+
+// The core's own device, as the addon's sync call uses it.
+class CoreContender final : public TimedContender<CoreContender> {
+ public:
+  explicit CoreContender(const Setting& s) : block_(s.block), driver_(DriverOptionsOf(s)) {
+    blk::OpenOptions options;
+    options.access = s.access;
+    options.lock = false;
+    auto opened = driver_.OpenPrivate(s.file, {0, s.size}, options);
+    if (!opened.ok()) {
+      errno = opened.status().err;
+      Die(s.file);
+    }
+    device_ = opened.Take();
+  }
+  void Read(uint64_t at, uint8_t* to, blk::Lane lane) {
+    blk::Transfer transfer = device_->BytesRequest(blk::BufOp::kRead, at, to, block_, blk::Fua::kByCacheMode);
+    transfer.lane = lane;
+    device_->Run(transfer);
+    if (transfer.moved != block_) Die("core");
+  }
+  ~CoreContender() override { static_cast<void>(device_->Close(0)); }
+
+ private:
+  static blk::DriverOptions DriverOptionsOf(const Setting& s) {
+    blk::DriverOptions options;
+    if (s.window_size > 0) options.window_size = {blk::WindowSize::Kind::kBytes, s.window_size};
+    options.window_count = s.window_count;
+    return options;
+  }
+
+  const size_t block_;
+  blk::Driver driver_;
+  std::shared_ptr<blk::Device> device_;
+};
+
+inline std::unique_ptr<Contender> MakeContender(const std::string& name, Setting setting) {
+  if (name == "memcpy") return std::make_unique<MemcpyContender>(setting);
+  if (name == "copy") return std::make_unique<CopyContender>(setting);
+  if (name == "pread") return std::make_unique<PreadContender>(setting);
+  if (name == "remap") return std::make_unique<RemapContender>(setting);
+  if (name == "core") return std::make_unique<CoreContender>(setting);
+  if (name == "core-pio" || name == "core-mmap") {
+    setting.access = name == "core-pio" ? blk::Access::kPio : blk::Access::kMmap;
+    return std::make_unique<CoreContender>(setting);
+  }
+  if (name == "core-seed") {  // the seed's own geometry
+    setting.window_size = uint64_t{1} << 20;
+    setting.window_count = 16;
+    return std::make_unique<CoreContender>(setting);
+  }
+  return nullptr;
+}
+
+}  // namespace blk_bench
+
+#endif  // RUMPBLK_BENCH_SUPPORT_CONTENDERS_H_
