@@ -66,6 +66,10 @@ interface WindowInfo {
   length: Bytes;
   refs: number;
 }
+interface BatchOptions {
+  depth?: number;
+  arena?: Bytes | Uint8Array;
+}
 interface Partition {
   offset: number;
   size: number;
@@ -149,6 +153,7 @@ export type Options = [
   Expect<SameShape<rumpblk.TransferOptions, TransferOptions>>,
   Expect<SameShape<rumpblk.WriteOptions, WriteOptions>>,
   Expect<SameShape<rumpblk.BufRequest, BufRequest>>,
+  Expect<SameShape<rumpblk.BatchOptions, BatchOptions>>,
   Expect<SameShape<rumpblk.FaultOptions, FaultOptions>>,
   Expect<SameShape<rumpblk.BlockErrorInfo, BlockErrorInfo>>,
   Expect<Equal<rumpblk.CacheMode, CacheMode>>,
@@ -183,6 +188,8 @@ interface Device {
   writeSync: (buffer: View, position: Position, options?: Omit<WriteOptions, 'signal'>) => Bytes;
   strategy: (request: BufRequest) => Promise<BufResult>;
   strategySync: (request: Omit<BufRequest, 'signal'>) => BufResult;
+  createBatch: (options?: BatchOptions) => rumpblk.Batch;
+  mapSync: (position: Position, length: Bytes) => rumpblk.WindowView;
   windows: () => WindowInfo[];
   flush: (options?: { signal?: AbortSignal }) => Promise<void>;
   flushSync: () => void;
@@ -202,6 +209,23 @@ interface Driver {
   resetCounters: () => void;
   close: () => void;
 }
+interface Batch {
+  readonly depth: number;
+  readonly arena: Uint8Array;
+  readonly op: Uint8Array;
+  readonly fua: Uint8Array;
+  readonly blkno: Float64Array;
+  readonly bcount: Uint32Array;
+  readonly offset: Uint32Array;
+  readonly resid: Uint32Array;
+  readonly error: Int32Array;
+  runSync: (count: number) => number;
+  run: (count: number, options?: { signal?: AbortSignal }) => Promise<number>;
+}
+interface WindowView {
+  readonly bytes: Uint8Array;
+  release: () => void;
+}
 interface BlockError extends Error {
   readonly code: string;
   readonly errno: number;
@@ -217,6 +241,9 @@ type Open<O, R> = (path: string | Buffer | URL, options?: O & RegisterOptions & 
 export type Classes = [
   Expect<Extends<rumpblk.BlockDevice, Device & AsyncDisposable & Disposable>>,
   Expect<Extends<rumpblk.BlockDriver, Driver & Disposable>>,
+  Expect<Extends<rumpblk.Batch, Batch & Disposable>>,
+  Expect<Extends<rumpblk.WindowView, WindowView & Disposable>>,
+  Expect<Equal<[typeof rumpblk.BATCH_READ, typeof rumpblk.BATCH_WRITE, typeof rumpblk.BATCH_FLUSH], [0, 1, 2]>>,
   Expect<Extends<rumpblk.BlockDeviceError, BlockError & NodeJS.ErrnoException>>,
   Expect<Extends<typeof rumpblk.BlockDriver, new (options?: DriverOptions) => rumpblk.BlockDriver>>,
   Expect<Extends<typeof rumpblk.BlockDriver.fromEnv, (env?: NodeJS.ProcessEnv) => rumpblk.BlockDriver>>,
