@@ -1,33 +1,21 @@
-// Minor: registration, identity, ranges, opens. Locks are in minor_lock_test.cc.
+// Minor: its opens and its end. Registration is in minor_register_test.cc, locks are in minor_lock_test.cc.
 #include "core/device/minor.h"
 
 #include <doctest/doctest.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 
-#include "test/support/rig.h"
+#include "test/support/device_rig.h"
 
 namespace blk {
 namespace {
 
 using test::Call;
+using test::CreateMinor;
 using test::FakeHost;
 using test::kMiB;
 using test::TempFile;
-
-Result<std::shared_ptr<Minor>> Create(HostIo& host, const std::string& path, uint64_t offset = 0,
-                                      std::optional<uint64_t> size = std::nullopt) {
-  HostRange range;
-  range.offset = offset;
-  range.size = size;
-  return Minor::Create(host, path, range);
-}
 
 OpenOptions Options(OpenMode mode) {
   OpenOptions options;
@@ -35,121 +23,11 @@ OpenOptions Options(OpenMode mode) {
   return options;
 }
 
-TEST_CASE("B1: a size that is not given reaches to the end, one that is given is kept") {
-  FakeHost host;
-  const TempFile file(kMiB);
-  CHECK(Create(host, file.path()).value()->size() == kMiB);
-  CHECK(Create(host, file.path(), 1000).value()->size() == kMiB - 1000);
-  CHECK(Create(host, file.path(), 1000).value()->begin().value == 1000);
-  CHECK(Create(host, file.path(), 1000, 5000).value()->size() == 5000);
-  CHECK(Create(host, file.path(), 0, kMiB).value()->size() == kMiB);
-}
-
-TEST_CASE("B22: ranges outside the file are EINVAL, those that end with it are not") {
-  FakeHost host;
-  const TempFile file(kMiB);
-  for (const auto& [offset, size] : std::vector<std::pair<uint64_t, std::optional<uint64_t>>>{
-           {kMiB + 1, std::nullopt},
-           {kMiB + 1, 0},
-           {0, kMiB + 1},
-           {kMiB, 1},
-           {512, kMiB},
-           {512, UINT64_MAX},  // the sum wraps to less than the file
-           {512, UINT64_MAX - 511},
-           {UINT64_MAX, 2},
-       }) {
-    const auto refused = Create(host, file.path(), offset, size);
-    INFO("offset " << offset);
-    CHECK(refused.status().err == EINVAL);
-    CHECK(refused.status().op == Op::kRegister);
-  }
-  CHECK(Create(host, file.path(), kMiB).value()->size() == 0);
-  CHECK(Create(host, file.path(), kMiB, 0).value()->size() == 0);
-  const TempFile empty(0);
-  CHECK(Create(host, empty.path()).value()->size() == 0);
-  CHECK(host.open_descriptors() == 0);
-}
-
-TEST_CASE("the largest size that JavaScript can name is the largest there is") {
-  FakeHost host;
-  const TempFile file(512);
-  FakeHost::Node node;
-  node.size = static_cast<int64_t>(kMaxSafeInteger);
-  host.node = node;
-  CHECK(Create(host, file.path()).value()->size() == kMaxSafeInteger);
-  node.size++;
-  host.node = node;
-  CHECK(Create(host, file.path()).status().err == EOVERFLOW);
-  CHECK(Create(host, file.path(), 1, kMaxSafeInteger).status().err == EOVERFLOW);
-  CHECK(Create(host, file.path(), 1, kMaxSafeInteger - 1).ok());
-  CHECK(host.open_descriptors() == 0);
-}
-
-TEST_CASE("what is neither a file nor a node is EINVAL and is not opened") {
-  FakeHost host;
-  const TempFile file(512);
-  const std::string pipe = file.Sibling("pipe"), socket_path = file.Sibling("socket");
-  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-  const int socket_fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  struct sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, socket_path.c_str(), sizeof address.sun_path - 1);
-  REQUIRE(::bind(socket_fd, reinterpret_cast<struct sockaddr*>(&address), sizeof address) == 0);
-  for (const std::string& path : {pipe, socket_path, std::filesystem::path(file.path()).parent_path().string()}) {
-    const auto refused = Create(host, path);
-    CHECK(refused.status().err == EINVAL);
-    CHECK(refused.status().op == Op::kRegister);
-  }
-  ::close(socket_fd);
-  CHECK(host.calls(Call::kOpen) == 0);
-}
-
-TEST_CASE("a missing file is the host's ENOENT") {
-  FakeHost host;
-  const TempFile file;
-  const auto refused = Create(host, file.Sibling("missing"));
-  CHECK(refused.status().err == ENOENT);
-  CHECK(refused.status().op == Op::kStat);
-}
-
-TEST_CASE("a node that does not tell its size needs one") {
-  FakeHost host;
-  const TempFile file(512);
-  host.node = FakeHost::Node{FileType::kCharacter, 0, 0};
-  CHECK(Create(host, file.path()).status().err == EINVAL);
-  CHECK(Create(host, file.path(), 4096, kMiB).value()->size() == kMiB);
-  CHECK(Create(host, file.path(), 4096, kMiB).value()->begin().value == 4096);
-  CHECK(Create(host, file.path(), UINT64_MAX, 2).status().err == EINVAL);
-  CHECK_FALSE(Create(host, file.path(), 1, kMaxSafeInteger).ok());
-  host.node = FakeHost::Node{FileType::kCharacter, -ESPIPE, 0};
-  CHECK(Create(host, file.path(), 0, kMiB).status().err == EINVAL);  // cannot seek: not a disk
-  host.node = FakeHost::Node{FileType::kBlock, -EIO, 0};
-  const auto refused = Create(host, file.path());
-  CHECK(refused.status().err == EIO);
-  CHECK(refused.status().op == Op::kStat);
-  CHECK(host.open_descriptors() == 0);
-}
-
-TEST_CASE("B21: a minor is its file and range, whatever it was called") {
-  FakeHost host;
-  const TempFile file(kMiB), other(kMiB);
-  const auto minor = Create(host, file.path(), 512, 4096).Take();
-  const std::string link = file.Sibling("link"), hard = file.Sibling("hard");
-  std::filesystem::create_symlink(file.path(), link);
-  std::filesystem::create_hard_link(file.path(), hard);
-  for (const std::string& path : {file.path(), link, hard}) {
-    CHECK(minor->SameAs(*Create(host, path, 512, 4096).value()));
-  }
-  CHECK_FALSE(minor->SameAs(*Create(host, file.path(), 1024, 4096).value()));
-  CHECK_FALSE(minor->SameAs(*Create(host, file.path(), 512, 8192).value()));
-  CHECK_FALSE(minor->SameAs(*Create(host, other.path(), 512, 4096).value()));
-}
-
 TEST_CASE("B23: a minor stays with its file when the path is given to another one") {
   FakeHost host;
   const TempFile file(kMiB);
   file.Fill(1);
-  const auto minor = Create(host, file.path()).Take();
+  const auto minor = CreateMinor(host, file.path()).Take();
   std::filesystem::rename(file.path(), file.Sibling("old"));
   std::ofstream(file.path()) << "impostor";
   auto opened = minor->Acquire(Options(OpenMode::kReadWrite));
@@ -163,7 +41,7 @@ TEST_CASE("B23: a minor stays with its file when the path is given to another on
 TEST_CASE("an 'r' open opens nothing more, an 'r+' open a second descriptor, the last close frees it") {
   FakeHost host;
   const TempFile file(kMiB);
-  const auto minor = Create(host, file.path()).Take();
+  const auto minor = CreateMinor(host, file.path()).Take();
   minor->SetIndex(0);
   CHECK(host.open_descriptors() == 1);
   const HostFile reader = minor->Acquire(Options(OpenMode::kRead)).Take();
@@ -188,7 +66,7 @@ TEST_CASE("a block node is asked whether it takes writes, and for sole use when 
   FakeHost::Node node;
   node.size = kMiB;
   host.node = node;
-  const auto minor = Create(host, file.path()).Take();
+  const auto minor = CreateMinor(host, file.path()).Take();
   minor->SetIndex(0);
   CHECK_FALSE(host.Journal(Call::kOpen)[0].flags.exclusive);
   REQUIRE(minor->Acquire(Options(OpenMode::kReadWrite)).ok());
@@ -212,10 +90,27 @@ TEST_CASE("a block node is asked whether it takes writes, and for sole use when 
   CHECK(minor->Release(Options(OpenMode::kRead)).ok());
 }
 
+// Known: the first 'r+' open decides. doctest tells when this begins to hold.
+TEST_CASE("a locked 'r+' open of a block node asks for sole use behind an unlocked one too" * doctest::should_fail()) {
+  FakeHost host;
+  const TempFile file(kMiB);
+  FakeHost::Node node;
+  node.size = kMiB;
+  host.node = node;
+  const auto minor = CreateMinor(host, file.path()).Take();
+  OpenOptions unlocked = Options(OpenMode::kReadWrite);
+  unlocked.lock = false;
+  REQUIRE(minor->Acquire(unlocked).ok());
+  REQUIRE(minor->Acquire(Options(OpenMode::kReadWrite)).ok());
+  CHECK(host.Journal(Call::kReopen).back().flags.exclusive);
+  CHECK(minor->Release(Options(OpenMode::kReadWrite)).ok());
+  CHECK(minor->Release(unlocked).ok());
+}
+
 TEST_CASE("a regular file is never opened for sole use") {
   FakeHost host;
   const TempFile file(kMiB);
-  const auto minor = Create(host, file.path()).Take();
+  const auto minor = CreateMinor(host, file.path()).Take();
   REQUIRE(minor->Acquire(Options(OpenMode::kReadWrite)).ok());
   CHECK_FALSE(host.Journal(Call::kReopen).back().flags.exclusive);
   CHECK(host.calls(Call::kNodeReadOnly) == 0);
@@ -227,7 +122,7 @@ TEST_CASE("B18: O_DIRECT is a descriptor more, freed with the rest; a host witho
     FakeHost host;
     host.direct = DirectAlignment{64, 512};
     const TempFile file(kMiB);
-    const auto minor = Create(host, file.path()).Take();
+    const auto minor = CreateMinor(host, file.path()).Take();
     minor->SetIndex(0);
     OpenOptions options = Options(mode);
     options.direct = true;
@@ -253,7 +148,7 @@ TEST_CASE("B18: O_DIRECT is a descriptor more, freed with the rest; a host witho
 TEST_CASE("Retire bars opens and lets go of the file, but not while it is open") {
   FakeHost host;
   const TempFile file(kMiB);
-  const auto minor = Create(host, file.path()).Take();
+  const auto minor = CreateMinor(host, file.path()).Take();
   minor->SetIndex(3);
   REQUIRE(minor->Acquire(Options(OpenMode::kRead)).ok());
   CHECK(minor->Retire().err == EBUSY);
@@ -271,7 +166,7 @@ TEST_CASE("Retire bars opens and lets go of the file, but not while it is open")
 TEST_CASE("a private minor lets go of its file with its last close") {
   FakeHost host;
   const TempFile file(kMiB);
-  const auto minor = Create(host, file.path()).Take();
+  const auto minor = CreateMinor(host, file.path()).Take();
   CHECK(minor->index() == kPrivateMinor);
   REQUIRE(minor->Acquire(Options(OpenMode::kRead)).ok());
   CHECK(minor->Release(Options(OpenMode::kRead)).ok());
@@ -282,7 +177,7 @@ TEST_CASE("a private minor lets go of its file with its last close") {
 TEST_CASE("a file that no longer reaches to the end of the range is EIO") {
   FakeHost host;
   const TempFile file(kMiB);
-  const auto minor = Create(host, file.path(), 4096, 8192).Take();
+  const auto minor = CreateMinor(host, file.path(), 4096, 8192).Take();
   CHECK(minor->CheckHostSize().ok());
   file.Truncate(4096 + 8192);
   CHECK(minor->CheckHostSize().ok());

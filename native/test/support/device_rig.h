@@ -10,6 +10,14 @@
 
 namespace blk::test {
 
+inline Result<std::shared_ptr<Minor>> CreateMinor(HostIo& host, const std::string& path, uint64_t offset = 0,
+                                                  std::optional<uint64_t> size = std::nullopt) {
+  HostRange range;
+  range.offset = offset;
+  range.size = size;
+  return Minor::Create(host, path, range);
+}
+
 struct DeviceRig {
   explicit DeviceRig(uint64_t size = 4 * kMiB) : file(size) { file.Fill(); }
 
