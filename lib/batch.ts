@@ -4,7 +4,7 @@ import { markAsUntransferable } from 'node:worker_threads';
 
 import { binding, NO_TOKEN, type NativeBatch, type NativeDevice, type Outcome } from './binding.js';
 import { closedError, fromFailure, illegalConstructor, invalidArgType, invalidArgValue, invalidThis } from './errors.js';
-import type { DeviceHandle } from './handle.js';
+import { keepAlive, type DeviceHandle } from './handle.js';
 import { viewLength, type Bytes } from './transfer.js';
 import { abortSignal, integer, requireObject } from './validate.js';
 
@@ -31,8 +31,8 @@ const DEFAULT_ENTRY = 4096;
 const ENTRY_BYTES = 8 + 4 * 4 + 2;
 const KEY = Symbol('createBatch');
 
-/** Makes a batch on the device behind `handle`. */
-export let createBatch: (handle: DeviceHandle, options: BatchOptions | undefined) => Batch;
+/** Makes a batch on the device behind `handle`, which is `owner`'s. */
+export let createBatch: (handle: DeviceHandle, owner: object, options: BatchOptions | undefined) => Batch;
 
 /**
  * Runs many requests of one device at once; `BlockDevice.createBatch()` makes it.
@@ -71,10 +71,10 @@ export class Batch implements Disposable {
   #native: NativeBatch | undefined;
 
   static {
-    createBatch = (handle, options) => new Batch(KEY, handle, options);
+    createBatch = (...given) => new Batch(KEY, ...given);
   }
 
-  private constructor(key: symbol, handle: DeviceHandle, options: BatchOptions | undefined) {
+  private constructor(key: symbol, handle: DeviceHandle, owner: object, options: BatchOptions | undefined) {
     if (key !== KEY) throw illegalConstructor();
     const { depth, arena } = accept(options);
     const control = new ArrayBuffer(depth * ENTRY_BYTES);
@@ -95,6 +95,7 @@ export class Batch implements Disposable {
     this.fua = column(Uint8Array, 1);
     this.#handle = handle;
     this.#native = create(handle.native, depth, control, arena);
+    keepAlive(this, owner);
   }
 
   /**

@@ -207,7 +207,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @throws {BlockDeviceError} EBADF closed
    */
   createBatch(options?: BatchOptions): Batch {
-    return createBatch(BlockDevice.#open(this, 'createBatch'), options);
+    return createBatch(BlockDevice.#open(this, 'createBatch'), this, options);
   }
 
   /**
@@ -220,7 +220,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    *   last free window; EBADF closed
    */
   mapSync(position: Position, length: Position): WindowView {
-    return lend(BlockDevice.#open(this, 'map'), position, length);
+    return lend(BlockDevice.#open(this, 'map'), this, position, length);
   }
 
   /**

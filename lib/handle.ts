@@ -6,6 +6,13 @@ import { EBUSY, closedError, fromFailure } from './errors.js';
 type AccessName = keyof typeof ACCESS;
 const ACCESS_NAMES = Object.keys(ACCESS) as AccessName[];
 
+const kept = new WeakMap<object, readonly object[]>();
+
+/** Keeps `others` alive for as long as `holder` is: a device that was collected would be closed under it. */
+export function keepAlive(holder: object, ...others: readonly object[]): void {
+  kept.set(holder, others);
+}
+
 /** Owns a native device; errors take `path` and `minor` from it. It never reaches its BlockDevice, which could not be collected then. */
 export class DeviceHandle {
   readonly native: NativeDevice;

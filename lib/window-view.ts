@@ -3,7 +3,7 @@ import { markAsUntransferable } from 'node:worker_threads';
 
 import { isFailure, fromFailure, invalidThis } from './errors.js';
 import type { NativeLease } from './binding.js';
-import type { DeviceHandle } from './handle.js';
+import { keepAlive, type DeviceHandle } from './handle.js';
 import { startOf, type Position } from './transfer.js';
 import { bytes } from './validate.js';
 
@@ -24,9 +24,10 @@ class LentView implements WindowView {
   readonly #handle: DeviceHandle;
   readonly #lease: NativeLease;
 
-  constructor(handle: DeviceHandle, lease: NativeLease) {
+  constructor(handle: DeviceHandle, owner: object, lease: NativeLease) {
     const buffer = lease.buffer();
     markAsUntransferable(buffer);
+    keepAlive(buffer, lease, owner);
     this.bytes = new Uint8Array(buffer);
     this.#handle = handle;
     this.#lease = lease;
@@ -43,9 +44,9 @@ class LentView implements WindowView {
   }
 }
 
-/** Lends [position, position + length) of the device behind `handle`. */
-export function lend(handle: DeviceHandle, position: Position, length: Position): WindowView {
+/** Lends [position, position + length) of the device behind `handle`, which is `owner`'s. */
+export function lend(handle: DeviceHandle, owner: object, position: Position, length: Position): WindowView {
   const lease = handle.native.map(startOf(position), bytes(length, 'length'));
   if (isFailure(lease)) throw fromFailure(lease, handle);
-  return new LentView(handle, lease);
+  return new LentView(handle, owner, lease);
 }

@@ -34,7 +34,7 @@ napi_value BatchCall::Submit(napi_env env, napi_value self, BatchWrap& wrap, con
   std::unique_ptr<BatchCall> call(new BatchCall(env, self, wrap, token));
   DeviceState& device = *wrap.device_;
   device.Begin(token, call.get());
-  wrap.running_ = true;
+  wrap.running_ = call.get();
   if (!call->TakeMemory(env, target, begun, count)) {
     napi_value promise = call->promise();
     call->Refuse(env, {ENOMEM, blk::Op::kStrategy});
@@ -70,10 +70,15 @@ void BatchCall::Work(blk::IoWorker& worker) {
 }
 
 napi_value BatchCall::Settle(napi_env env) {
+  if (!GiveBack(env)) return ToFailure(env, {EFAULT, blk::Op::kStrategy});
+  if (cancel_.load(std::memory_order_relaxed)) return ToFailure(env, {ECANCELED, blk::Op::kStrategy});
+  return ToNumber(env, run_->succeeded());
+}
+
+bool BatchCall::GiveBack(napi_env env) {
+  if (!batch_.HasMemory(env)) return false;
   const ViewBytes control = batch_.Control(env);
   const ViewBytes arena = batch_.Arena(env);
-  if (control.size != ControlBytes(batch_.depth_) || arena.data == nullptr)
-    return ToFailure(env, {EFAULT, blk::Op::kStrategy});
   const blk::BatchArrays ours = ArraysIn(control_.data(), batch_.depth_);
   const blk::BatchArrays theirs = ArraysIn(control.data, batch_.depth_);
   std::memcpy(theirs.resid, ours.resid, count_ * sizeof *ours.resid);
@@ -81,18 +86,21 @@ napi_value BatchCall::Settle(napi_env env) {
   CopyEntries(
       arena.data, arena_.data(), arena.size, ours, count_, [](blk::BatchOp op) { return op == blk::BatchOp::kRead; },
       [&](uint32_t i) { return ours.bcount[i] - ours.resid[i]; });
-  if (cancel_.load(std::memory_order_relaxed)) return ToFailure(env, {ECANCELED, blk::Op::kStrategy});
-  return ToNumber(env, run_->succeeded());
+  return true;
 }
 
 void BatchCall::Done() {
-  batch_.running_ = false;
+  if (batch_.running_ == this) batch_.running_ = nullptr;
   device_->End(token_);
 }
 
 void BatchCall::Cancel(napi_env env) {
   cancel_.store(true, std::memory_order_relaxed);
-  static_cast<void>(GiveUp(env, {ECANCELED, blk::Op::kStrategy}));
+  if (!GiveUp(env, {ECANCELED, blk::Op::kStrategy})) return;
+  // It never runs: its entries say so, and the batch can run again before the queue comes to this call.
+  run_->CancelRest();
+  static_cast<void>(GiveBack(env));
+  batch_.running_ = nullptr;
 }
 
 }  // namespace blk_addon

@@ -29,6 +29,8 @@ class BatchCall final : public PendingCall, public Cancellable {
   BatchCall(napi_env env, napi_value self, BatchWrap& wrap, uint64_t token);
 
   bool TakeMemory(napi_env env, const blk::BatchTarget& target, uint32_t begun, uint32_t count);
+  // Copies outcomes, and what was read, to the caller. -> false when its arrays are gone.
+  bool GiveBack(napi_env env);
   void Work(blk::IoWorker& worker) override;
   napi_value Settle(napi_env env) override;
   void Done() override;

@@ -81,9 +81,8 @@ napi_value BatchWrap::Run(napi_env env, napi_callback_info info) {
 
 blk::Status BatchWrap::Check(napi_env env, size_t count) const {
   if (!device_->open()) return {EBADF, blk::Op::kStrategy};
-  if (running_) return {EBUSY, blk::Op::kStrategy};
-  const bool whole = count <= depth_ && Control(env).size == ControlBytes(depth_) && Arena(env).data != nullptr;
-  return whole ? blk::Status::Ok() : blk::Status{EFAULT, blk::Op::kStrategy};
+  if (running_ != nullptr) return {EBUSY, blk::Op::kStrategy};
+  return count <= depth_ && HasMemory(env) ? blk::Status::Ok() : blk::Status{EFAULT, blk::Op::kStrategy};
 }
 
 ViewBytes BatchWrap::BytesBehind(napi_env env, napi_ref reference) {
@@ -103,6 +102,7 @@ BatchWrap::BatchWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<BatchWra
   const Parts& parts = *info[0].As<Napi::External<Parts>>().Data();
   device_ = parts.device;
   depth_ = parts.depth;
+  arena_size_ = BytesOf(info.Env(), parts.arena).size;
   napi_create_reference(info.Env(), parts.control, 1, &control_);
   napi_create_reference(info.Env(), parts.arena, 1, &arena_);
 }

@@ -18,6 +18,8 @@ namespace blk_addon {
 blk::BatchArrays ArraysIn(uint8_t* control, size_t depth);
 constexpr size_t ControlBytes(size_t depth) { return depth * (sizeof(double) + 4 * sizeof(uint32_t) + 2); }
 
+class BatchCall;
+
 class BatchWrap final : public Napi::ObjectWrap<BatchWrap> {
  public:
   static Napi::Function Define(Napi::Env env);
@@ -37,14 +39,19 @@ class BatchWrap final : public Napi::ObjectWrap<BatchWrap> {
   ViewBytes Control(napi_env env) const { return BytesBehind(env, control_); }
   ViewBytes Arena(napi_env env) const { return BytesBehind(env, arena_); }
   static ViewBytes BytesBehind(napi_env env, napi_ref reference);
+  // Neither was taken away. An empty arena has no address to tell by.
+  bool HasMemory(napi_env env) const {
+    return Control(env).size == ControlBytes(depth_) && Arena(env).size == arena_size_;
+  }
   // Why a run of `count` entries cannot begin, or ok.
   blk::Status Check(napi_env env, size_t count) const;
 
   std::shared_ptr<DeviceState> device_;
   size_t depth_ = 0;
+  size_t arena_size_ = 0;
   napi_ref control_ = nullptr;
   napi_ref arena_ = nullptr;
-  bool running_ = false;
+  const BatchCall* running_ = nullptr;
 };
 
 }  // namespace blk_addon

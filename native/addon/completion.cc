@@ -10,6 +10,14 @@ Completion::Completion(napi_env env) : env_(env) {
   napi_create_string_utf8(env, "rumpblk", NAPI_AUTO_LENGTH, &name);
   napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, OnWake, &wake_);
   napi_unref_threadsafe_function(env, wake_);
+  napi_get_uv_event_loop(env, &loop_);
+}
+
+void Completion::NoteTurn() {
+  const uint64_t now = uv_now(loop_);
+  if (now == turn_ms_) return;
+  turn_ms_ = now;
+  answers_left_ = kAnswersATurn;
 }
 
 napi_value Completion::Submit(Backlog& backlog, std::unique_ptr<PendingCall> call) {
@@ -53,7 +61,7 @@ void Completion::OnWake(napi_env env, napi_value, void* context, void*) {
 }
 
 void Completion::SettleAll() {
-  answers_left_ = kAnswersATurn;
+  NoteTurn();
   std::vector<std::unique_ptr<PendingCall>> done;
   {
     blk::MutexLock lock(mu_);

@@ -53,7 +53,10 @@ class Completion {
   void RemoveBacklog(Backlog* backlog);
 
  private:
-  static constexpr unsigned kAnswersATurn = 512;
+  static constexpr unsigned kAnswersATurn = 900;  // about a millisecond of them
+
+  // Allows as many again once the event loop has come round: several wake-ups may fall into one turn of it.
+  void NoteTurn();
 
   static void OnWake(napi_env env, napi_value callback, void* context, void* data);
   void SettleAll() EXCLUDES(mu_);
@@ -63,7 +66,9 @@ class Completion {
   const napi_env env_;
   napi_threadsafe_function wake_ = nullptr;
   size_t pending_ = 0;
-  unsigned answers_left_ = kAnswersATurn;  // until the next wake-up, which is a turn of the event loop
+  uv_loop_t* loop_ = nullptr;
+  uint64_t turn_ms_ = 0;  // the loop's clock, which stands still during a turn, when answers were last allowed
+  unsigned answers_left_ = kAnswersATurn;
   std::vector<Backlog*> backlogs_;
 
   blk::Mutex mu_;

@@ -141,6 +141,7 @@ napi_value Info(const Args& args, Device device) {
 napi_value Windows(const Args& args, Device device) {
   const std::vector<blk::WindowInfo> list = device->device->Windows();
   Napi::Float64Array flat = Napi::Float64Array::New(args.env(), list.size() * 3);
+  if (flat.IsEmpty()) return nullptr;  // the thread is being terminated
   size_t i = 0;
   for (const blk::WindowInfo& window : list) {
     flat[i++] = static_cast<double>(window.offset.value);

@@ -123,6 +123,7 @@ napi_value OpenPath(const Args& args, Driver state) {
 napi_value Counters(const Args& args, Driver state) {
   const blk::Counters::Values values = state->driver.counters().Snapshot();
   Napi::Float64Array array = Napi::Float64Array::New(args.env(), values.size());
+  if (array.IsEmpty()) return nullptr;  // the thread is being terminated
   for (size_t i = 0; i < values.size(); i++) array[i] = static_cast<double>(values[i]);
   return array;
 }
@@ -192,7 +193,11 @@ Napi::Function DriverWrap::Define(Napi::Env env) {
 }
 
 DriverWrap::DriverWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DriverWrap>(info) {
-  const auto number = [&](size_t i) { return info[i].ToNumber().Int64Value(); };
+  const auto number = [&](size_t i) {
+    double value = 0;
+    napi_get_value_double(info.Env(), info[i], &value);
+    return static_cast<int64_t>(value);
+  };
   blk::DriverOptions options;
   options.minor_count = static_cast<uint32_t>(number(0));
   options.window_size = ToWindowSize(number(1));

@@ -19,8 +19,9 @@ napi_value LeaseWrap::Create(napi_env env, std::shared_ptr<DeviceState> device, 
   if (made != napi_ok) return ToFailure(env, {ENOTSUP, blk::Op::kMap});
   held.release();  // the finalizer's from here on
   const Napi::Object object = EnvState::Of(env).lease_constructor.New({});
-  LeaseWrap* wrap = Unwrap(object);
-  wrap->buffer_ = Napi::Reference<Napi::Value>::New(Napi::Value(env, buffer), 1);
+  LeaseWrap* wrap = object.IsEmpty() ? nullptr : Unwrap(object);
+  if (wrap == nullptr) return nullptr;  // the thread is being terminated; the finalizer ends the lease
+  wrap->buffer_ = Napi::Reference<Napi::Value>::New(Napi::Value(env, buffer), 0);
   lent->device->leases.push_back(wrap);
   wrap->lent_ = std::move(lent);
   return object;

@@ -38,7 +38,7 @@ class LeaseWrap final : public Napi::ObjectWrap<LeaseWrap>, public Detachable {
   void Forget();
 
   std::shared_ptr<Lent> lent_;
-  Napi::Reference<Napi::Value> buffer_;
+  Napi::Reference<Napi::Value> buffer_;  // weak: lib lets the buffer keep this object alive, so that close finds it
 };
 
 }  // namespace blk_addon

@@ -147,11 +147,11 @@ Result<std::unique_ptr<Lease>> Device::MapPrivate(HostOffset at, size_t length) 
 Result<std::unique_ptr<Lease>> Device::MapWindow(HostOffset at, size_t length) {
   const uint64_t number = at.value / geometry_.size;
   if (!pins_.Pin(geometry_, number)) return Status{EBUSY, Op::kMap};
+  const auto unpin = [this, number] { pins_.Unpin(number); };
   const auto lease = [&](WindowRef window) {
-    return std::make_unique<Lease>(std::move(window), at, length, *range_.flush,
-                                   [this, number] { pins_.Unpin(number); });
+    return std::make_unique<Lease>(std::move(window), at, length, *range_.flush, unpin);
   };
-  Status status{EBUSY, Op::kMap};
+  Status status = Status::Ok();
   if (cache_) {
     auto window = cache_->Acquire(at, kSharedLane);
     if (window.ok()) return lease(window.Take());
@@ -163,6 +163,11 @@ Result<std::unique_ptr<Lease>> Device::MapWindow(HostOffset at, size_t length) {
       if (window) return lease(std::move(*window));
       if (!table_->Replace(at)) break;
     }
+    // Its place is taken, by a lease or by requests under way: a mapping of its own, which the page cache keeps alike.
+    const size_t skip = static_cast<size_t>(at.value % PageSize());
+    auto own = Mapping::Create(*file_.host, file_.fd, {at.value - skip}, skip + length, MapMode::kReadWrite);
+    if (own.ok()) return std::make_unique<Lease>(own.Take(), skip, length, *range_.flush, unpin);
+    status = own.status();
   }
   pins_.Unpin(number);
   return status;

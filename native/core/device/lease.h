@@ -23,6 +23,15 @@ class Lease {
       : data_(window.At(at)), size_(size), window_(std::move(window)), flush_(&flush), unpin_(std::move(unpin)) {
     flush_->BeginStores();
   }
+  // Of a shared mapping of its own, from byte `skip` of it on: where the window's place is taken.
+  Lease(Mapping mapping, size_t skip, size_t size, FlushState& flush, std::function<void()> unpin)
+      : data_(mapping.data() + skip),
+        size_(size),
+        mapping_(std::move(mapping)),
+        flush_(&flush),
+        unpin_(std::move(unpin)) {
+    flush_->BeginStores();
+  }
   // Of a private mapping, from byte `skip` of it on.
   Lease(Mapping mapping, size_t skip, size_t size)
       : data_(mapping.data() + skip), size_(size), mapping_(std::move(mapping)) {}

@@ -62,6 +62,9 @@ class BatchRun {
     return true;
   }
 
+  // Ends what is left of the entries with ECANCELED.
+  void CancelRest();
+
   // Entries that have run.
   uint32_t begun() const { return next_; }
   // Entries without an error. REQUIRES: Run() has answered true.
@@ -81,7 +84,6 @@ class BatchRun {
   // -> false when the entry would wait and must not.
   bool RunSingle(uint32_t i, Buf& buf);
   bool RefuseDurable(uint32_t i);
-  void CancelRest();
   void Set(uint32_t i, uint32_t resid, int err) {
     arrays_.resid[i] = resid;
     arrays_.error[i] = -err;
