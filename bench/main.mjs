@@ -55,7 +55,7 @@ function showProgress(line) {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${line}`);
 }
 
-async function measure(rows, options) {
+async function measure(rows, options, keep) {
   const noFloors = await buildFloors();
   if (noFloors !== undefined) process.stderr.write(`the C floors are left out: ${noFloors}\n`);
   const places = makePlaces(options);
@@ -65,7 +65,7 @@ async function measure(rows, options) {
   const sizes = { big: options.effort.bigSize, hot: 16 << 20, scratch: options.effort.scratchSize };
   const plan = planOf(rows, places, options);
   for (const { row, place } of plan) for (const name of row.files) place.provide(name, sizes[name]);
-  const results = await runPlan(plan, { ...options, sizes, noFloors }, showProgress);
+  const results = await runPlan(plan, { ...options, sizes, noFloors }, showProgress, keep);
   showProgress('');
   return results;
 }
@@ -86,20 +86,36 @@ async function main() {
     process.stderr.write(`${broken}\n`);
     return 1;
   }
+  return run(rows, options);
+}
+
+/** Measures, prints and writes. Ratios never fail a run: the machine is not ours. Wrong content and a row that cannot run do. */
+async function run(rows, options) {
   const baseline = options.compare === undefined ? undefined : JSON.parse(readFileSync(options.compare, 'utf8'));
   const table = options.json === '-' ? process.stderr : process.stdout;
   const host = machine();
-  table.write(`${describe(host)}\nimage ${options.effort.bigSize >> 20} MiB, ${options.effort.rounds} rounds; median [quartiles]\n\n`);
+  const { bigSize, rounds } = options.effort;
+  table.write(`${describe(host)}\nimage ${bigSize >> 20} MiB, ${rounds} rounds at most; median [quartiles]\n\n`);
   const start = performance.now();
-  const report = { version: 1, machine: host, short: options.short, effort: options.effort, rows: await measure(rows, options) };
-  report.seconds = Math.round((performance.now() - start) / 1e3);
-  table.write(`${render(report.rows)}\n\n${renderTargets(report.rows)}\n${duration(performance.now() - start)}\n`);
-  const text = `${JSON.stringify(report, undefined, 1)}\n`;
-  if (options.json === '-') process.stdout.write(text);
-  else if (options.json !== undefined) writeFileSync(options.json, text);
+  const reportOf = (result) => ({
+    version: 1,
+    machine: host,
+    short: options.short,
+    effort: options.effort,
+    seconds: Math.round((performance.now() - start) / 1e3),
+    ...result,
+  });
+  const write = (report) => {
+    if (options.json !== undefined && options.json !== '-') writeFileSync(options.json, textOf(report));
+  };
+  const report = reportOf(await measure(rows, options, (result) => write(reportOf(result))));
+  write(report);
+  table.write(`${render(report.rows)}\n\n${renderTargets(report.rows)}\n${report.rounds} rounds, ${duration(report.seconds * 1e3)}\n`);
+  if (options.json === '-') process.stdout.write(textOf(report));
   if (baseline !== undefined) table.write(`\nagainst ${options.compare}: ${compare(baseline, report)}\n`);
-  // Ratios never fail a run: the machine is not ours. Wrong content and a row that cannot run do.
   return report.rows.some((row) => row.failed !== undefined || row.wrong > 0) ? 1 : 0;
 }
+
+const textOf = (report) => `${JSON.stringify(report, undefined, 1)}\n`;
 
 process.exitCode = await main();

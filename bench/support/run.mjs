@@ -85,20 +85,35 @@ function finish(record, row) {
   return { ...rest, contenders, checks: row.checks.map((check, index) => judge(check, samples[index])) };
 }
 
-/** @param progress called with a line before each child */
-export async function runPlan(plan, options, progress) {
+/**
+ * @param progress called with a line before each child
+ * @param keep called with the result so far after each round: whatever ends a long run leaves that
+ * @returns the rows, and how many rounds there were
+ */
+export async function runPlan(plan, options, progress, keep) {
+  const { rounds, budgetMs } = options.effort;
   const records = plan.map(blank);
-  for (let round = 0; round < options.effort.rounds; round += 1) {
+  const start = performance.now();
+  let round = 0;
+  const soFar = () => ({ rounds: round, rows: records.map((record, index) => finish(record, plan[index].row)) });
+  // The next round will take as long as those before it did on average.
+  const fits = () => ((performance.now() - start) / round) * (round + 1) <= budgetMs;
+  while (round < rounds && (round === 0 || fits())) {
     for (const [index, step] of plan.entries()) {
-      const record = records[index];
-      if (record.skipped !== undefined || record.failed !== undefined || round >= (step.row.rounds ?? Infinity)) continue;
-      if (step.row.native && options.noFloors !== undefined) {
-        record.skipped = `the programs of native/bench are not there: ${options.noFloors}`;
-        continue;
-      }
-      progress(`round ${round + 1} of ${options.effort.rounds}, ${index + 1} of ${plan.length}: ${step.name}`);
-      take(record, step.row, await runChild(taskOf(step, round, options), step.row.nodeFlags ?? []));
+      progress(`round ${round + 1} of ${rounds}, ${index + 1} of ${plan.length}: ${step.name}`);
+      await runStep(step, records[index], round, options);
     }
+    round += 1;
+    keep(soFar());
   }
-  return records.map((record, index) => finish(record, plan[index].row));
+  return soFar();
+}
+
+async function runStep(step, record, round, options) {
+  if (record.skipped !== undefined || record.failed !== undefined || round >= (step.row.rounds ?? Infinity)) return;
+  if (step.row.native && options.noFloors !== undefined) {
+    record.skipped = `the programs of native/bench are not there: ${options.noFloors}`;
+    return;
+  }
+  take(record, step.row, await runChild(taskOf(step, round, options), step.row.nodeFlags ?? []));
 }
