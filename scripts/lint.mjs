@@ -3,8 +3,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { VARIANTS, build, missingFor } from './support/native.mjs';
-import { installed, node, run, timed, tool } from './support/run.mjs';
+import { ROOT, installed, node, run, timed, tool } from './support/run.mjs';
 import { NATIVE_SOURCES, sources } from './support/sources.mjs';
 
 /** The package as it would be published, checked for how its entry points and types resolve. */
@@ -33,8 +34,10 @@ async function clangTidy() {
   if (!installed('run-clang-tidy-14')) return lacking('run-clang-tidy-14 missing: apt-get install clang-tidy-14');
   const jobs = String(os.availableParallelism());
   const tidied = await run('run-clang-tidy-14', ['-quiet', '-j', jobs, '-p', VARIANTS.clang.folder, 'native/(core|addon)/']);
-  const findings = tidied.output.split('\n').filter((line) => !/^(clang-tidy-14 |\d+ warnings? |Suppressed |Use -)/.test(line));
-  return { ...tidied, output: findings.join('\n') };
+  // In colours, and a finding in a header comes once for each file that includes it.
+  const lines = stripVTControlCharacters(tidied.output).replaceAll(`${ROOT}/`, '').split('\n');
+  const findings = new Set(lines.filter((line) => /^native\/.*: (error|warning): /.test(line)));
+  return { ...tidied, output: findings.size > 0 ? [...findings].join('\n') : tidied.output };
 }
 
 async function clangFormat() {
