@@ -3,7 +3,7 @@
 import { fuzz, nodes, soak } from './suites/long.mjs';
 import { jest } from './suites/jest.mjs';
 import { native } from './suites/native.mjs';
-import { sanitized } from './suites/sanitized.mjs';
+import { sanitizedNode, sanitizedPrograms } from './suites/sanitized.mjs';
 import { types } from './suites/types.mjs';
 import { indent, timed } from './support/run.mjs';
 import { countsLine, failedTally, sum } from './support/tally.mjs';
@@ -12,8 +12,10 @@ const SUITES = {
   types,
   jest: () => jest(),
   native: () => native(),
-  asan: () => sanitized('asan'),
-  tsan: () => sanitized('tsan'),
+  asan: () => sanitizedPrograms('asan'),
+  tsan: () => sanitizedPrograms('tsan'),
+  'asan-node': () => sanitizedNode('asan'),
+  'tsan-node': () => sanitizedNode('tsan'),
   fuzz,
   soak,
   nodes,

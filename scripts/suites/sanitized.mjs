@@ -1,4 +1,4 @@
-// asan, tsan: the native tests of that variant, then jest with its addon and the sanitizer's runtime in node.
+// asan, tsan: the native tests of that variant; asan-node, tsan-node: jest with its addon and the sanitizer's runtime in node.
 // node-gyp-build takes the addon from the folder that RUMPBLK_PREBUILD names, so lib/ knows nothing of this.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs';
@@ -58,18 +58,27 @@ function shardOf(shard, env) {
   return jest({ nodeArgs, args: ['--runInBand', '--testTimeout=120000', `--shard=${shard}`], env });
 }
 
-/** @param {'asan' | 'tsan'} name @returns {Promise<import('../support/tally.mjs').Tally>} */
-export async function sanitized(name) {
-  const { library, options, inNode } = SANITIZERS[name];
-  const programs = await watched(name, options, (env) => native(name, { env }));
-  if (programs.passed === 0) return programs;
+/**
+ * The native tests of a variant.
+ *
+ * @param {'asan' | 'tsan'} name @returns {Promise<import('../support/tally.mjs').Tally>}
+ */
+export function sanitizedPrograms(name) {
+  return watched(name, SANITIZERS[name].options, (env) => native(name, { env }));
+}
 
+/**
+ * jest over the addon of a variant, which sanitizedPrograms() has built. Slow: for `npm run test:long`.
+ *
+ * @param {'asan' | 'tsan'} name @returns {Promise<import('../support/tally.mjs').Tally>}
+ */
+export function sanitizedNode(name) {
+  const { library, options, inNode } = SANITIZERS[name];
   const runtime = realpathSync(execFileSync('g++', [`-print-file-name=${library}`], { encoding: 'utf8' }).trim());
   const addon = { LD_PRELOAD: runtime, RUMPBLK_PREBUILD: path.join(ROOT, VARIANTS[name].folder), RUMPBLK_SANITIZER: name };
-  const tests = await watched(name, options, async (env) => {
+  return watched(name, options, async (env) => {
     const count = os.availableParallelism();
     const shards = Array.from({ length: count }, (_, i) => `${i + 1}/${count}`);
     return sum(await Promise.all(shards.map((shard) => shardOf(shard, { ...addon, ...inNode(env) }))));
   });
-  return sum([programs, tests]);
 }
