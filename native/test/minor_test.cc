@@ -98,6 +98,7 @@ TEST_CASE("a locked 'r+' open of a block node asks for sole use behind an unlock
   node.size = kMiB;
   host.node = node;
   const auto minor = CreateMinor(host, file.path()).Take();
+  minor->SetIndex(0);
   OpenOptions unlocked = Options(OpenMode::kReadWrite);
   unlocked.lock = false;
   REQUIRE(minor->Acquire(unlocked).ok());
