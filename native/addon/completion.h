@@ -66,7 +66,7 @@ class Completion {
   const napi_env env_;
   napi_threadsafe_function wake_ = nullptr;
   size_t pending_ = 0;
-  uv_loop_t* loop_ = nullptr;
+  struct uv_loop_s* loop_ = nullptr;
   uint64_t turn_ms_ = 0;  // the loop's clock, which stands still during a turn, when answers were last allowed
   unsigned answers_left_ = kAnswersATurn;
   std::vector<Backlog*> backlogs_;

@@ -1,4 +1,4 @@
-// The one include of <napi.h> and <uv.h>, so that its configuration stands in front of it everywhere.
+// The one include of <napi.h>, so that its configuration stands in front of it everywhere.
 // C++ exceptions of node-addon-api are off: failures of Node-API calls stay pending in JavaScript, and errors of ours
 // cross as integers (lib/errors.ts makes the Error).
 #ifndef RUMPBLK_ADDON_NAPI_SETUP_H_
@@ -15,6 +15,8 @@
 #define NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
 #endif
 #include <napi.h>
-#include <uv.h>
+
+// libuv's loop clock, by declaration: the headers that the cmake build uses are Node-API's alone. Node exports it.
+extern "C" uint64_t uv_now(const struct uv_loop_s* loop);
 
 #endif  // RUMPBLK_ADDON_NAPI_SETUP_H_
