@@ -10,7 +10,9 @@ namespace blk {
 namespace {
 
 bool Always() { return true; }
-void CopyPortable(void* dst, const void* src, size_t size) { std::memcpy(dst, src, size); }
+void CopyPortable(void* dst, const void* src, size_t size) {
+  if (size > 0) std::memcpy(dst, src, size);  // of nothing, the pointers may be null
+}
 
 #if defined(__x86_64__)
 
