@@ -1,6 +1,4 @@
 // WindowView: bytes of a device as memory, without a copy. Native lends the memory and takes it back.
-import { markAsUntransferable } from 'node:worker_threads';
-
 import { isFailure, fromFailure, invalidThis } from './errors.js';
 import type { NativeLease } from './binding.js';
 import { keepAlive, type DeviceHandle } from './handle.js';
@@ -25,8 +23,8 @@ class LentView implements WindowView {
   readonly #lease: NativeLease;
 
   constructor(handle: DeviceHandle, owner: object, lease: NativeLease) {
+    // Untransferable already, as all memory that is not JavaScript's own; marked again, Node 24 could not detach it.
     const buffer = lease.buffer();
-    markAsUntransferable(buffer);
     keepAlive(buffer, lease, owner);
     this.bytes = new Uint8Array(buffer);
     this.#handle = handle;
