@@ -131,6 +131,37 @@ describe('terminate() leaves the rest of the process well, and the locks free', 
     expect(reports).toEqual([...Array(6).fill([4, 4, content[5]]), 512]);
   });
 
+  test('in the middle of any call', async () => {
+    const calls = [
+      'device.mapSync(0, 100).release()',
+      'device.mapSync(0, 100)[Symbol.dispose]()',
+      'device.createBatch({ depth: 1, arena: 512 })',
+      'batch.runSync(1)',
+      'device.windows()',
+      'driver.counters()',
+      "device.ioctl('DIOCGDINFO')",
+      'driver.openSync(0).closeSync()',
+      'driver.minors()',
+      'new BlockDriver().close()',
+    ];
+    // Each worker does nothing else, so that its end finds it in there.
+    const endless = `
+      const batch = device.createBatch({ depth: 1 });
+      batch.bcount[0] = 512;
+      const call = new Function('device', 'driver', 'batch', 'BlockDriver', id);
+      parentPort.postMessage('busy');
+      for (;;) call(device, driver, batch, BlockDriver);`;
+    const script = `${MAIN}
+      for (let round = 0; round < 8; round += 1) {
+        const workers = args.calls.map((call) => start(args.endless, { file: args.file, access: 'auto', id: call }));
+        await Promise.all(workers.map(said));
+        await Promise.all(workers.map((worker) => worker.terminate()));
+      }
+      report('survived');`;
+    const args = { job: JOB.replace("mode: 'r+'", "mode: 'r'"), calls, endless, file: bench.image(content) };
+    expect(await reportsFrom(script, { args })).toEqual(['survived']);
+  }, 60_000);
+
   test.each(MAPPED)('and of the process itself, under %s', async (access) => {
     for (let round = 0; round < 3; round += 1) {
       const files = [bench.image(content), bench.image(content.subarray(0, 512 * KiB))];
