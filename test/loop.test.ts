@@ -104,6 +104,20 @@ describe('a loop device', () => {
     bench.keep(other.openSync(0, { mode: 'r+' }));
   });
 
+  looped("B29: a locked 'r+' behind an unlocked one claims the node for itself, and gives it back", async () => {
+    const node = attach(bench.sparse(SIZE));
+    const driver = bench.driver();
+    const minor = driver.registerSync(node, { size: MiB });
+    bench.keep(driver.openSync(minor, { mode: 'r+', lock: false }));
+    const writer = driver.openSync(minor, { mode: 'r+' });
+    const other = bench.driver();
+    const beside = other.registerSync(node, { offset: 2 * MiB });
+    // Another range, so that it is the claim that refuses.
+    await failure(() => other.openSync(beside, { mode: 'r+' }), 'EBUSY');
+    writer.closeSync();
+    bench.keep(other.openSync(beside, { mode: 'r+' }));
+  });
+
   looped("a read-only one refuses 'r+' at open, not at the first write", async () => {
     const content = pattern(SIZE);
     const driver = bench.driver();

@@ -23,6 +23,12 @@ OpenOptions Options(OpenMode mode) {
   return options;
 }
 
+FakeHost::Node BlockNode() {
+  FakeHost::Node node;
+  node.size = kMiB;
+  return node;
+}
+
 TEST_CASE("B23: a minor stays with its file when the path is given to another one") {
   FakeHost host;
   const TempFile file(kMiB);
@@ -63,15 +69,17 @@ TEST_CASE("an 'r' open opens nothing more, an 'r+' open a second descriptor, the
 TEST_CASE("a block node is asked whether it takes writes, and for sole use when locked") {
   FakeHost host;
   const TempFile file(kMiB);
-  FakeHost::Node node;
-  node.size = kMiB;
+  FakeHost::Node node = BlockNode();
   host.node = node;
   const auto minor = CreateMinor(host, file.path()).Take();
   minor->SetIndex(0);
   CHECK_FALSE(host.Journal(Call::kOpen)[0].flags.exclusive);
   REQUIRE(minor->Acquire(Options(OpenMode::kReadWrite)).ok());
-  CHECK(host.Journal(Call::kReopen).back().flags.exclusive);
-  CHECK(host.Journal(Call::kReopen).back().flags.write);
+  const auto reopened = host.Journal(Call::kReopen);
+  REQUIRE(reopened.size() == 2);
+  CHECK(reopened[0].flags.write);
+  CHECK_FALSE(reopened[0].flags.exclusive);
+  CHECK(reopened[1].flags.exclusive);  // the claim
   CHECK(minor->Release(Options(OpenMode::kReadWrite)).ok());
 
   OpenOptions unlocked = Options(OpenMode::kReadWrite);
@@ -90,13 +98,10 @@ TEST_CASE("a block node is asked whether it takes writes, and for sole use when 
   CHECK(minor->Release(Options(OpenMode::kRead)).ok());
 }
 
-// Known: the first 'r+' open decides. doctest tells when this begins to hold.
-TEST_CASE("a locked 'r+' open of a block node asks for sole use behind an unlocked one too" * doctest::should_fail()) {
+TEST_CASE("a locked 'r+' open of a block node asks for sole use behind an unlocked one too, and gives it back first") {
   FakeHost host;
   const TempFile file(kMiB);
-  FakeHost::Node node;
-  node.size = kMiB;
-  host.node = node;
+  host.node = BlockNode();
   const auto minor = CreateMinor(host, file.path()).Take();
   minor->SetIndex(0);
   OpenOptions unlocked = Options(OpenMode::kReadWrite);
@@ -104,7 +109,50 @@ TEST_CASE("a locked 'r+' open of a block node asks for sole use behind an unlock
   REQUIRE(minor->Acquire(unlocked).ok());
   REQUIRE(minor->Acquire(Options(OpenMode::kReadWrite)).ok());
   CHECK(host.Journal(Call::kReopen).back().flags.exclusive);
+  CHECK(host.open_descriptors() == 3);
+  REQUIRE(minor->Acquire(Options(OpenMode::kReadWrite)).ok());
+  CHECK(host.open_descriptors() == 3);  // one claim for all writers of the minor
   CHECK(minor->Release(Options(OpenMode::kReadWrite)).ok());
+  CHECK(host.open_descriptors() == 3);
+  CHECK(minor->Release(Options(OpenMode::kReadWrite)).ok());
+  CHECK(host.open_descriptors() == 2);  // the claim is gone, the unlocked writer is not
+  CHECK(minor->Release(unlocked).ok());
+  CHECK(host.open_descriptors() == 1);
+}
+
+TEST_CASE("a block node that somebody else has claimed is EBUSY, and nothing is kept") {
+  FakeHost host;
+  const TempFile file(kMiB);
+  host.node = BlockNode();
+  const auto minor = CreateMinor(host, file.path()).Take();
+  minor->SetIndex(0);
+  REQUIRE(minor->Acquire(Options(OpenMode::kRead)).ok());
+  host.Fail(Call::kReopen, EBUSY, 1);
+  const auto refused = minor->Acquire(Options(OpenMode::kReadWrite));
+  CHECK(refused.status().err == EBUSY);
+  CHECK(refused.status().op == Op::kOpen);
+  CHECK(minor->open_count() == 1);
+  CHECK(minor->Release(Options(OpenMode::kRead)).ok());
+  CHECK(host.open_descriptors() == 1);
+}
+
+TEST_CASE("a writer who is refused the lock gives the claim back, and so does one whose unlock fails") {
+  FakeHost host;
+  const TempFile file(kMiB);
+  host.node = BlockNode();
+  const auto minor = CreateMinor(host, file.path()).Take();
+  minor->SetIndex(0);
+  OpenOptions unlocked = Options(OpenMode::kRead);
+  unlocked.lock = false;
+  REQUIRE(minor->Acquire(unlocked).ok());  // keeps the minor open, so that nothing goes with its last close
+  host.Fail(Call::kLock, EAGAIN);
+  CHECK(minor->Acquire(Options(OpenMode::kReadWrite)).status().err == EBUSY);
+  CHECK(host.open_descriptors() == 2);  // registration and writer
+  REQUIRE(minor->Acquire(Options(OpenMode::kReadWrite)).ok());
+  CHECK(host.open_descriptors() == 3);
+  host.Fail(Call::kLock, ENOLCK);
+  CHECK(minor->Release(Options(OpenMode::kReadWrite)).err == ENOLCK);
+  CHECK(host.open_descriptors() == 2);
   CHECK(minor->Release(unlocked).ok());
 }
 

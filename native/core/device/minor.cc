@@ -44,7 +44,7 @@ Status Minor::SetRange(const HostRange& range, uint64_t file_size) {
   if (size_untold) {
     if (!range.size) return {EINVAL, Op::kRegister};
     const auto end = CheckedAdd(range.offset, *range.size);
-    if (!end || *end > kMaxSafeInteger) return {EINVAL, Op::kRegister};
+    if (!end || *end > kMaxSafeInteger) return {EOVERFLOW, Op::kRegister};
     file_size = *end;
   }
   if (range.offset > file_size) return {EINVAL, Op::kRegister};
@@ -96,7 +96,7 @@ Result<HostFile> Minor::Acquire(const OpenOptions& options) {
   const bool write = options.mode == OpenMode::kReadWrite;
   MutexLock lock(mu_);
   active_++;
-  Status status = write ? OpenForWriting(options) : Status::Ok();
+  Status status = write ? OpenForWriting() : Status::Ok();
   if (status.ok() && options.direct) status = OpenDirect(write);
   if (status.ok() && options.lock) {
     (write ? lock_writers_ : lock_readers_)++;
@@ -139,11 +139,10 @@ Status Minor::Release(const OpenOptions& options) {
   return status.ok() ? retired : status;
 }
 
-Status Minor::OpenForWriting(const OpenOptions& options) {
+Status Minor::OpenForWriting() {
   if (write_fd_.valid()) return Status::Ok();
   OpenFlags flags;
   flags.write = true;
-  flags.exclusive = type_ == FileType::kBlock && options.lock;
   int rc = host_.Reopen(read_fd_.get(), path_, flags);
   if (rc < 0) return {-rc, Op::kOpen};
   UniqueFd fd(host_, rc);
@@ -173,10 +172,30 @@ Status Minor::OpenDirect(bool write) {
   return Status::Ok();
 }
 
+// A block node is claimed before its lock is taken: the claim keeps out what asks for no lock, a mount above all. It is
+// given back with the last writer that has a lock, and by one that did not get it.
+Status Minor::AdjustLock() {
+  Status status = lock_writers_ > 0 ? Claim() : Status::Ok();
+  if (status.ok()) status = MoveLock();
+  if (status.ok() && lock_writers_ > 0) return status;
+  const Status given_back = claim_fd_.Close();
+  return status.ok() ? given_back : status;
+}
+
+Status Minor::Claim() {
+  if (type_ != FileType::kBlock || claim_fd_.valid()) return Status::Ok();
+  OpenFlags flags;
+  flags.exclusive = true;
+  const int rc = host_.Reopen(read_fd_.get(), path_, flags);
+  if (rc < 0) return {-rc, Op::kOpen};
+  claim_fd_ = UniqueFd(host_, rc);
+  return Status::Ok();
+}
+
 // The lock lies on one descriptor: on the writer's while there is one with a lock, else on the reader's. Between two
 // descriptors it cannot move in one step: the reader's shared lock is dropped, then the writer's exclusive one taken.
 // If somebody else comes in between, the shared lock is asked for again and the open that wanted more fails with EBUSY.
-Status Minor::AdjustLock() {
+Status Minor::MoveLock() {
   const LockKind wanted = lock_writers_ > 0   ? LockKind::kExclusive
                           : lock_readers_ > 0 ? LockKind::kShared
                                               : LockKind::kNone;
@@ -211,7 +230,7 @@ Status Minor::LockWith(const UniqueFd& fd, LockKind kind) {
 
 Status Minor::CloseAll() {
   Status first = direct_read_fd_.Close();
-  for (UniqueFd* fd : {&direct_write_fd_, &write_fd_}) {
+  for (UniqueFd* fd : {&direct_write_fd_, &claim_fd_, &write_fd_}) {
     const Status status = fd->Close();
     if (first.ok()) first = status;
   }

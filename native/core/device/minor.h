@@ -69,10 +69,12 @@ class Minor {
   Minor(HostIo& host, std::string path, UniqueFd fd, const FileInfo& info);
 
   Status SetRange(const HostRange& range, uint64_t file_size);
-  Status OpenForWriting(const OpenOptions& options) REQUIRES(mu_);
+  Status OpenForWriting() REQUIRES(mu_);
   Status OpenDirect(bool write) REQUIRES(mu_);
-  // Makes the lock fit the opens that want one; see the rule in minor.cc.
+  // Makes the lock, and the claim on a block node, fit the opens that want one; see the rules in minor.cc.
   Status AdjustLock() REQUIRES(mu_);
+  Status Claim() REQUIRES(mu_);
+  Status MoveLock() REQUIRES(mu_);
   Status LockWith(const UniqueFd& fd, LockKind kind) REQUIRES(mu_);
   Status CloseAll() REQUIRES(mu_);
 
@@ -92,6 +94,7 @@ class Minor {
   Mutex mu_;
   UniqueFd read_fd_;                   // from registration to Retire(); used only by opens, which bar that
   UniqueFd write_fd_ GUARDED_BY(mu_);  // from the first 'r+' open to the last close
+  UniqueFd claim_fd_ GUARDED_BY(mu_);  // of a block node, while lock_writers_ > 0: O_EXCL, for nothing but that
   UniqueFd direct_read_fd_ GUARDED_BY(mu_);
   UniqueFd direct_write_fd_ GUARDED_BY(mu_);
   DirectAlignment alignment_ GUARDED_BY(mu_);
