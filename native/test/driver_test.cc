@@ -198,6 +198,9 @@ TEST_CASE("a driver is not closed while a device is open; closed, it answers EBA
   CHECK(driver.Deregister(0).err == EBADF);
   CHECK(driver.Open(0, Options()).status().err == EBADF);
   CHECK(driver.OpenPrivate(file.path(), Range(), Options()).status().err == EBADF);
+  // Closed comes before whatever the host has to say.
+  CHECK(driver.Register(file.Sibling("missing"), Range()).status().err == EBADF);
+  CHECK(driver.OpenPrivate(file.Sibling("missing"), Range(), Options()).status().err == EBADF);
   CHECK(driver.Minors().empty());
   CHECK(host.open_descriptors() == 0);
   CHECK(host.mappings() == 0);

@@ -9,11 +9,16 @@ namespace blk {
 Driver::Driver(const DriverOptions& options, HostIo& host)
     : host_(host), options_(options), table_(options.minor_count), queue_(options.queue_depth, options.workers) {}
 
-Driver::~Driver() { queue_.Stop(); }
+Driver::~Driver() {
+  queue_.Stop();
+  MutexLock lock(mu_);
+  assert(devices_.empty());
+}
 
 // ---- the table
 
 Result<int> Driver::Register(const std::string& path, const HostRange& range) {
+  if (closed()) return Status{EBADF, Op::kRegister};
   auto created = Minor::Create(host_, path, range);
   if (!created.ok()) return created.status();
   std::shared_ptr<Minor> minor = created.Take();
@@ -74,6 +79,7 @@ Result<std::shared_ptr<Device>> Driver::Open(int minor, const OpenOptions& optio
 
 Result<std::shared_ptr<Device>> Driver::OpenPrivate(const std::string& path, const HostRange& range,
                                                     const OpenOptions& options) {
+  if (closed()) return Status{EBADF, Op::kOpen};
   auto created = Minor::Create(host_, path, range);
   if (!created.ok()) return created.status();
   return OpenMinor(created.Take(), options);

@@ -32,7 +32,7 @@ class Driver {
  public:
   // REQUIRES: options.window_size.bytes, when given, is a power of two of at least a page; the counts are not 0.
   explicit Driver(const DriverOptions& options, HostIo& host = PosixHostIo());
-  // REQUIRES: every device is closed.
+  // REQUIRES: every device is destroyed; closed is not enough, for a device takes itself off the driver's list last.
   ~Driver();
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
@@ -68,6 +68,10 @@ class Driver {
   Result<std::shared_ptr<Device>> OpenMinor(std::shared_ptr<Minor> minor, const OpenOptions& options) EXCLUDES(mu_);
   bool InTable(int minor) const REQUIRES(mu_) {
     return minor >= 0 && static_cast<size_t>(minor) < table_.size() && table_[minor];
+  }
+  bool closed() const EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    return closed_;
   }
   void Forget(Device* device) EXCLUDES(mu_);
   DeviceContext Context();
