@@ -31,7 +31,12 @@ class Mapping {
   size_t size() const { return size_; }
   // True once the page guard has put a page of its own into this mapping: what was copied since may be zeros, what was
   // stored since may be lost, and msync of it proves nothing.
-  bool poisoned() const { return guard_ != nullptr && guard_->poisoned.load(std::memory_order_acquire); }
+  bool poisoned() const {
+    // Whoever asks has copied before: without the fence the mark may be loaded before the bytes are (on ARM), and a
+    // page substituted in between goes unseen.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return guard_ != nullptr && guard_->poisoned.load(std::memory_order_acquire);
+  }
 
   // Makes [at, at + size) of the mapping durable; the start is rounded down to its page (B32).
   // Errors: EIO, ENOSPC and whatever msync(2) reports.
