@@ -20,7 +20,7 @@ export interface Counters {
   windowMisses: number;
   /** Bufs that the fault injector failed. */
   faultsInjected: number;
-  /** Syncs that reached the host. */
+  /** Syncs that reached the host: of flush and close, and of durable writes, whether in a call of its own or in the write's. */
   flushes: number;
 }
 

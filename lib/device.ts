@@ -278,7 +278,8 @@ export class BlockDevice implements AsyncDisposable, Disposable {
   }
 
   /**
-   * Closes the device: waits for what is in flight, flushes, frees. Later calls return the same promise.
+   * Closes the device: waits for what is in flight, flushes, frees. Calls that come meanwhile return the same promise; on
+   * a device that is closed there is nothing to do, so that a failed flush is reported once.
    *
    * @throws {BlockDeviceError} EIO or ENOSPC when the last flush failed; the device is closed nevertheless
    */

@@ -88,6 +88,8 @@ export class BlockDriver implements Disposable {
 
   /**
    * Binds a host file, or a range of it, to the lowest free minor; the same file and range again give the same minor.
+   * Calls that are under way together get their minors in the order in which the host answers, so that a slow host file
+   * holds up no other: await one before the next where the number matters.
    *
    * @param path regular file, block node or character node
    * @param options range in bytes; default all of the file

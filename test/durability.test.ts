@@ -120,7 +120,11 @@ describe('a sync that fails', () => {
     disk.writeSync(data, 0);
     answers.flushSync = await attempt(() => disk.flushSync());
     disk.writeSync(data, 0);
-    answers.close = await attempt(() => disk.close());
+    const closing = disk.close();
+    const meanwhile = disk.close();
+    answers.close = await attempt(() => closing);
+    answers.meanwhile = await attempt(() => meanwhile);
+    answers.same = closing === meanwhile;
     answers.again = await attempt(() => disk.close());
     answers.closed = disk.closed;
     disk = open();
@@ -140,6 +144,8 @@ describe('a sync that fails', () => {
       expect(result.reports).toMatchObject([
         { flush: failed, flushSync: failed, close: failed, closeSync: failed, closed: true, openCount: 0, after: { code: 'EBADF' } },
       ]);
+      // Told to those who closed, and once.
+      expect(result.reports[0]).toMatchObject({ meanwhile: failed, same: true });
       expect(result.reports[0].again).toEqual({});
     });
 
