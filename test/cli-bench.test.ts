@@ -26,7 +26,7 @@ describe('bench', () => {
       const report = documentOf(finished);
       expect(report).toMatchObject({ ok: true, problems: [], image: { size: 4 * MiB, temporary: true } });
       expect(report.minors).toMatchObject([
-        { minor: 0, offset: 0, size: 4 * MiB },
+        { minor: 0, offset: 0, size: 4 * MiB, openCount: 1 },
         { minor: 1, offset: 0, size: 2 * MiB },
         { minor: 2, offset: 2 * MiB, size: 2 * MiB },
       ]);
@@ -75,6 +75,7 @@ describe('bench', () => {
       }
       expect(stderr.trimEnd().split('\n')).toHaveLength(3);
       expect(`${stdout.toString()}${stderr}`).not.toContain('\u001b');
+      expect(stdout.toString()).not.toContain('mmap keeps to 16 windows'); // which cover 4 MiB
     },
     TIMEOUT,
   );

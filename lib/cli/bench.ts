@@ -1,6 +1,6 @@
 // rumpblk bench: the main job on real input. Makes an image, verifies, replays faults, counts, compares; what `npm start` shows.
 import os from 'node:os';
-import { BlockDriver, type BlockDevice, type Counters, type DiskLabel, type MinorInfo } from '../index.js';
+import { BlockDriver, type Counters, type DiskLabel, type MinorInfo } from '../index.js';
 import { compareWithFs, renderComparisons, type Comparison, type Effort } from './bench/compare.js';
 import { renderFaults, replayFaults, type FaultReplay } from './bench/faults.js';
 import { BenchImage } from './bench/image.js';
@@ -87,10 +87,9 @@ async function bench(image: BenchImage, options: BenchOptions, progress: Progres
   const driver = new BlockDriver();
   return useAndClose(driver, async () => {
     const { size, used } = await registerMinors(driver, image);
-    const label = await readLabel(driver);
+    const { label, minors } = await describeMinors(driver);
     const where = { path: image.path, size, fileSystem: image.fileSystem, temporary: image.writable };
     await show('Image', renderImage(where, machine()));
-    const minors = driver.minors();
     await show('Table of minors', renderMinors(minors));
     await show('Label of minor 0', renderLabel(label));
 
@@ -103,7 +102,7 @@ async function bench(image: BenchImage, options: BenchOptions, progress: Progres
     const compare = await compareWithFs(driver, image, 0, effort, progress);
     await show(
       `4 KiB at random positions, and how many times faster than node:fs (median of ${effort.rounds} rounds)`,
-      renderComparisons(compare),
+      renderComparisons(compare, size),
     );
 
     const problems = findProblems(image, { verify, faults, counters, compare });
@@ -140,9 +139,10 @@ async function registerMinors(driver: BlockDriver, image: BenchImage): Promise<{
 
 const IO_ALIGNMENT = 4096;
 
-async function readLabel(driver: BlockDriver): Promise<DiskLabel> {
-  const device: BlockDevice = await driver.open(0);
-  return useAndClose(device, () => Promise.resolve(device.ioctl('DIOCGDINFO')));
+/** Opens minor 0 for its label, and for the table to show that it is open. */
+async function describeMinors(driver: BlockDriver): Promise<Pick<Report, 'label' | 'minors'>> {
+  const device = await driver.open(0);
+  return useAndClose(device, () => Promise.resolve({ label: device.ioctl('DIOCGDINFO'), minors: driver.minors() }));
 }
 
 /** Compares what happened with what was asked for: contents, faults, and the counters to the byte. */

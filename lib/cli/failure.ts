@@ -15,13 +15,22 @@ function isCoded(error: unknown): error is Coded {
   return error instanceof Error && typeof (error as Partial<Coded>).code === 'string';
 }
 
+/** What the shell user can do about it, where the message alone does not tell. */
+const HINTS: ReadonlyMap<string, string> = new Map([
+  ['EINVAL register', 'neither a file nor a disk, a node that needs --size, or a range that it does not have'],
+  ['EINVAL strategy', 'beyond the end of the device'],
+  ['EBUSY lock', 'in use elsewhere; --no-lock goes on in spite of that'],
+]);
+
 /** The failures in `error`, each once, in words; a bug shows its stack. */
 export function failureLines(error: unknown): string[] {
   if (error instanceof AggregateError) return [...new Set(error.errors.flatMap(failureLines))];
   if (error instanceof UsageError) return [error.message];
   if (!isCoded(error)) return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
   const named = error.path === undefined || error.message.includes(`'${error.path}'`);
-  return [named ? error.message : `${error.message} '${error.path}'`];
+  const message = named ? error.message : `${error.message} '${error.path}'`;
+  const hint = error instanceof BlockDeviceError ? HINTS.get(`${error.code} ${error.syscall}`) : undefined;
+  return [hint === undefined ? message : `${message} (${hint})`];
 }
 
 /** 2 where the values given can never work, else 1. */

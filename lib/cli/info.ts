@@ -3,7 +3,7 @@ import type { BlockDevice, BlockDriver, Counters, DiskLabel, MinorInfo, WindowIn
 import { withImage, type ImageOptions } from './image.js';
 import { EXIT } from './failure.js';
 import { emit, emitJson, section, table } from './report.js';
-import { formatBytes, formatCount, formatExact } from './units.js';
+import { formatBytes, formatCount, formatExact, formatNumber } from './units.js';
 
 export interface InfoOptions extends ImageOptions {
   json?: boolean;
@@ -57,7 +57,7 @@ function render(info: Description): string {
     ['', ''],
     [
       ['file', `${info.file}, ${TYPE_NAMES[info.type]}`],
-      ['size', `${formatBytes(info.size)} (${info.size} bytes)`],
+      ['size', info.size < 1024 ? formatNumber(info.size, 'byte') : `${formatBytes(info.size)} (${info.size} bytes)`],
       ['offset', `${formatExact(info.offset)} into the file`],
       ['sectors', `${formatCount(info.sectors)} of ${info.sectorSize} bytes`],
       ['access', info.access],
@@ -78,7 +78,10 @@ export function renderLabel(label: DiskLabel): string {
     ['', ''],
     [
       ['disk', `${label.typename}, ${label.packname} (type ${label.type})`],
-      ['geometry', `${label.nsectors} sectors a track, ${label.ntracks} tracks a cylinder, cylinders: ${label.ncylinders}`],
+      [
+        'geometry',
+        `${formatNumber(label.nsectors, 'sector')} a track, ${formatNumber(label.ntracks, 'track')} a cylinder, ${formatNumber(label.ncylinders, 'cylinder')}`,
+      ],
       ['total', `${formatCount(label.secperunit)} sectors of ${label.secsize} bytes`],
       ['checksum', `0x${label.checksum.toString(16).padStart(4, '0')}`],
     ],

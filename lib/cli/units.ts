@@ -62,6 +62,11 @@ export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ' ');
 }
 
+/** `1 track`, `8 192 sectors`. */
+export function formatNumber(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** `0.55 µs`, `12.3 µs`, `1.20 ms`: three digits that matter. */
 export function formatTime(nanoseconds: number): string {
   const micros = nanoseconds / 1e3;

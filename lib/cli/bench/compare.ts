@@ -11,6 +11,7 @@ import type { Progress } from './progress.js';
 import { Random } from './random.js';
 import { ACCESS_MODES } from './verify.js';
 
+const MMAP_REACH = 16 << 20; // what the windows of access 'mmap' cover by default
 const CALIBRATION = 256; // operations before the first round: warm-up, and how long one takes
 
 const READS: readonly Job[] = [
@@ -132,7 +133,7 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
 }
 
-export function renderComparisons(comparisons: readonly Comparison[]): string {
+export function renderComparisons(comparisons: readonly Comparison[], imageSize: number): string {
   const rows = comparisons.map((row) => [
     row.op,
     row.form === 'sync' ? 'sync' : `promise, ${row.depth} at a time`,
@@ -143,5 +144,6 @@ export function renderComparisons(comparisons: readonly Comparison[]): string {
     }),
   ]);
   const scores = table(['', '', '>node:fs', ...ACCESS_MODES.flatMap((access) => [`>${access}`, '>'])], rows);
+  if (imageSize <= MMAP_REACH) return scores;
   return `${scores}\n  mmap keeps to 16 windows of 1 MiB, as the seed did: most positions here cost it a new mapping`;
 }
