@@ -153,11 +153,11 @@ function load(): NativeBinding {
   try {
     return nodeGypBuild(root) as NativeBinding;
   } catch (cause) {
-    throw new Error(
-      `rumpblk: no native addon for ${process.platform}-${process.arch}. ` +
-        'Build it in the package folder with `npm run build:native` (needs a C++20 compiler, make and Python).',
-      { cause },
-    );
+    const advice =
+      process.platform === 'linux'
+        ? 'Build it with `npm rebuild rumpblk`, in a checkout with `npm run build`; that needs a C++20 compiler, make and Python.'
+        : 'It needs Linux.';
+    throw new Error(`rumpblk: no native addon for ${process.platform}-${process.arch}. ${advice}`, { cause });
   }
 }
 

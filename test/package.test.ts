@@ -1,9 +1,9 @@
 // The package as its users load it: by name, as CommonJS and as ES module, with one copy of every class.
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
 import * as rumpblk from 'rumpblk';
-import { ROOT, reportsFrom } from './support/child';
+import { ROOT, reportsFrom, runChild } from './support/child';
 import { pattern, rig } from './support/rig';
 
 const bench = rig();
@@ -56,6 +56,18 @@ test('every file that package.json points to is there', () => {
   [exports, bin, main, types].forEach(collect);
   expect(files.length).toBeGreaterThan(4);
   for (const file of files) expect(readFileSync(path.join(ROOT, file)).length).toBeGreaterThan(0);
+});
+
+test('without the addon, loading says how to build it', async () => {
+  const folder = bench.path('unbuilt');
+  cpSync(path.join(ROOT, 'dist'), path.join(folder, 'dist'), { recursive: true });
+  cpSync(path.join(ROOT, 'package.json'), path.join(folder, 'package.json'));
+  symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'));
+  const { code, stderr } = await runChild(`require(${JSON.stringify(folder)})`, { plain: true });
+  expect(code).toBe(1);
+  expect(stderr).toContain(
+    `Error: rumpblk: no native addon for ${process.platform}-${process.arch}. Build it with \`npm rebuild rumpblk\``,
+  );
 });
 
 test('loading it twice in one process gives two copies that both work', async () => {
