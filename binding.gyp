@@ -1,7 +1,9 @@
 # The build that `npm install` runs. native/CMakeLists.txt is the one for tests and sanitizers; both read native/sources.txt.
 {
   "variables": {
-    "list_sources": "require('fs').readFileSync('native/sources.txt', 'utf8').match(/^[a-z].*[.]cc$/gm).map((line) => 'native/' + line).join(' ')"
+    "list_sources": "require('fs').readFileSync('native/sources.txt', 'utf8').match(/^[a-z].*[.]cc$/gm).map((line) => 'native/' + line).join(' ')",
+    # A request passes through seven small files; inlined across them it takes a fifth less. clang would need its own linker.
+    "lto": "<!(node -p \"/clang/.test(process.env.CXX) ? '' : '-flto=auto'\")"
   },
   "targets": [
     {
@@ -16,6 +18,7 @@
       "conditions": [
         # Never unloaded: the SIGBUS handler and the I/O threads may outlive the environment that loaded the addon.
         ["OS=='linux'", {"ldflags": ["-pthread", "-Wl,-z,nodelete"]}],
+        ["OS=='linux' and lto!=''", {"configurations": {"Release": {"cflags": ["<(lto)"], "ldflags": ["-O3", "<(lto)"]}}}],
         ["OS=='mac'", {
           "xcode_settings": {
             "CLANG_CXX_LANGUAGE_STANDARD": "c++20",
@@ -24,7 +27,7 @@
           }
         }]
       ],
-      "configurations": {"Release": {"cflags": ["-O3"]}}
+      "configurations": {"Release": {"defines": ["NDEBUG"], "cflags": ["-O3"]}}
     }
   ]
 }

@@ -1,7 +1,7 @@
 // BlockDevice: one open of one minor. Arguments are decided here and in transfer.ts; native only moves bytes and counts.
 // Over 300 lines: one class, whose members are short and documented one by one.
 import { createBatch, type Batch, type BatchOptions } from './batch.js';
-import { FUA, type NativeDevice } from './binding.js';
+import { FUA, binding, type NativeDevice } from './binding.js';
 import type { BlockDriver } from './driver.js';
 import type { CacheMode, OpenSettings } from './options.js';
 import { fromFailure, illegalConstructor, invalidThis, isFailure } from './errors.js';
@@ -86,7 +86,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     const { offset, length, signal } = partOf(buffer, options);
     const start = startOf(position);
     const token = handle.token(signal);
-    const begun = handle.native.read(buffer, offset, length, start, token);
+    const begun = binding.read(handle.requests, buffer, offset, length, start, token);
     const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, signal, token);
     if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
     return { bytesRead: outcome, buffer };
@@ -107,7 +107,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     let length: number;
     if (options === undefined) length = viewLength(buffer, 'buffer');
     else ({ offset, length } = partOf(buffer, options));
-    const outcome = handle.native.readSync(buffer, offset, length, startOf(position));
+    const outcome = binding.readSync(handle.requests, buffer, offset, length, startOf(position));
     if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
     return outcome;
   }
@@ -127,7 +127,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     const { offset, length, signal } = partOf(buffer, options);
     const start = startOf(position);
     const token = handle.token(signal);
-    const begun = handle.native.write(buffer, offset, length, start, fua, token);
+    const begun = binding.write(handle.requests, buffer, offset, length, start, fua, token);
     const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, signal, token);
     if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
     return { bytesWritten: outcome, buffer };
@@ -152,7 +152,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
       fua = fuaRule(options);
       ({ offset, length } = partOf(buffer, options));
     }
-    const outcome = handle.native.writeSync(buffer, offset, length, startOf(position), fua);
+    const outcome = binding.writeSync(handle.requests, buffer, offset, length, startOf(position), fua);
     if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
     return outcome;
   }
@@ -174,7 +174,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     const abort = abortSignal(signal, 'request.signal');
     const bcount = viewLength(data, 'request.data');
     const token = handle.token(abort);
-    const begun = handle.native.strategy(way, first, data, isDeferred, token);
+    const begun = binding.strategy(handle.requests, way, first, data, isDeferred, token);
     const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, abort, token);
     if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { blkno: Number(blkno) });
     return { bcount, resid: bcount - outcome };
@@ -195,7 +195,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     const first = blockNumber(blkno, 'request.blkno');
     const isDeferred = flag(deferred, 'request.deferred', false);
     const bcount = viewLength(data, 'request.data');
-    const outcome = handle.native.strategySync(way, first, data, isDeferred);
+    const outcome = binding.strategySync(handle.requests, way, first, data, isDeferred);
     if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { blkno: Number(blkno) });
     return { bcount, resid: bcount - outcome };
   }

@@ -1,5 +1,5 @@
 // DeviceHandle: the owner of one native device. It decides what "closed" means, ends requests, and outlives a BlockDevice that nobody closed.
-import { ACCESS, NO_TOKEN, type Eventual, type NativeDevice, type Outcome } from './binding.js';
+import { ACCESS, NO_TOKEN, type Eventual, type NativeDevice, type NativeRequests, type Outcome } from './binding.js';
 import { throwIfAborted, untilAborted } from './abort.js';
 import { EBUSY, closedError, fromFailure } from './errors.js';
 
@@ -16,6 +16,7 @@ export function keepAlive(holder: object, ...others: readonly object[]): void {
 /** Owns a native device; errors take `path` and `minor` from it. It never reaches its BlockDevice, which could not be collected then. */
 export class DeviceHandle {
   readonly native: NativeDevice;
+  readonly requests: NativeRequests;
   readonly path: string;
   readonly minor: number;
   readonly size: number;
@@ -27,6 +28,7 @@ export class DeviceHandle {
   constructor(native: NativeDevice) {
     const [minor, size, access, path] = native.info();
     this.native = native;
+    this.requests = native.requests();
     this.minor = minor;
     this.size = size;
     this.access = ACCESS_NAMES[access] ?? 'auto';

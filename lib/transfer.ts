@@ -62,15 +62,24 @@ const typedArrayLength = getter(typedArray, 'byteLength');
 const typedArrayBuffer = getter(typedArray, 'buffer');
 const dataViewLength = getter(DataView.prototype, 'byteLength');
 const dataViewBuffer = getter(DataView.prototype, 'buffer');
+const bufferLength = getter(ArrayBuffer.prototype, 'byteLength');
 const bufferResizable = getter(ArrayBuffer.prototype, 'resizable');
+
+/** The TypedArray that was found to be over fixed memory last: it is for good, and most callers use one again and again. */
+let lastFixed: unknown;
+/** Of larger memory none is remembered, so that little is kept from the garbage collector. */
+const MOST_KEPT = 1 << 20;
 
 /** Accepts a view over memory that is fixed, private and attached, and returns its length in bytes. */
 export function viewLength(view: unknown, name: string): number {
-  if (typedArrayTag.call(view) === undefined) return lengthOfDataView(view, name);
-  const buffer = typedArrayBuffer.call(view);
-  requireFixed(buffer, view, name);
+  if (view !== lastFixed) {
+    if (typedArrayTag.call(view) === undefined) return lengthOfDataView(view, name);
+    const buffer = typedArrayBuffer.call(view);
+    requireFixed(buffer, view, name);
+    if ((bufferLength.call(buffer) as number) <= MOST_KEPT) lastFixed = view;
+  }
   const length = typedArrayLength.call(view) as number;
-  if (length === 0) requireAttached(buffer, view, name);
+  if (length === 0) requireAttached(typedArrayBuffer.call(view), view, name);
   return length;
 }
 

@@ -151,6 +151,15 @@ describe.each(TRANSFERS)('%s', (name, of) => {
   });
 });
 
+test.each(TRANSFERS)('%s refuses a view that it took before and that was detached since', async (_name, of) => {
+  const call = of(device());
+  const used = new Uint8Array(512);
+  await call(used, 0);
+  await call(used, 0);
+  structuredClone(used, { transfer: [used.buffer] });
+  expect(await refusal(() => call(used, 0))).toBe(VALUE);
+});
+
 describe.each(STRATEGIES)('%s', (_name, of) => {
   test('refuses each wrong field', async () => {
     const call = of(device());

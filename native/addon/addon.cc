@@ -6,6 +6,7 @@
 #include "addon/env_state.h"
 #include "addon/lease_wrap.h"
 #include "addon/napi_setup.h"
+#include "addon/request_calls.h"
 #include "core/base/status.h"
 #include "core/host/host_io.h"
 
@@ -49,6 +50,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   napi_create_function(env, "allocateArena", NAPI_AUTO_LENGTH, AllocateArena, nullptr, &allocate_arena);
   exports.Set("allocateArena", allocate_arena);
   exports.Set("pageSize", static_cast<double>(blk::PageSize()));
+  DefineRequestCalls(env, exports);
   exports.Set("Driver", DriverWrap::Define(env));
   return exports;
 }

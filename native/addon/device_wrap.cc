@@ -9,7 +9,7 @@
 #include "addon/label_object.h"
 #include "addon/lease_wrap.h"
 #include "addon/outcome.h"
-#include "addon/transfer_call.h"
+#include "addon/request_calls.h"
 #include "core/device/ioctl.h"
 
 namespace blk_addon {
@@ -27,56 +27,6 @@ napi_value Method(napi_env env, napi_callback_info info) {
   return method(args, wrap->state());
 }
 
-// ---- requests: (view, offset, length, position, fua?, token)
-
-template <blk::BufOp op>
-blk::Transfer BytesRequest(const Args& args, Device device) {
-  const ViewBytes part = args.Part(0, 1, 2);
-  blk::Fua fua = blk::Fua::kByCacheMode;
-  if constexpr (op == blk::BufOp::kWrite) {
-    const int64_t asked = args.Int(4);
-    if (asked >= 0) fua = asked == 0 ? blk::Fua::kOff : blk::Fua::kOn;
-  }
-  return device->device->BytesRequest(op, static_cast<uint64_t>(args.Int(3)), part.data, part.size, fua);
-}
-
-// (op, blkno, view, deferred, token)
-blk::Transfer BufRequest(const Args& args, Device device) {
-  const ViewBytes view = args.View(2);
-  const blk::BufOp op = args.Int(0) == 0 ? blk::BufOp::kRead : blk::BufOp::kWrite;
-  return device->device->BufRequest(op, args.Int(1), view.data, view.size, args.Bool(3));
-}
-
-napi_value RunNow(const Args& args, Device device, blk::Transfer transfer) {
-  device->device->Run(transfer);
-  return ToOutcome(args.env(), transfer);
-}
-
-template <blk::BufOp op>
-napi_value BytesSync(const Args& args, Device device) {
-  return RunNow(args, device, BytesRequest<op>(args, device));
-}
-
-napi_value StrategySync(const Args& args, Device device) { return RunNow(args, device, BufRequest(args, device)); }
-
-template <blk::BufOp op>
-napi_value BytesQueued(const Args& args, Device device) {
-  const uint64_t token = static_cast<uint64_t>(args.Int(op == blk::BufOp::kWrite ? 5 : 4));
-  return TransferCall::Submit(args.env(), device, BytesRequest<op>(args, device), args.at(0),
-                              static_cast<size_t>(args.Int(1)), token);
-}
-
-napi_value StrategyQueued(const Args& args, Device device) {
-  return TransferCall::Submit(args.env(), device, BufRequest(args, device), args.at(2), 0,
-                              static_cast<uint64_t>(args.Int(4)));
-}
-
-napi_value Cancel(const Args& args, Device device) {
-  const auto found = device->by_token.find(static_cast<uint64_t>(args.Int(0)));
-  if (found != device->by_token.end()) found->second->Cancel(args.env());
-  return nullptr;
-}
-
 // ---- batches and leases
 
 // (depth, control, arena)
@@ -92,6 +42,12 @@ napi_value Map(const Args& args, Device device) {
 }
 
 // ---- control
+
+napi_value Cancel(const Args& args, Device device) {
+  const auto found = device->by_token.find(static_cast<uint64_t>(args.Int(0)));
+  if (found != device->by_token.end()) found->second->Cancel(args.env());
+  return nullptr;
+}
 
 napi_value FlushSync(const Args& args, Device device) { return ToOutcome(args.env(), device->device->Flush(0)); }
 
@@ -126,6 +82,8 @@ napi_value CloseSync(const Args& args, Device device) {
   const blk::Status closed = device->device->Close(0);
   return ToOutcome(args.env(), detached.ok() ? closed : detached);
 }
+
+napi_value Requests(const Args& args, Device device) { return MakeRequestTarget(args.env(), device); }
 
 napi_value Info(const Args& args, Device device) {
   const Napi::Env env(args.env());
@@ -168,17 +126,11 @@ napi_property_descriptor Property(const char* name, napi_callback method) {
 }  // namespace
 
 Napi::Function DeviceWrap::Define(Napi::Env env) {
-  using blk::BufOp;
-  // Raw callbacks, not node-addon-api's: a request is some 25 ns cheaper so.
+  // Raw callbacks, not node-addon-api's: a call is some 25 ns cheaper so.
   return DefineClass(env, "NativeDevice",
                      {
                          Property("info", Method<Info>),
-                         Property("readSync", Method<BytesSync<BufOp::kRead>>),
-                         Property("writeSync", Method<BytesSync<BufOp::kWrite>>),
-                         Property("strategySync", Method<StrategySync>),
-                         Property("read", Method<BytesQueued<BufOp::kRead>>),
-                         Property("write", Method<BytesQueued<BufOp::kWrite>>),
-                         Property("strategy", Method<StrategyQueued>),
+                         Property("requests", Method<Requests>),
                          Property("flushSync", Method<FlushSync>),
                          Property("flush", Method<Flush>),
                          Property("createBatch", Method<CreateBatch>),

@@ -3,6 +3,8 @@
 #ifndef RUMPBLK_ADDON_OUTCOME_H_
 #define RUMPBLK_ADDON_OUTCOME_H_
 
+#include <cstdint>
+
 #include "addon/napi_setup.h"
 #include "core/base/status.h"
 #include "core/io/physio.h"
@@ -12,6 +14,14 @@ namespace blk_addon {
 inline napi_value ToNumber(napi_env env, double value) {
   napi_value result = nullptr;
   napi_create_double(env, value, &result);
+  return result;
+}
+
+// Of a count of bytes, which is small almost always, and then cheaper to make.
+inline napi_value ToCount(napi_env env, size_t count) {
+  if (count > INT32_MAX) return ToNumber(env, static_cast<double>(count));
+  napi_value result = nullptr;
+  napi_create_int32(env, static_cast<int32_t>(count), &result);
   return result;
 }
 
@@ -25,7 +35,7 @@ inline napi_value ToOutcome(napi_env env, blk::Status status) {
 
 // Bytes moved, or the failure.
 inline napi_value ToOutcome(napi_env env, const blk::Transfer& transfer) {
-  if (transfer.status.ok()) return ToNumber(env, static_cast<double>(transfer.moved));
+  if (transfer.status.ok()) return ToCount(env, transfer.moved);
   return ToFailure(env, transfer.status, transfer.moved, transfer.injected, transfer.failed_blkno);
 }
 

@@ -1,0 +1,92 @@
+#include "addon/request_calls.h"
+
+#include "addon/args.h"
+#include "addon/outcome.h"
+#include "addon/transfer_call.h"
+
+namespace blk_addon {
+namespace {
+
+using Device = const std::shared_ptr<DeviceState>&;
+
+// Every request comes through here: finds the device of its target and answers EBADF for a closed one.
+template <napi_value (*request)(const Args&, Device)>
+napi_value Call(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  void* target = nullptr;
+  if (napi_get_value_external(env, args.at(0), &target) != napi_ok) return nullptr;
+  Device device = *static_cast<const std::shared_ptr<DeviceState>*>(target);
+  if (!device->open()) return ToFailure(env, {EBADF, blk::Op::kStrategy});
+  return request(args, device);
+}
+
+// (target, view, offset, length, position, fua?, token)
+template <blk::BufOp op>
+blk::Transfer BytesRequest(const Args& args, Device device) {
+  const ViewBytes part = args.Part(1, 2, 3);
+  blk::Fua fua = blk::Fua::kByCacheMode;
+  if constexpr (op == blk::BufOp::kWrite) {
+    const int64_t asked = args.Int(5);
+    if (asked >= 0) fua = asked == 0 ? blk::Fua::kOff : blk::Fua::kOn;
+  }
+  return device->device->BytesRequest(op, static_cast<uint64_t>(args.Int(4)), part.data, part.size, fua);
+}
+
+// (target, op, blkno, view, deferred, token)
+blk::Transfer BufRequest(const Args& args, Device device) {
+  const ViewBytes view = args.View(3);
+  const blk::BufOp op = args.Int(1) == 0 ? blk::BufOp::kRead : blk::BufOp::kWrite;
+  return device->device->BufRequest(op, args.Int(2), view.data, view.size, args.Bool(4));
+}
+
+napi_value RunNow(const Args& args, Device device, blk::Transfer transfer) {
+  device->device->Run(transfer);
+  return ToOutcome(args.env(), transfer);
+}
+
+template <blk::BufOp op>
+napi_value BytesSync(const Args& args, Device device) {
+  return RunNow(args, device, BytesRequest<op>(args, device));
+}
+
+napi_value StrategySync(const Args& args, Device device) { return RunNow(args, device, BufRequest(args, device)); }
+
+template <blk::BufOp op>
+napi_value BytesQueued(const Args& args, Device device) {
+  const uint64_t token = static_cast<uint64_t>(args.Int(op == blk::BufOp::kWrite ? 6 : 5));
+  return TransferCall::Submit(args.env(), device, BytesRequest<op>(args, device), args.at(1),
+                              static_cast<size_t>(args.Int(2)), token);
+}
+
+napi_value StrategyQueued(const Args& args, Device device) {
+  return TransferCall::Submit(args.env(), device, BufRequest(args, device), args.at(3), 0,
+                              static_cast<uint64_t>(args.Int(5)));
+}
+
+}  // namespace
+
+napi_value MakeRequestTarget(napi_env env, const std::shared_ptr<DeviceState>& device) {
+  auto* held = new std::shared_ptr<DeviceState>(device);
+  const auto drop = [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<DeviceState>*>(data); };
+  napi_value target = nullptr;
+  // Fails only in a thread that is being terminated.
+  if (napi_create_external(env, held, drop, nullptr, &target) != napi_ok) delete held;
+  return target;
+}
+
+void DefineRequestCalls(napi_env env, napi_value exports) {
+  using blk::BufOp;
+  const auto define = [&](const char* name, napi_callback call) {
+    napi_value function = nullptr;
+    napi_create_function(env, name, NAPI_AUTO_LENGTH, call, nullptr, &function);
+    napi_set_named_property(env, exports, name, function);
+  };
+  define("readSync", Call<BytesSync<BufOp::kRead>>);
+  define("writeSync", Call<BytesSync<BufOp::kWrite>>);
+  define("strategySync", Call<StrategySync>);
+  define("read", Call<BytesQueued<BufOp::kRead>>);
+  define("write", Call<BytesQueued<BufOp::kWrite>>);
+  define("strategy", Call<StrategyQueued>);
+}
+
+}  // namespace blk_addon
