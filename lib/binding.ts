@@ -185,9 +185,10 @@ function load(): NativeBinding {
   } catch (cause) {
     const advice =
       process.platform === 'linux'
-        ? 'Build it with `npm rebuild rumpblk`, in a checkout with `npm run build`; that needs a C++20 compiler, make and Python.'
+        ? 'To build it: `npm rebuild rumpblk`, in a checkout with `npm run build`; that needs a C++20 compiler, make and Python.'
         : 'It needs Linux.';
-    throw new Error(`rumpblk: no native addon for ${process.platform}-${process.arch}. ${advice}`, { cause });
+    const [reason] = String(cause).split('\n');
+    throw new Error(`rumpblk: the addon for ${process.platform}-${process.arch} cannot be loaded (${reason}). ${advice}`, { cause });
   }
 }
 
