@@ -18,6 +18,7 @@ struct ViewBytes {
   size_t size = 0;
 };
 
+// Empty for what is no view, and for one whose memory was taken away.
 inline ViewBytes BytesOf(napi_env env, napi_value view) {
   void* data = nullptr;
   size_t size = 0;
@@ -27,6 +28,7 @@ inline ViewBytes BytesOf(napi_env env, napi_value view) {
 
 class Args {
  public:
+  // Positional arguments of the longest call, openPath.
   static constexpr size_t kMax = 9;
 
   Args(napi_env env, napi_callback_info info) : env_(env) {
@@ -44,6 +46,7 @@ class Args {
     void* native = nullptr;
     return napi_unwrap(env_, self_, &native) == napi_ok ? static_cast<T*>(native) : nullptr;
   }
+  // 0 and false for what is no number and no boolean.
   double Number(size_t i) const {
     double value = 0;
     napi_get_value_double(env_, values_[i], &value);
@@ -58,10 +61,12 @@ class Args {
   ViewBytes View(size_t i) const { return BytesOf(env_, values_[i]); }
   // [offset, offset + length) of the view, cut to what the view holds.
   ViewBytes Part(size_t view, size_t offset, size_t length) const;
+  // A copy of the bytes of a view: a host path, which need not be UTF-8.
   std::string Bytes(size_t i) const {
     const ViewBytes view = View(i);
     return std::string(reinterpret_cast<const char*>(view.data), view.size);
   }
+  // A string, as UTF-8.
   std::string Text(size_t i) const;
   // Not set for undefined.
   std::optional<uint64_t> OptionalNumber(size_t i) const;

@@ -1,5 +1,6 @@
 // BatchCall: a batch on its way through the I/O queue. It runs on copies of the entries and of the data, as a
 // TransferCall does; outcomes and what was read are copied back when it settles, if the arrays are still there.
+// JavaScript thread only, but for Work() and cancel_.
 #ifndef RUMPBLK_ADDON_BATCH_CALL_H_
 #define RUMPBLK_ADDON_BATCH_CALL_H_
 
@@ -23,11 +24,13 @@ class BatchCall final : public PendingCall, public Cancellable {
                            uint32_t begun, uint32_t count, uint64_t token);
   ~BatchCall() override;
 
+  // Entries that have not begun become ECANCELED; all of them, and at once, while the call is still queued.
   void Cancel(napi_env env) override;
 
  private:
   BatchCall(napi_env env, napi_value self, BatchWrap& wrap, uint64_t token);
 
+  // Copies the control block, and what the entries write. -> false when there is no memory.
   bool TakeMemory(napi_env env, const blk::BatchTarget& target, uint32_t begun, uint32_t count);
   // Copies outcomes, and what was read, to the caller. -> false when its arrays are gone.
   bool GiveBack(napi_env env);

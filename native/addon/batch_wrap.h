@@ -16,6 +16,7 @@ namespace blk_addon {
 // The entries of a batch in one block of memory, in the order of lib/batch.ts: blkno, then bcount, offset, resid and
 // error, then op and fua, each `depth` long.
 blk::BatchArrays ArraysIn(uint8_t* control, size_t depth);
+// Bytes of that block.
 constexpr size_t ControlBytes(size_t depth) { return depth * (sizeof(double) + 4 * sizeof(uint32_t) + 2); }
 
 class BatchCall;
@@ -33,7 +34,9 @@ class BatchWrap final : public Napi::ObjectWrap<BatchWrap> {
  private:
   friend class BatchCall;
 
+  // (count) -> entries that succeeded, or a failure.
   static napi_value RunSync(napi_env env, napi_callback_info info);
+  // (count, token) -> the same, or a promise of it when an entry would wait for a disk.
   static napi_value Run(napi_env env, napi_callback_info info);
 
   ViewBytes Control(napi_env env) const { return BytesBehind(env, control_); }
@@ -51,7 +54,7 @@ class BatchWrap final : public Napi::ObjectWrap<BatchWrap> {
   size_t arena_size_ = 0;
   napi_ref control_ = nullptr;
   napi_ref arena_ = nullptr;
-  const BatchCall* running_ = nullptr;
+  const BatchCall* running_ = nullptr;  // the call under way: another run is EBUSY meanwhile
 };
 
 }  // namespace blk_addon

@@ -67,6 +67,7 @@ void Completion::SettleAll() {
     blk::MutexLock lock(mu_);
     done.swap(done_);
   }
+  // Before anything settles: the workers go on while JavaScript runs.
   for (Backlog* backlog : backlogs_) Refill(*backlog);
   for (std::unique_ptr<PendingCall>& call : done) {
     napi_handle_scope scope;

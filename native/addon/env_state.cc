@@ -11,6 +11,7 @@ void EnvState::Track(const std::shared_ptr<DriverState>& driver) {
 }
 
 void EnvState::Shutdown() {
+  // Held all the while: the calls of a backlog may be the last owners of their driver.
   std::vector<std::shared_ptr<DriverState>> alive;
   for (const auto& weak : drivers_) {
     if (auto driver = weak.lock()) alive.push_back(std::move(driver));

@@ -19,6 +19,7 @@ void PendingCall::Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) 
 }
 
 void PendingCall::Finish(napi_env env) {
+  // First the bookkeeping: what runs when the promise resolves may close the device, and must not find this call there.
   Done();
   if (state_.load(std::memory_order_acquire) != State::kGivenUp) Resolve(env, Settle(env));
 }
@@ -37,6 +38,7 @@ void PendingCall::Refuse(napi_env env, blk::Status status) {
 
 bool PendingCall::GiveUp(napi_env env, blk::Status status) {
   State expected = State::kQueued;
+  // Against Run() on a worker: whoever moves the state first decides whether Work() happens.
   if (!state_.compare_exchange_strong(expected, State::kGivenUp, std::memory_order_acq_rel)) return false;
   Resolve(env, ToFailure(env, status));
   return true;

@@ -18,6 +18,7 @@ bool RunNow(blk::Strategy& entry, blk::Transfer& transfer) {
   if (transfer.op != blk::BufOp::kRead || transfer.length > kMaxNow || transfer.chunk_count() > 1) return false;
   transfer.nowait = true;
   blk::RunTransfer(entry, transfer);
+  // EAGAIN moved and counted nothing: the transfer is as it was.
   if (transfer.status.err != EAGAIN) return true;
   transfer.nowait = false;
   transfer.status = blk::Status::Ok();
@@ -72,6 +73,7 @@ bool TransferCall::TakeMemory(napi_value view, size_t view_offset) {
 
 void TransferCall::Work(blk::IoWorker& worker) {
   transfer_.lane = worker.lane();
+  // Pages that are in memory need no other worker to be woken for what is queued behind.
   if (RunNow(*entry_, transfer_)) return;
   worker.WillBlock();
   blk::RunTransfer(*entry_, transfer_);
@@ -85,6 +87,7 @@ napi_value TransferCall::Settle(napi_env env) {
 }
 
 bool TransferCall::DeliverTo(napi_env env) {
+  // Looked up anew: since the call was made the view may have been detached, and its memory may be somebody else's.
   napi_value view = nullptr;
   napi_get_reference_value(env, view_, &view);
   const ViewBytes bytes = BytesOf(env, view);

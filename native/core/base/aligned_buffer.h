@@ -1,5 +1,6 @@
 // AlignedBuffer: sole owner of page-aligned memory, what the kernel copies into fastest and what O_DIRECT accepts.
-// Move-only. Contents are not initialised.
+// Move-only; not thread-safe: one owner at a time. Contents are not initialised, so whoever lends it to JavaScript
+// zeroes it first.
 #ifndef RUMPBLK_CORE_BASE_ALIGNED_BUFFER_H_
 #define RUMPBLK_CORE_BASE_ALIGNED_BUFFER_H_
 
@@ -14,8 +15,10 @@ namespace blk {
 
 class AlignedBuffer {
  public:
+  // Bytes. What O_DIRECT asks for on any file system at hand, and where the kernel's copy is fastest (host/copy.h).
   static constexpr size_t kAlignment = 4096;
 
+  // Owns nothing.
   AlignedBuffer() = default;
   // Allocates at least `size` bytes; data() is null when there is no memory for them, or size is 0.
   explicit AlignedBuffer(size_t size) {
@@ -23,6 +26,7 @@ class AlignedBuffer {
     data_.reset(static_cast<uint8_t*>(std::aligned_alloc(kAlignment, AlignUp(size, kAlignment))));
   }
 
+  // The memory, or null. Valid while this object lives and is not moved from.
   uint8_t* data() const { return data_.get(); }
 
  private:

@@ -11,7 +11,8 @@
 
 namespace blk {
 
-// What was being done when an error came. OpName() gives the word that becomes `syscall` in JavaScript.
+// What was being done when an error came: a call of the host, or a step of ours where no call was made. The values
+// cross the addon as numbers, so lib reads the names from OpName() once instead of keeping a list of its own.
 enum class Op : uint8_t {
   kRegister,
   kDeregister,
@@ -32,6 +33,7 @@ enum class Op : uint8_t {
   kCount  // number of operations, not one of them
 };
 
+// The word that becomes `syscall` in JavaScript.
 constexpr const char* OpName(Op op) {
   switch (op) {
     case Op::kRegister: return "register";
@@ -55,15 +57,17 @@ constexpr const char* OpName(Op op) {
   return "unknown";
 }
 
+// The outcome of something that has no value to give. Plain data.
 struct [[nodiscard]] Status {
-  int err = 0;  // 0, or a positive errno
-  Op op = Op::kStrategy;
+  int err = 0;            // 0, or a positive errno
+  Op op = Op::kStrategy;  // means something only with an err
 
   static Status Ok() { return {}; }
   bool ok() const { return err == 0; }
 };
 
-// A value or the Status that explains its absence. Move-only values are fine.
+// A value or the Status that explains its absence, never neither (B46). Move-only values are fine. The constructors
+// convert, so that a function returns either of them as it is.
 template <typename T>
 class [[nodiscard]] Result {
  public:
@@ -71,10 +75,12 @@ class [[nodiscard]] Result {
   Result(Status status) : state_(status) { assert(!status.ok()); }
 
   bool ok() const { return std::holds_alternative<T>(state_); }
+  // Ok() when there is a value.
   Status status() const { return ok() ? Status::Ok() : std::get<Status>(state_); }
   // REQUIRES: ok().
   T& value() { return std::get<T>(state_); }
   const T& value() const { return std::get<T>(state_); }
+  // Moves the value out; what stays behind is a moved-from T.   REQUIRES: ok().
   T Take() { return std::move(std::get<T>(state_)); }
 
  private:

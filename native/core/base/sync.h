@@ -1,5 +1,7 @@
 // Mutex, MutexLock and CondVar with clang's thread-safety annotations; std::mutex underneath.
-// Every locked field in core says GUARDED_BY, and clang checks it with -Wthread-safety -Werror.
+// Every locked field in core says GUARDED_BY, and clang checks it with -Wthread-safety -Werror; other compilers see no
+// annotations. Which lock is taken before which stands in the header of each class and, as a table, in
+// docs/architecture.md.
 #ifndef RUMPBLK_CORE_BASE_SYNC_H_
 #define RUMPBLK_CORE_BASE_SYNC_H_
 
@@ -12,18 +14,23 @@
 #define BLK_ANNOTATE(x)
 #endif
 
+// Of types: something that is held, and an object that holds it for a scope.
 #define CAPABILITY(name) BLK_ANNOTATE(capability(name))
 #define SCOPED_CAPABILITY BLK_ANNOTATE(scoped_lockable)
+// Of fields: what must be held to touch the field, or what it points to.
 #define GUARDED_BY(mu) BLK_ANNOTATE(guarded_by(mu))
 #define PT_GUARDED_BY(mu) BLK_ANNOTATE(pt_guarded_by(mu))
+// Of functions: called with the lock, called without it, takes it, gives it back.
 #define REQUIRES(...) BLK_ANNOTATE(requires_capability(__VA_ARGS__))
 #define EXCLUDES(...) BLK_ANNOTATE(locks_excluded(__VA_ARGS__))
 #define ACQUIRE(...) BLK_ANNOTATE(acquire_capability(__VA_ARGS__))
 #define RELEASE(...) BLK_ANNOTATE(release_capability(__VA_ARGS__))
+// Of functions that clang cannot follow: one that steps out of a lock which its caller holds.
 #define NO_THREAD_SAFETY_ANALYSIS BLK_ANNOTATE(no_thread_safety_analysis)
 
 namespace blk {
 
+// Not recursive. Held by MutexLock; Lock() and Unlock() are for it.
 class CAPABILITY("mutex") Mutex {
  public:
   Mutex() = default;
@@ -62,6 +69,7 @@ class SCOPED_CAPABILITY MutexLock {
   bool held_ = true;
 };
 
+// Waits for a change to what one Mutex guards.
 class CondVar {
  public:
   // Releases `mu`, waits for a notification or a spurious wake-up, takes `mu` again: callers loop on their condition.
@@ -70,6 +78,7 @@ class CondVar {
     cv_.wait(lock);
     lock.release();
   }
+  // Wakes one, or all, of those in Wait(). With or without the mutex held.
   void NotifyOne() { cv_.notify_one(); }
   void NotifyAll() { cv_.notify_all(); }
 

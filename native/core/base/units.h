@@ -45,8 +45,10 @@ inline std::optional<uint64_t> CheckedMul(uint64_t a, uint64_t b) {
   return product;
 }
 
+// True for 1, 2, 4, ...; 0 is none.
 inline constexpr bool IsPowerOfTwo(uint64_t n) { return n != 0 && (n & (n - 1)) == 0; }
-// `alignment` is a power of two.
+// The multiple of `alignment`, a power of two, at or below `n`, and the one at or above it. All 64 bits of `n` count
+// (B3).   REQUIRES of AlignUp: the result fits 64 bits.
 inline constexpr uint64_t AlignDown(uint64_t n, uint64_t alignment) { return n & ~(alignment - 1); }
 inline constexpr uint64_t AlignUp(uint64_t n, uint64_t alignment) { return AlignDown(n + alignment - 1, alignment); }
 

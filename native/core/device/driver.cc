@@ -10,6 +10,7 @@ Driver::Driver(const DriverOptions& options, HostIo& host)
     : host_(host), options_(options), table_(options.minor_count), queue_(options.queue_depth, options.workers) {}
 
 Driver::~Driver() {
+  // Tasks hold their devices: none of them may be left when the list is looked at.
   queue_.Stop();
   MutexLock lock(mu_);
   assert(devices_.empty());
@@ -19,10 +20,13 @@ Driver::~Driver() {
 
 Result<int> Driver::Register(const std::string& path, const HostRange& range) {
   if (closed()) return Status{EBADF, Op::kRegister};
+  // Outside the lock: a host that is slow to open one file holds up nobody else (B24).
   auto created = Minor::Create(host_, path, range);
   if (!created.ok()) return created.status();
   std::shared_ptr<Minor> minor = created.Take();
 
+  // Somebody else may have registered the same range meanwhile: found and entered under one lock, it is one minor
+  // (B41).
   MutexLock lock(mu_);
   if (closed_) return Status{EBADF, Op::kRegister};
   const auto same =
@@ -44,8 +48,10 @@ Status Driver::Deregister(int minor) {
     if (!InTable(minor)) return {ENXIO, Op::kDeregister};
     found = table_[minor];
   }
+  // Retire() decides between this and an open that comes at the same time; only one of them succeeds.
   Status status = found->Retire();
   if (status.err == EBUSY) return status;
+  // Another deregister may have been faster, and its slot may have a new minor by now.
   MutexLock lock(mu_);
   if (InTable(minor) && table_[minor] == found) table_[minor].reset();
   return status;
@@ -88,16 +94,19 @@ Result<std::shared_ptr<Device>> Driver::OpenPrivate(const std::string& path, con
 Result<std::shared_ptr<Device>> Driver::OpenMinor(std::shared_ptr<Minor> minor, const OpenOptions& options) {
   auto opened = Device::Open(std::move(minor), options, Context());
   if (!opened.ok()) return opened.status();
+  // Off the list before it goes, so that SetFaults() never meets one that is half destroyed.
   std::shared_ptr<Device> device(opened.Take().release(), [this](Device* dying) {
     Forget(dying);
     delete dying;
   });
   MutexLock lock(mu_);
   if (closed_) {
+    // The device goes with this scope, and Forget() takes the lock.
     lock.Unlock();
     return Status{EBADF, Op::kOpen};
   }
   devices_.push_back(device.get());
+  // Listed and set under one lock: a SetFaults() at the same time is either seen here or sees the device.
   device->SetFaulty(faults_.settings().rate != 0);
   return device;
 }

@@ -1,4 +1,6 @@
-// Options of a driver, a registration and an open, as structs with units and defaults. Plain data.
+// Options of a driver, a registration and an open, as structs with units and defaults. Plain data: lib has checked
+// every value before it arrives here, so nothing below is validated again. Model: memwinsize, memwincnt and the
+// arguments of rumpblk_register, rumpblk.c r1.31 lines 80-82 and 375; the mode replaces the kernel's FREAD and FWRITE.
 #ifndef RUMPBLK_CORE_DEVICE_OPTIONS_H_
 #define RUMPBLK_CORE_DEVICE_OPTIONS_H_
 
@@ -9,8 +11,11 @@
 
 namespace blk {
 
+// What an open may do. There is no write-only open: a window of one could not be mapped (B28).
 enum class OpenMode : uint8_t { kRead, kReadWrite };
+// How requests reach the host file: the fastest way for each, the seed's windows, or pread and pwrite.
 enum class Access : uint8_t { kAuto, kMmap, kPio };
+// What a write promises when it completes: to be durable, to be so after a flush, or nothing at all.
 enum class CacheMode : uint8_t { kWritethrough, kWriteback, kUnsafe };
 
 // How the windows of an open are sized.
@@ -21,11 +26,11 @@ struct WindowSize {
 };
 
 struct DriverOptions {
-  uint32_t minor_count = kDefaultMinorCount;
+  uint32_t minor_count = kDefaultMinorCount;  // slots of the table; private minors need none
   WindowSize window_size;
-  uint32_t window_count = kDefaultWindowCount;
-  uint32_t queue_depth = kDefaultQueueDepth;
-  uint32_t workers = kDefaultWorkers;
+  uint32_t window_count = kDefaultWindowCount;  // of each open
+  uint32_t queue_depth = kDefaultQueueDepth;    // tasks in the ring, those that run not counted
+  uint32_t workers = kDefaultWorkers;           // threads at most
 };
 
 // The range of the host file that becomes the device.
@@ -36,11 +41,11 @@ struct HostRange {
 
 struct OpenOptions {
   OpenMode mode = OpenMode::kRead;
-  bool raw = false;
-  Access access = Access::kAuto;
+  bool raw = false;               // the character device: physio's rules for positions and sizes
+  Access access = Access::kAuto;  // what is asked for; Device::access() tells what came of it
   CacheMode cache = CacheMode::kWriteback;
-  bool direct = false;
-  bool lock = true;
+  bool direct = false;  // O_DIRECT where a request fits its alignment
+  bool lock = true;     // keep others off the range, as AdjustLock() in minor.cc says
 };
 
 }  // namespace blk

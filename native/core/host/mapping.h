@@ -19,6 +19,7 @@ class Mapping {
   // Errors: ENOMEM (memory, or the host's limit of mappings) · EACCES writable on a read-only descriptor · ENODEV.
   static Result<Mapping> Create(HostIo& host, int fd, HostOffset offset, size_t size, MapMode mode);
 
+  // Owns nothing.
   Mapping() = default;
   Mapping(Mapping&& other) noexcept;
   Mapping& operator=(Mapping&& other) noexcept;
@@ -26,7 +27,9 @@ class Mapping {
   Mapping& operator=(const Mapping&) = delete;
   ~Mapping();
 
+  // False after Unmap(), after a move, and for one that owns nothing.
   bool valid() const { return data_ != nullptr; }
+  // First byte, and the number of bytes asked for; the page behind the last one is not to be touched.
   uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
   // True once the page guard has put a page of its own into this mapping: what was copied since may be zeros, what was

@@ -1,5 +1,6 @@
 // Loops over short transfers and EINTR: what read(2) and write(2) leave to their caller, done once for every path.
-// No state, thread-safe. A cancel flag is looked at before each segment of kSegmentSize bytes.
+// No state, thread-safe. What the seed leaves undone: it takes a short transfer for the end, and EINTR for a failure
+// (B40). A cancel flag is looked at before each segment of kSegmentSize bytes.
 #ifndef RUMPBLK_CORE_HOST_TRANSFER_LOOP_H_
 #define RUMPBLK_CORE_HOST_TRANSFER_LOOP_H_
 
@@ -12,6 +13,7 @@
 
 namespace blk {
 
+// How far a transfer came, and what ended it. Bytes count also when status is an error.
 struct Moved {
   size_t bytes = 0;
   Status status;

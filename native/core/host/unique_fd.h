@@ -13,7 +13,9 @@ namespace blk {
 
 class UniqueFd {
  public:
+  // Owns nothing.
   UniqueFd() = default;
+  // Takes over `fd`, an open descriptor of `host`, which outlives this object.
   UniqueFd(HostIo& host, int fd) : host_(&host), fd_(fd) {}
   UniqueFd(UniqueFd&& other) noexcept : host_(other.host_), fd_(std::exchange(other.fd_, -1)) {}
   UniqueFd& operator=(UniqueFd&& other) noexcept {
@@ -28,7 +30,9 @@ class UniqueFd {
   UniqueFd& operator=(const UniqueFd&) = delete;
   ~UniqueFd() { DropUnreported(); }
 
+  // False after Close(), after a move, and for one that owns nothing.
   bool valid() const { return fd_ >= 0; }
+  // The descriptor, still owned here; negative when not valid().
   int get() const { return fd_; }
 
   // Closes now. Errors: EIO and whatever else close(2) reports; the descriptor is gone either way.

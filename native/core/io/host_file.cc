@@ -41,6 +41,7 @@ Moved HostFile::ReadNow(void* data, size_t size, HostOffset offset) const {
     const size_t n = std::min<size_t>(size - done, kSegmentSize);
     const int64_t rc =
         scratch.Read(to + done, n, at, [&](void* p, size_t m) { return host->PreadNowait(fd, p, m, at); });
+    // Whatever it is, the end of the file too: the read that may wait finds out and names it.
     if (rc <= 0) return {0, {EAGAIN, Op::kPread}};
     done += static_cast<size_t>(rc);
   }
@@ -53,6 +54,7 @@ Moved HostFile::ReadAll(void* data, size_t size, HostOffset offset, const std::a
   return MoveAll(Op::kPread, size, cancel, [&](size_t done, size_t n) {
     const uint64_t at = offset.value + done;
     if (FitsDirect(to + done, n, at)) {
+      // EINVAL in spite of the alignment: the file system wants more than it told.
       const int64_t rc = host->Pread(direct_fd, to + done, n, at);
       if (rc != -EINVAL) return rc;
     }
@@ -87,6 +89,7 @@ Status HostFile::CheckReaches(uint64_t end) const {
 }
 
 Status HostFile::Sync() const {
+  // The ordinary descriptor covers what went through direct_fd: it is the same file.
   int rc;
   do {
     rc = host->Fdatasync(fd);

@@ -1,5 +1,6 @@
 // HostFile: the descriptors of one open and the loops that move bytes through them. Does not own the descriptors.
-// Thread-safe: pread and pwrite carry their offset.
+// Thread-safe: pread and pwrite carry their offset. Plain data, copied freely; valid while the open of the minor lasts.
+// Model: rumpblk.c r1.31 lines 659-722, with O_DIRECT as a choice per request instead of per open (B38).
 #ifndef RUMPBLK_CORE_IO_HOST_FILE_H_
 #define RUMPBLK_CORE_IO_HOST_FILE_H_
 

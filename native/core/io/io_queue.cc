@@ -21,6 +21,7 @@ IoQueue::Outcome IoQueue::Put(std::unique_ptr<IoTask>& task) {
 }
 
 IoQueue::Outcome IoQueue::PutLocked(std::unique_ptr<IoTask>& task) {
+  // Before the task is in: without any worker it would stay in the ring for ever.
   if (!Summon()) return Outcome::kNoThreads;
   ring_[(head_ + used_) % ring_.size()] = std::move(task);
   used_++;
@@ -28,6 +29,7 @@ IoQueue::Outcome IoQueue::PutLocked(std::unique_ptr<IoTask>& task) {
 }
 
 bool IoQueue::Summon() {
+  // One is on its way, or one is at work that has not said it will wait: it takes this task next.
   if (summoned_ > 0 || idle_ + blocked_ < workers_.size()) return true;
   if (idle_ > 0) {
     summoned_++;
@@ -50,6 +52,7 @@ void IoQueue::EnterBlocked() {
 }
 
 bool IoQueue::StartWorker() {
+  // Lane 0 is the caller's; workers beyond the lanes there are share the last one.
   const Lane lane = static_cast<Lane>(std::min<size_t>(workers_.size() + 1, kSharedLane));
   try {
     workers_.emplace_back([this, lane] { Work(lane); });
@@ -72,6 +75,7 @@ void IoQueue::Work(Lane lane) {
     used_--;
     not_full_.NotifyOne();
     lock.Unlock();
+    // The task owns itself while it runs: it hands itself on, and may be gone when Run() returns.
     IoTask& running = *task;
     IoWorker worker(this, lane);
     running.Run(std::move(task), worker);
@@ -81,6 +85,7 @@ void IoQueue::Work(Lane lane) {
 }
 
 void IoQueue::Stop() {
+  // Joined and destroyed outside the lock: a running task may still ask for it, and a task's end is its own business.
   std::vector<std::thread> workers;
   std::vector<std::unique_ptr<IoTask>> dropped;
   {

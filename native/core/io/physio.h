@@ -14,7 +14,8 @@
 
 namespace blk {
 
-// One call of read, write or strategy.
+// One call of read, write or strategy: what is asked for, then what became of it. Whoever makes it keeps `data` alive
+// until it has run.
 struct Transfer {
   static constexpr uint64_t kNoChunk = std::numeric_limits<uint64_t>::max();
 
@@ -23,16 +24,16 @@ struct Transfer {
   uint32_t skip = 0;        // bytes into the first sector; not 0 is EINVAL when raw
   size_t length = 0;        // bytes
   uint8_t* data = nullptr;  // at least length bytes
-  bool raw = false;
-  bool deferred = false;
-  bool durable = false;
-  bool nowait = false;  // of one buf at most
+  bool raw = false;         // cut into bufs of kMaxPhys bytes
+  bool deferred = false;    // as in each Buf
+  bool durable = false;     // as in each Buf
+  bool nowait = false;      // as in each Buf; of one buf at most, so that it moves all or nothing
   Lane lane = 0;
   const std::atomic<bool>* cancel = nullptr;
   uint64_t doomed_chunk = kNoChunk;  // index of the first buf that the fault injector fails; set by Strategy::Admit()
 
   // Filled in by RunTransfer().
-  size_t moved = 0;
+  size_t moved = 0;  // bytes, from the start without a gap
   Status status;
   bool injected = false;
   int64_t failed_blkno = 0;  // first sector of the buf that failed

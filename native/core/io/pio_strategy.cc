@@ -7,6 +7,7 @@ Moved PioStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t si
   if (buf.op == BufOp::kRead) return file_.ReadAll(data, size, at, buf.cancel);
   if (buf.durable && durable_calls_ && size <= kSegmentSize) return WriteDurable(buf, data, at, size);
   Moved moved = file_.WriteAll(data, size, at, buf.cancel);
+  // Also of a write that failed half-way: what moved is with the host and not on the medium.
   if (moved.bytes > 0) range().flush->MarkDirty();
   if (moved.status.ok() && buf.durable) moved.status = Sync(buf.lane);
   return moved;
@@ -20,6 +21,7 @@ Moved PioStrategy::WriteDurable(const Buf& buf, const uint8_t* data, HostOffset 
   if (err == 0 || err == ECANCELED) return moved;
   const bool no_such_call = err == EOPNOTSUPP || err == ENOSYS || err == EINVAL;
   if (no_such_call) durable_calls_ = false;
+  // An error of the medium is told once; a second try would find clean pages and succeed.
   if (err == EIO) return {moved.bytes, range().flush->Fail(moved.status)};
   Moved rest = file_.WriteAll(data + moved.bytes, size - moved.bytes, {at.value + moved.bytes}, buf.cancel);
   if (rest.bytes > 0) range().flush->MarkDirty();

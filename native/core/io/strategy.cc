@@ -21,14 +21,17 @@ HostOffset ToHost(DeviceOffset position, HostOffset begin) { return {begin.value
 
 void BoundedStrategy::Submit(Buf& buf) {
   assert(buf.skip < kDevBsize && (buf.data != nullptr || buf.bcount == 0));
+  // The mode before the bounds: a write that is not allowed says so wherever it points (B15).
   if (buf.op == BufOp::kWrite && !range_.writable) return Biodone(buf, 0, {EACCES, Op::kStrategy});
   const auto position = PositionOf(buf);
   if (!position || *position > range_.size) return Biodone(buf, 0, {EINVAL, Op::kStrategy});
 
+  // Cut here and not in the buf, so that the residual counts from what was asked (B39).
   const size_t size = static_cast<size_t>(std::min<uint64_t>(buf.bcount, range_.size - *position));
   Moved moved;
   if (buf.durable && buf.op == BufOp::kWrite) moved.status = range_.flush->sticky();
   if (moved.status.ok() && size > 0) moved = Move(buf, ToHost({*position}, range_.begin), size);
+  // It comes again, through the queue, and is counted then.
   if (buf.nowait && moved.status.err == EAGAIN) return Biodone(buf, 0, moved.status);
   Count(buf, moved.bytes);
   Biodone(buf, moved.bytes, moved.status);

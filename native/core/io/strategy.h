@@ -19,7 +19,8 @@ class Strategy {
  public:
   virtual ~Strategy() = default;
 
-  // Looks at a transfer on the thread that asks for it, in the order of the calls, before it is queued or run.
+  // Looks at a transfer on the thread that asks for it, in the order of the calls, before it is queued or run. Once per
+  // transfer; it may only set `doomed_chunk`.
   virtual void Admit(Transfer& transfer) { static_cast<void>(transfer); }
 
   // Does `buf` and completes it: resid, status and injected are set on return.
@@ -41,10 +42,13 @@ class BoundedStrategy : public Strategy {
  public:
   explicit BoundedStrategy(const DeviceRange& range) : range_(range) {}
 
+  // Refuses what the open or the device does not allow, cuts at the end of the device, answers a durable write with the
+  // sticky sync error if there is one, and counts what was done.
   void Submit(Buf& buf) final;
 
  protected:
-  // Moves `size` bytes between buf.data and the host file from `at` on. The range lies inside the device.
+  // Moves `size` bytes between buf.data and the host file from `at` on; a durable write is on the medium when it
+  // returns. The range lies inside the device, and size is not 0.   Thread: any.
   virtual Moved Move(const Buf& buf, HostOffset at, size_t size) = 0;
 
   const DeviceRange& range() const { return range_; }

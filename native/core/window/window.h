@@ -15,33 +15,39 @@
 
 namespace blk {
 
-// Where the windows of one open lie.
+// Where the windows of one open lie, all of it in host coordinates: a device's own offset does not move the windows,
+// and the number of windows and the length of each come from its range (B6, B7). Plain data.
 struct WindowGeometry {
   uint64_t size = kDefaultWindowSize;    // bytes, a power of two, at least a page
   uint32_t count = kDefaultWindowCount;  // most windows mapped at once
   HostOffset begin;                      // the device's range of the host file, [begin, end)
   HostOffset end;
 
+  // Number of the window that holds the first byte of the range; window n starts at n * size.
   uint64_t first() const { return begin.value / size; }
-  // Windows that it takes to cover the range.
+  // Windows that it takes to cover the range, 0 for an empty one.
   uint64_t needed() const { return end.value <= begin.value ? 0 : (end.value - 1) / size - first() + 1; }
+  // Where the window around `at` starts in the host file: at or before `begin` for the first one.
   uint64_t StartOf(HostOffset at) const { return AlignDown(at.value, size); }
+  // Bytes of the window that starts at `start`: all of it, or up to the end of the range.   REQUIRES: start < end.
   size_t LengthAt(uint64_t start) const {
     return static_cast<size_t>(end.value - start < size ? end.value - start : size);
   }
 };
 
+// What is told of a mapped window.
 struct WindowInfo {
-  HostOffset offset;
-  uint64_t length = 0;
-  uint32_t refs = 0;
+  HostOffset offset;    // where it starts
+  uint64_t length = 0;  // bytes
+  uint32_t refs = 0;    // requests and leases that hold it at this moment
 };
 
 class WindowRef;
 
-// What hands out windows and takes them back.
+// What hands out windows and takes them back. An interface, so that one WindowRef serves both sets of windows.
 class WindowOwner {
  public:
+  // Called once by the last owner of a reference, on any thread. `window` is what the owner gave to WindowRef.
   virtual void Release(void* window) = 0;
 
  protected:
@@ -54,6 +60,7 @@ class WindowRef {
   // A window that stays mapped as long as its owner does: nothing to give back.
   WindowRef(uint64_t start, const Mapping& mapping)
       : owner_(nullptr), window_(nullptr), start_(start), mapping_(&mapping) {}
+  // One that `owner` counts, and gets back when this object goes.
   WindowRef(WindowOwner& owner, void* window, uint64_t start, const Mapping& mapping)
       : owner_(&owner), window_(window), start_(start), mapping_(&mapping) {}
   WindowRef(WindowRef&& other) noexcept
@@ -72,9 +79,12 @@ class WindowRef {
   uint8_t* At(HostOffset at) const { return mapping_->data() + (at.value - start_); }
   // Bytes from `at` to the window's end.
   size_t RoomFrom(HostOffset at) const { return mapping_->size() - static_cast<size_t>(at.value - start_); }
+  // Where the window starts in the host file, and its bytes.
   uint64_t start() const { return start_; }
   size_t size() const { return mapping_->size(); }
+  // As Mapping::poisoned(): asked after each copy, since only then it says something about that copy (B34).
   bool poisoned() const { return mapping_->poisoned(); }
+  // Makes [at, at + size) durable. Errors: those of Mapping::Sync().   REQUIRES: the range lies in the window.
   Status Sync(HostOffset at, size_t size) const { return mapping_->Sync(static_cast<size_t>(at.value - start_), size); }
 
  private:

@@ -34,6 +34,7 @@ Result<WindowRef> WindowCache::Acquire(HostOffset at, Lane lane) {
   const uint64_t start = geometry_.StartOf(at);
   bool counted_busy = false;
   MutexLock lock(mu_);
+  // After each wait from the beginning: while the mutex was away any window may have been mapped, taken or lost.
   for (;;) {
     const auto found = by_start_.find(start);
     Order::iterator window;
@@ -45,6 +46,7 @@ Result<WindowRef> WindowCache::Acquire(HostOffset at, Lane lane) {
       }
       Status status = Remap(window, start, lock);
       if (!status.ok()) return status;
+      // Remap() came back with the mutex held, so nobody has taken the window before it is referenced below.
       counters_.Add(Counter::kWindowMisses, 1, lane);
     } else {
       window = found->second;
@@ -78,6 +80,8 @@ void WindowCache::Wait(bool* counted, Lane lane) {
 }
 
 Status WindowCache::Remap(Order::iterator victim, uint64_t start, MutexLock& lock) NO_THREAD_SAFETY_ANALYSIS {
+  // From here on the place is taken: who looks for `start` finds the victim and waits, who looks for the old window
+  // finds none, and no other victim is chosen twice.
   if (victim->state == State::kReady) by_start_.erase(victim->start);
   victim->state = State::kMapping;
   victim->start = start;
@@ -85,6 +89,7 @@ Status WindowCache::Remap(Order::iterator victim, uint64_t start, MutexLock& loc
   Mapping old = std::move(victim->mapping);
 
   lock.Unlock();
+  // The old one first: an open never has more mappings than its window count.
   Status status = old.Unmap();
   Mapping fresh;
   if (status.ok()) {
@@ -99,6 +104,7 @@ Status WindowCache::Remap(Order::iterator victim, uint64_t start, MutexLock& loc
     victim->state = State::kReady;
     order_.splice(order_.begin(), order_, victim);
   } else {
+    // At the tail, as the next victim: the request that got the failure goes on by pread and pwrite (B33).
     victim->state = State::kEmpty;
     by_start_.erase(start);
     order_.splice(order_.end(), order_, victim);

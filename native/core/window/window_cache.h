@@ -23,6 +23,7 @@ class WindowCache final : public WindowOwner {
   // Errors: those of Mapping::Create(), which mean that this open cannot use windows at all.
   static Result<std::unique_ptr<WindowCache>> Create(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry,
                                                      Counters& counters);
+  // Unmaps what UnmapAll() has not; a failure of that has nobody to go to.
   ~WindowCache();
   WindowCache(const WindowCache&) = delete;
   WindowCache& operator=(const WindowCache&) = delete;
@@ -32,13 +33,14 @@ class WindowCache final : public WindowOwner {
   // Thread: any.   Locks: EXCLUDES(mu_).   REQUIRES: `at` lies in the geometry's range.
   Result<WindowRef> Acquire(HostOffset at, Lane lane) EXCLUDES(mu_);
 
-  // The mapped windows, most recently used first.
+  // The mapped windows, most recently used first; one that is being mapped right now is not among them.
   std::vector<WindowInfo> List() const EXCLUDES(mu_);
 
   // Unmaps every window. REQUIRES: no reference is held, none is asked for. Errors: the first that munmap reports.
   Status UnmapAll() EXCLUDES(mu_);
 
  private:
+  // kEmpty: maps nothing, because the last attempt failed; the first victim to be taken.
   enum class State : uint8_t { kEmpty, kMapping, kReady };
   // A window never leaves the list: while it is being mapped it stands there as kMapping, so that a second request for
   // the same place waits for it instead of mapping it again (B10).
@@ -53,7 +55,9 @@ class WindowCache final : public WindowOwner {
   WindowCache(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry, Counters& counters);
 
   void Release(void* window) override EXCLUDES(mu_);
+  // -> the least recently used window that can be remapped, or end() when all are held (B8).
   Order::iterator FindVictim() REQUIRES(mu_);
+  // Waits for any change; the caller looks again. Counts kWindowBusy once a request: `*counted` remembers it.
   void Wait(bool* counted, Lane lane) REQUIRES(mu_);
   // Gives the victim to `start`: on return it is kReady and at the head, or kEmpty and at the tail.
   // Steps out of `lock`, which holds mu_, for the system calls.
