@@ -81,7 +81,7 @@ void WindowCache::Wait(bool* counted, Lane lane) {
 
 Status WindowCache::Remap(Order::iterator victim, uint64_t start, MutexLock& lock) NO_THREAD_SAFETY_ANALYSIS {
   // From here on the place is taken: who looks for `start` finds the victim and waits, who looks for the old window
-  // finds none, and no other victim is chosen twice.
+  // finds none, and nobody chooses this one again.
   if (victim->state == State::kReady) by_start_.erase(victim->start);
   victim->state = State::kMapping;
   victim->start = start;
