@@ -74,6 +74,22 @@ describe.each([1, 2, 16])('%d windows of 64 KiB', (windowCount) => {
   });
 });
 
+test('B8: a window that is held at the tail is passed over for one that is free', async () => {
+  const device = bench.device(bench.image(content), { access: 'mmap', mode: 'r+' }, { windowCount: 2, windowSize: 64 * KiB });
+  const view = device.mapSync(100, 100);
+  const offsets = (): number[] => device.windows().map(({ offset }) => offset / (64 * KiB));
+  try {
+    for (const window of [1, 2, 3]) {
+      const { buffer } = await device.read(Buffer.alloc(1000), window * 64 * KiB); // on a worker: a wait would time out here
+      expect(buffer.equals(content.subarray(window * 64 * KiB, window * 64 * KiB + 1000))).toBe(true);
+      expect(offsets()).toEqual([window, 0]);
+    }
+    expect(device.driver.counters()).toMatchObject({ windowBusy: 0, windowMisses: 2 });
+  } finally {
+    view.release();
+  }
+});
+
 test('B16: closing waits for the requests that use its windows', async () => {
   const device = bench.device(bench.image(content), { access: 'mmap' }, { windowCount: 1, windowSize: 64 * KiB });
   const queued = Array.from({ length: 100 }, (_, i) => device.read(Buffer.alloc(MiB), (i % 3) * MiB));
