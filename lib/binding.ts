@@ -4,8 +4,20 @@
 import path from 'node:path';
 import nodeGypBuild from 'node-gyp-build';
 
-/** `[errno, op, moved, injected, blkno]`: a failed call. errno is positive, op indexes `NativeBinding.ops`, blkno is -1 where none applies. */
-export type Failure = readonly [errno: number, op: number, moved: number, injected: 0 | 1, blkno: number];
+/**
+ * A failed call. errno is positive, op indexes `NativeBinding.ops`, blkno is -1 where none applies; holder is the process
+ * that has a lock in the way, or 0; bytes [lostFrom, lostTo) of the device are lost.
+ */
+export type Failure = readonly [
+  errno: number,
+  op: number,
+  moved: number,
+  injected: 0 | 1,
+  blkno: number,
+  holder: number,
+  lostFrom: number,
+  lostTo: number,
+];
 /** Bytes moved (or 0 for calls that move none), or a failure. */
 export type Outcome = number | Failure;
 /** A promise form answers at once when it could finish without blocking, else by a promise. It never rejects. */

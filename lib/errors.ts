@@ -1,5 +1,6 @@
 // Every Error of this package is made here: BlockDeviceError for I/O and state, Node's own codes for misuse.
 // Native failures arrive as numbers and become an Error in fromFailure(); no text is ever parsed.
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { getSystemErrorMap, inspect } from 'node:util';
 import { binding, type Failure } from './binding.js';
@@ -7,6 +8,22 @@ import { binding, type Failure } from './binding.js';
 export const { EBADF, EBUSY, ECANCELED } = constants.errno;
 
 const BRAND = Symbol.for('rumpblk.BlockDeviceError');
+
+/** A process that has a lock in the way. */
+export interface LockHolder {
+  /** Process id. */
+  pid: number;
+  /** Name of its program, where the system tells it. */
+  command?: string;
+}
+
+/** Bytes of a device that are known to be lost: the smallest range that holds them all. */
+export interface LostRange {
+  /** Bytes from the start of the device. */
+  position: number;
+  /** Bytes in the range. */
+  length: number;
+}
 
 /** What a {@link BlockDeviceError} is made from. */
 export interface BlockErrorInfo {
@@ -24,6 +41,10 @@ export interface BlockErrorInfo {
   bytesTransferred?: number;
   /** True when the fault injector failed the request. */
   injected?: boolean;
+  /** Who has the lock that an open met, where the system tells it. */
+  holder?: LockHolder;
+  /** What is lost, from a flush, a close or the release of a view; each loss is told by the first that meets it. */
+  lost?: LostRange;
 }
 
 /**
@@ -54,6 +75,10 @@ export class BlockDeviceError extends Error implements NodeJS.ErrnoException {
   declare readonly bytesTransferred?: number;
   /** Tells that the fault injector failed the request. */
   declare readonly injected?: boolean;
+  /** Names the process that has the lock which an open met, where the system tells it. */
+  declare readonly holder?: LockHolder;
+  /** Gives the bytes that are known to be lost; each loss is told by the first flush or close that meets it. */
+  declare readonly lost?: LostRange;
 
   /**
    * Makes an error with Node's message for `info.errno`.
@@ -65,7 +90,7 @@ export class BlockDeviceError extends Error implements NodeJS.ErrnoException {
     const errno = -Math.abs(info.errno);
     const [code, text] = describe(errno);
     const path = info.path === undefined ? '' : ` '${info.path}'`;
-    super(`${code}: ${text}, ${info.syscall}${path}`, options);
+    super(`${code}: ${text}, ${info.syscall}${path}${remarks(info)}`, options);
     this.errno = errno;
     this.code = code;
     this.syscall = info.syscall;
@@ -74,6 +99,8 @@ export class BlockDeviceError extends Error implements NodeJS.ErrnoException {
     if (info.blkno !== undefined) this.blkno = info.blkno;
     if (info.bytesTransferred !== undefined) this.bytesTransferred = info.bytesTransferred;
     if (info.injected !== undefined) this.injected = info.injected;
+    if (info.holder !== undefined) this.holder = info.holder;
+    if (info.lost !== undefined) this.lost = info.lost;
   }
 
   /**
@@ -107,7 +134,7 @@ export interface FailurePlace {
  * @param transfer given for requests that move bytes; its blkno replaces the one that native reports
  */
 export function fromFailure(failure: Failure, place: FailurePlace, transfer?: { readonly blkno?: number }): BlockDeviceError {
-  const [errno, op, moved, injected, nativeBlkno] = failure;
+  const [errno, op, moved, injected, nativeBlkno, holder, lostFrom, lostTo] = failure;
   const info: BlockErrorInfo = { errno, syscall: binding.ops[op] ?? 'unknown' };
   const blkno = transfer?.blkno ?? (nativeBlkno >= 0 ? nativeBlkno : undefined);
   if (place.path !== undefined) info.path = place.path;
@@ -115,6 +142,8 @@ export function fromFailure(failure: Failure, place: FailurePlace, transfer?: { 
   if (blkno !== undefined) info.blkno = blkno;
   if (transfer !== undefined) info.bytesTransferred = moved;
   if (injected === 1) info.injected = true;
+  if (holder > 0) info.holder = lockHolder(holder);
+  if (lostFrom < lostTo) info.lost = { position: lostFrom, length: lostTo - lostFrom };
   const error = new BlockDeviceError(info);
   Error.captureStackTrace(error, fromFailure);
   return error;
@@ -180,6 +209,30 @@ function misuse<E extends Error>(Base: new (message: string) => E, code: string,
 
 function describe(errno: number): readonly [code: string, text: string] {
   return getSystemErrorMap().get(errno) ?? ['UNKNOWN', 'unknown error'];
+}
+
+/** What follows the path in a message. */
+function remarks({ holder, lost }: BlockErrorInfo): string {
+  const parts: string[] = [];
+  if (holder !== undefined) parts.push(`held by ${describeHolder(holder)}`);
+  if (lost !== undefined) parts.push(`lost: ${lost.length} bytes from ${lost.position} on`);
+  return parts.length === 0 ? '' : ` (${parts.join('; ')})`;
+}
+
+function describeHolder({ pid, command }: LockHolder): string {
+  if (pid === process.pid) return 'this process';
+  return command === undefined ? `process ${pid}` : `process ${pid}, ${command}`;
+}
+
+/** Adds the program's name, which Linux has for every process that is still there. */
+function lockHolder(pid: number): LockHolder {
+  try {
+    // A process gives itself any name it likes.
+    const name = readFileSync(`/proc/${pid}/comm`, 'latin1').trimEnd();
+    return { pid, command: name.replace(/[^\x20-\x7e]/g, '?') };
+  } catch {
+    return { pid };
+  }
 }
 
 function kindOf(name: string): 'property' | 'argument' {

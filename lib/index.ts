@@ -6,7 +6,7 @@ export { Batch, BATCH_FLUSH, BATCH_READ, BATCH_WRITE } from './batch.js';
 export { BlockDeviceError } from './errors.js';
 
 export type { MinorInfo } from './driver.js';
-export type { BlockErrorInfo } from './errors.js';
+export type { BlockErrorInfo, LockHolder, LostRange } from './errors.js';
 export type { CacheMode, DriverOptions, OpenOptions, RegisterOptions } from './options.js';
 export type { BufRequest, BufResult, TransferOptions, WriteOptions } from './transfer.js';
 export type { BatchOptions } from './batch.js';

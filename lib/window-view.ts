@@ -12,7 +12,8 @@ export interface WindowView extends Disposable {
   /**
    * Gives the bytes back; does nothing the second time.
    *
-   * @throws {BlockDeviceError} EIO when the host could not give some of the bytes: zeros were read, or stores are lost
+   * @throws {BlockDeviceError} EIO, or ENOSPC for want of room, when the host could not give some of the bytes: zeros
+   *   were read, or stores are lost; `lost` says where
    */
   release(): void;
 }

@@ -1,10 +1,13 @@
 // The advisory lock of a minor on its range: shared while all its opens are 'r', exclusive from the first 'r+'.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { type BlockDevice, open, openSync } from 'rumpblk';
-import { startChild } from './support/child';
+import { runChild, startChild } from './support/child';
 import { failure } from './support/failure';
-import { peer, testWith } from './support/peers';
+import { ability, peer, run, testWith } from './support/peers';
 import { KiB, pattern, rig } from './support/rig';
 
 const bench = rig();
@@ -148,6 +151,68 @@ describe('B29: between processes', () => {
     child.tell('end');
     await child.ended;
   });
+
+  test('EBUSY says who has it, to every form of open', async () => {
+    const file = bench.image(pattern(SIZE));
+    const child = startChild(`process.title = 'the holder'; ${holder}`, { args: { file, mode: 'r+' } });
+    expect(await child.next()).toBe('held');
+    const driver = bench.driver();
+    const minor = driver.registerSync(file);
+    for (const attempt of [
+      () => openSync(file),
+      () => open(file, { mode: 'r+' }),
+      () => driver.openSync(minor),
+      () => driver.open(minor, { mode: 'r+' }),
+    ]) {
+      const error = await failure(attempt, 'EBUSY');
+      expect(error.holder).toEqual({ pid: child.pid, command: 'the holder' });
+      expect(error.message).toMatch(new RegExp(`lock '${file}' \\(held by process ${child.pid}, the holder\\)$`));
+    }
+    child.tell('end');
+    await child.ended;
+  });
+
+  test('EBUSY of a range that others have parts of names one who is in the way', async () => {
+    const file = bench.image(pattern(SIZE));
+    const far = startChild(holder, { args: { file, mode: 'r+', offset: 32 * KiB } });
+    expect(await far.next()).toBe('held');
+    // A reader of our own, which is not in the way of a reader.
+    keep(openSync(file, { size: 16 * KiB }));
+    expect((await failure(() => openSync(file), 'EBUSY')).holder?.pid).toBe(far.pid);
+    const own = await failure(() => openSync(file, { size: 8 * KiB, mode: 'r+' }), 'EBUSY');
+    expect(own.holder?.pid).toBe(process.pid);
+    expect(own.message).toContain('(held by this process)');
+    far.tell('end');
+    await far.ended;
+  });
+
+  testWith(peer('python3', 'python3'))('EBUSY names the holder of a lock of the older kind', async () => {
+    const file = bench.image(pattern(SIZE));
+    const script = 'import fcntl,sys; f=open(sys.argv[1],"r+"); fcntl.lockf(f,fcntl.LOCK_EX); print("held",flush=True); sys.stdin.read()';
+    const child = spawn('python3', ['-c', script, file], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    const error = await failure(() => openSync(file), 'EBUSY');
+    expect(error.holder).toEqual({ pid: child.pid, command: 'python3' });
+    child.stdin.end();
+    await once(child, 'exit');
+  });
+
+  testWith(ability('user nobody', () => run('id', '-u', 'nobody') !== '' && process.getuid?.() === 0))(
+    'EBUSY without a name where the holder may not be looked at',
+    async () => {
+      const file = bench.image(pattern(SIZE));
+      chmodSync(path.dirname(file), 0o755);
+      chmodSync(file, 0o666);
+      keep(openSync(file, { mode: 'r+' }));
+      const script = `
+      process.setuid('nobody');
+      report(await attempt(() => openSync(args)));`;
+      const ended = await runChild(script, { args: file });
+      expect(ended.reports).toEqual([expect.objectContaining({ code: 'EBUSY', brand: true })]);
+      expect(ended.reports[0].holder).toBeUndefined();
+      expect(ended.reports[0].message).toMatch(/, lock '[^']*'$/);
+    },
+  );
 
   test('only the range is taken', async () => {
     const file = bench.image(pattern(SIZE));

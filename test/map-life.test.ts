@@ -77,7 +77,13 @@ describe.each(MAPPED)('under %s', (access) => {
         releases: [EIO, {}, EIO],
         untouched: {},
       });
-      if (mode === 'r+') expect(answer).toMatchObject({ flush: EIO, close: EIO });
+      expect(answer.releases[0].lost).toEqual({ position: 2 * MiB, length: 12288 });
+      expect(answer.releases[2].lost).toEqual({ position: MiB + 8192, length: 4096 });
+      if (mode === 'r+') {
+        expect(answer).toMatchObject({ flush: EIO, close: EIO });
+        expect(answer.flush.lost).toEqual({ position: MiB + 8192, length: MiB + 4096 });
+        expect(answer.close.lost).toBeUndefined();
+      }
       expect(readFileSync(file).length).toBe(MiB + 5000);
     });
   }
@@ -93,6 +99,7 @@ describe.each(MAPPED)('under %s', (access) => {
       for (const close of ['close', 'closeSync']) {
         const reports = await reportsFrom(script, { args: { file: bench.image(content), access, mode, close } });
         expect(reports).toEqual([[expect.objectContaining(EIO), 0, true, {}]]);
+        if (mode === 'r+') expect(reports[0][0].lost).toEqual({ position: 2 * MiB, length: 100 });
       }
     }
   });

@@ -49,26 +49,45 @@ napi_value Cancel(const Args& args, Device device) {
   return nullptr;
 }
 
-napi_value FlushSync(const Args& args, Device device) { return ToOutcome(args.env(), device->device->Flush(0)); }
+// What a flush or a close answers.
+struct Flushed {
+  blk::Status status;
+  blk::ByteSpan lost;
+};
+
+napi_value Answer(napi_env env, const Flushed& flushed) { return ToOutcome(env, flushed.status, flushed.lost); }
+
+napi_value FlushSync(const Args& args, Device device) {
+  Flushed flushed;
+  flushed.status = device->device->Flush(0, &flushed.lost);
+  return Answer(args.env(), flushed);
+}
 
 napi_value Flush(const Args& args, Device device) {
-  auto status = std::make_shared<blk::Status>();
+  auto flushed = std::make_shared<Flushed>();
   device->Begin(0, nullptr);
   return ControlCall::Submit(
       args.env(), device->driver,
-      {[device, status](blk::Lane lane) { *status = device->device->Flush(lane); },
-       [status](napi_env env) { return ToOutcome(env, *status); }, [device] { device->End(0); }});
+      {[device, flushed](blk::Lane lane) { flushed->status = device->device->Flush(lane, &flushed->lost); },
+       [flushed](napi_env env) { return Answer(env, *flushed); }, [device] { device->End(0); }});
+}
+
+// The error of a lease that close() takes back comes first; what it lost is among what the flush has to tell.
+Flushed CloseAfter(blk::Status detached, blk::Device& device, blk::Lane lane) {
+  Flushed flushed;
+  const blk::Status closed = device.Close(lane, &flushed.lost);
+  flushed.status = detached.ok() ? closed : detached;
+  return flushed;
 }
 
 napi_value Close(const Args& args, Device device) {
-  auto status = std::make_shared<blk::Status>(device->DetachLeases(args.env()));
+  const blk::Status detached = device->DetachLeases(args.env());
+  auto flushed = std::make_shared<Flushed>();
   device->closing = true;
-  auto call = ControlCall::Make(args.env(), device->driver,
-                                {[device, status](blk::Lane lane) {
-                                   const blk::Status closed = device->device->Close(lane);
-                                   if (status->ok()) *status = closed;
-                                 },
-                                 [status](napi_env env) { return ToOutcome(env, *status); }});
+  auto call = ControlCall::Make(
+      args.env(), device->driver,
+      {[device, flushed, detached](blk::Lane lane) { *flushed = CloseAfter(detached, *device->device, lane); },
+       [flushed](napi_env env) { return Answer(env, *flushed); }});
   if (device->in_flight == 0) return device->driver->Submit(std::move(call));
   napi_value promise = call->promise();
   device->waiting_close = std::move(call);
@@ -79,8 +98,7 @@ napi_value CloseSync(const Args& args, Device device) {
   if (device->in_flight > 0) return ToFailure(args.env(), {EBUSY, blk::Op::kClose});
   const blk::Status detached = device->DetachLeases(args.env());
   device->closing = true;
-  const blk::Status closed = device->device->Close(0);
-  return ToOutcome(args.env(), detached.ok() ? closed : detached);
+  return Answer(args.env(), CloseAfter(detached, *device->device, 0));
 }
 
 napi_value Requests(const Args& args, Device device) { return MakeRequestTarget(args.env(), device); }

@@ -72,7 +72,10 @@ napi_value Minors(const Args& args, Driver state) {
 
 // ---- opening: (mode, raw, access, cache, direct, lock) from argument `i` on
 
-using Opened = blk::Result<std::shared_ptr<blk::Device>>;
+struct Opened {
+  blk::Result<std::shared_ptr<blk::Device>> device = std::shared_ptr<blk::Device>();
+  int holder = 0;  // who is in the way, when it failed with EBUSY
+};
 
 blk::OpenOptions OptionsAt(const Args& args, size_t i) {
   blk::OpenOptions options;
@@ -86,37 +89,44 @@ blk::OpenOptions OptionsAt(const Args& args, size_t i) {
 }
 
 napi_value ToDevice(napi_env env, Driver state, const Opened& opened) {
-  if (!opened.ok()) return ToFailure(env, opened.status());
-  return DeviceWrap::Create(env, std::make_shared<DeviceState>(state, opened.value()));
+  if (!opened.device.ok()) return ToFailure(env, opened.device.status(), {.holder = opened.holder});
+  return DeviceWrap::Create(env, std::make_shared<DeviceState>(state, opened.device.value()));
+}
+
+// `open(int* holder)` gives the core's device.
+template <typename OpenFn>
+napi_value OpenNow(const Args& args, Driver state, OpenFn open) {
+  Opened opened;
+  opened.device = open(&opened.holder);
+  return ToDevice(args.env(), state, opened);
 }
 
 template <typename OpenFn>
 napi_value OpenQueued(const Args& args, Driver state, OpenFn open) {
-  auto opened = std::make_shared<Opened>(std::shared_ptr<blk::Device>());
+  auto opened = std::make_shared<Opened>();
   return ControlCall::Submit(args.env(), state,
-                             {[opened, open](blk::Lane) { *opened = open(); },
+                             {[opened, open](blk::Lane) { opened->device = open(&opened->holder); },
                               [state, opened](napi_env env) { return ToDevice(env, state, *opened); }});
 }
 
-napi_value OpenSync(const Args& args, Driver state) {
-  return ToDevice(args.env(), state, state->driver.Open(static_cast<int>(args.Int(0)), OptionsAt(args, 1)));
+// (minor, ...options)
+auto ByMinor(const Args& args, Driver state) {
+  return [state, minor = static_cast<int>(args.Int(0)), options = OptionsAt(args, 1)](int* holder) {
+    return state->driver.Open(minor, options, holder);
+  };
 }
 
-napi_value Open(const Args& args, Driver state) {
-  return OpenQueued(args, state, [state, minor = static_cast<int>(args.Int(0)), options = OptionsAt(args, 1)] {
-    return state->driver.Open(minor, options);
-  });
+// (path, offset, size, ...options)
+auto ByPath(const Args& args, Driver state) {
+  return [state, path = args.Bytes(0), range = RangeAt(args, 1), options = OptionsAt(args, 3)](int* holder) {
+    return state->driver.OpenPrivate(path, range, options, holder);
+  };
 }
 
-napi_value OpenPathSync(const Args& args, Driver state) {
-  return ToDevice(args.env(), state, state->driver.OpenPrivate(args.Bytes(0), RangeAt(args, 1), OptionsAt(args, 3)));
-}
-
-napi_value OpenPath(const Args& args, Driver state) {
-  return OpenQueued(args, state, [state, path = args.Bytes(0), range = RangeAt(args, 1), options = OptionsAt(args, 3)] {
-    return state->driver.OpenPrivate(path, range, options);
-  });
-}
+napi_value OpenSync(const Args& args, Driver state) { return OpenNow(args, state, ByMinor(args, state)); }
+napi_value Open(const Args& args, Driver state) { return OpenQueued(args, state, ByMinor(args, state)); }
+napi_value OpenPathSync(const Args& args, Driver state) { return OpenNow(args, state, ByPath(args, state)); }
+napi_value OpenPath(const Args& args, Driver state) { return OpenQueued(args, state, ByPath(args, state)); }
 
 // ---- counters, faults, close
 

@@ -27,7 +27,7 @@ napi_value LeaseWrap::Create(napi_env env, std::shared_ptr<DeviceState> device, 
   return object;
 }
 
-blk::Status LeaseWrap::Detach(napi_env env) {
+blk::Status LeaseWrap::Detach(napi_env env, blk::ByteSpan* lost) {
   if (!lent_) return blk::Status::Ok();
   const napi_value buffer = buffer_.Value();
   buffer_.Reset();
@@ -38,7 +38,9 @@ blk::Status LeaseWrap::Detach(napi_env env) {
   // Gone: the caller has transferred the bytes to another buffer, from which nobody can take them away. The finalizer
   // ends the lease when that one goes.
   if (gone || napi_detach_arraybuffer(env, buffer) != napi_ok) return blk::Status::Ok();
-  return lent->lease->Release();
+  const blk::Status status = lent->lease->Release();
+  *lost = lent->device->device->ToDevice(lent->lease->Lost());
+  return status;
 }
 
 void LeaseWrap::Forget() {
@@ -57,7 +59,10 @@ napi_value LeaseWrap::Buffer(napi_env env, napi_callback_info info) {
 napi_value LeaseWrap::Release(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   LeaseWrap* wrap = args.Self<LeaseWrap>();
-  return wrap == nullptr ? nullptr : ToOutcome(env, wrap->Detach(env));
+  if (wrap == nullptr) return nullptr;
+  blk::ByteSpan lost;
+  const blk::Status status = wrap->Detach(env, &lost);
+  return ToOutcome(env, status, lost);
 }
 
 Napi::Function LeaseWrap::Define(Napi::Env env) {

@@ -23,9 +23,14 @@ class LeaseWrap final : public Napi::ObjectWrap<LeaseWrap>, public Detachable {
   ~LeaseWrap() override { Forget(); }
 
   // Detaches the buffer and ends the lease. Idempotent. Errors: those of Lease::Release().
-  blk::Status Detach(napi_env env) override;
+  blk::Status Detach(napi_env env) override {
+    blk::ByteSpan lost;
+    return Detach(env, &lost);
+  }
 
  private:
+  blk::Status Detach(napi_env env, blk::ByteSpan* lost);
+
   // What the wrap and the finalizer share. The device outlives the lease.
   struct Lent {
     std::shared_ptr<DeviceState> device;

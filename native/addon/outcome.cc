@@ -1,17 +1,17 @@
 #include "addon/outcome.h"
 
-#include <initializer_list>
+#include <array>
 
 namespace blk_addon {
 
-napi_value ToFailure(napi_env env, blk::Status status, size_t moved, bool injected, int64_t blkno) {
+napi_value ToFailure(napi_env env, blk::Status status, const FailureDetail& detail) {
+  const std::array<double, 8> fields = {static_cast<double>(status.err),        static_cast<double>(status.op),
+                                        static_cast<double>(detail.moved),      detail.injected ? 1.0 : 0.0,
+                                        static_cast<double>(detail.blkno),      static_cast<double>(detail.holder),
+                                        static_cast<double>(detail.lost.begin), static_cast<double>(detail.lost.end)};
   napi_value failure = nullptr;
-  napi_create_array_with_length(env, 5, &failure);
-  uint32_t i = 0;
-  for (const double field : {static_cast<double>(status.err), static_cast<double>(status.op),
-                             static_cast<double>(moved), injected ? 1.0 : 0.0, static_cast<double>(blkno)}) {
-    napi_set_element(env, failure, i++, ToNumber(env, field));
-  }
+  napi_create_array_with_length(env, fields.size(), &failure);
+  for (uint32_t i = 0; i < fields.size(); i++) napi_set_element(env, failure, i, ToNumber(env, fields[i]));
   return failure;
 }
 

@@ -1,5 +1,5 @@
-// Outcome: how results cross. Success is a number; a failure is the array [errno, op, moved, injected, blkno] of
-// lib/binding.ts. No Error is made here. JavaScript thread only.
+// Outcome: how results cross. Success is a number; a failure is the array of numbers that lib/binding.ts calls Failure.
+// No Error is made here. JavaScript thread only.
 #ifndef RUMPBLK_ADDON_OUTCOME_H_
 #define RUMPBLK_ADDON_OUTCOME_H_
 
@@ -7,6 +7,7 @@
 
 #include "addon/napi_setup.h"
 #include "core/base/status.h"
+#include "core/base/units.h"
 #include "core/io/physio.h"
 
 namespace blk_addon {
@@ -25,18 +26,27 @@ inline napi_value ToCount(napi_env env, size_t count) {
   return result;
 }
 
-// `blkno` is -1 where none applies.
-napi_value ToFailure(napi_env env, blk::Status status, size_t moved = 0, bool injected = false, int64_t blkno = -1);
+// What is known of a failure beside its status; the defaults stand for nothing.
+struct FailureDetail {
+  size_t moved = 0;
+  bool injected = false;
+  int64_t blkno = -1;
+  int holder = 0;           // process
+  blk::ByteSpan lost = {};  // of the device
+};
+
+napi_value ToFailure(napi_env env, blk::Status status, const FailureDetail& detail = {});
 
 // 0, or the failure.
-inline napi_value ToOutcome(napi_env env, blk::Status status) {
-  return status.ok() ? ToNumber(env, 0) : ToFailure(env, status);
+inline napi_value ToOutcome(napi_env env, blk::Status status, blk::ByteSpan lost = {}) {
+  return status.ok() ? ToNumber(env, 0) : ToFailure(env, status, {.lost = lost});
 }
 
 // Bytes moved, or the failure.
 inline napi_value ToOutcome(napi_env env, const blk::Transfer& transfer) {
   if (transfer.status.ok()) return ToCount(env, transfer.moved);
-  return ToFailure(env, transfer.status, transfer.moved, transfer.injected, transfer.failed_blkno);
+  return ToFailure(env, transfer.status,
+                   {.moved = transfer.moved, .injected = transfer.injected, .blkno = transfer.failed_blkno});
 }
 
 }  // namespace blk_addon

@@ -81,7 +81,7 @@ void TransferCall::Work(blk::IoWorker& worker) {
 
 napi_value TransferCall::Settle(napi_env env) {
   if (transfer_.moved > 0 && transfer_.op == blk::BufOp::kRead && !DeliverTo(env)) {
-    return ToFailure(env, {EFAULT, blk::Op::kPread}, 0, false, transfer_.failed_blkno);
+    return ToFailure(env, {EFAULT, blk::Op::kPread}, {.blkno = transfer_.failed_blkno});
   }
   return ToOutcome(env, transfer_);
 }

@@ -62,9 +62,13 @@ TEST_CASE("a host file that shrank is EIO at flush and at close") {
   DeviceRig rig;
   auto device = rig.Open(Access::kPio);
   rig.file.Truncate(kMiB);
-  CHECK(device->Flush(0).err == EIO);
+  ByteSpan lost;
+  CHECK(device->Flush(0, &lost).err == EIO);
+  CHECK(lost.begin == kMiB);
+  CHECK(lost.end == 4 * kMiB);
   CHECK(device->Flush(0).op == Op::kFlush);
-  CHECK(device->Close(0).err == EIO);
+  CHECK(device->Close(0, &lost).err == EIO);
+  CHECK(lost.begin == kMiB);  // told as long as it is so
 }
 
 TEST_CASE("B16: closing one open leaves the other one working") {

@@ -1,35 +1,21 @@
-// Leases: bytes of a device lent as memory, and the windows that they pin.
+// Leases: bytes of a device lent as memory, and the windows that they pin. What they lose is in lease_loss_test.cc.
 #include "core/device/lease.h"
 
 #include <doctest/doctest.h>
 
 #include <cstring>
 
-#include "test/support/device_rig.h"
+#include "test/support/lease_rig.h"
 
 namespace blk {
 namespace {
 
 using test::Call;
-using test::DeviceRig;
 using test::kMiB;
+using test::LeaseRig;
 using test::Pattern;
 using test::Read;
 using test::Write;
-
-struct LeaseRig : DeviceRig {
-  explicit LeaseRig(OpenMode mode = OpenMode::kReadWrite, Access access = Access::kMmap, uint32_t windows = 4)
-      : DeviceRig(8 * kMiB) {
-    context.window_size = {WindowSize::Kind::kBytes, kMiB};
-    context.window_count = windows;
-    OpenOptions options;
-    options.mode = mode;
-    options.access = access;
-    device = Open(options, 512);
-    host.ClearJournal();
-  }
-  std::unique_ptr<Device> device;
-};
 
 TEST_CASE("a lease shows the device's bytes, and its stores reach the file") {
   for (const Access access : {Access::kMmap, Access::kAuto}) {
@@ -170,22 +156,6 @@ TEST_CASE("a mapping that fails is the lease's error and pins nothing") {
     CHECK(rig.device->Close(0).ok());
     CHECK(rig.host.mappings() == 0);
   }
-}
-
-TEST_CASE("B34: a lease of pages that were cut off says EIO at its release, and so do later flushes") {
-  LeaseRig rig;
-  auto lease = rig.device->Map(2 * kMiB, 100).Take();
-  rig.file.Truncate(kMiB);
-  lease->data()[0] = 1;
-  rig.file.Truncate(8 * kMiB);  // a size check alone would not see it
-  CHECK(lease->Release().err == EIO);
-  CHECK(rig.device->Flush(0).err == EIO);
-
-  LeaseRig reader(OpenMode::kRead);
-  auto copy = reader.device->Map(2 * kMiB, 100).Take();
-  reader.file.Truncate(kMiB);
-  CHECK(copy->data()[0] == 0);
-  CHECK(copy->Release().err == EIO);
 }
 
 TEST_CASE("a device that is closed under its leases unmaps nothing of theirs, and all when it goes") {

@@ -189,6 +189,26 @@ TEST_CASE("B34: a poisoned window serves by calls until it is mapped again") {
   CHECK(rig.host.calls(Call::kPread) == preads);
 }
 
+TEST_CASE("B34: a durable write whose window loses another page during msync is made durable by fdatasync") {
+  for (const int err : {0, EIO}) {
+    MappedRig rig(4 * kMiB, 1);
+    rig.host.before = [&](const test::CallRecord& call) {
+      if (call.call != Call::kMsync) return;
+      rig.file.Truncate(2 * kMiB);
+      const auto window = rig.windows->Acquire({5 * kMiB / 2}, 0).Take();
+      window.At({5 * kMiB / 2})[0] = 1;
+      rig.file.Truncate(4 * kMiB);
+    };
+    if (err != 0) rig.host.Fail(Call::kFdatasync, err);
+    const auto bytes = Pattern(0, 512, 1);
+    CHECK(rig.Write(0, bytes, true).status.err == err);
+    CHECK(rig.host.calls(Call::kMsync) == 1);
+    CHECK(rig.host.calls(Call::kFdatasync) == 1);
+    CHECK(rig.file.Read(512, 512) == bytes);
+    CHECK(rig.flush.sticky().err == err);
+  }
+}
+
 TEST_CASE("a cancelled buf stops at the next window") {
   MappedRig rig;
   std::atomic<bool> cancel{true};

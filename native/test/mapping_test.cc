@@ -81,6 +81,20 @@ TEST_CASE("B32: Sync starts at the page and covers the range") {
   CHECK(syncs[2].size == 4097);
 }
 
+TEST_CASE("B34: Sync of a mapping that has lost a page never says that all is well, whatever msync says") {
+  Rig rig(kMiB);
+  Mapping mapping = Mapping::Create(rig.host, rig.fd.get(), {0}, kMiB, MapMode::kReadWrite).Take();
+  rig.file.Truncate(4096);
+  mapping.data()[8192] = 1;
+  rig.file.Truncate(kMiB);
+  for (const size_t at : {size_t{0}, size_t{8192}}) {
+    const Status sync = mapping.Sync(at, 4096);
+    CHECK(sync.err == EIO);
+    CHECK(sync.op == Op::kMsync);
+  }
+  CHECK(rig.host.Journal(Call::kMsync).back().result == 0);
+}
+
 TEST_CASE("what msync and munmap report is passed on") {
   Rig rig(kMiB);
   Mapping mapping = Mapping::Create(rig.host, rig.fd.get(), {0}, kMiB, MapMode::kReadWrite).Take();

@@ -108,7 +108,7 @@ TEST_CASE("a fault in a mapping that is watched no more is foreign") {
   const int status = InChild([&] {
     Disposition(LeaveHandled);
     volatile uint8_t* memory = Unwatched(rig);
-    UnguardMapping(GuardMapping(const_cast<uint8_t*>(memory), kPage));
+    PageWatch::Over(const_cast<uint8_t*>(memory), kPage).Stop();
     memory[10] = 1;
   });
   CHECK(Exited(status, kHandled));

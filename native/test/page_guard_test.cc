@@ -95,14 +95,47 @@ TEST_CASE("more mappings than one block of the registry holds are all watched") 
   CHECK(poisoned == kCount / 2);
 }
 
-TEST_CASE("slots are used again") {
+TEST_CASE("a watch ends with its owner and can be moved") {
   uint8_t memory[2];
-  GuardSlot* slot = GuardMapping(&memory[0], 1);
-  REQUIRE(slot != nullptr);
-  UnguardMapping(slot);
-  GuardSlot* again = GuardMapping(&memory[1], 1);
-  CHECK(again == slot);
-  UnguardMapping(again);
+  PageWatch none;
+  CHECK_FALSE(none.valid());
+  CHECK_FALSE(none.poisoned());
+  CHECK(none.lost().begin == none.lost().end);
+  PageWatch first = PageWatch::Over(&memory[0], 1);
+  REQUIRE(first.valid());
+  PageWatch second = std::move(first);
+  CHECK_FALSE(first.valid());
+  CHECK(second.valid());
+  second.Stop();
+  CHECK_FALSE(second.valid());
+  second.Stop();
+  PageWatch& same = second;
+  second = std::move(same);
+  CHECK_FALSE(second.valid());
+}
+
+TEST_CASE("B34: what was lost is known by the page, and everything that watches the page knows it") {
+  Rig rig(16 * kPage);
+  const Mapping mapping = Map(rig, 0, 16 * kPage);
+  const PageWatch hit = PageWatch::Over(mapping.data() + 5 * kPage + 100, kPage);  // ends 100 bytes into page 6
+  const PageWatch clear = PageWatch::Over(mapping.data() + 7 * kPage, 9 * kPage);
+  const PageWatch whole = PageWatch::Over(mapping.data(), 16 * kPage);
+  CHECK(whole.lost().begin >= whole.lost().end);
+  rig.file.Truncate(0);
+  mapping.data()[6 * kPage + 200] = 1;  // behind the end of `hit`, on its last page
+  CHECK(hit.poisoned());
+  CHECK(hit.lost().begin == kPage - 100);
+  CHECK(hit.lost().end == kPage);
+  CHECK_FALSE(clear.poisoned());
+  CHECK(whole.lost().begin == 6 * kPage);
+  CHECK(whole.lost().end == 7 * kPage);
+  mapping.data()[2 * kPage] = 1;
+  CHECK(whole.lost().begin == 2 * kPage);
+  CHECK(whole.lost().end == 7 * kPage);
+  CHECK_FALSE(clear.poisoned());
+  const PageWatch late = PageWatch::Over(mapping.data(), 16 * kPage);
+  CHECK_FALSE(late.poisoned());  // what comes later starts clean: its owner asks the mapping
+  CHECK(mapping.poisoned());
 }
 
 TEST_CASE("B34: eight threads fault in their own mappings at once") {

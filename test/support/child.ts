@@ -14,7 +14,7 @@ const report = (value) => fs.writeSync(1, JSON.stringify(value) + '\\n');
 const mark = (name) => { try { fs.accessSync('/rumpblk-mark/' + name); } catch {} };
 const attempt = async (action) => {
   try { return { value: await action() }; } catch (e) {
-    return { code: e.code, errno: e.errno, syscall: e.syscall, bytesTransferred: e.bytesTransferred, brand: e instanceof BlockDeviceError };
+    return { code: e.code, errno: e.errno, syscall: e.syscall, bytesTransferred: e.bytesTransferred, lost: e.lost, holder: e.holder, message: e.message, brand: e instanceof BlockDeviceError };
   }
 };
 `;
@@ -41,6 +41,7 @@ export interface Ended {
 }
 
 export interface Running {
+  readonly pid: number | undefined;
   /** The next value given to `report`. */
   next(): Promise<any>;
   /** Writes a line to the script's standard input. */
@@ -107,6 +108,7 @@ export function startChild(script: string, options: ChildOptions = {}): Running 
     });
   });
   return {
+    pid,
     ended,
     tell: (line) => child.stdin.write(`${line}\n`),
     async next() {

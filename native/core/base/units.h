@@ -32,6 +32,26 @@ struct DeviceOffset {
 struct HostOffset {
   uint64_t value = 0;
 };
+// Bytes [begin, end) of the device.
+struct ByteSpan {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+
+  bool empty() const { return begin >= end; }
+};
+// Bytes [begin, end) of the host file.
+struct HostSpan {
+  HostOffset begin;
+  HostOffset end;
+
+  bool empty() const { return begin.value >= end.value; }
+  // The smallest span that holds both.
+  HostSpan With(const HostSpan& other) const {
+    if (empty()) return other;
+    if (other.empty()) return *this;
+    return {begin.value < other.begin.value ? begin : other.begin, end.value > other.end.value ? end : other.end};
+  }
+};
 
 // Sum and product, or nothing when they do not fit 64 bits.
 inline std::optional<uint64_t> CheckedAdd(uint64_t a, uint64_t b) {

@@ -133,55 +133,65 @@ Result<std::unique_ptr<Lease>> Device::Map(uint64_t position, size_t length) {
   if (!inside) return Status{EINVAL, Op::kMap};
   const HostOffset at{range_.begin.value + position};
   if (geometry_.StartOf(at) != geometry_.StartOf({at.value + length - 1})) return Status{EINVAL, Op::kMap};
-  return range_.writable ? MapWindow(at, length) : MapPrivate(at, length);
+  return range_.writable ? MapWindow(at, length) : MapOwn(at, length, MapMode::kCopyOnWrite, std::nullopt);
 }
 
-Result<std::unique_ptr<Lease>> Device::MapPrivate(HostOffset at, size_t length) {
-  const uint64_t start = AlignDown(at.value, PageSize());
-  const size_t skip = static_cast<size_t>(at.value - start);
-  auto mapped = Mapping::Create(*file_.host, file_.fd, {start}, skip + length, MapMode::kCopyOnWrite);
+Result<std::unique_ptr<Lease>> Device::MapOwn(HostOffset at, size_t length, MapMode mode,
+                                              std::optional<Lease::Shared> shared) {
+  const size_t skip = static_cast<size_t>(at.value % PageSize());
+  auto mapped = Mapping::Create(*file_.host, file_.fd, {at.value - skip}, skip + length, mode);
   if (!mapped.ok()) return mapped.status();
-  return std::make_unique<Lease>(mapped.Take(), skip, length);
+  return Lease::Create(mapped.Take(), at, length, file_, std::move(shared));
 }
 
 Result<std::unique_ptr<Lease>> Device::MapWindow(HostOffset at, size_t length) {
   const uint64_t number = at.value / geometry_.size;
-  if (!pins_.Pin(geometry_, number)) return Status{EBUSY, Op::kMap};
-  const auto unpin = [this, number] { pins_.Unpin(number); };
-  const auto lease = [&](WindowRef window) {
-    return std::make_unique<Lease>(std::move(window), at, length, *range_.flush, unpin);
-  };
-  Status status = Status::Ok();
+  const auto pin = pins_.Pin(geometry_, number);
+  if (!pin) return Status{EBUSY, Op::kMap};
+  // A window that is pinned already is always pinned once more.
+  const auto shared = [&] { return Lease::Shared{range_.flush, std::move(*pins_.Pin(geometry_, number))}; };
+  auto window = AcquireForLease(at);
+  if (!window.ok()) return window.status();
+  if (window.value()) {
+    auto lease = Lease::Create(std::move(*window.value()), at, length, file_, shared());
+    if (!lease.ok() || lease.value()->sound()) return lease;
+  }
+  return MapOwn(at, length, MapMode::kReadWrite, shared());
+}
+
+Result<std::optional<WindowRef>> Device::AcquireForLease(HostOffset at) {
   if (cache_) {
     auto window = cache_->Acquire(at, kSharedLane);
-    if (window.ok()) return lease(window.Take());
-    status = window.status();
-  } else {
-    // Once as it is, once after mapping it in the place of another.
-    for (int tries = 0; tries < 2; tries++) {
-      auto window = table_->Pin(at);
-      if (window) return lease(std::move(*window));
-      if (!table_->Replace(at)) break;
-    }
-    // Its place is taken, by a lease or by requests under way: a mapping of its own, which the page cache keeps alike.
-    const size_t skip = static_cast<size_t>(at.value % PageSize());
-    auto own = Mapping::Create(*file_.host, file_.fd, {at.value - skip}, skip + length, MapMode::kReadWrite);
-    if (own.ok()) return std::make_unique<Lease>(own.Take(), skip, length, *range_.flush, unpin);
-    status = own.status();
+    if (!window.ok()) return window.status();
+    return std::optional<WindowRef>(window.Take());
   }
-  pins_.Unpin(number);
+  // Once as it is, once after mapping it in the place of another.
+  for (int tries = 0; tries < 2; tries++) {
+    auto window = table_->Pin(at);
+    if (window) return window;
+    if (!table_->Replace(at)) break;
+  }
+  return std::optional<WindowRef>();
+}
+
+ByteSpan Device::ToDevice(HostSpan span) const {
+  if (span.empty()) return {};
+  return {span.begin.value - range_.begin.value, span.end.value - range_.begin.value};
+}
+
+Status Device::Flush(Lane lane, ByteSpan* lost) {
+  if (lost != nullptr) *lost = {};
+  if (options_.cache == CacheMode::kUnsafe) return Status::Ok();
+  Status status = pio_.Sync(lane);
+  if (status.ok()) status = minor_->CheckHostSize();
+  if (!status.ok() && lost != nullptr) *lost = ToDevice(range_.flush->TakeLoss());
   return status;
 }
 
-Status Device::Flush(Lane lane) {
-  if (options_.cache == CacheMode::kUnsafe) return Status::Ok();
-  const Status synced = pio_.Sync(lane);
-  return synced.ok() ? minor_->CheckHostSize() : synced;
-}
-
-Status Device::Close(Lane lane) {
+Status Device::Close(Lane lane, ByteSpan* lost) {
+  if (lost != nullptr) *lost = {};
   if (closed_.exchange(true, std::memory_order_acq_rel)) return Status::Ok();
-  Status first = Flush(lane);
+  Status first = Flush(lane, lost);
   // A leased window is in somebody's hands still: it is unmapped with this object, which its lease keeps alive.
   if (!pins_.Any()) {
     const Status unmapped = cache_ ? cache_->UnmapAll() : table_ ? table_->UnmapAll() : Status::Ok();

@@ -72,12 +72,18 @@ class Device {
   Result<std::unique_ptr<Lease>> Map(uint64_t position, size_t length);
 
   // Makes every write that has completed durable, unless the cache mode is unsafe; skips the sync when nothing is
-  // dirty. Errors: fdatasync's, and from then on the same one again until the last close · EIO the host file shrank.
-  Status Flush(Lane lane);
+  // dirty. `*lost`, where given: the bytes that are known to be lost when it fails, as the smallest span that holds all
+  // that no flush of the minor has told before; else empty.
+  // Errors: fdatasync's, and from then on the same one again until the last close · EIO the host file shrank · EIO,
+  // ENOSPC stores through a lease are lost, which sticks too.
+  Status Flush(Lane lane, ByteSpan* lost = nullptr);
 
   // Flushes, unmaps and lets go of the minor: always all three. Idempotent.
   // Errors: the first of the flush's, munmap's and close's.
-  Status Close(Lane lane);
+  Status Close(Lane lane, ByteSpan* lost = nullptr);
+
+  // The part of the device that is this one of the host file.
+  ByteSpan ToDevice(HostSpan span) const;
 
   // Puts the fault injector into the stack or takes it out. Requests admitted before keep the stack they were given.
   void SetFaulty(bool faulty);
@@ -96,8 +102,13 @@ class Device {
 
   bool IsDurable(Fua fua) const;
   void MapWindows(const DeviceContext& context);
-  Result<std::unique_ptr<Lease>> MapPrivate(HostOffset at, size_t length);
+  // A lease of a mapping of its own.
+  Result<std::unique_ptr<Lease>> MapOwn(HostOffset at, size_t length, MapMode mode,
+                                        std::optional<Lease::Shared> shared);
   Result<std::unique_ptr<Lease>> MapWindow(HostOffset at, size_t length);
+  // The window around `at`, mapped if need be; nothing when its place is taken, by a lease or by requests under way.
+  // One that is not sound is of no use to a lease either: it gets fresh pages, which the page cache keeps alike.
+  Result<std::optional<WindowRef>> AcquireForLease(HostOffset at);
 
   // Order is destruction order, last first: strategies go before the windows and the minor they use.
   const std::shared_ptr<Minor> minor_;

@@ -72,7 +72,7 @@ std::vector<MinorInfo> Driver::Minors() const {
 
 DeviceContext Driver::Context() { return {counters_, faults_, options_.window_size, options_.window_count}; }
 
-Result<std::shared_ptr<Device>> Driver::Open(int minor, const OpenOptions& options) {
+Result<std::shared_ptr<Device>> Driver::Open(int minor, const OpenOptions& options, int* holder) {
   std::shared_ptr<Minor> found;
   {
     MutexLock lock(mu_);
@@ -80,19 +80,21 @@ Result<std::shared_ptr<Device>> Driver::Open(int minor, const OpenOptions& optio
     if (!InTable(minor)) return Status{ENXIO, Op::kOpen};
     found = table_[minor];
   }
-  return OpenMinor(std::move(found), options);
+  return OpenMinor(found, options, holder);
 }
 
 Result<std::shared_ptr<Device>> Driver::OpenPrivate(const std::string& path, const HostRange& range,
-                                                    const OpenOptions& options) {
+                                                    const OpenOptions& options, int* holder) {
   if (closed()) return Status{EBADF, Op::kOpen};
   auto created = Minor::Create(host_, path, range);
   if (!created.ok()) return created.status();
-  return OpenMinor(created.Take(), options);
+  return OpenMinor(created.value(), options, holder);
 }
 
-Result<std::shared_ptr<Device>> Driver::OpenMinor(std::shared_ptr<Minor> minor, const OpenOptions& options) {
-  auto opened = Device::Open(std::move(minor), options, Context());
+Result<std::shared_ptr<Device>> Driver::OpenMinor(const std::shared_ptr<Minor>& minor, const OpenOptions& options,
+                                                  int* holder) {
+  auto opened = Device::Open(minor, options, Context());
+  if (holder != nullptr) *holder = opened.status().err == EBUSY ? minor->LockHolder(options.mode) : 0;
   if (!opened.ok()) return opened.status();
   // Off the list before it goes, so that SetFaults() never meets one that is half destroyed.
   std::shared_ptr<Device> device(opened.Take().release(), [this](Device* dying) {

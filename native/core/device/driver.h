@@ -43,12 +43,13 @@ class Driver {
   // Errors: ENXIO no such minor · EBUSY open · EBADF closed.
   Status Deregister(int minor) EXCLUDES(mu_);
 
-  // Opens a registered minor. Errors: ENXIO no such minor · those of Device::Open() · EBADF closed.
-  Result<std::shared_ptr<Device>> Open(int minor, const OpenOptions& options) EXCLUDES(mu_);
+  // Opens a registered minor. `*holder`, where given, names the process that is in the way when the error is EBUSY, and
+  // is 0 where the host cannot tell. Errors: ENXIO no such minor · those of Device::Open() · EBADF closed.
+  Result<std::shared_ptr<Device>> Open(int minor, const OpenOptions& options, int* holder = nullptr) EXCLUDES(mu_);
   // Opens a range of a host file on a minor of its own, outside the table.
   // Errors: those of Minor::Create() and Device::Open() · EBADF closed.
   Result<std::shared_ptr<Device>> OpenPrivate(const std::string& path, const HostRange& range,
-                                              const OpenOptions& options) EXCLUDES(mu_);
+                                              const OpenOptions& options, int* holder = nullptr) EXCLUDES(mu_);
 
   std::vector<MinorInfo> Minors() const EXCLUDES(mu_);
 
@@ -65,7 +66,8 @@ class Driver {
   IoQueue& queue() { return queue_; }
 
  private:
-  Result<std::shared_ptr<Device>> OpenMinor(std::shared_ptr<Minor> minor, const OpenOptions& options) EXCLUDES(mu_);
+  Result<std::shared_ptr<Device>> OpenMinor(const std::shared_ptr<Minor>& minor, const OpenOptions& options,
+                                            int* holder) EXCLUDES(mu_);
   bool InTable(int minor) const REQUIRES(mu_) {
     return minor >= 0 && static_cast<size_t>(minor) < table_.size() && table_[minor];
   }

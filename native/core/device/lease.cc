@@ -1,18 +1,65 @@
 #include "core/device/lease.h"
 
+#include <algorithm>
+
 namespace blk {
+namespace {
+
+uint8_t* AddressOf(const Lease::Memory& memory, HostOffset at) {
+  if (const auto* window = std::get_if<WindowRef>(&memory)) return window->At(at);
+  return std::get<Mapping>(memory).data() + at.value % PageSize();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Lease>> Lease::Create(Memory memory, HostOffset at, size_t size, const HostFile& file,
+                                             std::optional<Shared> shared) {
+  PageWatch watch = PageWatch::Over(AddressOf(memory, at), size);
+  if (!watch.valid()) return Status{ENOMEM, Op::kMap};
+  return std::unique_ptr<Lease>(new Lease(std::move(memory), at, size, file, std::move(watch), std::move(shared)));
+}
+
+Lease::Lease(Memory memory, HostOffset at, size_t size, const HostFile& file, PageWatch watch,
+             std::optional<Shared> shared)
+    : data_(AddressOf(memory, at)),
+      size_(size),
+      at_(at),
+      file_(file),
+      memory_(std::move(memory)),
+      watch_(std::move(watch)),
+      shared_(std::move(shared)) {
+  // Looked at after the watch has begun: from here on it is the watch that is marked.
+  if (const auto* window = std::get_if<WindowRef>(&*memory_)) sound_ = !window->poisoned();
+  if (shared_) shared_->flush->BeginStores(*this);
+}
+
+// Nobody is there to hear why, and the host file may be closed: a loss is EIO then.
+Lease::~Lease() {
+  if (data_ != nullptr) static_cast<void>(End({EIO, Op::kMap}));
+}
+
+HostSpan Lease::Lost() const {
+  if (!watch_.valid()) return lost_;
+  const PageWatch::Lost lost = watch_.lost();
+  return {{at_.value + lost.begin}, {at_.value + lost.end}};
+}
 
 Status Lease::Release() {
   if (data_ == nullptr) return Status::Ok();
+  const HostSpan lost = Lost();
+  return End(lost.empty() ? Status::Ok() : file_.WhyLost(lost));
+}
+
+Status Lease::End(Status why) {
   data_ = nullptr;
-  const bool poisoned = window_ ? window_->poisoned() : mapping_.poisoned();
-  window_.reset();
-  const Status unmapped = mapping_.Unmap();
-  if (flush_ == nullptr) return poisoned ? Status{EIO, Op::kMap} : unmapped;
-  unpin_();
-  flush_->EndStores();
-  // What was stored into a substituted page can not be synced by anybody: later flushes must not say otherwise.
-  return poisoned ? flush_->Fail({EIO, Op::kMap}) : unmapped;
+  lost_ = Lost();
+  if (shared_) shared_->flush->EndStores(*this, why);
+  watch_.Stop();
+  Status unmapped = Status::Ok();
+  if (auto* mapping = std::get_if<Mapping>(&*memory_)) unmapped = mapping->Unmap();
+  memory_.reset();
+  shared_.reset();
+  return lost_.empty() ? unmapped : why;
 }
 
 }  // namespace blk

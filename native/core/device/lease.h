@@ -1,59 +1,70 @@
-// Lease: bytes of a device lent to its caller as memory. On an 'r+' device it pins the window that holds them: stores
-// reach the file and are dirty until a flush that starts after the release. On an 'r' device it is a private mapping of
-// its own: stores stay in it.
-// Move-only in the hands of one owner; release on any thread. The device outlives its leases.
+// Lease: bytes of a device lent to its caller as memory. On an 'r+' device they are those of a window, or of a mapping
+// of its own: stores reach the file and are dirty until a flush that starts after the release. On an 'r' device they
+// are a private mapping: stores stay in it. A lease watches its own pages, so that what happens elsewhere in its window
+// is not taken for its own loss. Move-only in the hands of one owner; release on any thread. The device outlives its
+// leases.
 #ifndef RUMPBLK_CORE_DEVICE_LEASE_H_
 #define RUMPBLK_CORE_DEVICE_LEASE_H_
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
+#include <variant>
 
+#include "core/device/lease_pins.h"
 #include "core/host/mapping.h"
 #include "core/io/flush_state.h"
+#include "core/io/host_file.h"
 #include "core/window/window.h"
 
 namespace blk {
 
-class Lease {
+class Lease final : public StoreSource {
  public:
-  // Of a pinned window; `unpin` is told when it is released.
-  Lease(WindowRef window, HostOffset at, size_t size, FlushState& flush, std::function<void()> unpin)
-      : data_(window.At(at)), size_(size), window_(std::move(window)), flush_(&flush), unpin_(std::move(unpin)) {
-    flush_->BeginStores();
-  }
-  // Of a shared mapping of its own, from byte `skip` of it on: where the window's place is taken.
-  Lease(Mapping mapping, size_t skip, size_t size, FlushState& flush, std::function<void()> unpin)
-      : data_(mapping.data() + skip),
-        size_(size),
-        mapping_(std::move(mapping)),
-        flush_(&flush),
-        unpin_(std::move(unpin)) {
-    flush_->BeginStores();
-  }
-  // Of a private mapping, from byte `skip` of it on.
-  Lease(Mapping mapping, size_t skip, size_t size)
-      : data_(mapping.data() + skip), size_(size), mapping_(std::move(mapping)) {}
+  using Memory = std::variant<WindowRef, Mapping>;
+
+  // What a lease on an 'r+' device has to do with others: where its stores are told of, and the pin of its window.
+  struct Shared {
+    FlushState* flush;
+    LeasePin pin;
+  };
+
+  // Lends [at, at + size), which lies in `memory`; a Mapping begins at the page of `at`.
+  // Errors: ENOMEM no watch could be had.
+  static Result<std::unique_ptr<Lease>> Create(Memory memory, HostOffset at, size_t size, const HostFile& file,
+                                               std::optional<Shared> shared);
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
-  ~Lease() { static_cast<void>(Release()); }
+  ~Lease();
 
   uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
+  // False when a page of its window was substituted before the lease began: its bytes may be none of the file's.
+  bool sound() const { return sound_; }
 
-  // Gives the bytes back. Idempotent. REQUIRES: nothing touches them any more.
-  // Errors: EIO the host could not give a page of them, so that what was read were zeros and what was stored is lost ·
-  // munmap's.
+  // What of it the host could not give: what was read there were zeros, what was stored is lost. Page by page, and all
+  // between the first such page and the last. Stays after the release.
+  HostSpan Lost() const override;
+
+  // Gives the bytes back. Idempotent. REQUIRES: nothing touches them any more, and the device is not closed.
+  // Errors: WhyLost() of what is lost, which later flushes answer too · munmap's.
   Status Release();
 
  private:
+  Lease(Memory memory, HostOffset at, size_t size, const HostFile& file, PageWatch watch, std::optional<Shared> shared);
+
+  // `why`: what the host says of the loss, if there is one.
+  Status End(Status why);
+
   uint8_t* data_;
   const size_t size_;
-  std::optional<WindowRef> window_;
-  Mapping mapping_;
-  FlushState* flush_ = nullptr;
-  std::function<void()> unpin_;
+  const HostOffset at_;
+  const HostFile file_;
+  bool sound_ = true;
+  HostSpan lost_;  // when it ended
+  std::optional<Memory> memory_;
+  PageWatch watch_;  // after memory_, so that it ends before the memory goes
+  std::optional<Shared> shared_;
 };
 
 }  // namespace blk

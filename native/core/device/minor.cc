@@ -1,6 +1,8 @@
 #include "core/device/minor.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace blk {
 
@@ -76,23 +78,45 @@ Status Minor::Retire() {
   return read_fd_.Close();
 }
 
-Status Minor::CheckHostSize() const {
+Status Minor::CheckHostSize() {
   if (type_ != FileType::kRegular) return Status::Ok();
   FileInfo info;
   const int rc = host_.Stat(read_fd_.get(), &info);
   if (rc < 0) return {-rc, Op::kStat};
-  return info.size < offset_ + size_ ? Status{EIO, Op::kFlush} : Status::Ok();
+  const HostOffset end{offset_ + size_};
+  if (info.size >= end.value) return Status::Ok();
+  flush_.NoteLoss({{std::max(info.size, offset_)}, end});
+  return {EIO, Op::kFlush};
 }
 
 // ---- open and close
 
-Result<HostFile> Minor::Acquire(const OpenOptions& options) {
-  // The count goes up before anything is opened, so that a deregister meanwhile answers EBUSY and not a closed file.
+bool Minor::Enter() {
   uint32_t opens = opens_.load(std::memory_order_relaxed);
   do {
-    if ((opens & kRetired) != 0) return Status{ENXIO, Op::kOpen};
+    if ((opens & kRetired) != 0) return false;
   } while (!opens_.compare_exchange_weak(opens, opens + 1, std::memory_order_acq_rel));
+  return true;
+}
 
+int Minor::LockHolder(OpenMode mode) {
+  if (!Enter()) return 0;
+  std::vector<int> own = {read_fd_.get()};
+  {
+    MutexLock lock(mu_);
+    if (write_fd_.valid()) own.push_back(write_fd_.get());
+  }
+  const LockKind kind = mode == OpenMode::kReadWrite ? LockKind::kExclusive : LockKind::kShared;
+  int holder = host_.LockHolder(read_fd_.get(), kind, offset_, size_, own);
+  // A block node is claimed as a whole: whoever has any range of it may be in the way.
+  if (holder == 0 && type_ == FileType::kBlock) holder = host_.LockHolder(read_fd_.get(), kind, 0, 0, own);
+  Leave();
+  return holder;
+}
+
+Result<HostFile> Minor::Acquire(const OpenOptions& options) {
+  // Counted before anything is opened, so that a deregister meanwhile answers EBUSY and not a closed file.
+  if (!Enter()) return Status{ENXIO, Op::kOpen};
   const bool write = options.mode == OpenMode::kReadWrite;
   MutexLock lock(mu_);
   active_++;
@@ -106,7 +130,7 @@ Result<HostFile> Minor::Acquire(const OpenOptions& options) {
   if (!status.ok()) {
     // The open's own error is the one to tell; what this attempt opened holds no data of ours.
     if (--active_ == 0) static_cast<void>(CloseAll());
-    opens_.fetch_sub(1, std::memory_order_acq_rel);
+    Leave();
     return status;
   }
   HostFile file;
@@ -133,7 +157,7 @@ Status Minor::Release(const OpenOptions& options) {
       flush_.Reset();
     }
   }
-  opens_.fetch_sub(1, std::memory_order_acq_rel);
+  Leave();
   if (index_ != kPrivateMinor) return status;
   const Status retired = Retire();
   return status.ok() ? retired : status;

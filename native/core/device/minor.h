@@ -41,6 +41,8 @@ class Minor {
   // Takes part in the minor: opens what `options` need, takes or strengthens the lock. -> the descriptors to use.
   // Errors: ENXIO deregistered · EACCES, EROFS by mode · EBUSY another minor or process has the range · ESTALE.
   Result<HostFile> Acquire(const OpenOptions& options) EXCLUDES(mu_);
+  // Who is in the way of such an open: a process with a lock, or 0 where the host cannot tell. Slow; asked after EBUSY.
+  int LockHolder(OpenMode mode) EXCLUDES(mu_);
   // Ends what Acquire() began with the same options. The last one frees descriptors and lock, ends a sticky error, and
   // retires a private minor.
   // Errors: close(2)'s.
@@ -50,8 +52,8 @@ class Minor {
   // close(2)'s.
   Status Retire();
 
-  // EIO when the host file no longer reaches to the end of the range.
-  Status CheckHostSize() const;
+  // EIO when the host file no longer reaches to the end of the range; what it lacks is noted as lost.
+  Status CheckHostSize();
 
   int index() const { return index_; }
   const std::string& path() const { return path_; }
@@ -68,6 +70,9 @@ class Minor {
 
   Minor(HostIo& host, std::string path, UniqueFd fd, const FileInfo& info);
 
+  // Counts an open in, which bars Retire(). -> false when retired.
+  bool Enter();
+  void Leave() { opens_.fetch_sub(1, std::memory_order_acq_rel); }
   Status SetRange(const HostRange& range, uint64_t file_size);
   Status OpenForWriting() REQUIRES(mu_);
   Status OpenDirect(bool write) REQUIRES(mu_);

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace blk {
 
@@ -65,6 +66,8 @@ class HostIo {
   // Reads only what is in memory. -EAGAIN: some of it is not; -EOPNOTSUPP or -ENOSYS: the host cannot tell.
   virtual int64_t PreadNowait(int fd, void* data, size_t size, uint64_t offset) = 0;
   virtual int Fdatasync(int fd) = 0;
+  // Takes room on the host for [offset, offset + size); bytes and file size stay. -EOPNOTSUPP: the host cannot.
+  virtual int Allocate(int fd, uint64_t offset, uint64_t size) = 0;
 
   // Maps [offset, offset + size); offset is a multiple of the page. -> 0 and *address.
   virtual int Mmap(int fd, uint64_t offset, size_t size, MapMode mode, void** address) = 0;
@@ -81,6 +84,9 @@ class HostIo {
   // Takes, changes or drops the open-file-description lock of `fd` on the range, without waiting.
   // -EAGAIN or -EACCES: somebody else has it. size 0 reaches to the end.
   virtual int Lock(int fd, LockKind kind, uint64_t offset, uint64_t size) = 0;
+  // A process that has a lock in the way of this one, 0 where the host cannot tell (host/lock_holder.h; not one call
+  // but many). `own`: descriptors whose locks are not in the way.
+  virtual int LockHolder(int fd, LockKind kind, uint64_t offset, uint64_t size, const std::vector<int>& own) = 0;
 };
 
 // The real host. Stateless; one for all.

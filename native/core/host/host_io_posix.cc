@@ -1,5 +1,5 @@
-// The real host: the one file of core with file system calls. Each method makes one call and turns errno into a
-// negative result; nothing here decides anything.
+// The real host: the one file of core with file system calls, but for those of lock_holder.cc. Each method makes one
+// call and turns errno into a negative result; nothing here decides anything.
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
@@ -13,6 +13,7 @@
 #include <cstdio>
 
 #include "core/host/host_io.h"
+#include "core/host/lock_holder.h"
 
 namespace blk {
 namespace {
@@ -144,6 +145,9 @@ class Posix final : public HostIo {
   }
 
   int Fdatasync(int fd) override { return OrErrno(::fdatasync(fd)); }
+  int Allocate(int fd, uint64_t offset, uint64_t size) override {
+    return OrErrno(::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(size)));
+  }
 
   int Mmap(int fd, uint64_t offset, size_t size, MapMode mode, void** address) override {
     const int protection = PROT_READ | (mode == MapMode::kRead ? 0 : PROT_WRITE);
@@ -181,6 +185,9 @@ class Posix final : public HostIo {
     lock.l_start = static_cast<off_t>(offset);
     lock.l_len = static_cast<off_t>(size);
     return OrErrno(::fcntl(fd, F_OFD_SETLK, &lock));
+  }
+  int LockHolder(int fd, LockKind kind, uint64_t offset, uint64_t size, const std::vector<int>& own) override {
+    return FindLockHolder(fd, kind, offset, size, own);
   }
 };
 

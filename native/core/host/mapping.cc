@@ -8,10 +8,9 @@ Result<Mapping> Mapping::Create(HostIo& host, int fd, HostOffset offset, size_t 
   void* address = nullptr;
   const int rc = host.Mmap(fd, offset.value, size, mode, &address);
   if (rc < 0) return Status{-rc, Op::kMmap};
-  GuardSlot* guard = GuardMapping(address, size);
-  Mapping mapping(host, static_cast<uint8_t*>(address), size, guard);
-  // Unguarded, a bad page would end the process: better no mapping at all.
-  if (guard == nullptr) return Status{ENOMEM, Op::kMmap};
+  Mapping mapping(host, static_cast<uint8_t*>(address), size, PageWatch::Over(address, size));
+  // Unwatched, a bad page would end the process: better no mapping at all.
+  if (!mapping.watch_.valid()) return Status{ENOMEM, Op::kMmap};
   return mapping;
 }
 
@@ -19,7 +18,7 @@ Mapping::Mapping(Mapping&& other) noexcept
     : host_(other.host_),
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
-      guard_(std::exchange(other.guard_, nullptr)) {}
+      watch_(std::move(other.watch_)) {}
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
   if (this != &other) {
@@ -27,7 +26,7 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
     host_ = other.host_;
     data_ = std::exchange(other.data_, nullptr);
     size_ = std::exchange(other.size_, 0);
-    guard_ = std::exchange(other.guard_, nullptr);
+    watch_ = std::move(other.watch_);
   }
   return *this;
 }
@@ -38,12 +37,13 @@ Mapping::~Mapping() { static_cast<void>(Unmap()); }
 Status Mapping::Sync(size_t at, size_t size) const {
   const size_t start = AlignDown(at, PageSize());
   const int rc = host_->Msync(data_ + start, size + (at - start));
-  return rc < 0 ? Status{-rc, Op::kMsync} : Status::Ok();
+  if (rc < 0) return {-rc, Op::kMsync};
+  return poisoned() ? Status{EIO, Op::kMsync} : Status::Ok();
 }
 
 Status Mapping::Unmap() {
   if (data_ == nullptr) return Status::Ok();
-  if (guard_ != nullptr) UnguardMapping(std::exchange(guard_, nullptr));
+  watch_.Stop();
   const int rc = host_->Munmap(std::exchange(data_, nullptr), std::exchange(size_, 0));
   return rc < 0 ? Status{-rc, Op::kMunmap} : Status::Ok();
 }

@@ -5,6 +5,7 @@
 #define RUMPBLK_CORE_HOST_MAPPING_H_
 
 #include <type_traits>
+#include <utility>
 
 #include "core/base/status.h"
 #include "core/base/units.h"
@@ -34,28 +35,24 @@ class Mapping {
   size_t size() const { return size_; }
   // True once the page guard has put a page of its own into this mapping: what was copied since may be zeros, what was
   // stored since may be lost, and msync of it proves nothing.
-  bool poisoned() const {
-    // Whoever asks has copied before: without the fence the mark may be loaded before the bytes are (on ARM), and a
-    // page substituted in between goes unseen.
-    std::atomic_thread_fence(std::memory_order_acquire);
-    return guard_ != nullptr && guard_->poisoned.load(std::memory_order_acquire);
-  }
+  bool poisoned() const { return watch_.poisoned(); }
 
   // Makes [at, at + size) of the mapping durable; the start is rounded down to its page (B32).
-  // Errors: EIO, ENOSPC and whatever msync(2) reports.
+  // Errors: EIO, ENOSPC and whatever msync(2) reports · EIO for a mapping that is poisoned: to msync its pages are
+  // fine.
   Status Sync(size_t at, size_t size) const;
 
   // Unmaps now. Errors: what munmap(2) reports; the mapping is given up either way.
   Status Unmap();
 
  private:
-  Mapping(HostIo& host, uint8_t* data, size_t size, GuardSlot* guard)
-      : host_(&host), data_(data), size_(size), guard_(guard) {}
+  Mapping(HostIo& host, uint8_t* data, size_t size, PageWatch watch)
+      : host_(&host), data_(data), size_(size), watch_(std::move(watch)) {}
 
   HostIo* host_ = nullptr;
   uint8_t* data_ = nullptr;
   size_t size_ = 0;
-  GuardSlot* guard_ = nullptr;
+  PageWatch watch_;
 };
 static_assert(!std::is_copy_constructible_v<Mapping>);
 

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <mutex>
 #include <new>
@@ -41,17 +42,33 @@ Registry& TheRegistry() {
 // Read by the handler, which must not meet the guard of a function-local static.
 std::atomic<Registry*> g_registry{nullptr};
 
-GuardSlot* Find(Registry& registry, uintptr_t address) {
+void Mark(GuardSlot& slot, uintptr_t page, size_t size) {
+  uintptr_t begin = slot.lost_begin.load(std::memory_order_relaxed);
+  while (page < begin && !slot.lost_begin.compare_exchange_weak(begin, page, std::memory_order_relaxed)) {
+  }
+  uintptr_t end = slot.lost_end.load(std::memory_order_relaxed);
+  while (page + size > end && !slot.lost_end.compare_exchange_weak(end, page + size, std::memory_order_relaxed)) {
+  }
+  slot.poisoned.store(true, std::memory_order_seq_cst);
+}
+
+// Marks every slot that watches the page. -> whether there is one.
+bool MarkAll(Registry& registry, uintptr_t page) {
+  bool watched = false;
   for (Block* block = registry.blocks.load(std::memory_order_acquire); block != nullptr; block = block->next) {
     for (GuardSlot& slot : block->slots) {
       const size_t size = slot.size.load(std::memory_order_acquire);
       if (size == 0) continue;
       const uintptr_t base = slot.base.load(std::memory_order_acquire);
+      // Does any byte of the page lie in it? Each difference wraps where the other one decides.
+      if (page - base >= size && base - page >= registry.page) continue;
       // The second look at size refuses a base that belongs to the slot's next owner.
-      if (address - base < size && slot.size.load(std::memory_order_acquire) == size) return &slot;
+      if (slot.size.load(std::memory_order_acquire) != size) continue;
+      Mark(slot, page, registry.page);
+      watched = true;
     }
   }
-  return nullptr;
+  return watched;
 }
 
 void Forward(const struct sigaction& previous, int signal_number, siginfo_t* info, void* context) {
@@ -73,15 +90,15 @@ void Forward(const struct sigaction& previous, int signal_number, siginfo_t* inf
 void OnSigbus(int signal_number, siginfo_t* info, void* context) {
   const int saved_errno = errno;
   Registry& registry = *g_registry.load(std::memory_order_relaxed);
-  const uintptr_t address = reinterpret_cast<uintptr_t>(info->si_addr);
-  GuardSlot* slot = info->si_code > 0 ? Find(registry, address) : nullptr;
+  const uintptr_t page = reinterpret_cast<uintptr_t>(info->si_addr) & ~(registry.page - 1);
   bool substituted = false;
-  if (slot != nullptr) {
+  if (info->si_code > 0 && MarkAll(registry, page)) {
+    // Again, for a watch over part of a mapping that began behind the first round's back: it is marked now, or it began
+    // after the mapping was marked, which its owner looks at then.
+    MarkAll(registry, page);
     // Marked before the page appears: no thread can see the zeros without the mark.
-    slot->poisoned.store(true, std::memory_order_seq_cst);
-    void* page = reinterpret_cast<void*>(address & ~(registry.page - 1));
-    substituted =
-        mmap(page, registry.page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+    substituted = mmap(reinterpret_cast<void*>(page), registry.page, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
   }
   if (!substituted) Forward(registry.previous, signal_number, info, context);
   errno = saved_errno;
@@ -109,25 +126,36 @@ bool Grow(Registry& registry) REQUIRES(registry.mu) {
 
 }  // namespace
 
-GuardSlot* GuardMapping(void* base, size_t size) {
+PageWatch PageWatch::Over(void* base, size_t size) {
   static std::once_flag installed;
   Registry& registry = TheRegistry();
   std::call_once(installed, Install, registry);
   MutexLock lock(registry.mu);
-  if (registry.free_slots.empty() && !Grow(registry)) return nullptr;
+  if (registry.free_slots.empty() && !Grow(registry)) return PageWatch();
   GuardSlot* slot = registry.free_slots.back();
   registry.free_slots.pop_back();
   slot->poisoned.store(false, std::memory_order_relaxed);
+  slot->lost_begin.store(UINTPTR_MAX, std::memory_order_relaxed);
+  slot->lost_end.store(0, std::memory_order_relaxed);
   slot->base.store(reinterpret_cast<uintptr_t>(base), std::memory_order_release);
   slot->size.store(size, std::memory_order_release);
-  return slot;
+  return PageWatch(slot);
 }
 
-void UnguardMapping(GuardSlot* slot) {
+PageWatch::Lost PageWatch::lost() const {
+  if (!poisoned()) return {};
+  const uintptr_t base = slot_->base.load(std::memory_order_relaxed);
+  const uintptr_t begin = slot_->lost_begin.load(std::memory_order_relaxed);
+  const uintptr_t end = slot_->lost_end.load(std::memory_order_relaxed);
+  return {begin < base ? 0 : begin - base, std::min(end - base, slot_->size.load(std::memory_order_relaxed))};
+}
+
+void PageWatch::Stop() {
+  if (slot_ == nullptr) return;
   Registry& registry = TheRegistry();
-  slot->size.store(0, std::memory_order_release);
+  slot_->size.store(0, std::memory_order_release);
   MutexLock lock(registry.mu);
-  registry.free_slots.push_back(slot);
+  registry.free_slots.push_back(std::exchange(slot_, nullptr));
 }
 
 }  // namespace blk

@@ -1,7 +1,7 @@
 // page_guard: turns SIGBUS inside a mapped window into a poisoned window. The handler puts an anonymous page of zeros
-// in the place of the one the host could not give, marks the window and lets the access go on; whoever copied looks at
-// the mark afterwards and does the work again by pread or pwrite, which name the error.
-// A fault outside registered windows goes to the handler that was there before.
+// in the place of the one the host could not give, marks everything that watches it, with where, and lets the access go
+// on; whoever copied looks at the mark afterwards and does the work again by pread or pwrite, which name the error.
+// A fault that nobody watches goes to the handler that was there before.
 // Thread-safe. Registering takes a lock; the handler takes none.
 // Why: rumpblk.c r1.31 lines 643-645 die of a truncated file, a bad sector or a full disk (B34).
 #ifndef RUMPBLK_CORE_HOST_PAGE_GUARD_H_
@@ -10,22 +10,69 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
+#include <utility>
 
 namespace blk {
 
-// One registered mapping. Written by its owner while unregistered, read by the handler at any time.
+// One watched piece of memory. Written by its owner while it is not watched, read and marked by the handler at any
+// time.
 struct GuardSlot {
   std::atomic<uintptr_t> base{0};
   std::atomic<size_t> size{0};  // 0: slot is free
   std::atomic<bool> poisoned{false};
+  // The smallest range of addresses with every page that was substituted; begin is above end while there is none.
+  std::atomic<uintptr_t> lost_begin{UINTPTR_MAX};
+  std::atomic<uintptr_t> lost_end{0};
 };
 
-// Watches [base, base + size). Installs the handler on first use. -> nullptr when out of memory.
-// Locks: takes the registry's own, a leaf.
-GuardSlot* GuardMapping(void* base, size_t size);
+// PageWatch: sole owner of the watch over a piece of mapped memory. Pieces may overlap: each is marked for itself.
+// Move-only, one owner at a time; poisoned() and lost() on any thread while it lives.
+class PageWatch {
+ public:
+  // Offsets into the watched piece, [begin, end); empty where begin is not below end.
+  struct Lost {
+    size_t begin = 0;
+    size_t end = 0;
+  };
 
-// Stops watching. REQUIRES: nothing touches the mapping any more, and it is not unmapped yet.
-void UnguardMapping(GuardSlot* slot);
+  // Watches [base, base + size). Installs the handler on first use. -> one that is not valid() when out of memory.
+  // Locks: takes the registry's own, a leaf.
+  static PageWatch Over(void* base, size_t size);
+
+  PageWatch() = default;
+  PageWatch(PageWatch&& other) noexcept : slot_(std::exchange(other.slot_, nullptr)) {}
+  PageWatch& operator=(PageWatch&& other) noexcept {
+    if (this != &other) {
+      Stop();
+      slot_ = std::exchange(other.slot_, nullptr);
+    }
+    return *this;
+  }
+  PageWatch(const PageWatch&) = delete;
+  PageWatch& operator=(const PageWatch&) = delete;
+  ~PageWatch() { Stop(); }
+
+  bool valid() const { return slot_ != nullptr; }
+  // True once a page of the piece was substituted.
+  bool poisoned() const {
+    // Whoever asks has copied before: without the fence the mark may be loaded before the bytes are (on ARM), and a
+    // page substituted in between goes unseen.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return slot_ != nullptr && slot_->poisoned.load(std::memory_order_acquire);
+  }
+  // The smallest part of the piece that holds every page that was substituted.
+  Lost lost() const;
+
+  // Stops watching. Idempotent. REQUIRES: nothing touches the memory any more, and it is not unmapped yet.
+  void Stop();
+
+ private:
+  explicit PageWatch(GuardSlot* slot) : slot_(slot) {}
+
+  GuardSlot* slot_ = nullptr;
+};
+static_assert(!std::is_copy_constructible_v<PageWatch>);
 
 }  // namespace blk
 

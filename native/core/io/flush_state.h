@@ -1,5 +1,6 @@
-// FlushState: what of one minor is not durable yet, and the sync error that sticks to it. The one place that decides
-// whether a sync is needed, who does it, and what every later flush and durable write answers after one failed.
+// FlushState: what of one minor is not durable yet, the sync error that sticks to it, and which bytes are known to be
+// lost. The one place that decides whether a sync is needed, who does it, and what every later flush and durable write
+// answers after one failed.
 // Thread-safe. Sync() calls the given function without holding its lock; callers that arrive meanwhile share the next
 // sync. Lock order: mu_ is a leaf.
 // Why: an error of fsync(2) is told once and the pages are clean afterwards; a second, successful fsync proves nothing.
@@ -8,11 +9,28 @@
 
 #include <atomic>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "core/base/status.h"
 #include "core/base/sync.h"
+#include "core/base/units.h"
 
 namespace blk {
+
+// Memory through which bytes of the host file are stored to unseen, and may be lost unseen: a lease.
+class StoreSource {
+ public:
+  // The part of the file whose stores did not reach it; empty while there is none. Thread: any.
+  virtual HostSpan Lost() const = 0;
+
+ protected:
+  ~StoreSource() = default;
+
+ private:
+  friend class FlushState;
+  HostSpan noted_;  // of Lost(), what FlushState has heard of; under its mutex
+};
 
 class FlushState {
  public:
@@ -20,13 +38,21 @@ class FlushState {
   // completes, so that a flush that starts after its completion covers it.
   void MarkDirty() { written_.fetch_add(1, std::memory_order_release); }
 
-  // Brackets a time in which bytes of the file may be stored to unseen, through a lease: all the while, and until the
-  // first sync that starts after its end, there is something to sync.
-  void BeginStores() { stores_.fetch_add(1, std::memory_order_acq_rel); }
-  void EndStores() {
-    MarkDirty();
-    stores_.fetch_sub(1, std::memory_order_acq_rel);
+  // Brackets a time in which bytes of the file may be stored to unseen: all the while, and until the first sync that
+  // starts after its end, there is something to sync. A loss that was not heard of before ends it with `why`, which
+  // sticks. One that outlasts the last close has nobody left to tell.
+  void BeginStores(StoreSource& source) EXCLUDES(mu_);
+  void EndStores(StoreSource& source, Status why) EXCLUDES(mu_);
+
+  // What sources have lost so far, as the smallest span that holds all of it.
+  HostSpan LostStores() EXCLUDES(mu_);
+  // Notes bytes that are lost for another reason.
+  void NoteLoss(HostSpan lost) EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    untold_ = untold_.With(lost);
   }
+  // The losses noted since the last call: each is told once.
+  HostSpan TakeLoss() EXCLUDES(mu_);
 
   // Makes everything marked before the call durable by calling `sync`, which gives a Status, at most once; not at all
   // when all of it is durable already. `*reached_host` tells whether this call made the sync.
@@ -47,6 +73,8 @@ class FlushState {
   // Starts afresh after the last close. REQUIRES: no open of the minor is left.
   void Reset() EXCLUDES(mu_) {
     MutexLock lock(mu_);
+    sources_.clear();
+    untold_ = {};
     error_ = Status::Ok();
     has_error_.store(false, std::memory_order_release);
     synced_ = written_.load(std::memory_order_acquire);
@@ -57,6 +85,8 @@ class FlushState {
     MutexLock lock(mu_);
     return error_;
   }
+  // Looks whether a source has lost more than was heard of. -> all that it has lost.
+  HostSpan Hear(StoreSource& source) REQUIRES(mu_);
   void Remember(Status status) REQUIRES(mu_) {
     if (!error_.ok()) return;
     error_ = status;
@@ -64,13 +94,15 @@ class FlushState {
   }
 
   std::atomic<uint64_t> written_{0};  // writes marked so far
-  std::atomic<uint32_t> stores_{0};   // leases that may be stored to
+  std::atomic<uint32_t> stores_{0};   // sources that may be stored to
   std::atomic<bool> has_error_{false};
   mutable Mutex mu_;
   CondVar done_;
   uint64_t synced_ GUARDED_BY(mu_) = 0;  // marks that a successful sync has covered
   bool syncing_ GUARDED_BY(mu_) = false;
   Status error_ GUARDED_BY(mu_);
+  std::vector<StoreSource*> sources_ GUARDED_BY(mu_);
+  HostSpan untold_ GUARDED_BY(mu_);  // lost, and not told by TakeLoss()
 };
 
 template <typename SyncFn>

@@ -88,6 +88,24 @@ Status HostFile::CheckReaches(uint64_t end) const {
   return info.type == FileType::kRegular && info.size < end ? Status{EIO, Op::kMsync} : Status::Ok();
 }
 
+Status HostFile::WhyLost(HostSpan lost) const {
+  if (CheckReaches(lost.end.value).ok()) {
+    const Status first = WhyPageLost(lost.begin.value);
+    return first.err == EIO ? WhyPageLost(lost.end.value - 1) : first;
+  }
+  return {EIO, Op::kMap};
+}
+
+// A page that can be read failed at the store: the host had no place for it, which it says again when asked for one.
+Status HostFile::WhyPageLost(uint64_t offset) const {
+  const uint64_t page = AlignDown(offset, PageSize());
+  uint8_t byte;
+  const Moved read = ReadAll(&byte, 1, {page}, nullptr);
+  if (!read.status.ok()) return {read.status.err, Op::kMap};
+  const int rc = host->Allocate(fd, page, PageSize());
+  return {rc == -ENOSPC || rc == -EDQUOT ? -rc : EIO, Op::kMap};
+}
+
 Status HostFile::Sync() const {
   // The ordinary descriptor covers what went through direct_fd: it is the same file.
   int rc;

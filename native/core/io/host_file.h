@@ -33,10 +33,16 @@ struct HostFile {
   // EIO when a regular file ends before host offset `end`.
   Status CheckReaches(uint64_t end) const;
 
+  // Why the host could not give the pages of a mapping at both ends of `lost`: ENOSPC or EDQUOT when they can be read
+  // and there is no room for them, else EIO, or what reading them says. Never ok: the bytes are lost whatever holds by
+  // now.
+  Status WhyLost(HostSpan lost) const;
+
   // Makes what was written durable. Errors: fdatasync's; EINVAL of a character node that has nothing to sync is ok.
   Status Sync() const;
 
  private:
+  Status WhyPageLost(uint64_t offset) const;
   bool FitsDirect(const void* data, size_t size, uint64_t offset) const;
 };
 

@@ -43,6 +43,12 @@ Moved MappedStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t
   }
   Status status = window.Sync(at, size);
   range().counters->Add(Counter::kFlushes, 1, buf.lane);
+  if (window.poisoned()) {
+    // Another page of it was substituted meanwhile: msync may have passed over pages that are none of the file's. What
+    // was stored is in the page cache all the same, where fdatasync finds it.
+    range().flush->MarkDirty();
+    status = pio_.Sync(buf.lane);
+  }
   // Stores behind a new end of the file, but on its last page, meet no fault and no error.
   if (status.ok()) status = pio_.CheckStored(at, size);
   if (!status.ok()) {

@@ -33,12 +33,21 @@ Moved PioStrategy::WriteDurable(const Buf& buf, const uint8_t* data, HostOffset 
 
 Status PioStrategy::CheckStored(HostOffset at, size_t size) {
   const Status status = file_.CheckReaches(at.value + size);
-  return status.ok() ? status : range().flush->Fail(status);
+  if (status.ok()) return status;
+  range().flush->NoteLoss({at, {at.value + size}});
+  return range().flush->Fail(status);
+}
+
+Status PioStrategy::SyncAll() {
+  const Status status = file_.Sync();
+  if (!status.ok()) return status;
+  const HostSpan lost = range().flush->LostStores();
+  return lost.empty() ? status : file_.WhyLost(lost);
 }
 
 Status PioStrategy::Sync(Lane lane) {
   bool reached_host = false;
-  Status status = range().flush->Sync([this] { return file_.Sync(); }, &reached_host);
+  Status status = range().flush->Sync([this] { return SyncAll(); }, &reached_host);
   if (reached_host) range().counters->Add(Counter::kFlushes, 1, lane);
   return status;
 }

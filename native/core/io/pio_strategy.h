@@ -21,16 +21,18 @@ class PioStrategy final : public BoundedStrategy {
   Moved Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size);
 
   // What a piece gets that was stored into a window: EIO, for good, when the host file has come to end before it. Then
-  // the host dropped the bytes, and no later pwrite may make up for it by growing the file again.
+  // the host dropped the bytes, which is noted, and no later pwrite may make up for it by growing the file again.
   Status CheckStored(HostOffset at, size_t size);
 
   // Makes everything written so far durable, unless it is. Counts a sync that reached the host.
+  // Errors: the sync's · what WhyLost() says of stores that leases have lost, although the sync itself went well.
   Status Sync(Lane lane);
 
  protected:
   Moved Move(const Buf& buf, HostOffset at, size_t size) override { return Piece(buf, buf.data, at, size); }
 
  private:
+  Status SyncAll();
   Moved WriteDurable(const Buf& buf, const uint8_t* data, HostOffset at, size_t size);
 
   const HostFile file_;

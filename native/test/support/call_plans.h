@@ -25,6 +25,7 @@ enum class Call : uint8_t {
   kPwriteDurable,
   kPreadNowait,
   kFdatasync,
+  kAllocate,
   kMmap,
   kMunmap,
   kMsync,
@@ -35,11 +36,9 @@ enum class Call : uint8_t {
 
 inline const char* CallName(Call call) {
   static constexpr std::array<const char*, static_cast<size_t>(Call::kCount)> kNames = {
-      "Open",      "Reopen",   "Close",         "Stat",
-      "StatPath",  "NodeSize", "NodeReadOnly",  "AlignmentForDirect",
-      "Pread",     "Pwrite",   "PwriteDurable", "PreadNowait",
-      "Fdatasync", "Mmap",     "Munmap",        "Msync",
-      "Mincore",   "Lock"};
+      "Open",  "Reopen",  "Close",         "Stat",        "StatPath",  "NodeSize", "NodeReadOnly", "AlignmentForDirect",
+      "Pread", "Pwrite",  "PwriteDurable", "PreadNowait", "Fdatasync", "Allocate", "Mmap",         "Munmap",
+      "Msync", "Mincore", "Lock"};
   return kNames[static_cast<size_t>(call)];
 }
 
@@ -55,6 +54,16 @@ struct CallRecord {
   MapMode mode = MapMode::kRead;
   int64_t result = 0;
 };
+
+inline CallRecord MakeRecord(Call call, int fd, uint64_t offset = 0, uint64_t size = 0, OpenFlags flags = {}) {
+  CallRecord record;
+  record.call = call;
+  record.fd = fd;
+  record.offset = offset;
+  record.size = size;
+  record.flags = flags;
+  return record;
+}
 
 // Which calls fail. Plain data; FakeHost locks.
 class CallPlans {

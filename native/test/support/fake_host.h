@@ -168,6 +168,9 @@ class FakeHost final : public HostIo {
   int Fdatasync(int fd) override {
     return Simple(MakeRecord(Call::kFdatasync, fd), [&] { return pretend_syncs ? 0 : real_.Fdatasync(fd); });
   }
+  int Allocate(int fd, uint64_t offset, uint64_t size) override {
+    return Simple(MakeRecord(Call::kAllocate, fd, offset, size), [&] { return real_.Allocate(fd, offset, size); });
+  }
   int Mmap(int fd, uint64_t offset, size_t size, MapMode mode, void** address) override {
     CallRecord record = MakeRecord(Call::kMmap, fd, offset, size);
     record.mode = mode;
@@ -213,17 +216,14 @@ class FakeHost final : public HostIo {
     record.lock = kind;
     return Simple(record, [&] { return real_.Lock(fd, kind, offset, size); });
   }
+  // Not a call of the storm: its failure is to know nothing.
+  int LockHolder(int fd, LockKind kind, uint64_t offset, uint64_t size, const std::vector<int>& own) override {
+    std::lock_guard lock(mu_);
+    misuses_ += descriptors_.count(fd) == 0;
+    return real_.LockHolder(fd, kind, offset, size, own);
+  }
 
  private:
-  static CallRecord MakeRecord(Call call, int fd, uint64_t offset = 0, uint64_t size = 0, OpenFlags flags = {}) {
-    CallRecord record;
-    record.call = call;
-    record.fd = fd;
-    record.offset = offset;
-    record.size = size;
-    record.flags = flags;
-    return record;
-  }
   OpenFlags Real(OpenFlags flags) const {
     if (direct) flags.direct = false;
     if (node) flags.exclusive = false;  // means nothing for the regular file that plays the node

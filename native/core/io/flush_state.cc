@@ -1,0 +1,44 @@
+#include "core/io/flush_state.h"
+
+#include <algorithm>
+
+namespace blk {
+
+void FlushState::BeginStores(StoreSource& source) {
+  MutexLock lock(mu_);
+  sources_.push_back(&source);
+  stores_.fetch_add(1, std::memory_order_acq_rel);
+}
+
+void FlushState::EndStores(StoreSource& source, Status why) {
+  MarkDirty();
+  stores_.fetch_sub(1, std::memory_order_acq_rel);
+  MutexLock lock(mu_);
+  const auto found = std::find(sources_.begin(), sources_.end(), &source);
+  if (found == sources_.end()) return;
+  sources_.erase(found);
+  if (!Hear(source).empty()) Remember(why);
+}
+
+HostSpan FlushState::Hear(StoreSource& source) {
+  const HostSpan lost = source.Lost();
+  const bool news = lost.begin.value != source.noted_.begin.value || lost.end.value != source.noted_.end.value;
+  if (news) untold_ = untold_.With(lost);
+  source.noted_ = lost;
+  return lost;
+}
+
+HostSpan FlushState::LostStores() {
+  MutexLock lock(mu_);
+  HostSpan lost;
+  for (StoreSource* source : sources_) lost = lost.With(Hear(*source));
+  return lost;
+}
+
+HostSpan FlushState::TakeLoss() {
+  MutexLock lock(mu_);
+  for (StoreSource* source : sources_) Hear(*source);
+  return std::exchange(untold_, {});
+}
+
+}  // namespace blk
