@@ -26,6 +26,8 @@ export type Eventual<T> = T | Promise<T>;
 export const MODE = { r: 0, 'r+': 1 } as const;
 export const ACCESS = { auto: 0, mmap: 1, pio: 2 } as const;
 export const CACHE = { writethrough: 0, writeback: 1, unsafe: 2 } as const;
+export const SCHEMES = ['bsd', 'mbr', 'ebr', 'gpt'] as const;
+export const ORDER = { little: 0, big: 1 } as const;
 export const OP = { read: 0, write: 1 } as const;
 /** `fua` of a write: take the cache mode's rule, or force it. */
 export const FUA = { byCacheMode: -1, off: 0, on: 1 } as const;
@@ -36,8 +38,42 @@ export const WINDOW_SIZE = { unset: 0, auto: -1 } as const;
 /** Token of a request that cannot be aborted. */
 export const NO_TOKEN = 0;
 
-/** `[minor, path, offset, size, type, openCount]`; type: 0 file, 1 block, 2 character; path in the host's bytes. */
-export type NativeMinorInfo = readonly [number, Buffer, number, number, 0 | 1 | 2, number];
+/** `[minor, path, offset, size, type, openCount, disk, partition]`; type: 0 file, 1 block, 2 character; path in the host's bytes; disk -1 and partition '' for what is no partition. */
+export type NativeMinorInfo = readonly [number, Buffer, number, number, 0 | 1 | 2, number, number, string];
+
+/** `blk::Verdict`: kind, an index of VERDICTS in lib/verdicts.ts; entry of the table's partitions, -1 where none; a number that belongs to it. */
+export type NativeVerdict = readonly [kind: number, entry: number, value: number];
+/** `blk::DecodedLabel`: fields and units of `DiskLabel` in api; order: 0 little, 1 big endian. */
+export type NativeLabel = readonly [label: object, order: 0 | 1, verdicts: NativeVerdict[]];
+/** `blk::PlacedLabel`: position of its first byte. */
+export interface NativeFoundLabel {
+  readonly label: NativeLabel;
+  readonly position: number;
+}
+/** `blk::PartitionEntry`; the last five are those of a GPT. */
+export interface NativeEntry {
+  readonly name: string;
+  readonly index: number;
+  readonly start: number;
+  readonly size: number;
+  readonly type: number;
+  readonly bootable: boolean;
+  readonly table?: NativeTable;
+  readonly typeGuid?: string;
+  readonly uuid?: string;
+  readonly label?: string;
+  readonly attributes?: bigint;
+}
+/** `blk::PartitionTable`; scheme: an index of SCHEMES. */
+export interface NativeTable {
+  readonly scheme: 0 | 1 | 2 | 3;
+  readonly position: number;
+  readonly sectorSize: number;
+  readonly diskId: number;
+  readonly diskGuid: string;
+  readonly verdicts: readonly NativeVerdict[];
+  readonly partitions: readonly NativeEntry[];
+}
 
 /** Fields and units of `DiskLabel` and `Partition` in api, built by the addon. */
 export type NativeIoctlResult = object | number;
@@ -65,6 +101,12 @@ export interface NativeDevice {
   cancel(token: number): void;
   /** `blk::Ioctl` — name of the request, its number argument or undefined. ENOTTY for a name it does not know. */
   ioctl(name: string, arg: number | undefined): NativeIoctlResult | Failure;
+  /** `blk::FindLabel` through the device; null without a valid label. */
+  findLabelSync(): NativeFoundLabel | null | Failure;
+  findLabel(): Promise<NativeFoundLabel | null | Failure>;
+  /** `blk::ReadPartitionTable` through the device; what an MBR counts in, in bytes; null where the device is not divided. */
+  readTableSync(sectorSize: number): NativeTable | null | Failure;
+  readTable(sectorSize: number): Promise<NativeTable | null | Failure>;
   /** `Device::windows()` — offset in the host file, length and references, three numbers a window, most recently used first. */
   windows(): Float64Array;
   /** `Device::Close` — drains, flushes, frees; the failure is the flush's. closeSync: EBUSY while a request is in flight. Both idempotent. */
@@ -93,6 +135,9 @@ export interface NativeDriver {
   /** `Driver::Register` -> minor. */
   registerSync(path: Uint8Array, offset: number, size: number): Outcome;
   register(path: Uint8Array, offset: number, size: number): Promise<Outcome>;
+  /** `Driver::RegisterPartition` -> minor. */
+  registerPartitionSync(minor: number, name: string): Outcome;
+  registerPartition(minor: number, name: string): Promise<Outcome>;
   deregister(minor: number): Outcome;
   /** `Driver::Open`. */
   openSync(
@@ -187,6 +232,10 @@ export interface NativeBinding {
     deferred: boolean,
     token: number,
   ): Eventual<Outcome>;
+  /** `blk::DecodeLabel` of the bytes from `offset` on. */
+  decodeLabel(view: NodeJS.ArrayBufferView, offset: number): NativeLabel;
+  /** `blk::EncodeLabel` with its checksum, of numbers and names as lib/label-codec.ts lays them out, into 404 bytes. */
+  encodeLabel(numbers: Uint32Array, names: Uint8Array, order: number, into: Uint8Array): void;
   readonly Driver: new (minorCount: number, windowSize: number, windowCount: number, queueDepth: number, workers: number) => NativeDriver;
 }
 

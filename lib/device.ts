@@ -4,7 +4,7 @@ import { createBatch, type Batch, type BatchOptions } from './batch.js';
 import { FUA, binding, type NativeDevice } from './binding.js';
 import type { BlockDriver } from './driver.js';
 import type { CacheMode, OpenSettings } from './options.js';
-import { fromFailure, illegalConstructor, invalidThis, isFailure } from './errors.js';
+import { fromFailure, illegalConstructor, invalidArgType, invalidThis, isFailure } from './errors.js';
 import { DeviceHandle } from './handle.js';
 import { ioctlArgument, ioctlName, type IoctlMap } from './ioctl.js';
 import { blockNumber, direction, fuaRule, partOf, startOf, viewLength } from './transfer.js';
@@ -19,6 +19,8 @@ const KEY = Symbol('createDevice');
 
 /** Makes the device of a native one that was just opened. */
 export let createDevice: (driver: BlockDriver, native: NativeDevice, settings: OpenSettings) => BlockDevice;
+/** Gives the handle of a device that is open; `device` may be a foreign object. */
+export let handleOf: (device: unknown, method: string) => DeviceHandle;
 
 /**
  * Reads and writes one open of a block device; `open()` and `BlockDriver.open()` make it.
@@ -50,6 +52,10 @@ export class BlockDevice implements AsyncDisposable, Disposable {
 
   static {
     createDevice = (...given) => new BlockDevice(KEY, ...given);
+    handleOf = (device, method) => {
+      if (!BlockDevice.#is(device)) throw invalidArgType('device', 'an instance of BlockDevice', device);
+      return BlockDevice.#open(device, method);
+    };
   }
 
   private constructor(key: symbol, driver: BlockDriver, native: NativeDevice, settings: OpenSettings) {

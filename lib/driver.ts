@@ -8,7 +8,7 @@ import { createFaultInjector, type FaultInjector } from './faults.js';
 import { driverArguments, openArguments, openSettings, optionsFromEnv, rangeArguments } from './options.js';
 import type { DriverOptions, OpenOptions, RegisterOptions } from './options.js';
 import type { Bytes } from './transfer.js';
-import { hostPath, integer } from './validate.js';
+import { hostPath, integer, text } from './validate.js';
 import type { PathLike } from 'node:fs';
 
 /** One slot of a driver's table. */
@@ -25,6 +25,10 @@ export interface MinorInfo {
   type: 'file' | 'block' | 'character';
   /** Devices that are open on it. */
   openCount: number;
+  /** Of a partition: the minor of its disk. */
+  disk?: number;
+  /** Of a partition: its name. */
+  partition?: string;
 }
 
 const TYPE_NAMES = ['file', 'block', 'character'] as const;
@@ -123,10 +127,43 @@ export class BlockDriver implements Disposable {
   }
 
   /**
+   * Binds a partition of a registered disk to the lowest free minor; the same one again gives the same minor. Its
+   * devices reach nothing outside the partition, and share the lock of the disk.
+   *
+   * @param minor the disk, or a partition that holds others
+   * @param name as {@link readPartitions} gives it: `'a'`, `'s1'`, `'s1a'`, `'p2'`; or the unique GUID or label of a GPT partition
+   * @returns the minor of the partition
+   * @throws {BlockDeviceError} ENXIO no such minor or partition; EINVAL it does not lie inside the disk; EBUSY table full; errors of the host; EBADF closed
+   */
+  async registerPartition(minor: number, name: string): Promise<number> {
+    const native = nativeOf(this, 'register');
+    const disk = integer(minor, 'minor', 0, INT32_MAX);
+    const outcome = await native.registerPartition(disk, text(name, 'name'));
+    if (typeof outcome !== 'number') throw fromFailure(outcome, placeOf(native, minor));
+    return outcome;
+  }
+
+  /**
+   * Binds a partition of a registered disk to the lowest free minor, on the calling thread.
+   *
+   * @param minor the disk, or a partition that holds others
+   * @param name as {@link readPartitionsSync} gives it, or the unique GUID or label of a GPT partition
+   * @returns the minor of the partition
+   * @throws {BlockDeviceError} ENXIO no such minor or partition; EINVAL it does not lie inside the disk; EBUSY table full; errors of the host; EBADF closed
+   */
+  registerPartitionSync(minor: number, name: string): number {
+    const native = nativeOf(this, 'register');
+    const disk = integer(minor, 'minor', 0, INT32_MAX);
+    const outcome = native.registerPartitionSync(disk, text(name, 'name'));
+    if (typeof outcome !== 'number') throw fromFailure(outcome, placeOf(native, minor));
+    return outcome;
+  }
+
+  /**
    * Frees a minor.
    *
    * @param minor index in the table
-   * @throws {BlockDeviceError} EBUSY while open; ENXIO unused; EBADF closed
+   * @throws {BlockDeviceError} EBUSY while open, or while a partition of it is registered; ENXIO unused; EBADF closed
    */
   deregister(minor: number): void {
     const native = nativeOf(this, 'deregister');
@@ -177,8 +214,9 @@ export class BlockDriver implements Disposable {
    */
   minors(): MinorInfo[] {
     const rows = nativeOf(this, 'minors').minors();
-    return rows.map(([minor, path, offset, size, type, openCount]) => {
-      return { minor, path: path.toString(), offset, size, type: TYPE_NAMES[type], openCount };
+    return rows.map(([minor, path, offset, size, type, openCount, disk, partition]) => {
+      const info: MinorInfo = { minor, path: path.toString(), offset, size, type: TYPE_NAMES[type], openCount };
+      return partition === '' ? info : { ...info, disk, partition };
     });
   }
 

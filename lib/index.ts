@@ -3,6 +3,8 @@ export { open, openSync } from './open.js';
 export { BlockDriver } from './driver.js';
 export { BlockDevice } from './device.js';
 export { Batch, BATCH_FLUSH, BATCH_READ, BATCH_WRITE } from './batch.js';
+export { decodeDiskLabel, encodeDiskLabel } from './label-codec.js';
+export { findDiskLabel, findDiskLabelSync, readPartitions, readPartitionsSync } from './partitions.js';
 export { BlockDeviceError } from './errors.js';
 
 export type { MinorInfo } from './driver.js';
@@ -16,3 +18,5 @@ export type { FaultInjector, FaultOptions } from './faults.js';
 export type { Counters } from './counters.js';
 export type { IoctlMap } from './ioctl.js';
 export type { DiskLabel, Partition } from './label.js';
+export type { DecodedLabel } from './label-codec.js';
+export type { FoundLabel, PartitionEntry, PartitionTable } from './partitions.js';

@@ -5,8 +5,10 @@ import { invalidArgType } from './errors.js';
 
 /** The requests that `BlockDevice.ioctl` takes, with the argument and the result of each. */
 export interface IoctlMap {
-  /** Gets the disklabel. */
+  /** Gets the disklabel: the medium's if it has a valid one, else the default one. */
   DIOCGDINFO: { arg: []; result: DiskLabel };
+  /** Gets the default disklabel, whatever the medium says. */
+  DIOCGDEFLABEL: { arg: []; result: DiskLabel };
   /** Gets one partition of the label; default: the partition of this minor. */
   DIOCGPART: { arg: [partition?: number]; result: Partition };
   /** Makes everything completed so far durable. */

@@ -1,5 +1,8 @@
 // The BSD disklabel and its partitions as objects. Native makes the default label; it is in units of sectors.
 
+/** Names of the partitions of a label, in order. */
+export const PARTITION_LETTERS = 'a b c d e f g h i j k l m n o p'.split(' ');
+
 /** One partition of a disklabel. */
 export interface Partition {
   /** First sector of the partition. */

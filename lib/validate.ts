@@ -9,6 +9,12 @@ export function requireObject(value: unknown, name: string): asserts value is ob
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgType(name, 'of type object', value);
 }
 
+/** Accepts a string. */
+export function text(value: unknown, name: string): string {
+  if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value);
+  return value;
+}
+
 /** Accepts an integer in [min, max]. */
 export function integer(value: unknown, name: string, min: number, max: number): number {
   if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);

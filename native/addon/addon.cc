@@ -7,6 +7,7 @@
 #include "addon/lease_wrap.h"
 #include "addon/napi_setup.h"
 #include "addon/request_calls.h"
+#include "addon/table_calls.h"
 #include "core/base/status.h"
 #include "core/host/host_io.h"
 
@@ -51,6 +52,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("allocateArena", allocate_arena);
   exports.Set("pageSize", static_cast<double>(blk::PageSize()));
   DefineRequestCalls(env, exports);
+  DefineLabelFunctions(env, exports);
   exports.Set("Driver", DriverWrap::Define(env));
   return exports;
 }

@@ -10,6 +10,7 @@
 #include "addon/lease_wrap.h"
 #include "addon/outcome.h"
 #include "addon/request_calls.h"
+#include "addon/table_calls.h"
 #include "core/device/ioctl.h"
 
 namespace blk_addon {
@@ -155,6 +156,10 @@ Napi::Function DeviceWrap::Define(Napi::Env env) {
                          Property("map", Method<Map>),
                          Property("cancel", Method<Cancel>),
                          Property("ioctl", Method<Ioctl>),
+                         Property("findLabelSync", Method<FindLabelSync>),
+                         Property("findLabel", Method<FindLabel>),
+                         Property("readTableSync", Method<ReadTableSync>),
+                         Property("readTable", Method<ReadTable>),
                          Property("windows", Method<Windows>),
                          Property("close", Method<Close>),
                          Property("closeSync", Method<CloseSync>),

@@ -48,6 +48,19 @@ napi_value Register(const Args& args, Driver state) {
                               [minor](napi_env env) { return MinorOutcome(env, *minor); }});
 }
 
+napi_value RegisterPartitionSync(const Args& args, Driver state) {
+  return MinorOutcome(args.env(), state->driver.RegisterPartition(static_cast<int>(args.Int(0)), args.Text(1)));
+}
+
+napi_value RegisterPartition(const Args& args, Driver state) {
+  auto minor = std::make_shared<blk::Result<int>>(blk::kPrivateMinor);
+  return ControlCall::Submit(args.env(), state,
+                             {[state, minor, of = static_cast<int>(args.Int(0)), name = args.Text(1)](blk::Lane) {
+                                *minor = state->driver.RegisterPartition(of, name);
+                              },
+                              [minor](napi_env env) { return MinorOutcome(env, *minor); }});
+}
+
 napi_value Deregister(const Args& args, Driver state) {
   return ToOutcome(args.env(), state->driver.Deregister(static_cast<int>(args.Int(0))));
 }
@@ -58,13 +71,15 @@ napi_value Minors(const Args& args, Driver state) {
   Napi::Array result = Napi::Array::New(env, list.size());
   for (uint32_t i = 0; i < list.size(); i++) {
     const blk::MinorInfo& info = list[i];
-    Napi::Array row = Napi::Array::New(env, 6);
+    Napi::Array row = Napi::Array::New(env, 8);
     row.Set(uint32_t{0}, info.minor);
     row.Set(uint32_t{1}, Napi::Buffer<char>::Copy(env, info.path.data(), info.path.size()));
     row.Set(uint32_t{2}, static_cast<double>(info.offset));
     row.Set(uint32_t{3}, static_cast<double>(info.size));
     row.Set(uint32_t{4}, static_cast<int>(info.type));
     row.Set(uint32_t{5}, info.open_count);
+    row.Set(uint32_t{6}, info.disk);
+    row.Set(uint32_t{7}, info.partition);
     result.Set(i, row);
   }
   return result;
@@ -188,6 +203,8 @@ Napi::Function DriverWrap::Define(Napi::Env env) {
                      {
                          Property("registerSync", Method<RegisterSync>),
                          Property("register", Method<Register>),
+                         Property("registerPartitionSync", Method<RegisterPartitionSync>),
+                         Property("registerPartition", Method<RegisterPartition>),
                          Property("deregister", Method<Deregister>),
                          Property("openSync", Method<OpenSync>),
                          Property("open", Method<Open>),

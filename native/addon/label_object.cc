@@ -1,7 +1,10 @@
 #include "addon/label_object.h"
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 #include <string>
+#include <type_traits>
 
 namespace blk_addon {
 namespace {
@@ -71,6 +74,35 @@ Napi::Object LabelToObject(Napi::Env env, const blk::DiskLabel& label) {
   object.Set("partitions", partitions);
   object.Set("checksum", static_cast<uint32_t>(label.checksum));
   return object;
+}
+
+blk::DiskLabel LabelOf(const ViewBytes& numbers, const ViewBytes& names) {
+  blk::DiskLabel label;
+  if (names.size >= 32) {
+    std::copy_n(names.data, 16, label.type_name.begin());
+    std::copy_n(names.data + 16, 16, label.pack_name.begin());
+  }
+  size_t at = 0;
+  const auto take = [&](auto& field) {
+    uint32_t value = 0;
+    if (at + sizeof(value) <= numbers.size) std::memcpy(&value, numbers.data + at, sizeof(value));
+    at += sizeof(value);
+    field = static_cast<std::remove_reference_t<decltype(field)>>(value);
+  };
+  take(label.type), take(label.subtype), take(label.secsize), take(label.nsectors), take(label.ntracks);
+  take(label.ncylinders), take(label.secpercyl), take(label.secperunit), take(label.sparespertrack);
+  take(label.sparespercyl), take(label.acylinders), take(label.rpm), take(label.interleave), take(label.trackskew);
+  take(label.cylskew), take(label.headswitch), take(label.trkseek), take(label.flags);
+  for (uint32_t& number : label.drivedata) take(number);
+  for (uint32_t& number : label.spare) take(number);
+  take(label.bbsize), take(label.sbsize), take(label.npartitions);
+  label.npartitions = std::min<uint16_t>(label.npartitions, blk::kMaxPartitions);
+  for (uint32_t i = 0; i < label.npartitions; i++) {
+    blk::Partition& partition = label.partitions[i];
+    take(partition.offset), take(partition.size), take(partition.fstype);
+    take(partition.fsize), take(partition.frag), take(partition.cpg);
+  }
+  return label;
 }
 
 }  // namespace blk_addon

@@ -2,6 +2,7 @@
 #ifndef RUMPBLK_ADDON_LABEL_OBJECT_H_
 #define RUMPBLK_ADDON_LABEL_OBJECT_H_
 
+#include "addon/args.h"
 #include "addon/napi_setup.h"
 #include "core/label/disk_label.h"
 
@@ -11,6 +12,9 @@ namespace blk_addon {
 Napi::Object PartitionToObject(Napi::Env env, const blk::Partition& partition);
 // -> a DiskLabel of api.d.ts; partitions has npartitions entries.
 Napi::Object LabelToObject(Napi::Env env, const blk::DiskLabel& label);
+
+// The label that lib/label-codec.ts laid out: its numbers in 32 bits each, and its two names of 16 bytes.
+blk::DiskLabel LabelOf(const ViewBytes& numbers, const ViewBytes& names);
 
 }  // namespace blk_addon
 

@@ -3,12 +3,13 @@ import path from 'node:path';
 
 /** The modules of lib by floor, lowest first: a module imports its own floor and those below. */
 const FLOORS = [
-  ['binding', 'label', 'windows', 'node-gyp-build'],
+  ['binding', 'label', 'partition-types', 'verdicts', 'windows', 'node-gyp-build'],
   ['errors'],
   ['validate', 'abort'],
   ['transfer', 'faults', 'counters', 'ioctl', 'options', 'handle'],
+  ['label-codec'],
   ['device', 'driver', 'batch', 'window-view'],
-  ['open'],
+  ['open', 'partitions'],
   ['index'],
 ];
 

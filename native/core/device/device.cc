@@ -1,5 +1,6 @@
 #include "core/device/device.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace blk {
@@ -175,8 +176,11 @@ Result<std::optional<WindowRef>> Device::AcquireForLease(HostOffset at) {
 }
 
 ByteSpan Device::ToDevice(HostSpan span) const {
-  if (span.empty()) return {};
-  return {span.begin.value - range_.begin.value, span.end.value - range_.begin.value};
+  // What another partition of the disk has lost is not this device's.
+  const uint64_t begin = std::max(span.begin.value, range_.begin.value);
+  const uint64_t end = std::min(span.end.value, range_.begin.value + range_.size);
+  if (begin >= end) return {};
+  return {begin - range_.begin.value, end - range_.begin.value};
 }
 
 Status Device::Flush(Lane lane, ByteSpan* lost) {

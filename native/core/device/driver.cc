@@ -18,15 +18,15 @@ Driver::~Driver() {
 
 // ---- the table
 
-Result<int> Driver::Register(const std::string& path, const HostRange& range) {
-  if (closed()) return Status{EBADF, Op::kRegister};
-  // Outside the lock: a host that is slow to open one file holds up nobody else (B24).
-  auto created = Minor::Create(host_, path, range);
-  if (!created.ok()) return created.status();
-  std::shared_ptr<Minor> minor = created.Take();
+Result<std::shared_ptr<Minor>> Driver::Find(int minor, Op op) const {
+  MutexLock lock(mu_);
+  if (closed_) return Status{EBADF, op};
+  if (!InTable(minor)) return Status{ENXIO, op};
+  return table_[minor];
+}
 
-  // Somebody else may have registered the same range meanwhile: found and entered under one lock, it is one minor
-  // (B41).
+// Somebody else may have registered the same range meanwhile: found and entered under one lock, it is one minor (B41).
+Result<int> Driver::Insert(std::shared_ptr<Minor> minor) {
   MutexLock lock(mu_);
   if (closed_) return Status{EBADF, Op::kRegister};
   const auto same =
@@ -40,20 +40,31 @@ Result<int> Driver::Register(const std::string& path, const HostRange& range) {
   return index;
 }
 
+Result<int> Driver::Register(const std::string& path, const HostRange& range) {
+  if (closed()) return Status{EBADF, Op::kRegister};
+  // Outside the lock: a host that is slow to open one file holds up nobody else (B24).
+  auto created = Minor::Create(host_, path, range);
+  if (!created.ok()) return created.status();
+  return Insert(created.Take());
+}
+
+Result<int> Driver::RegisterPartition(int minor, const std::string& name) {
+  auto found = Find(minor, Op::kRegister);
+  if (!found.ok()) return found.status();
+  auto created = Minor::CreatePartition(found.value(), name);
+  if (!created.ok()) return created.status();
+  return Insert(created.Take());
+}
+
 Status Driver::Deregister(int minor) {
-  std::shared_ptr<Minor> found;
-  {
-    MutexLock lock(mu_);
-    if (closed_) return {EBADF, Op::kDeregister};
-    if (!InTable(minor)) return {ENXIO, Op::kDeregister};
-    found = table_[minor];
-  }
+  auto found = Find(minor, Op::kDeregister);
+  if (!found.ok()) return found.status();
   // Retire() decides between this and an open that comes at the same time; only one of them succeeds.
-  Status status = found->Retire();
+  Status status = found.value()->Retire();
   if (status.err == EBUSY) return status;
   // Another deregister may have been faster, and its slot may have a new minor by now.
   MutexLock lock(mu_);
-  if (InTable(minor) && table_[minor] == found) table_[minor].reset();
+  if (InTable(minor) && table_[minor] == found.value()) table_[minor].reset();
   return status;
 }
 
@@ -62,8 +73,18 @@ std::vector<MinorInfo> Driver::Minors() const {
   std::vector<MinorInfo> list;
   for (const auto& minor : table_) {
     if (!minor) continue;
-    list.push_back(
-        {minor->index(), minor->path(), minor->begin().value, minor->size(), minor->type(), minor->open_count()});
+    MinorInfo info;
+    info.minor = minor->index();
+    info.path = minor->path();
+    info.offset = minor->begin().value;
+    info.size = minor->size();
+    info.type = minor->type();
+    info.open_count = minor->open_count();
+    if (minor->partition() != nullptr) {
+      info.disk = minor->disk().index();
+      info.partition = minor->partition()->name;
+    }
+    list.push_back(std::move(info));
   }
   return list;
 }
@@ -73,14 +94,9 @@ std::vector<MinorInfo> Driver::Minors() const {
 DeviceContext Driver::Context() { return {counters_, faults_, options_.window_size, options_.window_count}; }
 
 Result<std::shared_ptr<Device>> Driver::Open(int minor, const OpenOptions& options, int* holder) {
-  std::shared_ptr<Minor> found;
-  {
-    MutexLock lock(mu_);
-    if (closed_) return Status{EBADF, Op::kOpen};
-    if (!InTable(minor)) return Status{ENXIO, Op::kOpen};
-    found = table_[minor];
-  }
-  return OpenMinor(found, options, holder);
+  auto found = Find(minor, Op::kOpen);
+  if (!found.ok()) return found.status();
+  return OpenMinor(found.value(), options, holder);
 }
 
 Result<std::shared_ptr<Device>> Driver::OpenPrivate(const std::string& path, const HostRange& range,
@@ -135,6 +151,8 @@ Status Driver::Close() {
     freed.swap(table_);
   }
   queue_.Stop();
+  // Partitions before the disks that they hold.
+  std::stable_partition(freed.begin(), freed.end(), [](const auto& minor) { return minor && minor->partition(); });
   Status first = Status::Ok();
   for (const auto& minor : freed) {
     if (!minor) continue;

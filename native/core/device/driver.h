@@ -26,6 +26,8 @@ struct MinorInfo {
   uint64_t size = 0;    // bytes
   FileType type = FileType::kRegular;
   uint32_t open_count = 0;
+  int disk = kPrivateMinor;  // of a partition: the minor of its disk
+  std::string partition;     // of a partition: its name
 };
 
 class Driver {
@@ -40,7 +42,12 @@ class Driver {
   // Binds a range of a host file to the lowest free minor, or finds the minor that has it already. -> minor.
   // Errors: those of Minor::Create() · EBUSY the table is full · EBADF closed.
   Result<int> Register(const std::string& path, const HostRange& range) EXCLUDES(mu_);
-  // Errors: ENXIO no such minor · EBUSY open · EBADF closed.
+  // Binds a partition of the disk `minor`, by the name, the unique GUID or the GPT label that its table says now, to
+  // the lowest free minor, or finds the minor that has it already. On a minor that is a partition itself, `name` goes
+  // on from its name. -> minor. Errors: ENXIO no such minor or partition · EINVAL it does not lie inside the disk, or
+  // inside what contains it · EBUSY the table is full · EBADF closed · the host's.
+  Result<int> RegisterPartition(int minor, const std::string& name) EXCLUDES(mu_);
+  // Errors: ENXIO no such minor · EBUSY open, or a partition of it is registered · EBADF closed.
   Status Deregister(int minor) EXCLUDES(mu_);
 
   // Opens a registered minor. `*holder`, where given, names the process that is in the way when the error is EBUSY, and
@@ -68,6 +75,9 @@ class Driver {
  private:
   Result<std::shared_ptr<Device>> OpenMinor(const std::shared_ptr<Minor>& minor, const OpenOptions& options,
                                             int* holder) EXCLUDES(mu_);
+  // -> the minor that is in the table now: this one, or one that stands for the same.
+  Result<int> Insert(std::shared_ptr<Minor> minor) EXCLUDES(mu_);
+  Result<std::shared_ptr<Minor>> Find(int minor, Op op) const EXCLUDES(mu_);
   bool InTable(int minor) const REQUIRES(mu_) {
     return minor >= 0 && static_cast<size_t>(minor) < table_.size() && table_[minor];
   }

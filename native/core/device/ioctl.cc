@@ -1,20 +1,49 @@
 #include "core/device/ioctl.h"
 
+#include "core/device/minor_source.h"
+#include "core/label/read_table.h"
+
 namespace blk {
 namespace {
 
+const DiskLabel& DefaultLabelOf(const Minor& minor) { return minor.disk().label(); }
+
+Result<DiskLabel> LabelOf(const Minor& minor) {
+  MinorSource source(minor.disk());
+  const auto placed = FindLabel(source);
+  if (!placed.ok()) return placed.status();
+  return placed.value() ? placed.value()->found.decoded.label : DefaultLabelOf(minor);
+}
+
+// A partition that no label knows: what its own table says, in the terms of a label.
+Partition PartitionOf(const PartitionSpot& spot) {
+  Partition partition;
+  partition.offset = SaturatedSectors(spot.start);
+  partition.size = SaturatedSectors(spot.size);
+  return partition;
+}
+
 Result<IoctlResult> GetPartition(const Minor& minor, std::optional<uint64_t> arg) {
-  const uint64_t own = minor.index() == kPrivateMinor ? 0 : static_cast<uint64_t>(minor.index()) % kMaxPartitions;
-  const uint64_t index = arg.value_or(own);
-  if (index >= minor.label().npartitions) return Status{EINVAL, Op::kIoctl};
-  return IoctlResult(minor.label().partitions[index]);
+  const PartitionSpot* spot = minor.partition();
+  if (!arg && spot != nullptr && spot->scheme != Scheme::kBsd) return IoctlResult(PartitionOf(*spot));
+  const auto label = LabelOf(minor);
+  if (!label.ok()) return label.status();
+  const uint64_t by_minor = minor.index() == kPrivateMinor ? 0 : static_cast<uint64_t>(minor.index()) % kMaxPartitions;
+  const uint64_t index = arg.value_or(spot != nullptr ? spot->index : by_minor);
+  if (index >= label.value().npartitions) return Status{EINVAL, Op::kIoctl};
+  return IoctlResult(label.value().partitions[index]);
 }
 
 }  // namespace
 
 Result<IoctlResult> Ioctl(const Device& device, std::string_view request, std::optional<uint64_t> arg) {
   const Minor& minor = device.minor();
-  if (request == "DIOCGDINFO") return IoctlResult(minor.label());
+  if (request == "DIOCGDINFO") {
+    const auto label = LabelOf(minor);
+    if (!label.ok()) return label.status();
+    return IoctlResult(label.value());
+  }
+  if (request == "DIOCGDEFLABEL") return IoctlResult(DefaultLabelOf(minor));
   if (request == "DIOCGPART") return GetPartition(minor, arg);
   if (request == "DIOCGMEDIASIZE") return IoctlResult(minor.size());
   if (request == "DIOCGSECTORSIZE") return IoctlResult(kDevBsize);

@@ -1,5 +1,7 @@
 // Minor: one slot of the table: which bytes of which host file are the device, the descriptors and the lock on them,
 // the label, and what is not durable yet. Opens share it; it lives until it is deregistered and the last open is gone.
+// A partition is a minor as well: a range of another minor, its disk, whose descriptors, lock and dirt it shares, so
+// that the two never lock each other out and a failed sync is told to both.
 // Thread-safe. Lock order: mu_ is held across the system calls of the first open and the last close, which must not
 // interleave (B19); FlushState's is taken inside it.
 // Model: struct rblkdev and rumpblk_register, rumpblk.c r1.31 lines 98-117 and 374-429.
@@ -9,19 +11,35 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/base/status.h"
 #include "core/base/sync.h"
 #include "core/device/options.h"
+#include "core/device/range_locks.h"
 #include "core/host/host_io.h"
 #include "core/host/unique_fd.h"
 #include "core/io/flush_state.h"
 #include "core/io/host_file.h"
 #include "core/label/disk_label.h"
+#include "core/label/partition_table.h"
 
 namespace blk {
 
 inline constexpr int kPrivateMinor = -1;
+
+// What a table says of a partition, apart from what it holds.
+struct PartitionSpot {
+  std::string name;    // as in PartitionEntry
+  uint64_t start = 0;  // bytes from the start of the disk
+  uint64_t size = 0;   // bytes
+  Scheme scheme = Scheme::kBsd;
+  uint32_t index = 0;  // in its table
+  uint8_t type = 0;    // of bsd, mbr and ebr
+  Guid type_guid;      // of gpt
+  Guid uuid;           // of gpt
+  std::u16string label;
+};
 
 class Minor {
  public:
@@ -29,10 +47,16 @@ class Minor {
   // Errors: EINVAL a directory, socket or pipe, a range outside the file or one that overflows, a node that does not
   // tell its size and was given none · EOVERFLOW larger than 2^53 - 1 bytes · ENOENT, EACCES and open(2)'s others.
   static Result<std::shared_ptr<Minor>> Create(HostIo& host, const std::string& path, const HostRange& range);
+  // Makes the minor of a partition of `of`, by what its tables say now; `of` may be a partition that holds others. It
+  // is in no table yet, and its disk cannot be retired before it. Errors: ENXIO no such partition, or the disk is
+  // retired · EINVAL it does not lie inside the disk, or inside what contains it · the host's.
+  static Result<std::shared_ptr<Minor>> CreatePartition(const std::shared_ptr<Minor>& of, const std::string& name);
+  ~Minor();
   Minor(const Minor&) = delete;
   Minor& operator=(const Minor&) = delete;
 
-  // True when both stand for the same range of the same host file, whatever they were called (B21).
+  // True when both stand for the same range of the same host file, whatever the file was called (B21); of partitions,
+  // when they are the same one of the same disk.
   bool SameAs(const Minor& other) const;
 
   // Gives the minor its place in the table and the label that goes with it. REQUIRES: not open, called once.
@@ -48,8 +72,8 @@ class Minor {
   // Errors: close(2)'s.
   Status Release(const OpenOptions& options) EXCLUDES(mu_);
 
-  // Bars the minor from being opened again and lets go of the host file. Errors: EBUSY while open · ENXIO done before ·
-  // close(2)'s.
+  // Bars the minor from being opened again and lets go of the host file. Errors: EBUSY while it is open or a partition
+  // of it is registered · ENXIO done before · close(2)'s.
   Status Retire();
 
   // EIO when the host file no longer reaches to the end of the range; what it lacks is noted as lost.
@@ -61,18 +85,41 @@ class Minor {
   uint64_t size() const { return size_; }
   HostOffset begin() const { return {offset_}; }
   const DiskLabel& label() const { return label_; }
-  FlushState& flush() { return flush_; }
+  FlushState& flush() { return disk().flush_; }
   HostIo& host() const { return host_; }
-  uint32_t open_count() const { return opens_.load(std::memory_order_relaxed) & ~kRetired; }
+  uint32_t open_count() const { return static_cast<uint32_t>(uses_.load(std::memory_order_relaxed)); }
+
+  // The disk that a partition is part of; a minor that is no partition is its own disk.
+  Minor& disk() { return disk_ ? *disk_ : *this; }
+  const Minor& disk() const { return disk_ ? *disk_ : *this; }
+  // Null for a minor that is no partition.
+  const PartitionSpot* partition() const { return disk_ ? &spot_ : nullptr; }
+
+  // Reads [position, position + size), which lies inside the minor, from the host file, past the strategies: for who
+  // looks at tables. Errors: the host's. REQUIRES: the minor cannot be retired meanwhile: it is open, or Hold() was
+  // called.
+  Status ReadHost(uint64_t position, uint8_t* data, size_t size) const;
+  // Bars Retire() until Unhold(). Errors: ENXIO retired.
+  Status Hold();
+  void Unhold();
 
  private:
-  static constexpr uint32_t kRetired = uint32_t{1} << 31;
+  // uses_: opens, and above them partitions and holds, which an open count does not show; kRetired once deregistered.
+  static constexpr uint64_t kHold = uint64_t{1} << 32;
+  static constexpr uint64_t kRetired = uint64_t{1} << 63;
 
   Minor(HostIo& host, std::string path, UniqueFd fd, const FileInfo& info);
+  Minor(std::shared_ptr<Minor> disk, PartitionSpot spot);
 
-  // Counts an open in, which bars Retire(). -> false when retired.
-  bool Enter();
-  void Leave() { opens_.fetch_sub(1, std::memory_order_acq_rel); }
+  // Counts `use` in, which bars Retire(). -> false when retired.
+  bool Enter(uint64_t use);
+  void Leave(uint64_t use) { uses_.fetch_sub(use, std::memory_order_acq_rel); }
+  // Acquire() and Release() of the disk for an open of `range` of it.
+  Result<HostFile> Attach(const OpenOptions& options, RangeLocks::Range range) EXCLUDES(mu_);
+  Status Detach(const OpenOptions& options, RangeLocks::Range range) EXCLUDES(mu_);
+  RangeLocks::Range range() const { return {offset_, offset_ + size_}; }
+  // Of a disk: those that its lock may lie on, the reader's first.
+  std::vector<int> Descriptors() EXCLUDES(mu_);
   Status SetRange(const HostRange& range, uint64_t file_size);
   Status OpenForWriting() REQUIRES(mu_);
   Status OpenDirect(bool write) REQUIRES(mu_);
@@ -80,9 +127,12 @@ class Minor {
   Status AdjustLock() REQUIRES(mu_);
   Status Claim() REQUIRES(mu_);
   Status MoveLock() REQUIRES(mu_);
-  Status LockWith(const UniqueFd& fd, LockKind kind) REQUIRES(mu_);
+  Status MoveLock(const RangeLocks::Change& change) REQUIRES(mu_);
+  Status LockWith(const RangeLocks::Change& change, LockKind kind, bool on_writer) REQUIRES(mu_);
   Status CloseAll() REQUIRES(mu_);
 
+  const std::shared_ptr<Minor> disk_;  // null: this is one
+  const PartitionSpot spot_;           // of a partition
   HostIo& host_;
   const std::string path_;
   const FileType type_;
@@ -94,20 +144,18 @@ class Minor {
   DiskLabel label_;
   FlushState flush_;
 
-  std::atomic<uint32_t> opens_{0};  // with kRetired or'ed in once deregistered
+  std::atomic<uint64_t> uses_{0};
 
+  // Of a disk, for its partitions as well.
   Mutex mu_;
   UniqueFd read_fd_;                   // from registration to Retire(); used only by opens, which bar that
   UniqueFd write_fd_ GUARDED_BY(mu_);  // from the first 'r+' open to the last close
-  UniqueFd claim_fd_ GUARDED_BY(mu_);  // of a block node, while lock_writers_ > 0: O_EXCL, for nothing but that
+  UniqueFd claim_fd_ GUARDED_BY(mu_);  // of a block node, while a writer has a lock: O_EXCL, for nothing but that
   UniqueFd direct_read_fd_ GUARDED_BY(mu_);
   UniqueFd direct_write_fd_ GUARDED_BY(mu_);
   DirectAlignment alignment_ GUARDED_BY(mu_);
-  uint32_t active_ GUARDED_BY(mu_) = 0;        // opens between Acquire() and Release()
-  uint32_t lock_readers_ GUARDED_BY(mu_) = 0;  // of those, 'r' with lock
-  uint32_t lock_writers_ GUARDED_BY(mu_) = 0;  // of those, 'r+' with lock
-  LockKind locked_ GUARDED_BY(mu_) = LockKind::kNone;
-  bool locked_by_writer_fd_ GUARDED_BY(mu_) = false;
+  uint32_t active_ GUARDED_BY(mu_) = 0;  // opens between Attach() and Detach()
+  RangeLocks locks_ GUARDED_BY(mu_);     // of those with a lock
 };
 
 }  // namespace blk

@@ -8,36 +8,57 @@
 namespace blk {
 namespace {
 
-// Appends little-endian fields in the order of the on-disk structure.
-class Writer {
- public:
-  explicit Writer(EncodedLabel& out) : out_(out) {}
+// Names the fields of struct disklabel to `visit` in the order of the medium, up to the partitions.
+template <typename Label, typename Visitor>
+void VisitHeader(Label& label, Visitor&& visit) {
+  visit(label.magic);
+  visit(label.type);
+  visit(label.subtype);
+  visit(label.type_name);
+  visit(label.pack_name);
+  visit(label.secsize);
+  visit(label.nsectors);
+  visit(label.ntracks);
+  visit(label.ncylinders);
+  visit(label.secpercyl);
+  visit(label.secperunit);
+  visit(label.sparespertrack);
+  visit(label.sparespercyl);
+  visit(label.acylinders);
+  visit(label.rpm);
+  visit(label.interleave);
+  visit(label.trackskew);
+  visit(label.cylskew);
+  visit(label.headswitch);
+  visit(label.trkseek);
+  visit(label.flags);
+  visit(label.drivedata);
+  visit(label.spare);
+  visit(label.magic2);
+  visit(label.checksum);
+  visit(label.npartitions);
+  visit(label.bbsize);
+  visit(label.sbsize);
+}
 
-  template <typename T>
-  void Put(T value) {
-    for (size_t i = 0; i < sizeof(T); i++) out_[at_++] = static_cast<uint8_t>(static_cast<uint64_t>(value) >> (8 * i));
-  }
-  template <typename T, size_t N>
-  void Put(const std::array<T, N>& values) {
-    for (const T& value : values) Put(value);
-  }
-  void Put(const Partition& partition) {
-    Put(partition.size);
-    Put(partition.offset);
-    Put(partition.fsize);
-    Put(partition.fstype);
-    Put(partition.frag);
-    Put(partition.cpg);
-  }
-  size_t at() const { return at_; }
+template <typename Entry, typename Visitor>
+void VisitPartition(Entry& partition, Visitor&& visit) {
+  visit(partition.size);
+  visit(partition.offset);
+  visit(partition.fsize);
+  visit(partition.fstype);
+  visit(partition.frag);
+  visit(partition.cpg);
+}
 
- private:
-  EncodedLabel& out_;
-  size_t at_ = 0;
-};
+constexpr size_t kMagic2At = 132;
+constexpr size_t kCountAt = 138;
 
-uint32_t SaturatedSectors(uint64_t bytes) {
-  return static_cast<uint32_t>(std::min<uint64_t>(bytes >> kDevBshift, std::numeric_limits<uint32_t>::max()));
+// XOR of the 16-bit words.
+uint16_t SumOf(const uint8_t* bytes, size_t size, ByteOrder order) {
+  uint16_t sum = 0;
+  for (size_t i = 0; i + 1 < size; i += 2) sum = static_cast<uint16_t>(sum ^ Load<uint16_t>(bytes + i, order));
+  return sum;
 }
 
 template <size_t N>
@@ -48,6 +69,10 @@ std::array<char, N> Name(const char* text) {
 }
 
 }  // namespace
+
+uint32_t SaturatedSectors(uint64_t bytes) {
+  return static_cast<uint32_t>(std::min<uint64_t>(bytes >> kDevBshift, std::numeric_limits<uint32_t>::max()));
+}
 
 DiskLabel DefaultLabel(uint64_t device_size, uint32_t part) {
   assert(part < kMaxPartitions);
@@ -70,49 +95,58 @@ DiskLabel DefaultLabel(uint64_t device_size, uint32_t part) {
   return label;
 }
 
-EncodedLabel EncodeLabel(const DiskLabel& label) {
+EncodedLabel EncodeLabel(const DiskLabel& label, ByteOrder order) {
   EncodedLabel out{};
-  Writer writer(out);
-  writer.Put(label.magic);
-  writer.Put(label.type);
-  writer.Put(label.subtype);
-  writer.Put(label.type_name);
-  writer.Put(label.pack_name);
-  writer.Put(label.secsize);
-  writer.Put(label.nsectors);
-  writer.Put(label.ntracks);
-  writer.Put(label.ncylinders);
-  writer.Put(label.secpercyl);
-  writer.Put(label.secperunit);
-  writer.Put(label.sparespertrack);
-  writer.Put(label.sparespercyl);
-  writer.Put(label.acylinders);
-  writer.Put(label.rpm);
-  writer.Put(label.interleave);
-  writer.Put(label.trackskew);
-  writer.Put(label.cylskew);
-  writer.Put(label.headswitch);
-  writer.Put(label.trkseek);
-  writer.Put(label.flags);
-  writer.Put(label.drivedata);
-  writer.Put(label.spare);
-  writer.Put(label.magic2);
-  writer.Put(label.checksum);
-  writer.Put(label.npartitions);
-  writer.Put(label.bbsize);
-  writer.Put(label.sbsize);
-  assert(writer.at() == kLabelHeaderBytes);
-  for (const Partition& partition : label.partitions) writer.Put(partition);
+  VisitHeader(label, FieldStorer(out.data(), order));
+  for (size_t i = 0; i < label.partitions.size(); i++) {
+    VisitPartition(label.partitions[i], FieldStorer(&out[kLabelHeaderBytes + i * kPartitionBytes], order));
+  }
   return out;
 }
 
-uint16_t LabelChecksum(const DiskLabel& label) {
+uint16_t LabelChecksum(const DiskLabel& label, ByteOrder order) {
   assert(label.npartitions <= kMaxPartitions);
-  const EncodedLabel bytes = EncodeLabel(label);
-  const size_t end = kLabelHeaderBytes + label.npartitions * kPartitionBytes;
-  uint16_t sum = 0;
-  for (size_t i = 0; i < end; i += 2) sum = static_cast<uint16_t>(sum ^ (bytes[i] | bytes[i + 1] << 8));
-  return sum;
+  const EncodedLabel bytes = EncodeLabel(label, order);
+  return SumOf(bytes.data(), kLabelHeaderBytes + label.npartitions * kPartitionBytes, order);
+}
+
+bool HasLabelMagic(const uint8_t* bytes, size_t size) {
+  if (size < kLabelHeaderBytes) return false;
+  const uint32_t magic = Load<uint32_t>(bytes);
+  if (magic != Load<uint32_t>(bytes + kMagic2At)) return false;
+  return magic == kDiskMagic || Load<uint32_t>(bytes, ByteOrder::kBig) == kDiskMagic;
+}
+
+DecodedLabel DecodeLabel(const uint8_t* bytes, size_t size) {
+  using Kind = Verdict::Kind;
+  std::array<uint8_t, kLabelHeaderBytes + kMaxMaxPartitions * kPartitionBytes> whole{};
+  std::copy_n(bytes, std::min(size, whole.size()), whole.begin());
+
+  DecodedLabel decoded;
+  if (Load<uint32_t>(whole.data(), ByteOrder::kBig) == kDiskMagic) decoded.order = ByteOrder::kBig;
+  DiskLabel& label = decoded.label;
+  VisitHeader(label, FieldLoader(whole.data(), decoded.order));
+  for (size_t i = 0; i < label.partitions.size(); i++) {
+    VisitPartition(label.partitions[i], FieldLoader(&whole[kLabelHeaderBytes + i * kPartitionBytes], decoded.order));
+  }
+  const uint16_t count = Load<uint16_t>(&whole[kCountAt], decoded.order);
+  label.npartitions = std::min<uint16_t>(count, kMaxPartitions);
+
+  Verdicts& verdicts = decoded.verdicts;
+  const size_t end = kLabelHeaderBytes + std::min<size_t>(count, kMaxMaxPartitions) * kPartitionBytes;
+  const uint16_t residue = SumOf(whole.data(), end, decoded.order);
+  if (!HasLabelMagic(bytes, size)) verdicts.push_back({Kind::kMagic});
+  if (end > size) verdicts.push_back({Kind::kCutShort});
+  if (residue != 0) verdicts.push_back({Kind::kChecksum, Verdict::kNoEntry, residue});
+  if (count > kMaxPartitions) verdicts.push_back({Kind::kCount, Verdict::kNoEntry, count});
+  if (!IsSectorSize(label.secsize)) verdicts.push_back({Kind::kSectorSize, Verdict::kNoEntry, label.secsize});
+  decoded.valid = verdicts.empty();
+  for (int i = 0; i < label.npartitions && label.secperunit != 0; i++) {
+    const Partition& partition = label.partitions[i];
+    const bool beyond = uint64_t{partition.offset} + partition.size > label.secperunit;
+    if (beyond && partition.fstype != kFsUnused) verdicts.push_back({Kind::kBeyondDevice, i});
+  }
+  return decoded;
 }
 
 }  // namespace blk

@@ -1,19 +1,24 @@
-// DiskLabel: the 4.4BSD disklabel in memory, the default one of a minor, and its checksum.
-// Sizes and offsets of partitions are in sectors. Plain data; the functions keep no state.
-// Model: makedefaultlabel, rumpblk.c r1.31 lines 160-194, in sectors (B11) and with a valid checksum (B13); the on-disk
-// layout of NetBSD's sys/disklabel.h: 148 bytes and 16 a partition, native byte order.
+// DiskLabel: the 4.4BSD disklabel in memory, the default one of a minor, and its form on the medium in either byte
+// order. Sizes and offsets of partitions are in sectors. Plain data; the functions keep no state. Model:
+// makedefaultlabel, rumpblk.c r1.31 lines 160-194, in sectors (B11) and with a valid checksum (B13); the on-disk layout
+// of NetBSD's sys/disklabel.h: 148 bytes and 16 a partition, byte order of the machine that wrote it.
 #ifndef RUMPBLK_CORE_LABEL_DISK_LABEL_H_
 #define RUMPBLK_CORE_LABEL_DISK_LABEL_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "core/base/units.h"
+#include "core/label/byte_order.h"
+#include "core/label/verdict.h"
 
 namespace blk {
 
 inline constexpr uint32_t kDiskMagic = 0x82564557;
 inline constexpr uint16_t kDiskTypeRumpd = 21;
+inline constexpr uint8_t kFsUnused = 0;
+inline constexpr size_t kMaxMaxPartitions = 22;  // MAXMAXPARTITIONS: more than any port has
 inline constexpr size_t kLabelHeaderBytes = 148;
 inline constexpr size_t kPartitionBytes = 16;
 inline constexpr size_t kLabelBytes = kLabelHeaderBytes + kMaxPartitions * kPartitionBytes;  // 404
@@ -59,18 +64,41 @@ struct DiskLabel {
   std::array<Partition, kMaxPartitions> partitions{};
 };
 
+// What a label, or a caller, may call a sector: DEV_BSIZE times a power of two, up to 64 KiB.
+inline constexpr bool IsSectorSize(uint64_t bytes) {
+  return bytes >= kDevBsize && bytes <= 64 * 1024 && IsPowerOfTwo(bytes);
+}
+
 using EncodedLabel = std::array<uint8_t, kLabelBytes>;
+
+// Whole sectors of 512 bytes; what 32 bits do not hold stops at 2^32 - 1.
+uint32_t SaturatedSectors(uint64_t bytes);
 
 // The label of a minor that has none on its medium: one partition, the whole device, at index `part`.
 // Units: device_size in bytes; sector counts that do not fit 32 bits saturate.   REQUIRES: part < kMaxPartitions.
 DiskLabel DefaultLabel(uint64_t device_size, uint32_t part);
 
-// The label as it lies on the medium, little endian; its checksum field is written as it is.
-EncodedLabel EncodeLabel(const DiskLabel& label);
+// The label as it lies on the medium; its checksum field is written as it is.
+EncodedLabel EncodeLabel(const DiskLabel& label, ByteOrder order = ByteOrder::kLittle);
 
-// XOR of the 16-bit words from the magic to the last used partition. 0 for a label whose checksum is valid; with the
-// checksum field at 0, the value to put there.   REQUIRES: label.npartitions <= kMaxPartitions.
-uint16_t LabelChecksum(const DiskLabel& label);
+// XOR of the 16-bit words from the magic to the last used partition, as a machine of that byte order reads them. 0 for
+// a label whose checksum is valid; with the checksum field at 0, the value to put there. REQUIRES: label.npartitions <=
+// kMaxPartitions.
+uint16_t LabelChecksum(const DiskLabel& label, ByteOrder order = ByteOrder::kLittle);
+
+struct DecodedLabel {
+  DiskLabel label;  // at most kMaxPartitions partitions, the rest of its count is left out
+  ByteOrder order = ByteOrder::kLittle;
+  Verdicts verdicts;
+  // Whether a kernel takes it: it checks the magic numbers, the count and the checksum, and trusts the ranges.
+  bool valid = false;
+};
+
+// Whether a label may begin at `bytes`: both magic numbers are there, in one byte order.
+bool HasLabelMagic(const uint8_t* bytes, size_t size);
+// What the bytes say when taken for a label. Never fails: bytes that are not there read as zeros.
+// Verdicts: kMagic · kCutShort · kChecksum · kCount · kSectorSize · kBeyondDevice of the unit that it describes.
+DecodedLabel DecodeLabel(const uint8_t* bytes, size_t size);
 
 }  // namespace blk
 

@@ -1,0 +1,157 @@
+// How a device is divided: its disklabel, and the tree of its partition tables.
+import { SCHEMES, type Failure, type NativeEntry, type NativeFoundLabel, type NativeTable } from './binding.js';
+import { handleOf, type BlockDevice } from './device.js';
+import { fromFailure, isFailure, type FailurePlace } from './errors.js';
+import { toDecoded } from './label-codec.js';
+import type { DiskLabel } from './label.js';
+import { bsdTypeName, gptTypeName, mbrTypeName } from './partition-types.js';
+import type { Bytes } from './transfer.js';
+import { describe } from './verdicts.js';
+
+/** A valid disklabel and where it lies. */
+export interface FoundLabel {
+  /** The label. */
+  label: DiskLabel;
+  /** Byte order of the machine that wrote it. */
+  byteOrder: 'little' | 'big';
+  /** First byte of the label on the device. */
+  position: Bytes;
+}
+
+/** One table: how a device, or a partition that holds others, is divided. */
+export interface PartitionTable {
+  /** A disklabel, the MBR, the chain of an extended partition, or a GPT. A protective MBR is not a table. */
+  scheme: 'bsd' | 'mbr' | 'ebr' | 'gpt';
+  /** First byte of the table on the device. */
+  position: Bytes;
+  /** Bytes of the sectors that it counts in. */
+  sectorSize?: Bytes;
+  /** Identifier of the disk: `'0x12345678'` of an MBR, the GUID of a GPT. */
+  id?: string;
+  /** Says what is wrong with it, a sentence each; empty when nothing is. */
+  problems: string[];
+  /** The partitions in use, in order of their index. */
+  partitions: PartitionEntry[];
+}
+
+/** One partition. */
+export interface PartitionEntry {
+  /** Names it in the whole device: `'a'` (bsd), `'s1'` (mbr), `'s5'` (ebr), `'p2'` (gpt), nested `'s1a'`. */
+  name: string;
+  /** Place in its table, from 0. */
+  index: number;
+  /** First byte, from the start of the device. */
+  start: Bytes;
+  /** Bytes in it. */
+  size: Bytes;
+  /** fstype of a disklabel, type byte of an MBR, or type GUID of a GPT. */
+  type: number | string;
+  /** Name of that type. */
+  typeName: string;
+  /** Label of a GPT partition. */
+  label?: string;
+  /** Unique GUID of a GPT partition. */
+  uuid?: string;
+  /** Attribute bits of a GPT partition. */
+  attributes?: bigint;
+  /** Tells the active partition of an MBR. */
+  bootable?: boolean;
+  /** The table that it holds. */
+  table?: PartitionTable;
+}
+
+const DEV_BSIZE = 512;
+
+/**
+ * Finds the valid disklabel of a device: in a BSD slice of its MBR, in sector 1, or at byte 64 or 128 of sector 0.
+ *
+ * @param device device to look at
+ * @returns the label, or undefined where there is none
+ * @throws {BlockDeviceError} EIO host or injected; EBADF closed
+ */
+export async function findDiskLabel(device: BlockDevice): Promise<FoundLabel | undefined> {
+  const handle = handleOf(device, 'read');
+  return toFound(await handle.native.findLabel(), handle);
+}
+
+/**
+ * Finds the valid disklabel of a device, on the calling thread.
+ *
+ * @param device device to look at
+ * @returns the label, or undefined where there is none
+ * @throws {BlockDeviceError} EIO host or injected; EBADF closed
+ */
+export function findDiskLabelSync(device: BlockDevice): FoundLabel | undefined {
+  const handle = handleOf(device, 'read');
+  return toFound(handle.native.findLabelSync(), handle);
+}
+
+/**
+ * Finds out how a device is divided. What a table says is never an error: see its `problems`.
+ *
+ * @param device device to look at
+ * @returns the tree of tables, or undefined where the device is not divided
+ * @throws {BlockDeviceError} EIO host or injected; EBADF closed
+ *
+ * @example
+ * const table = await readPartitions(device);
+ * for (const { name, start, size, typeName } of table?.partitions ?? []) console.log(name, start, size, typeName);
+ */
+export async function readPartitions(device: BlockDevice): Promise<PartitionTable | undefined> {
+  const handle = handleOf(device, 'read');
+  return toTree(await handle.native.readTable(DEV_BSIZE), handle);
+}
+
+/**
+ * Finds out how a device is divided, on the calling thread.
+ *
+ * @param device device to look at
+ * @returns the tree of tables, or undefined where the device is not divided
+ * @throws {BlockDeviceError} EIO host or injected; EBADF closed
+ */
+export function readPartitionsSync(device: BlockDevice): PartitionTable | undefined {
+  const handle = handleOf(device, 'read');
+  return toTree(handle.native.readTableSync(DEV_BSIZE), handle);
+}
+
+function toFound(answer: NativeFoundLabel | null | Failure, place: FailurePlace): FoundLabel | undefined {
+  if (isFailure(answer)) throw fromFailure(answer, place);
+  if (answer === null) return undefined;
+  const { label, byteOrder } = toDecoded(answer.label);
+  return { label, byteOrder, position: answer.position };
+}
+
+function toTree(answer: NativeTable | null | Failure, place: FailurePlace): PartitionTable | undefined {
+  if (isFailure(answer)) throw fromFailure(answer, place);
+  return answer === null ? undefined : toTable(answer);
+}
+
+function toTable(native: NativeTable): PartitionTable {
+  const scheme = SCHEMES[native.scheme];
+  const names = native.partitions.map(({ name }) => name);
+  const table: PartitionTable = {
+    scheme,
+    position: native.position,
+    sectorSize: native.sectorSize,
+    problems: native.verdicts.map((verdict) => describe(verdict, names)),
+    partitions: native.partitions.map((entry) => toEntry(entry, scheme)),
+  };
+  if (scheme === 'mbr') table.id = `0x${native.diskId.toString(16).padStart(8, '0')}`;
+  if (scheme === 'gpt') table.id = native.diskGuid;
+  return table;
+}
+
+function toEntry(native: NativeEntry, scheme: PartitionTable['scheme']): PartitionEntry {
+  const { name, index, start, size, type, bootable, typeGuid, uuid, label, attributes, table } = native;
+  const entry: PartitionEntry = { name, index, start, size, type, typeName: '' };
+  if (scheme === 'gpt' && typeGuid !== undefined) {
+    Object.assign(entry, { type: typeGuid, typeName: gptTypeName(typeGuid), uuid, label, attributes });
+  } else if (scheme === 'bsd') {
+    entry.typeName = bsdTypeName(type);
+  } else {
+    entry.typeName = mbrTypeName(type);
+    entry.bootable = bootable;
+  }
+  if (table !== undefined) entry.table = toTable(table);
+  return entry;
+}

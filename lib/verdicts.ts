@@ -1,0 +1,39 @@
+// What is wrong with a label or a table, in words. The kinds are those of native/core/label/verdict.h, in its order.
+import type { NativeVerdict } from './binding.js';
+
+type Words = (value: number) => string;
+
+const hex = (value: number): string => `0x${value.toString(16)}`;
+
+const VERDICTS: readonly Words[] = [
+  () => 'bad magic number',
+  () => 'cut short: it claims more partitions than there are bytes for',
+  (residue) => `bad checksum, off by ${hex(residue)}`,
+  (count) => `bad count of partitions: ${count}`,
+  (bytes) => `bad sector size: ${bytes}`,
+  () => 'the primary header is damaged, the backup is used',
+  () => 'the backup header is damaged',
+  (sector) => `the backup header is in sector ${sector}, not in the last one`,
+  () => 'the primary and the backup header say different things',
+  () => 'both headers are damaged',
+  () => 'there is no protective MBR',
+  (sector) => `the chain loops: sector ${sector} comes again`,
+  (sector) => `the chain leaves the extended partition for sector ${sector}`,
+  (sector) => `the chain breaks off: sector ${sector} has no signature`,
+  (count) => `the chain is cut after ${count} sectors`,
+  () => 'ends beyond the end of the device',
+  () => 'is not inside what contains it',
+  () => 'overlaps',
+  (index) => `entry ${index} ends before it begins`,
+  (sector) => `sector ${sector} of the chain has more than one partition and one link`,
+  (index) => `entry ${index} ends beyond 2^53 bytes`,
+];
+const OVERLAPS = 17;
+
+/** Says one verdict; `names` are those of the entries it may be about. */
+export function describe([kind, entry, value]: NativeVerdict, names: readonly string[]): string {
+  const words = VERDICTS[kind]?.(value) ?? `unknown verdict ${kind}`;
+  const name = names[entry];
+  if (name === undefined) return words;
+  return kind === OVERLAPS ? `${name} overlaps ${names[value] ?? '?'}` : `${name} ${words}`;
+}

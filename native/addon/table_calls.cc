@@ -1,0 +1,104 @@
+#include "addon/table_calls.h"
+
+#include <optional>
+#include <utility>
+
+#include "addon/control_call.h"
+#include "addon/label_object.h"
+#include "addon/outcome.h"
+#include "addon/table_object.h"
+#include "core/device/device_source.h"
+#include "core/label/read_table.h"
+
+namespace blk_addon {
+namespace {
+
+using Device = const std::shared_ptr<DeviceState>&;
+using FoundOutcome = blk::Result<std::optional<blk::PlacedLabel>>;
+using TableOutcome = blk::Result<std::optional<blk::PartitionTable>>;
+
+napi_value ToValue(napi_env env, const FoundOutcome& outcome) {
+  if (!outcome.ok()) return ToFailure(env, outcome.status());
+  if (!outcome.value()) return Napi::Env(env).Null();
+  const blk::FoundLabel& found = outcome.value()->found;
+  Napi::Object pair = Napi::Object::New(env);
+  pair.Set("label", LabelToArray(env, found.decoded));
+  pair.Set("position", static_cast<double>(found.position));
+  return pair;
+}
+
+napi_value ToValue(napi_env env, const TableOutcome& outcome) {
+  if (!outcome.ok()) return ToFailure(env, outcome.status());
+  if (!outcome.value()) return Napi::Env(env).Null();
+  return TableToObject(env, *outcome.value());
+}
+
+FoundOutcome Find(blk::Device& device, blk::Lane lane) {
+  blk::DeviceSource source(device, lane);
+  return blk::FindLabel(source);
+}
+
+TableOutcome Read(blk::Device& device, blk::Lane lane, uint64_t sector_size) {
+  blk::DeviceSource source(device, lane);
+  return blk::ReadPartitionTable(source, sector_size);
+}
+
+// A promise for what `work(lane)` gives, on a worker.
+template <typename Outcome, typename Work>
+napi_value Queued(const Args& args, Device device, Work work) {
+  auto outcome = std::make_shared<Outcome>(blk::Status{EIO, blk::Op::kStrategy});
+  device->Begin(0, nullptr);
+  return ControlCall::Submit(
+      args.env(), device->driver,
+      {[outcome, work](blk::Lane lane) { *outcome = work(lane); },
+       [outcome](napi_env env) { return ToValue(env, *outcome); }, [device] { device->End(0); }});
+}
+
+// (view, offset) -> NativeLabel
+napi_value DecodeLabel(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const ViewBytes view = args.View(0);
+  const size_t offset = std::min<size_t>(static_cast<size_t>(args.Int(1)), view.size);
+  return LabelToArray(env, blk::DecodeLabel(view.data + offset, view.size - offset));
+}
+
+// (numbers, names, order, into)
+napi_value EncodeLabel(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const auto order = static_cast<blk::ByteOrder>(args.Int(2));
+  blk::DiskLabel label = LabelOf(args.View(0), args.View(1));
+  label.checksum = 0;
+  label.checksum = blk::LabelChecksum(label, order);
+  const blk::EncodedLabel bytes = blk::EncodeLabel(label, order);
+  const ViewBytes into = args.View(3);
+  std::copy_n(bytes.begin(), std::min(bytes.size(), into.size), into.data);
+  return nullptr;
+}
+
+}  // namespace
+
+napi_value FindLabelSync(const Args& args, Device device) { return ToValue(args.env(), Find(*device->device, 0)); }
+
+napi_value FindLabel(const Args& args, Device device) {
+  return Queued<FoundOutcome>(args, device, [device](blk::Lane lane) { return Find(*device->device, lane); });
+}
+
+napi_value ReadTableSync(const Args& args, Device device) {
+  return ToValue(args.env(), Read(*device->device, 0, static_cast<uint64_t>(args.Int(0))));
+}
+
+napi_value ReadTable(const Args& args, Device device) {
+  return Queued<TableOutcome>(args, device, [device, size = static_cast<uint64_t>(args.Int(0))](blk::Lane lane) {
+    return Read(*device->device, lane, size);
+  });
+}
+
+void DefineLabelFunctions(Napi::Env env, Napi::Object exports) {
+  napi_value function = nullptr;
+  napi_create_function(env, "decodeLabel", NAPI_AUTO_LENGTH, DecodeLabel, nullptr, &function);
+  exports.Set("decodeLabel", function);
+  napi_create_function(env, "encodeLabel", NAPI_AUTO_LENGTH, EncodeLabel, nullptr, &function);
+  exports.Set("encodeLabel", function);
+}
+
+}  // namespace blk_addon

@@ -1,0 +1,66 @@
+#include "addon/table_object.h"
+
+#include <string>
+
+#include "addon/label_object.h"
+
+namespace blk_addon {
+namespace {
+
+Napi::Array VerdictsToArray(Napi::Env env, const blk::Verdicts& verdicts) {
+  Napi::Array list = Napi::Array::New(env, verdicts.size());
+  for (uint32_t i = 0; i < verdicts.size(); i++) {
+    Napi::Array row = Napi::Array::New(env, 3);
+    row.Set(uint32_t{0}, static_cast<int>(verdicts[i].kind));
+    row.Set(uint32_t{1}, verdicts[i].entry);
+    row.Set(uint32_t{2}, static_cast<double>(verdicts[i].value));
+    list.Set(i, row);
+  }
+  return list;
+}
+
+Napi::Object EntryToObject(Napi::Env env, blk::Scheme scheme, const blk::PartitionEntry& entry) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("name", entry.name);
+  object.Set("index", entry.index);
+  object.Set("start", static_cast<double>(entry.start));
+  object.Set("size", static_cast<double>(entry.size));
+  object.Set("type", static_cast<uint32_t>(entry.type));
+  object.Set("bootable", entry.bootable);
+  if (scheme == blk::Scheme::kGpt) {
+    object.Set("typeGuid", blk::FormatGuid(entry.type_guid));
+    object.Set("uuid", blk::FormatGuid(entry.uuid));
+    object.Set("label", Napi::String::New(env, entry.label));
+    object.Set("attributes", Napi::BigInt::New(env, entry.attributes));
+  }
+  if (entry.table) object.Set("table", TableToObject(env, *entry.table));
+  return object;
+}
+
+}  // namespace
+
+Napi::Object TableToObject(Napi::Env env, const blk::PartitionTable& table) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("scheme", static_cast<int>(table.scheme));
+  object.Set("position", static_cast<double>(table.position));
+  object.Set("sectorSize", static_cast<double>(table.sector_size));
+  object.Set("diskId", table.disk_id);
+  object.Set("diskGuid", blk::FormatGuid(table.disk_guid));
+  object.Set("verdicts", VerdictsToArray(env, table.verdicts));
+  Napi::Array partitions = Napi::Array::New(env, table.partitions.size());
+  for (uint32_t i = 0; i < table.partitions.size(); i++) {
+    partitions.Set(i, EntryToObject(env, table.scheme, table.partitions[i]));
+  }
+  object.Set("partitions", partitions);
+  return object;
+}
+
+Napi::Array LabelToArray(Napi::Env env, const blk::DecodedLabel& decoded) {
+  Napi::Array row = Napi::Array::New(env, 3);
+  row.Set(uint32_t{0}, LabelToObject(env, decoded.label));
+  row.Set(uint32_t{1}, static_cast<int>(decoded.order));
+  row.Set(uint32_t{2}, VerdictsToArray(env, decoded.verdicts));
+  return row;
+}
+
+}  // namespace blk_addon

@@ -1,0 +1,18 @@
+// Partition tables, labels and verdicts as the JavaScript values of lib/binding.ts. JavaScript thread only.
+#ifndef RUMPBLK_ADDON_TABLE_OBJECT_H_
+#define RUMPBLK_ADDON_TABLE_OBJECT_H_
+
+#include "addon/napi_setup.h"
+#include "core/label/disk_label.h"
+#include "core/label/partition_table.h"
+
+namespace blk_addon {
+
+// -> a NativeTable.
+Napi::Object TableToObject(Napi::Env env, const blk::PartitionTable& table);
+// -> [label, order, verdicts], a NativeLabel.
+Napi::Array LabelToArray(Napi::Env env, const blk::DecodedLabel& decoded);
+
+}  // namespace blk_addon
+
+#endif  // RUMPBLK_ADDON_TABLE_OBJECT_H_

@@ -1,0 +1,32 @@
+// DeviceSource: an open device as the bytes that its tables are read from. Each read is a request of the device like
+// any other: it is counted, and the fault injector may fail it. One thread at a time.
+#ifndef RUMPBLK_CORE_DEVICE_DEVICE_SOURCE_H_
+#define RUMPBLK_CORE_DEVICE_DEVICE_SOURCE_H_
+
+#include "core/device/device.h"
+#include "core/label/table_source.h"
+
+namespace blk {
+
+class DeviceSource final : public TableSource {
+ public:
+  // `device` outlives this object.
+  DeviceSource(Device& device, Lane lane) : device_(device), lane_(lane) {}
+
+  uint64_t size() const override { return device_.minor().size(); }
+  Status Read(uint64_t position, uint8_t* data, size_t size) override {
+    Transfer transfer = device_.BytesRequest(BufOp::kRead, position, data, size, Fua::kByCacheMode);
+    transfer.raw = false;  // tables lie at any byte
+    transfer.lane = lane_;
+    device_.Run(transfer);
+    return transfer.status;
+  }
+
+ private:
+  Device& device_;
+  const Lane lane_;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_DEVICE_DEVICE_SOURCE_H_

@@ -1,0 +1,62 @@
+// The part of Minor that makes partitions of it.
+#include <utility>
+
+#include "core/device/minor.h"
+#include "core/device/minor_source.h"
+#include "core/label/read_table.h"
+
+namespace blk {
+namespace {
+
+PartitionSpot SpotOf(const PartitionTable& table, const PartitionEntry& entry) {
+  PartitionSpot spot;
+  spot.name = entry.name;
+  spot.start = entry.start;
+  spot.size = entry.size;
+  spot.scheme = table.scheme;
+  spot.index = entry.index;
+  spot.type = entry.type;
+  spot.type_guid = entry.type_guid;
+  spot.uuid = entry.uuid;
+  spot.label = entry.label;
+  return spot;
+}
+
+// The spot of the partition that the tables of `disk` know by this name.
+Result<PartitionSpot> FindSpot(Minor& disk, const std::string& name) {
+  MinorSource source(disk);
+  auto table = ReadPartitionTable(source);
+  if (!table.ok()) return table.status();
+  const auto found = table.value() ? FindPartition(*table.value(), name) : std::nullopt;
+  if (!found) return Status{ENXIO, Op::kRegister};
+  if (!found->entry->usable) return Status{EINVAL, Op::kRegister};
+  return SpotOf(*found->table, *found->entry);
+}
+
+}  // namespace
+
+Minor::Minor(std::shared_ptr<Minor> disk, PartitionSpot spot)
+    : disk_(std::move(disk)),
+      spot_(std::move(spot)),
+      host_(disk_->host_),
+      path_(disk_->path_),
+      type_(disk_->type_),
+      identity_device_(disk_->identity_device_),
+      identity_inode_(disk_->identity_inode_),
+      offset_(disk_->offset_ + spot_.start),
+      size_(spot_.size) {}
+
+Minor::~Minor() {
+  if (disk_ && uses_.load(std::memory_order_relaxed) != kRetired) disk_->Unhold();
+}
+
+Result<std::shared_ptr<Minor>> Minor::CreatePartition(const std::shared_ptr<Minor>& of, const std::string& name) {
+  const std::shared_ptr<Minor>& disk = of->disk_ ? of->disk_ : of;
+  const Status held = disk->Hold();
+  if (!held.ok()) return held;
+  auto spot = FindSpot(*disk, of->spot_.name + name);
+  if (!spot.ok()) return disk->Unhold(), spot.status();
+  return std::shared_ptr<Minor>(new Minor(disk, spot.Take()));  // which ends the hold
+}
+
+}  // namespace blk

@@ -1,0 +1,81 @@
+#include "core/label/bsd_table.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace blk {
+namespace {
+
+constexpr size_t kRawSlice = 2;  // partition c: on FreeBSD the whole slice
+constexpr uint8_t kFreeBsdSlice = 0xa5;
+
+// The label that begins at `position`, if the magic numbers are there. It ends with its sector.
+Result<std::optional<FoundLabel>> LabelAt(TableSource& source, uint64_t position) {
+  using Nothing = std::optional<FoundLabel>;
+  if (position >= source.size()) return Nothing();
+  std::array<uint8_t, kDevBsize> bytes;
+  const uint64_t rest = std::min(source.size() - position, kDevBsize - position % kDevBsize);
+  const size_t size = static_cast<size_t>(std::min<uint64_t>(rest, kLabelBytes));
+  const Status status = source.Read(position, bytes.data(), size);
+  if (!status.ok()) return status;
+  if (!HasLabelMagic(bytes.data(), size)) return Nothing();
+  return Nothing(FoundLabel{DecodeLabel(bytes.data(), size), position});
+}
+
+// An unused entry that covers the disk or the slice, as c and d do, is a name for all of it and claims nothing.
+bool Claims(const PartitionEntry& entry) { return entry.type != kFsUnused; }
+
+}  // namespace
+
+Result<std::optional<FoundLabel>> FindBareLabel(TableSource& source) {
+  // Sector 1 of 512 and of 4096 bytes; byte 64 of sector 0: alpha, mips, vax; byte 128: sparc.
+  constexpr uint64_t kPlaces[] = {512, 64, 128, 4096};
+  std::optional<FoundLabel> best;
+  for (const uint64_t position : kPlaces) {
+    auto found = LabelAt(source, position);
+    if (!found.ok()) return found;
+    if (!found.value()) continue;
+    if (found.value()->decoded.valid) return found;
+    if (!best) best = found.Take();
+  }
+  return best;
+}
+
+Result<std::optional<FoundLabel>> FindSliceLabel(TableSource& source, const Slice& slice, uint64_t sector_size) {
+  return LabelAt(source, slice.begin + sector_size);
+}
+
+uint64_t BaseOf(const DiskLabel& label, const Slice& slice) {
+  const bool relative = slice.type == kFreeBsdSlice && label.npartitions > kRawSlice &&
+                        label.partitions[kRawSlice].offset == 0 && label.partitions[kRawSlice].size != 0;
+  return relative ? slice.begin : 0;
+}
+
+PartitionTable ToTable(const FoundLabel& found, const Slice& slice, uint64_t medium_size) {
+  const DiskLabel& label = found.decoded.label;
+  PartitionTable table;
+  table.scheme = Scheme::kBsd;
+  table.position = found.position;
+  table.sector_size = IsSectorSize(label.secsize) ? label.secsize : kDevBsize;
+  table.order = found.decoded.order;
+  // What the label says of its own unit is said again below, of the real one.
+  std::copy_if(found.decoded.verdicts.begin(), found.decoded.verdicts.end(), std::back_inserter(table.verdicts),
+               [](const Verdict& verdict) { return verdict.entry == Verdict::kNoEntry; });
+  const uint64_t base = BaseOf(label, slice);
+  for (uint32_t i = 0; i < label.npartitions; i++) {
+    const Partition& partition = label.partitions[i];
+    if (partition.size == 0) continue;
+    PartitionEntry entry;
+    entry.name = slice.name + static_cast<char>('a' + i);
+    entry.index = i;
+    entry.start = base + partition.offset * table.sector_size;
+    entry.size = partition.size * table.sector_size;
+    entry.type = partition.fstype;
+    table.partitions.push_back(std::move(entry));
+  }
+  JudgeRanges(table, {slice.begin, slice.end, ""}, medium_size, Claims);
+  return table;
+}
+
+}  // namespace blk

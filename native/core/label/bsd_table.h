@@ -1,0 +1,46 @@
+// BsdTable: a disklabel on a medium: the places where it may lie, and the partitions that it says.
+// No state; decoders never fail on what they read.
+// Model: readdisklabel of NetBSD's ports; where Linux's and libblkid's readers look.
+#ifndef RUMPBLK_CORE_LABEL_BSD_TABLE_H_
+#define RUMPBLK_CORE_LABEL_BSD_TABLE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/base/status.h"
+#include "core/label/disk_label.h"
+#include "core/label/partition_table.h"
+#include "core/label/table_source.h"
+
+namespace blk {
+
+struct FoundLabel {
+  DecodedLabel decoded;
+  uint64_t position = 0;  // bytes, of its first byte
+};
+
+// The MBR slice that a label lies in; begin 0 and no type for one that has the whole disk.
+struct Slice {
+  uint64_t begin = 0;  // bytes
+  uint64_t end = 0;
+  uint8_t type = 0;
+  std::string name;
+};
+
+// The label on an undivided medium: in sector 1, at byte 64 or at byte 128 of sector 0. One that a kernel would take,
+// or else the first with the magic numbers. Errors: those of source.Read().
+Result<std::optional<FoundLabel>> FindBareLabel(TableSource& source);
+// The label of a slice: in its sector 1. Errors: those of source.Read().
+Result<std::optional<FoundLabel>> FindSliceLabel(TableSource& source, const Slice& slice, uint64_t sector_size);
+
+// The partitions of a label. Its offsets count from the start of the disk; only FreeBSD's may count from the slice, and
+// then its partition c begins at 0.
+PartitionTable ToTable(const FoundLabel& found, const Slice& slice, uint64_t medium_size);
+
+// Bytes from the start of the medium where partition `index` begins, by the rule above.
+uint64_t BaseOf(const DiskLabel& label, const Slice& slice);
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_LABEL_BSD_TABLE_H_

@@ -1,0 +1,191 @@
+#include "core/label/gpt.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "core/label/crc32.h"
+
+namespace blk {
+namespace {
+
+constexpr size_t kCrcAt = 16;
+
+template <typename Header, typename Visitor>
+void VisitGptHeader(Header& header, Visitor&& visit) {
+  visit(header.signature);
+  visit(header.revision);
+  visit(header.header_bytes);
+  visit(header.header_crc);
+  visit(header.reserved);
+  visit(header.own_lba);
+  visit(header.other_lba);
+  visit(header.first_usable);
+  visit(header.last_usable);
+  visit(header.disk_guid.bytes);
+  visit(header.array_lba);
+  visit(header.entry_count);
+  visit(header.entry_bytes);
+  visit(header.array_crc);
+}
+
+template <typename Entry, typename Visitor>
+void VisitGptEntry(Entry& entry, Visitor&& visit) {
+  visit(entry.type.bytes);
+  visit(entry.uuid.bytes);
+  visit(entry.first);
+  visit(entry.last);
+  visit(entry.attributes);
+  visit(entry.label);
+}
+
+// Whether the numbers of a header, whose checksum holds, can be those of a medium of `sectors` sectors.
+bool Holds(const GptHeader& header, uint64_t lba, uint64_t sectors, uint64_t sector_size) {
+  const bool sizes = header.entry_bytes >= kGptEntryBytes && IsPowerOfTwo(header.entry_bytes) &&
+                     header.entry_count > 0 && header.array_bytes() <= kMaxGptArray;
+  if (!sizes || header.own_lba != lba) return false;
+  const uint64_t array_sectors = (header.array_bytes() + sector_size - 1) / sector_size;
+  const bool array = header.array_lba > 0 && header.array_lba < sectors && array_sectors <= sectors - header.array_lba;
+  return array && header.first_usable <= header.last_usable && header.last_usable < sectors;
+}
+
+// Entries are compared, not arrays: what lies behind the last one of a smaller array is nobody's.
+bool SameContent(const GptCopy& a, const GptCopy& b) {
+  return a.header.disk_guid == b.header.disk_guid && a.header.first_usable == b.header.first_usable &&
+         a.header.last_usable == b.header.last_usable && a.header.entry_bytes == b.header.entry_bytes &&
+         a.array == b.array;
+}
+
+std::u16string LabelOf(const GptEntry& entry) {
+  const auto end = std::find(entry.label.begin(), entry.label.end(), u'\0');
+  return std::u16string(entry.label.begin(), end);
+}
+
+bool Claims(const PartitionEntry&) { return true; }
+
+void AddEntries(PartitionTable& table, const GptCopy& copy) {
+  const GptHeader& header = copy.header;
+  for (uint32_t i = 0; i < header.entry_count; i++) {
+    const GptEntry found = DecodeGptEntry(&copy.array[size_t{i} * header.entry_bytes]);
+    if (found.type.empty()) continue;
+    const int index = static_cast<int>(i);
+    if (found.last < found.first) {
+      table.verdicts.push_back({Verdict::Kind::kBackwards, Verdict::kNoEntry, static_cast<uint64_t>(index)});
+      continue;
+    }
+    if (found.last >= kMaxSafeInteger / table.sector_size) {
+      table.verdicts.push_back({Verdict::Kind::kTooLarge, Verdict::kNoEntry, static_cast<uint64_t>(index)});
+      continue;
+    }
+    PartitionEntry entry;
+    entry.name = "p" + std::to_string(i + 1);
+    entry.index = i;
+    entry.start = found.first * table.sector_size;
+    entry.size = (found.last - found.first + 1) * table.sector_size;
+    entry.type_guid = found.type;
+    entry.uuid = found.uuid;
+    entry.attributes = found.attributes;
+    entry.label = LabelOf(found);
+    table.partitions.push_back(std::move(entry));
+  }
+}
+
+}  // namespace
+
+GptHeader DecodeGptHeader(const uint8_t* bytes) {
+  GptHeader header;
+  VisitGptHeader(header, FieldLoader(bytes, ByteOrder::kLittle));
+  return header;
+}
+
+void EncodeGptHeader(const GptHeader& header, uint8_t* bytes) {
+  VisitGptHeader(header, FieldStorer(bytes, ByteOrder::kLittle));
+}
+
+GptEntry DecodeGptEntry(const uint8_t* bytes) {
+  GptEntry entry;
+  VisitGptEntry(entry, FieldLoader(bytes, ByteOrder::kLittle));
+  return entry;
+}
+
+void EncodeGptEntry(const GptEntry& entry, uint8_t* bytes) {
+  VisitGptEntry(entry, FieldStorer(bytes, ByteOrder::kLittle));
+}
+
+Result<std::optional<GptCopy>> ReadGptCopy(TableSource& source, uint64_t lba, uint64_t sector_size) {
+  using Nothing = std::optional<GptCopy>;
+  const uint64_t sectors = source.size() / sector_size;
+  if (lba == 0 || lba >= sectors) return Nothing();
+  std::vector<uint8_t> bytes(sector_size);
+  Status status = source.Read(lba * sector_size, bytes.data(), bytes.size());
+  if (!status.ok()) return status;
+  GptCopy copy;
+  copy.header = DecodeGptHeader(bytes.data());
+  const GptHeader& header = copy.header;
+  if (header.signature != kGptSignature) return Nothing();
+  if (header.header_bytes < kGptHeaderBytes || header.header_bytes > sector_size) return Nothing();
+  Store<uint32_t>(&bytes[kCrcAt], 0);
+  if (Crc32(bytes.data(), header.header_bytes) != header.header_crc) return Nothing();
+  if (!Holds(header, lba, sectors, sector_size)) return Nothing();
+
+  copy.array.resize(header.array_bytes());
+  status = source.Read(header.array_lba * sector_size, copy.array.data(), copy.array.size());
+  if (!status.ok()) return status;
+  if (Crc32(copy.array.data(), copy.array.size()) != header.array_crc) return Nothing();
+  return Nothing(std::move(copy));
+}
+
+Result<GptFound> FindGpt(TableSource& source, uint64_t sector_size) {
+  GptFound found;
+  const uint64_t sectors = source.size() / sector_size;
+  if (sectors < 2) return found;
+  std::array<uint8_t, 8> signature;
+  const Status status = source.Read(sector_size, signature.data(), signature.size());
+  if (!status.ok()) return status;
+  found.signature = Load<uint64_t>(signature.data()) == kGptSignature;
+
+  auto primary = ReadGptCopy(source, 1, sector_size);
+  if (!primary.ok()) return primary.status();
+  found.primary = primary.Take();
+  // Where the primary says, so that a medium that was enlarged keeps its backup; else where it has to be.
+  for (const uint64_t lba : {found.primary ? found.primary->header.other_lba : 0, sectors - 1}) {
+    if (lba <= 1 || found.backup) continue;
+    auto backup = ReadGptCopy(source, lba, sector_size);
+    if (!backup.ok()) return backup.status();
+    found.backup = backup.Take();
+    found.backup_lba = lba;
+  }
+  return found;
+}
+
+PartitionTable ToTable(const GptFound& found, uint64_t medium_size, uint64_t sector_size) {
+  using Kind = Verdict::Kind;
+  PartitionTable table;
+  table.scheme = Scheme::kGpt;
+  table.sector_size = sector_size;
+  table.position = sector_size;
+  if (!found.any()) {
+    table.verdicts.push_back({Kind::kHeaderBad});
+    return table;
+  }
+  const GptCopy& copy = found.primary ? *found.primary : *found.backup;
+  if (!found.primary) {
+    table.verdicts.push_back({Kind::kBackupUsed});
+    table.position = found.backup_lba * sector_size;
+  } else if (!found.backup) {
+    table.verdicts.push_back({Kind::kBackupBad});
+  } else if (!SameContent(*found.primary, *found.backup)) {
+    table.verdicts.push_back({Kind::kBackupDiffers});
+  }
+  const uint64_t last = medium_size / sector_size - 1;
+  if (found.backup && found.backup_lba != last) {
+    table.verdicts.push_back({Kind::kBackupMisplaced, Verdict::kNoEntry, found.backup_lba});
+  }
+  table.disk_guid = copy.header.disk_guid;
+  AddEntries(table, copy);
+  const Container usable{copy.header.first_usable * sector_size, (copy.header.last_usable + 1) * sector_size, ""};
+  JudgeRanges(table, usable, medium_size, Claims);
+  return table;
+}
+
+}  // namespace blk

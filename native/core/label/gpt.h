@@ -1,0 +1,87 @@
+// Gpt: the GUID partition table of UEFI: two headers, each with an array of entries, all of it under checksums.
+// No state; decoders never fail on what they read, and trust nothing before its checksum holds.
+// Model: UEFI specification 2.10, chapter 5.3.
+#ifndef RUMPBLK_CORE_LABEL_GPT_H_
+#define RUMPBLK_CORE_LABEL_GPT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/label/guid.h"
+#include "core/label/partition_table.h"
+#include "core/label/table_source.h"
+
+namespace blk {
+
+inline constexpr uint64_t kGptSignature = 0x5452415020494645;  // "EFI PART"
+inline constexpr uint32_t kGptRevision = 0x00010000;
+inline constexpr size_t kGptHeaderBytes = 92;
+inline constexpr size_t kGptEntryBytes = 128;      // the least, and what everybody uses
+inline constexpr uint32_t kGptEntryCount = 128;    // what everybody makes
+inline constexpr uint64_t kMaxGptArray = 1 << 20;  // bytes of entries that are read; 64 times what everybody makes
+inline constexpr size_t kGptLabelUnits = 36;       // UTF-16 units of a label
+
+struct GptHeader {
+  uint64_t signature = kGptSignature;
+  uint32_t revision = kGptRevision;
+  uint32_t header_bytes = kGptHeaderBytes;
+  uint32_t header_crc = 0;
+  uint32_t reserved = 0;
+  uint64_t own_lba = 0;
+  uint64_t other_lba = 0;  // of the other header
+  uint64_t first_usable = 0;
+  uint64_t last_usable = 0;  // inclusive
+  Guid disk_guid;
+  uint64_t array_lba = 0;
+  uint32_t entry_count = kGptEntryCount;
+  uint32_t entry_bytes = kGptEntryBytes;
+  uint32_t array_crc = 0;
+
+  uint64_t array_bytes() const { return uint64_t{entry_count} * entry_bytes; }
+};
+
+struct GptEntry {
+  Guid type;
+  Guid uuid;
+  uint64_t first = 0;
+  uint64_t last = 0;  // inclusive
+  uint64_t attributes = 0;
+  std::array<char16_t, kGptLabelUnits> label{};
+};
+
+// One header with its array, both checked.
+struct GptCopy {
+  GptHeader header;
+  std::vector<uint8_t> array;  // header.array_bytes() of them
+};
+
+GptHeader DecodeGptHeader(const uint8_t* bytes);                // of kGptHeaderBytes
+void EncodeGptHeader(const GptHeader& header, uint8_t* bytes);  // of kGptHeaderBytes
+GptEntry DecodeGptEntry(const uint8_t* bytes);                  // of kGptEntryBytes
+void EncodeGptEntry(const GptEntry& entry, uint8_t* bytes);     // of kGptEntryBytes
+
+// The header in sector `lba` with its array. -> nothing when a signature, a checksum or a range does not hold.
+// Errors: those of source.Read().
+Result<std::optional<GptCopy>> ReadGptCopy(TableSource& source, uint64_t lba, uint64_t sector_size);
+
+// What the sectors of a GPT say. A header that does not hold is a verdict, and the other one is used.
+struct GptFound {
+  bool signature = false;  // the primary header's place has the signature
+  std::optional<GptCopy> primary;
+  std::optional<GptCopy> backup;
+  uint64_t backup_lba = 0;  // where the backup was looked for last
+
+  bool any() const { return primary || backup; }
+};
+// Errors: those of source.Read().
+Result<GptFound> FindGpt(TableSource& source, uint64_t sector_size);
+
+// The table that `found` says, with verdicts. `found` has neither header: a table without entries.
+PartitionTable ToTable(const GptFound& found, uint64_t medium_size, uint64_t sector_size);
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_LABEL_GPT_H_

@@ -1,0 +1,103 @@
+#include "core/label/partition_table.h"
+
+#include <algorithm>
+
+namespace blk {
+namespace {
+
+// Calls `visit` for every entry of the tree, with its table; a table before what its entries hold.
+template <typename Visit>
+void ForEachEntry(const PartitionTable& table, Visit&& visit) {
+  for (const PartitionEntry& entry : table.partitions) visit(table, entry);
+  for (const PartitionEntry& entry : table.partitions) {
+    if (entry.table) ForEachEntry(*entry.table, visit);
+  }
+}
+
+template <typename Matches>
+std::optional<FoundPartition> OnlyMatch(const PartitionTable& top, Matches&& matches) {
+  std::optional<FoundPartition> found;
+  bool unique = true;
+  ForEachEntry(top, [&](const PartitionTable& table, const PartitionEntry& entry) {
+    if (!matches(entry)) return;
+    unique = !found;
+    found = FoundPartition{&table, &entry};
+  });
+  return unique ? found : std::nullopt;
+}
+
+void AppendUtf8(std::string& out, char32_t c) {
+  const auto tail = [&](int shift) { out += static_cast<char>(0x80 | (c >> shift & 0x3f)); };
+  if (c < 0x80) {
+    out += static_cast<char>(c);
+  } else if (c < 0x800) {
+    out += static_cast<char>(0xc0 | c >> 6);
+    tail(0);
+  } else if (c < 0x10000) {
+    out += static_cast<char>(0xe0 | c >> 12);
+    tail(6);
+    tail(0);
+  } else {
+    out += static_cast<char>(0xf0 | c >> 18);
+    tail(12);
+    tail(6);
+    tail(0);
+  }
+}
+
+constexpr bool IsHigh(char16_t c) { return c >= 0xd800 && c < 0xdc00; }
+constexpr bool IsLow(char16_t c) { return c >= 0xdc00 && c < 0xe000; }
+
+}  // namespace
+
+void JudgeRanges(PartitionTable& table, const Container& container, uint64_t medium_size,
+                 bool (*claims)(const PartitionEntry&)) {
+  const auto place_of = [&](const PartitionEntry& entry) { return static_cast<int>(&entry - table.partitions.data()); };
+  std::vector<const PartitionEntry*> by_start;
+  for (PartitionEntry& entry : table.partitions) {
+    entry.usable = entry.end() <= medium_size && container.Contains(entry.start, entry.end());
+    if (!claims(entry)) continue;
+    by_start.push_back(&entry);
+    if (entry.usable) continue;
+    const bool beyond = entry.end() > medium_size;
+    table.verdicts.push_back(
+        {beyond ? Verdict::Kind::kBeyondDevice : Verdict::Kind::kOutsideContainer, place_of(entry)});
+  }
+  std::sort(by_start.begin(), by_start.end(), [](const auto* a, const auto* b) {
+    return a->start != b->start ? a->start < b->start : a->index < b->index;
+  });
+  const PartitionEntry* widest = nullptr;  // of those that begin before
+  for (const PartitionEntry* entry : by_start) {
+    if (widest != nullptr && entry->start < widest->end()) {
+      table.verdicts.push_back({Verdict::Kind::kOverlaps, place_of(*entry), static_cast<uint64_t>(place_of(*widest))});
+    }
+    if (widest == nullptr || entry->end() > widest->end()) widest = entry;
+  }
+}
+
+std::optional<FoundPartition> FindPartition(const PartitionTable& table, std::string_view name) {
+  if (name.empty()) return std::nullopt;
+  auto found = OnlyMatch(table, [&](const PartitionEntry& entry) { return entry.name == name; });
+  if (found) return found;
+  if (const auto guid = ParseGuid(name); guid && !guid->empty()) {
+    found = OnlyMatch(table, [&](const PartitionEntry& entry) { return entry.uuid == *guid; });
+    if (found) return found;
+  }
+  return OnlyMatch(table, [&](const PartitionEntry& entry) { return ToUtf8(entry.label) == name; });
+}
+
+std::string ToUtf8(std::u16string_view text) {
+  constexpr char32_t kReplacement = 0xfffd;
+  std::string out;
+  for (size_t i = 0; i < text.size(); i++) {
+    const char16_t c = text[i];
+    if (IsHigh(c) && i + 1 < text.size() && IsLow(text[i + 1])) {
+      AppendUtf8(out, 0x10000 + ((char32_t{c} & 0x3ff) << 10) + (char32_t{text[++i]} & 0x3ff));
+    } else {
+      AppendUtf8(out, IsHigh(c) || IsLow(c) ? kReplacement : char32_t{c});
+    }
+  }
+  return out;
+}
+
+}  // namespace blk

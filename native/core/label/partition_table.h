@@ -1,0 +1,82 @@
+// PartitionTable: how a medium is divided, whatever the scheme, as read from it or as to be written to it. Positions
+// and sizes are bytes from the start of the medium. A partition may hold a table of its own: a tree.
+// Plain data.
+#ifndef RUMPBLK_CORE_LABEL_PARTITION_TABLE_H_
+#define RUMPBLK_CORE_LABEL_PARTITION_TABLE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/units.h"
+#include "core/label/byte_order.h"
+#include "core/label/guid.h"
+#include "core/label/verdict.h"
+
+namespace blk {
+
+// bsd: a disklabel. mbr: the four entries of sector 0. ebr: the chain of an extended partition. gpt: UEFI's.
+enum class Scheme : uint8_t { kBsd, kMbr, kEbr, kGpt };
+
+struct PartitionTable;
+
+struct PartitionEntry {
+  std::string name;    // 'a', 's1', 's5', 'p2', 's1a': one path from the top, unique in the tree
+  uint32_t index = 0;  // place in its table, from 0
+  uint64_t start = 0;  // bytes
+  uint64_t size = 0;   // bytes
+  uint8_t type = 0;    // fstype, or type byte of an MBR
+  bool bootable = false;
+  bool usable = false;      // lies inside the medium and what contains it, so that it can become a device
+  Guid type_guid;           // gpt
+  Guid uuid;                // gpt
+  uint64_t attributes = 0;  // gpt
+  std::u16string label;     // gpt
+  std::unique_ptr<PartitionTable> table;
+
+  uint64_t end() const { return start + size; }
+};
+
+struct PartitionTable {
+  Scheme scheme = Scheme::kMbr;
+  uint64_t position = 0;  // bytes, where it was found
+  uint64_t sector_size = kDevBsize;
+  ByteOrder order = ByteOrder::kLittle;  // bsd
+  uint32_t disk_id = 0;                  // mbr
+  Guid disk_guid;                        // gpt
+  Verdicts verdicts;
+  std::vector<PartitionEntry> partitions;  // the used ones, by index
+};
+
+// The stretch of the medium that the entries of a table have to lie in, and how their names begin.
+struct Container {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+  std::string prefix;
+
+  bool Contains(uint64_t from, uint64_t to) const { return begin <= from && from <= to && to <= end; }
+};
+
+// Sets `usable` of the entries, and adds a verdict for each that is not, and for each that shares sectors with one
+// before it. `claims(entry)` tells the entries that mean to have their sectors for themselves; the others get no
+// verdict.
+void JudgeRanges(PartitionTable& table, const Container& container, uint64_t medium_size,
+                 bool (*claims)(const PartitionEntry&));
+
+struct FoundPartition {
+  const PartitionTable* table;  // that the entry is in
+  const PartitionEntry* entry;
+};
+// The entry with this name anywhere in the tree, else the one with this unique GUID, else the one with this GPT label
+// (UTF-8); nothing when there is none or more than one.
+std::optional<FoundPartition> FindPartition(const PartitionTable& table, std::string_view name);
+
+// UTF-16 as UTF-8; a surrogate without its other half becomes U+FFFD.
+std::string ToUtf8(std::u16string_view text);
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_LABEL_PARTITION_TABLE_H_

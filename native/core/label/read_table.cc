@@ -1,0 +1,123 @@
+#include "core/label/read_table.h"
+
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "core/label/gpt.h"
+#include "core/label/mbr.h"
+
+namespace blk {
+namespace {
+
+using MaybeTable = std::optional<PartitionTable>;
+constexpr uint64_t kGptSectorSizes[] = {512, 4096};
+
+Slice SliceOf(const PartitionEntry& entry) { return {entry.start, entry.end(), entry.type, entry.name}; }
+Slice WholeDisk(const TableSource& source) { return {0, source.size(), 0, ""}; }
+
+// A sector of an MBR's size; zeros where the medium is shorter.
+Status ReadSector0(TableSource& source, MbrImage* bytes) {
+  bytes->fill(0);
+  return source.Holds(0, bytes->size()) ? source.Read(0, bytes->data(), bytes->size()) : Status::Ok();
+}
+
+// Calls `visit` for every BSD slice, the logical ones too, until it answers false.
+template <typename Visit>
+Status ForEachSlice(PartitionTable& table, Visit&& visit, bool* more) {
+  for (PartitionEntry& entry : table.partitions) {
+    Status status = Status::Ok();
+    if (entry.table && entry.table->scheme == Scheme::kEbr) status = ForEachSlice(*entry.table, visit, more);
+    if (status.ok() && *more && IsBsdSlice(entry.type) && entry.usable) status = visit(entry, more);
+    if (!status.ok() || !*more) return status;
+  }
+  return Status::Ok();
+}
+
+Status AddLabels(TableSource& source, PartitionTable& mbr) {
+  bool more = true;
+  return ForEachSlice(
+      mbr,
+      [&](PartitionEntry& entry, bool*) {
+        auto found = FindSliceLabel(source, SliceOf(entry), mbr.sector_size);
+        if (!found.ok()) return found.status();
+        if (!found.value()) return Status::Ok();
+        entry.table = std::make_unique<PartitionTable>(ToTable(*found.value(), SliceOf(entry), source.size()));
+        return Status::Ok();
+      },
+      &more);
+}
+
+// A GPT: one that a protective MBR announces, or whose primary header holds where sector 0 says nothing else.
+Result<MaybeTable> ReadGpt(TableSource& source, bool announced, bool has_mbr) {
+  if (has_mbr && !announced) return MaybeTable();
+  MaybeTable broken;
+  for (const uint64_t sector_size : kGptSectorSizes) {
+    auto found = FindGpt(source, sector_size);
+    if (!found.ok()) return found.status();
+    const bool holds = announced ? found.value().any() : found.value().primary.has_value();
+    if (!holds && !(announced && found.value().signature)) continue;
+    PartitionTable table = ToTable(found.value(), source.size(), sector_size);
+    if (!announced) table.verdicts.push_back({Verdict::Kind::kNoProtectiveMbr});
+    if (holds) return MaybeTable(std::move(table));
+    if (!broken) broken = std::move(table);
+  }
+  return broken;
+}
+
+}  // namespace
+
+Result<MaybeTable> ReadPartitionTable(TableSource& source, uint64_t sector_size) {
+  MbrImage sector0;
+  Status status = ReadSector0(source, &sector0);
+  if (!status.ok()) return status;
+  const bool has_mbr = IsPartitionSector(sector0);
+  const bool announced = has_mbr && IsProtective(DecodeMbr(sector0));
+  auto gpt = ReadGpt(source, announced, has_mbr);
+  if (!gpt.ok() || gpt.value()) return gpt;
+  MaybeTable mbr;
+  if (has_mbr && !announced) {
+    auto read = ReadMbr(source, sector0, sector_size);
+    if (!read.ok()) return read.status();
+    mbr = read.Take();
+    status = AddLabels(source, *mbr);
+    if (!status.ok()) return status;
+    if (!mbr->partitions.empty()) return mbr;
+  }
+  auto label = FindBareLabel(source);
+  if (!label.ok()) return label.status();
+  if (!label.value()) return mbr;
+  return MaybeTable(ToTable(*label.value(), WholeDisk(source), source.size()));
+}
+
+Result<std::optional<PlacedLabel>> FindLabel(TableSource& source, uint64_t sector_size) {
+  using MaybeLabel = std::optional<PlacedLabel>;
+  MbrImage sector0;
+  Status status = ReadSector0(source, &sector0);
+  if (!status.ok()) return status;
+  MaybeLabel placed;
+  if (IsPartitionSector(sector0)) {
+    auto mbr = ReadMbr(source, sector0, sector_size);
+    if (!mbr.ok()) return mbr.status();
+    bool more = true;
+    status = ForEachSlice(
+        mbr.value(),
+        [&](PartitionEntry& entry, bool* go_on) {
+          auto found = FindSliceLabel(source, SliceOf(entry), sector_size);
+          if (!found.ok()) return found.status();
+          if (!found.value() || !found.value()->decoded.valid) return Status::Ok();
+          placed = PlacedLabel{std::move(*found.value()), SliceOf(entry)};
+          *go_on = false;
+          return Status::Ok();
+        },
+        &more);
+    if (!status.ok()) return status;
+    if (placed) return placed;
+  }
+  auto bare = FindBareLabel(source);
+  if (!bare.ok()) return bare.status();
+  if (!bare.value() || !bare.value()->decoded.valid) return MaybeLabel();
+  return MaybeLabel(PlacedLabel{std::move(*bare.value()), WholeDisk(source)});
+}
+
+}  // namespace blk

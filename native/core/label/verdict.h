@@ -1,0 +1,50 @@
+// Verdict: what is wrong with a label or a table that was read from a medium. Decoders never fail on what they read;
+// they give what they could make of it, and a verdict for each thing that is not as it should be.
+// Plain data. The words for each kind are in lib/verdicts.ts.
+#ifndef RUMPBLK_CORE_LABEL_VERDICT_H_
+#define RUMPBLK_CORE_LABEL_VERDICT_H_
+
+#include <cstdint>
+#include <vector>
+
+namespace blk {
+
+struct Verdict {
+  static constexpr int kNoEntry = -1;
+
+  enum class Kind : uint8_t {
+    // of a label or a table
+    kMagic,            // no magic number at either end
+    kCutShort,         // more partitions than there are bytes
+    kChecksum,         // value: the residue
+    kCount,            // value: partitions that it claims
+    kSectorSize,       // value: bytes of a sector that it claims
+    kBackupUsed,       // GPT: the primary header does not hold
+    kBackupBad,        // GPT: the backup header does not hold
+    kBackupMisplaced,  // GPT: the backup is not in the last sector; value: where it is, in sectors
+    kBackupDiffers,    // GPT: both hold, and say different things
+    kHeaderBad,        // GPT: neither header holds, nothing is known about partitions
+    kNoProtectiveMbr,  // GPT without the MBR that goes with it
+    kChainLoops,       // EBR: value: the sector that comes again
+    kChainLeaves,      // EBR: value: the sector outside the extended partition
+    kChainBroken,      // EBR: value: the sector without a signature
+    kChainTooLong,     // EBR: value: entries that were read
+    // of an entry
+    kBeyondDevice,      // the partition ends behind the end of the device
+    kOutsideContainer,  // it is not inside the partition or the area it has to be in
+    kOverlaps,          // value: index of the entry it shares sectors with
+    kBackwards,         // GPT: the last sector is before the first
+    kExtraEntry,        // EBR: a third or fourth entry in one sector
+    kTooLarge,          // it ends beyond 2^53 bytes
+  };
+
+  Kind kind;
+  int entry = kNoEntry;  // index of the partition it is about
+  uint64_t value = 0;
+};
+
+using Verdicts = std::vector<Verdict>;
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_LABEL_VERDICT_H_
