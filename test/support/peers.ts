@@ -57,6 +57,16 @@ export function testWith(...needs: Need[]): Declare {
 
 /** Runs a program to its end and returns its standard output; stderr is part of the error when it fails. */
 export function run(program: string, ...args: string[]): string {
+  return runWith('', program, ...args);
+}
+
+/** The same for a program that reads `input`. */
+export function runWith(input: string, program: string, ...args: string[]): string {
+  return runRaw(input, program, ...args).toString();
+}
+
+/** The same for a program whose output is no text. */
+export function runRaw(input: string, program: string, ...args: string[]): Buffer {
   const env = { ...process.env, PATH: [process.env['PATH'], ...SBIN].join(path.delimiter), LC_ALL: 'C' };
-  return execFileSync(program, args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'pipe'] });
+  return execFileSync(program, args, { env, input, stdio: ['pipe', 'pipe', 'pipe'], maxBuffer: 1 << 28 });
 }
