@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/label/crc32.h"
 #include "core/label/disk_label.h"
 #include "core/label/gpt.h"
 #include "core/label/mbr.h"
+#include "core/label/read_table.h"
 #include "core/label/table_source.h"
 #include "test/support/temp_file.h"
 
@@ -113,6 +115,28 @@ inline std::vector<Verdict::Kind> KindsOf(const Verdicts& verdicts) {
   std::vector<Verdict::Kind> kinds;
   for (const Verdict& verdict : verdicts) kinds.push_back(verdict.kind);
   return kinds;
+}
+
+// The table of a medium that has one.
+inline PartitionTable Table(TableSource& source, uint64_t sector_size = 512) {
+  auto table = ReadPartitionTable(source, sector_size);
+  Must(table.ok() && table.value().has_value(), "a table on the medium");
+  return std::move(*table.value());
+}
+inline bool HasTable(TableSource& source) { return ReadPartitionTable(source).value().has_value(); }
+// As in "s1 s2(s2a s2b)".
+inline std::string Names(const PartitionTable& table) {
+  std::string names;
+  for (const PartitionEntry& entry : table.partitions) {
+    names += (names.empty() ? "" : " ") + entry.name;
+    if (entry.table) names += "(" + Names(*entry.table) + ")";
+  }
+  return names;
+}
+inline const PartitionEntry& Entry(const PartitionTable& table, const char* name) {
+  const auto found = FindPartition(table, name);
+  Must(found.has_value(), name);
+  return *found->entry;
 }
 
 }  // namespace blk::test
