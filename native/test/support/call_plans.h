@@ -65,6 +65,13 @@ inline CallRecord MakeRecord(Call call, int fd, uint64_t offset = 0, uint64_t si
   return record;
 }
 
+// In the place of an errno: a read or write moves half of what it is asked for. Other calls do as they are told.
+inline constexpr int kHalfway = 100'000;
+
+inline bool MovesBytes(Call call) {
+  return call == Call::kPread || call == Call::kPwrite || call == Call::kPwriteDurable || call == Call::kPreadNowait;
+}
+
 // Which calls fail. Plain data; FakeHost locks.
 class CallPlans {
  public:

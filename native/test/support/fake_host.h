@@ -27,7 +27,7 @@ class FakeHost final : public HostIo {
   // ---- plans: what goes wrong
 
   // Lets `pass` more calls of the kind through (of any kind: nullopt), then fails `times` of them with `err`.
-  // A failed Close or Munmap is carried out all the same, as Linux does: only its answer is bad.
+  // A failed Close or Munmap is carried out all the same, as Linux does: only its answer is bad. kHalfway: see there.
   void Fail(std::optional<Call> kind, int err, uint64_t pass = 0, uint64_t times = 1) {
     std::lock_guard lock(mu_);
     plans_.Add({kind, err, pass, times});
@@ -243,7 +243,8 @@ class FakeHost final : public HostIo {
     std::lock_guard lock(mu_);
     calls_[static_cast<size_t>(record.call)]++;
     if (record.fd >= 0) misuses_ += record.call != Call::kClose && descriptors_.count(record.fd) == 0;
-    return -plans_.Ask(record.call);
+    const int planned = plans_.Ask(record.call);
+    return planned == kHalfway && !MovesBytes(record.call) ? 0 : -planned;
   }
   int64_t End(CallRecord& record, int64_t result) {
     std::lock_guard lock(mu_);
@@ -270,8 +271,9 @@ class FakeHost final : public HostIo {
   int64_t Transfer(CallRecord record, const void* data, Fn&& fn) {
     record.address = data;
     const int planned = Begin(record);
-    if (planned != 0) return End(record, planned);
-    const size_t size = std::min<size_t>(static_cast<size_t>(record.size), Longest());
+    if (planned != 0 && planned != -kHalfway) return End(record, planned);
+    size_t size = std::min<size_t>(static_cast<size_t>(record.size), Longest());
+    if (planned != 0) size = (size + 1) / 2;
     return End(record, size == 0 && record.size > 0 ? 0 : fn(size));
   }
   size_t Longest() const {
