@@ -64,6 +64,18 @@ export interface NativeEntry {
   readonly label?: string;
   readonly attributes?: bigint;
 }
+/** `blk::Wedge`: start and size in bytes; minor -1 where it is not registered. */
+export interface NativeWedge {
+  readonly name: string;
+  readonly scheme: 0 | 1 | 2 | 3;
+  readonly start: number;
+  readonly size: number;
+  readonly type: number;
+  readonly typeGuid: string;
+  readonly uuid: string;
+  readonly label: string;
+  readonly minor: number;
+}
 /** `blk::PartitionTable`; scheme: an index of SCHEMES. */
 export interface NativeTable {
   readonly scheme: 0 | 1 | 2 | 3;
@@ -107,6 +119,10 @@ export interface NativeDevice {
   /** `blk::ReadPartitionTable` through the device; what an MBR counts in, in bytes; null where the device is not divided. */
   readTableSync(sectorSize: number): NativeTable | null | Failure;
   readTable(sectorSize: number): Promise<NativeTable | null | Failure>;
+  /** `blk::SetLabel` of a label as lib/label-codec.ts lays it out, in memory or to the medium as well. */
+  setLabel(numbers: Uint32Array, names: Uint8Array, toMedium: boolean): Outcome;
+  /** `blk::ListWedges`, or `blk::GetWedge` alone. */
+  wedges(all: boolean): { readonly wedges: readonly NativeWedge[] } | Failure;
   /** `Device::windows()` — offset in the host file, length and references, three numbers a window, most recently used first. */
   windows(): Float64Array;
   /** `Device::Close` — drains, flushes, frees; the failure is the flush's. closeSync: EBUSY while a request is in flight. Both idempotent. */
@@ -130,7 +146,7 @@ export interface NativeLease {
   release(): Outcome;
 }
 
-/** Core `blk::Driver`: a table of minors. The nine open arguments stand for `OpenOptions`, one for one. */
+/** Core `blk::Driver`: a table of minors. The open arguments stand for `OpenOptions`, one for one. */
 export interface NativeDriver {
   /** `Driver::Register` -> minor. */
   registerSync(path: Uint8Array, offset: number, size: number): Outcome;
@@ -148,6 +164,7 @@ export interface NativeDriver {
     cache: number,
     direct: boolean,
     lock: boolean,
+    protect: Float64Array,
   ): NativeDevice | Failure;
   open(
     minor: number,
@@ -157,6 +174,7 @@ export interface NativeDriver {
     cache: number,
     direct: boolean,
     lock: boolean,
+    protect: Float64Array,
   ): Promise<NativeDevice | Failure>;
   /** `Driver::OpenPrivate`: registers outside the table and opens, in one step. */
   openPathSync(
@@ -169,6 +187,7 @@ export interface NativeDriver {
     cache: number,
     direct: boolean,
     lock: boolean,
+    protect: Float64Array,
   ): NativeDevice | Failure;
   openPath(
     path: Uint8Array,
@@ -180,6 +199,7 @@ export interface NativeDriver {
     cache: number,
     direct: boolean,
     lock: boolean,
+    protect: Float64Array,
   ): Promise<NativeDevice | Failure>;
   minors(): NativeMinorInfo[];
   /** `Counters::Snapshot` in the order of `Counters` in api: ioTotal, ioAsync, bytesRead, bytesWritten, bytesWrittenAsync, windowHits, windowBusy, windowMisses, faultsInjected, flushes. */

@@ -4,9 +4,9 @@ import { createBatch, type Batch, type BatchOptions } from './batch.js';
 import { FUA, binding, type NativeDevice } from './binding.js';
 import type { BlockDriver } from './driver.js';
 import type { CacheMode, OpenSettings } from './options.js';
-import { fromFailure, illegalConstructor, invalidArgType, invalidThis, isFailure } from './errors.js';
+import { fromFailure, illegalConstructor, invalidArgType, invalidThis } from './errors.js';
 import { DeviceHandle } from './handle.js';
-import { ioctlArgument, ioctlName, type IoctlMap } from './ioctl.js';
+import { runIoctl, type IoctlMap } from './ioctl.js';
 import { blockNumber, direction, fuaRule, partOf, startOf, viewLength } from './transfer.js';
 import type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './transfer.js';
 import { abortSignal, flag, requireObject } from './validate.js';
@@ -270,17 +270,14 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * Asks the device a question of its kernel interface.
    *
    * @param request name of the request
-   * @param arg DIOCGPART: index of the partition, default that of this minor
+   * @param arg DIOCGPART: index of the partition, default that of this minor; DIOCSDINFO, DIOCWDINFO: the label
    * @returns what {@link IoctlMap} says; a promise for DIOCCACHESYNC
-   * @throws {BlockDeviceError} ENOTTY unknown request; EINVAL no such partition; EBADF closed
+   * @throws {BlockDeviceError} ENOTTY unknown request; EINVAL no such partition, a label that cannot be; EBADF opened for reading, or closed; EBUSY a label that moves, shrinks or drops an open partition; EROFS label protected by this open; errors of the host
    */
   ioctl<K extends keyof IoctlMap>(request: K, ...arg: IoctlMap[K]['arg']): IoctlMap[K]['result'];
-  ioctl(request: string, argument?: number): object | number {
+  ioctl(request: string, argument?: unknown): unknown {
     if (request === 'DIOCCACHESYNC') return BlockDevice.prototype.flush.call(this);
-    const handle = BlockDevice.#open(this, 'ioctl');
-    const answer = handle.native.ioctl(ioctlName(request), ioctlArgument(request, argument));
-    if (isFailure(answer)) throw fromFailure(answer, handle);
-    return answer;
+    return runIoctl(BlockDevice.#open(this, 'ioctl'), request, argument);
   }
 
   /**

@@ -16,7 +16,7 @@ export type { WindowView } from './window-view.js';
 export type { WindowInfo } from './windows.js';
 export type { FaultInjector, FaultOptions } from './faults.js';
 export type { Counters } from './counters.js';
-export type { IoctlMap } from './ioctl.js';
+export type { IoctlMap, WedgeInfo } from './ioctl.js';
 export type { DiskLabel, Partition } from './label.js';
 export type { DecodedLabel } from './label-codec.js';
 export type { FoundLabel, PartitionEntry, PartitionTable } from './partitions.js';

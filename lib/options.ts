@@ -47,6 +47,8 @@ export interface OpenOptions {
   direct?: boolean;
   /** Locks the range of the host file, shared for 'r' and exclusive for 'r+'; default true. */
   lock?: boolean;
+  /** Ranges that this open must not write, as `[offset, length]` in bytes of the device; writes into them are EROFS; default none. */
+  protect?: readonly (readonly [offset: Position, length: Position])[];
   /** Ends the open early; a device that opened nevertheless is closed again. */
   signal?: AbortSignal;
 }
@@ -59,10 +61,12 @@ export interface OpenSettings {
   readonly cache: CacheMode;
   readonly direct: boolean;
   readonly lock: boolean;
+  /** First byte and end of each protected range. */
+  readonly protect: Float64Array;
   readonly signal: AbortSignal | undefined;
 }
 
-type OpenArguments = [mode: number, raw: boolean, access: number, cache: number, direct: boolean, lock: boolean];
+type OpenArguments = [mode: number, raw: boolean, access: number, cache: number, direct: boolean, lock: boolean, protect: Float64Array];
 type RangeArguments = [offset: number, size: number];
 type DriverArguments = [minorCount: number, windowSize: number, windowCount: number, queueDepth: number, workers: number];
 
@@ -76,7 +80,7 @@ const WORKERS_MAX = 256;
 export function openSettings(options: unknown): OpenSettings {
   if (options === undefined) options = {};
   requireObject(options, 'options');
-  const { mode = 'r', raw, access = 'auto', cache, direct, lock, signal } = options as OpenOptions;
+  const { mode = 'r', raw, access = 'auto', cache, direct, lock, protect, signal } = options as OpenOptions;
   const isRaw = flag(raw, 'options.raw', false);
   const settings = {
     mode: oneOf(mode, 'options.mode', MODE),
@@ -85,6 +89,7 @@ export function openSettings(options: unknown): OpenSettings {
     cache: oneOf(cache ?? (isRaw ? 'writethrough' : 'writeback'), 'options.cache', CACHE),
     direct: flag(direct, 'options.direct', false),
     lock: flag(lock, 'options.lock', true),
+    protect: spans(protect, 'options.protect'),
     signal: abortSignal(signal, 'options.signal'),
   };
   if (settings.direct && settings.access === 'mmap') throw invalidArgValue('options.direct', true, "cannot be used with access 'mmap'");
@@ -92,8 +97,23 @@ export function openSettings(options: unknown): OpenSettings {
 }
 
 /** Orders the settings of an open as native takes them. */
-export function openArguments({ mode, raw, access, cache, direct, lock }: OpenSettings): OpenArguments {
-  return [MODE[mode], raw, ACCESS[access], CACHE[cache], direct, lock];
+export function openArguments({ mode, raw, access, cache, direct, lock, protect }: OpenSettings): OpenArguments {
+  return [MODE[mode], raw, ACCESS[access], CACHE[cache], direct, lock, protect];
+}
+
+/** Accepts a list of `[offset, length]` and returns where each begins and ends. */
+function spans(list: unknown, name: string): Float64Array {
+  if (list === undefined) return new Float64Array(0);
+  if (!Array.isArray(list)) throw invalidArgType(name, 'an instance of Array', list);
+  return Float64Array.from(
+    list.flatMap((span: unknown, i) => {
+      const place = `${name}[${i}]`;
+      if (!Array.isArray(span)) throw invalidArgType(place, 'an instance of Array', span);
+      if (span.length !== 2) throw invalidArgValue(place, span, 'must be [offset, length]');
+      const begin = bytes(span[0], `${place}[0]`);
+      return [begin, Math.min(begin + bytes(span[1], `${place}[1]`), Number.MAX_SAFE_INTEGER)];
+    }),
+  );
 }
 
 /** Accepts the range of a registration. */

@@ -117,16 +117,70 @@ const GPT: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Names an fstype of a disklabel. */
-export function bsdTypeName(type: number): string {
+function bsdTypeName(type: number): string {
   return BSD[type] ?? 'unknown';
 }
 
 /** Names a type byte of an MBR. */
-export function mbrTypeName(type: number): string {
+function mbrTypeName(type: number): string {
   return MBR.get(type) ?? 'unknown';
 }
 
 /** Names a type GUID of a GPT. */
-export function gptTypeName(guid: string): string {
+function gptTypeName(guid: string): string {
   return GPT.get(guid) ?? 'unknown';
+}
+
+/** NetBSD's names of what a wedge holds (DKW_PTYPE_*), by the names above. */
+const WEDGE: ReadonlyMap<string, string> = new Map([
+  ['swap', 'swap'],
+  ['4.2BSD', 'ffs'],
+  ['4.4LFS', 'lfs'],
+  ['MSDOS', 'msdos'],
+  ['ISO9660', 'cd9660'],
+  ['ADOS', 'ados'],
+  ['HFS', 'hfs'],
+  ['FILECORE', 'filecore'],
+  ['Linux Ext2', 'ext2fs'],
+  ['NTFS', 'ntfs'],
+  ['RAID', 'raidframe'],
+  ['ccd', 'ccd'],
+  ['Apple UFS', 'appleufs'],
+  ['SysVBFS', 'sysvbfs'],
+  ['NiLFS', 'nilfs'],
+  ['cgd', 'cgd'],
+  ['FAT12', 'msdos'],
+  ['FAT16 <32M', 'msdos'],
+  ['FAT16', 'msdos'],
+  ['W95 FAT32', 'msdos'],
+  ['W95 FAT32 (LBA)', 'msdos'],
+  ['W95 FAT16 (LBA)', 'msdos'],
+  ['HPFS/NTFS/exFAT', 'ntfs'],
+  ['Linux', 'ext2fs'],
+  ['Linux swap', 'swap'],
+  ['EFI (FAT-12/16/32)', 'msdos'],
+  ['HFS / HFS+', 'hfs'],
+  ['EFI System', 'msdos'],
+  ['Microsoft basic data', 'msdos'],
+  ['Linux filesystem', 'ext2fs'],
+  ['FreeBSD swap', 'swap'],
+  ['FreeBSD UFS', 'ffs'],
+  ['NetBSD swap', 'swap'],
+  ['NetBSD FFS', 'ffs'],
+  ['NetBSD LFS', 'lfs'],
+  ['NetBSD RAID', 'raidframe'],
+  ['NetBSD concatenated', 'ccd'],
+  ['NetBSD encrypted', 'cgd'],
+  ['Apple HFS/HFS+', 'hfs'],
+]);
+
+/** Names a type as any scheme has it. */
+export function typeNameOf(scheme: 'bsd' | 'mbr' | 'ebr' | 'gpt', type: number | string): string {
+  if (typeof type === 'string') return gptTypeName(type);
+  return scheme === 'bsd' ? bsdTypeName(type) : mbrTypeName(type);
+}
+
+/** Names what a wedge of that type holds; empty where NetBSD has no name for it. */
+export function wedgeTypeName(scheme: 'bsd' | 'mbr' | 'ebr' | 'gpt', type: number | string): string {
+  return WEDGE.get(typeNameOf(scheme, type)) ?? '';
 }

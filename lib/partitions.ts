@@ -4,7 +4,7 @@ import { handleOf, type BlockDevice } from './device.js';
 import { fromFailure, isFailure, type FailurePlace } from './errors.js';
 import { toDecoded } from './label-codec.js';
 import type { DiskLabel } from './label.js';
-import { bsdTypeName, gptTypeName, mbrTypeName } from './partition-types.js';
+import { typeNameOf } from './partition-types.js';
 import type { Bytes } from './transfer.js';
 import { describe } from './verdicts.js';
 
@@ -142,16 +142,11 @@ function toTable(native: NativeTable): PartitionTable {
 }
 
 function toEntry(native: NativeEntry, scheme: PartitionTable['scheme']): PartitionEntry {
-  const { name, index, start, size, type, bootable, typeGuid, uuid, label, attributes, table } = native;
-  const entry: PartitionEntry = { name, index, start, size, type, typeName: '' };
-  if (scheme === 'gpt' && typeGuid !== undefined) {
-    Object.assign(entry, { type: typeGuid, typeName: gptTypeName(typeGuid), uuid, label, attributes });
-  } else if (scheme === 'bsd') {
-    entry.typeName = bsdTypeName(type);
-  } else {
-    entry.typeName = mbrTypeName(type);
-    entry.bootable = bootable;
-  }
+  const { name, index, start, size, bootable, typeGuid, uuid, label, attributes, table } = native;
+  const type = typeGuid ?? native.type;
+  const entry: PartitionEntry = { name, index, start, size, type, typeName: typeNameOf(scheme, type) };
+  if (scheme === 'gpt') Object.assign(entry, { uuid, label, attributes });
+  else if (scheme !== 'bsd') entry.bootable = bootable;
   if (table !== undefined) entry.table = toTable(table);
   return entry;
 }

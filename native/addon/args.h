@@ -29,7 +29,7 @@ inline ViewBytes BytesOf(napi_env env, napi_value view) {
 class Args {
  public:
   // Positional arguments of the longest call, openPath.
-  static constexpr size_t kMax = 9;
+  static constexpr size_t kMax = 10;
 
   Args(napi_env env, napi_callback_info info) : env_(env) {
     size_t count = kMax;

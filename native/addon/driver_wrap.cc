@@ -1,5 +1,6 @@
 #include "addon/driver_wrap.h"
 
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -85,7 +86,7 @@ napi_value Minors(const Args& args, Driver state) {
   return result;
 }
 
-// ---- opening: (mode, raw, access, cache, direct, lock) from argument `i` on
+// ---- opening: (mode, raw, access, cache, direct, lock, protect) from argument `i` on
 
 struct Opened {
   blk::Result<std::shared_ptr<blk::Device>> device = std::shared_ptr<blk::Device>();
@@ -100,6 +101,12 @@ blk::OpenOptions OptionsAt(const Args& args, size_t i) {
   options.cache = static_cast<blk::CacheMode>(args.Int(i + 3));
   options.direct = args.Bool(i + 4);
   options.lock = args.Bool(i + 5);
+  const ViewBytes spans = args.View(i + 6);
+  for (size_t at = 0; at + 2 * sizeof(double) <= spans.size; at += 2 * sizeof(double)) {
+    double span[2];
+    std::memcpy(span, spans.data + at, sizeof(span));
+    options.protect.push_back({static_cast<uint64_t>(span[0]), static_cast<uint64_t>(span[1])});
+  }
   return options;
 }
 

@@ -8,6 +8,8 @@
 #include "addon/outcome.h"
 #include "addon/table_object.h"
 #include "core/device/device_source.h"
+#include "core/device/label_ioctl.h"
+#include "core/device/wedges.h"
 #include "core/label/read_table.h"
 
 namespace blk_addon {
@@ -91,6 +93,26 @@ napi_value ReadTable(const Args& args, Device device) {
   return Queued<TableOutcome>(args, device, [device, size = static_cast<uint64_t>(args.Int(0))](blk::Lane lane) {
     return Read(*device->device, lane, size);
   });
+}
+
+napi_value SetLabel(const Args& args, Device device) {
+  const auto write = args.Bool(2) ? blk::LabelWrite::kToMedium : blk::LabelWrite::kInMemory;
+  return ToOutcome(args.env(), blk::SetLabel(*device->device, LabelOf(args.View(0), args.View(1)), write));
+}
+
+napi_value Wedges(const Args& args, Device device) {
+  const blk::Minor& minor = device->device->minor();
+  std::vector<blk::Wedge> list;
+  if (args.Bool(0)) {
+    auto all = blk::ListWedges(minor);
+    if (!all.ok()) return ToFailure(args.env(), all.status());
+    list = all.Take();
+  } else {
+    auto own = blk::GetWedge(minor);
+    if (!own.ok()) return ToFailure(args.env(), own.status());
+    list.push_back(own.Take());
+  }
+  return WedgesToArray(args.env(), list);
 }
 
 void DefineLabelFunctions(Napi::Env env, Napi::Object exports) {

@@ -18,6 +18,11 @@ napi_value FindLabel(const Args& args, const std::shared_ptr<DeviceState>& devic
 napi_value ReadTableSync(const Args& args, const std::shared_ptr<DeviceState>& device);
 napi_value ReadTable(const Args& args, const std::shared_ptr<DeviceState>& device);
 
+// (numbers, names, to the medium) -> 0, or a failure.
+napi_value SetLabel(const Args& args, const std::shared_ptr<DeviceState>& device);
+// (all of the disk's, or the device's own) -> NativeWedge[], or a failure.
+napi_value Wedges(const Args& args, const std::shared_ptr<DeviceState>& device);
+
 // Adds decodeLabel and encodeLabel to the exports.
 void DefineLabelFunctions(Napi::Env env, Napi::Object exports);
 

@@ -55,6 +55,28 @@ Napi::Object TableToObject(Napi::Env env, const blk::PartitionTable& table) {
   return object;
 }
 
+// In an object: an array is a failure.
+Napi::Object WedgesToArray(Napi::Env env, const std::vector<blk::Wedge>& wedges) {
+  Napi::Array list = Napi::Array::New(env, wedges.size());
+  for (uint32_t i = 0; i < wedges.size(); i++) {
+    const blk::PartitionSpot& spot = wedges[i].spot;
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("name", spot.name);
+    object.Set("scheme", static_cast<int>(spot.scheme));
+    object.Set("start", static_cast<double>(spot.start));
+    object.Set("size", static_cast<double>(spot.size));
+    object.Set("type", static_cast<uint32_t>(spot.type));
+    object.Set("typeGuid", blk::FormatGuid(spot.type_guid));
+    object.Set("uuid", blk::FormatGuid(spot.uuid));
+    object.Set("label", Napi::String::New(env, spot.label));
+    object.Set("minor", wedges[i].minor);
+    list.Set(i, object);
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("wedges", list);
+  return result;
+}
+
 Napi::Array LabelToArray(Napi::Env env, const blk::DecodedLabel& decoded) {
   Napi::Array row = Napi::Array::New(env, 3);
   row.Set(uint32_t{0}, LabelToObject(env, decoded.label));

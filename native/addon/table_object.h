@@ -2,7 +2,10 @@
 #ifndef RUMPBLK_ADDON_TABLE_OBJECT_H_
 #define RUMPBLK_ADDON_TABLE_OBJECT_H_
 
+#include <vector>
+
 #include "addon/napi_setup.h"
+#include "core/device/wedges.h"
 #include "core/label/disk_label.h"
 #include "core/label/partition_table.h"
 
@@ -12,6 +15,9 @@ namespace blk_addon {
 Napi::Object TableToObject(Napi::Env env, const blk::PartitionTable& table);
 // -> [label, order, verdicts], a NativeLabel.
 Napi::Array LabelToArray(Napi::Env env, const blk::DecodedLabel& decoded);
+
+// -> NativeWedge[].
+Napi::Object WedgesToArray(Napi::Env env, const std::vector<blk::Wedge>& wedges);
 
 }  // namespace blk_addon
 

@@ -3,6 +3,8 @@ import type { DiskLabel } from 'rumpblk';
 
 const DISKMAGIC = 0x82564557;
 const PARTITIONS_AT = 148;
+/** Sectors of the disk that `label()` describes. */
+export const SECTORS = 131072;
 
 /** The label as the bytes that NetBSD writes to a little-endian disk, up to the last partition. */
 export function layOut(label: DiskLabel): Buffer {
@@ -43,4 +45,38 @@ export function sumOf(bytes: Buffer): number {
   let sum = 0;
   for (let at = 0; at < bytes.length; at += 2) sum ^= bytes.readUInt16LE(at);
   return sum;
+}
+
+/** A label for SECTORS sectors with these partitions; by default a of 4.2BSD, and d as the whole disk. */
+export function label(...partitions: Partial<DiskLabel['partitions'][number]>[]): DiskLabel {
+  const part = { offset: 0, size: 0, fstype: 0, fsize: 0, frag: 0, cpg: 0 };
+  const given = partitions.length > 0 ? partitions : [{ offset: 2048, size: 4096, fstype: 7 }, {}, {}, { size: SECTORS }];
+  return {
+    type: 4,
+    subtype: 0,
+    typename: 'SCSI',
+    packname: 'mine',
+    secsize: 512,
+    nsectors: 32,
+    ntracks: 64,
+    ncylinders: 64,
+    secpercyl: 2048,
+    secperunit: SECTORS,
+    sparespertrack: 0,
+    sparespercyl: 0,
+    acylinders: 0,
+    rpm: 3600,
+    interleave: 1,
+    trackskew: 0,
+    cylskew: 0,
+    headswitch: 0,
+    trkseek: 0,
+    flags: 0,
+    drivedata: [0, 0, 0, 0, 0],
+    spare: [0, 0, 0, 0, 0],
+    bbsize: 8192,
+    sbsize: 8192,
+    partitions: given.map((entry) => ({ ...part, ...entry })),
+    checksum: 0,
+  };
 }

@@ -40,6 +40,7 @@ interface OpenOptions {
   cache?: CacheMode;
   direct?: boolean;
   lock?: boolean;
+  protect?: readonly (readonly [offset: Position, length: Position])[];
   signal?: AbortSignal;
 }
 interface TransferOptions {

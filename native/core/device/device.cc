@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/device/minor_source.h"
+#include "core/label/read_table.h"
+
 namespace blk {
 namespace {
 
@@ -45,6 +48,17 @@ PioStrategy::Durable DurableBy(const OpenOptions& options) {
                                                             : PioStrategy::Durable::kFdatasync;
 }
 
+// Finds the label that partitions of this one's disk must not write over.
+Status PlaceLabel(Minor& minor) {
+  MinorSource source(minor.disk());
+  const auto placed = FindLabel(source);
+  if (!placed.ok()) return placed.status();
+  std::optional<HostOffset> at;
+  if (placed.value()) at = HostOffset{minor.disk().begin().value + placed.value()->found.position};
+  minor.disk().label_state().sector().Place(at);
+  return Status::Ok();
+}
+
 }  // namespace
 
 Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const DeviceContext& context,
@@ -57,8 +71,22 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
   const bool mappable = minor_->type() == FileType::kRegular && !options.direct && options.access != Access::kPio;
   if (mappable) MapWindows(context);
   path_ = mapped_ ? mapped_.get() : &pio_;
+  if (range_.writable) Guard();
   faulty_ = std::make_unique<FaultStrategy>(range_, context.faults, *path_);
   entry_.store(path_, std::memory_order_release);
+}
+
+void Device::Guard() {
+  std::vector<HostSpan> spans;
+  for (const ByteSpan& span : options_.protect) {
+    const uint64_t begin = std::min(span.begin, range_.size);
+    const uint64_t end = std::min(span.end, range_.size);
+    spans.push_back({{range_.begin.value + begin}, {range_.begin.value + end}});
+  }
+  const LabelSector* label = minor_->partition() != nullptr ? &minor_->disk().label_state().sector() : nullptr;
+  if (spans.empty() && label == nullptr) return;
+  guard_ = std::make_unique<GuardStrategy>(range_, std::move(spans), label, *path_);
+  path_ = guard_.get();
 }
 
 void Device::MapWindows(const DeviceContext& context) {
@@ -84,6 +112,13 @@ Result<std::unique_ptr<Device>> Device::Open(std::shared_ptr<Minor> minor, const
                                              const DeviceContext& context) {
   auto file = minor->Acquire(options);
   if (!file.ok()) return file.status();
+  if (minor->partition() != nullptr && options.mode == OpenMode::kReadWrite) {
+    const Status placed = PlaceLabel(*minor);
+    if (!placed.ok()) {
+      static_cast<void>(minor->Release(options));  // the error to tell is that of the medium
+      return placed;
+    }
+  }
   return std::unique_ptr<Device>(new Device(std::move(minor), options, context, file.value()));
 }
 
@@ -117,10 +152,33 @@ Transfer Device::BufRequest(BufOp op, int64_t blkno, uint8_t* data, size_t lengt
   return transfer;
 }
 
+Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lane) {
+  DeviceRange range = RangeOf(minor_->disk(), options_.mode, *range_.counters);
+  std::vector<HostSpan> spans;
+  for (const ByteSpan& span : options_.protect) {
+    spans.push_back({{range_.begin.value + std::min(span.begin, range_.size)},
+                     {range_.begin.value + std::min(span.end, range_.size)}});
+  }
+  PioStrategy disk(range, file_);
+  GuardStrategy entry(range, std::move(spans), nullptr, disk);
+  Buf buf;
+  buf.op = BufOp::kWrite;
+  buf.blkno = static_cast<int64_t>(position >> kDevBshift);
+  buf.skip = static_cast<uint32_t>(position & (kDevBsize - 1));
+  buf.data = bytes.data();
+  buf.bcount = bytes.size();
+  buf.durable = true;
+  buf.lane = lane;
+  entry.Submit(buf);
+  if (buf.status.ok() && buf.resid > 0) return {ENOSPC, Op::kStrategy};
+  return buf.status;
+}
+
 BatchTarget Device::ForBatch() const {
   BatchTarget target;
   target.entry = entry_.load(std::memory_order_acquire);
   target.faulty = target.entry != path_;
+  target.guarded = guard_ != nullptr;
   target.flush = range_.flush;
   target.counters = range_.counters;
   target.durable_by_default = options_.cache == CacheMode::kWritethrough;
@@ -134,6 +192,7 @@ Result<std::unique_ptr<Lease>> Device::Map(uint64_t position, size_t length) {
   if (!inside) return Status{EINVAL, Op::kMap};
   const HostOffset at{range_.begin.value + position};
   if (geometry_.StartOf(at) != geometry_.StartOf({at.value + length - 1})) return Status{EINVAL, Op::kMap};
+  if (guard_ && guard_->Forbids({at, {at.value + length}})) return Status{EROFS, Op::kMap};
   return range_.writable ? MapWindow(at, length) : MapOwn(at, length, MapMode::kCopyOnWrite, std::nullopt);
 }
 

@@ -17,6 +17,7 @@
 #include "core/io/auto_strategy.h"
 #include "core/io/batch.h"
 #include "core/io/fault_strategy.h"
+#include "core/io/guard_strategy.h"
 #include "core/io/mapped_strategy.h"
 #include "core/io/physio.h"
 #include "core/io/pio_strategy.h"
@@ -61,14 +62,19 @@ class Device {
   // Admits and runs in one go, on the caller's thread.
   void Run(Transfer& transfer) { RunTransfer(Admit(transfer), transfer); }
 
+  // Writes to the disk that this device is, or is a partition of, wherever its label lies; durable when it returns.
+  // `position` counts from the start of the disk. REQUIRES: mode() is kReadWrite.
+  // Errors: EROFS this open protects the place · those of Strategy::Submit().
+  Status WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lane);
+
   // What the entries of a batch go through, now.
   BatchTarget ForBatch() const;
   // Makes what a batch wrote durable. Errors: those of Flush().
   Status SyncBatch(Lane lane) { return Flush(lane); }
 
   // Lends [position, position + length) of the device as memory.
-  // Errors: ENOTSUP a pread/pwrite device · EINVAL empty, outside the device or across windows · EBUSY it would pin the
-  // last window that requests can use · those of Mapping::Create().
+  // Errors: ENOTSUP a pread/pwrite device · EROFS part of it may not be written · EINVAL empty, outside the device or
+  // across windows · EBUSY it would pin the last window that requests can use · those of Mapping::Create().
   Result<std::unique_ptr<Lease>> Map(uint64_t position, size_t length);
 
   // Makes every write that has completed durable, unless the cache mode is unsafe; skips the sync when nothing is
@@ -93,6 +99,7 @@ class Device {
   std::vector<WindowInfo> Windows() const;
 
   const Minor& minor() const { return *minor_; }
+  Minor& minor() { return *minor_; }
   OpenMode mode() const { return options_.mode; }
   Access access() const { return access_; }  // what is in force
   bool closed() const { return closed_.load(std::memory_order_acquire); }
@@ -101,6 +108,8 @@ class Device {
   Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const DeviceContext& context, const HostFile& file);
 
   bool IsDurable(Fua fua) const;
+  // Wraps the path in a guard, if this open has something to guard.
+  void Guard();
   void MapWindows(const DeviceContext& context);
   // A lease of a mapping of its own.
   Result<std::unique_ptr<Lease>> MapOwn(HostOffset at, size_t length, MapMode mode,
@@ -122,7 +131,8 @@ class Device {
   std::unique_ptr<WindowCache> cache_;  // under mmap
   std::unique_ptr<WindowTable> table_;  // under auto
   PioStrategy pio_;
-  std::unique_ptr<Strategy> mapped_;  // over cache_ or table_
+  std::unique_ptr<Strategy> mapped_;      // over cache_ or table_
+  std::unique_ptr<GuardStrategy> guard_;  // over the path, when there is something to guard
   std::unique_ptr<FaultStrategy> faulty_;
   Strategy* path_ = nullptr;               // the stack without faults
   std::atomic<Strategy*> entry_{nullptr};  // path_, or faulty_ around it

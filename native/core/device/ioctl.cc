@@ -1,19 +1,9 @@
 #include "core/device/ioctl.h"
 
-#include "core/device/minor_source.h"
-#include "core/label/read_table.h"
+#include "core/device/label_ioctl.h"
 
 namespace blk {
 namespace {
-
-const DiskLabel& DefaultLabelOf(const Minor& minor) { return minor.disk().label(); }
-
-Result<DiskLabel> LabelOf(const Minor& minor) {
-  MinorSource source(minor.disk());
-  const auto placed = FindLabel(source);
-  if (!placed.ok()) return placed.status();
-  return placed.value() ? placed.value()->found.decoded.label : DefaultLabelOf(minor);
-}
 
 // A partition that no label knows: what its own table says, in the terms of a label.
 Partition PartitionOf(const PartitionSpot& spot) {
@@ -36,15 +26,18 @@ Result<IoctlResult> GetPartition(const Minor& minor, std::optional<uint64_t> arg
 
 }  // namespace
 
-Result<IoctlResult> Ioctl(const Device& device, std::string_view request, std::optional<uint64_t> arg) {
+Result<IoctlResult> Ioctl(Device& device, std::string_view request, std::optional<uint64_t> arg) {
+  const auto done = [](Status status) { return status.ok() ? Result<IoctlResult>(uint64_t{0}) : status; };
   const Minor& minor = device.minor();
   if (request == "DIOCGDINFO") {
     const auto label = LabelOf(minor);
     if (!label.ok()) return label.status();
     return IoctlResult(label.value());
   }
-  if (request == "DIOCGDEFLABEL") return IoctlResult(DefaultLabelOf(minor));
+  if (request == "DIOCGDEFLABEL") return IoctlResult(minor.disk().label());
   if (request == "DIOCGPART") return GetPartition(minor, arg);
+  if (request == "DIOCWLABEL") return done(AllowLabelWrites(device, arg.value_or(0) != 0));
+  if (request == "DIOCKLABEL") return done(KeepLabel(device, arg.value_or(0) != 0));
   if (request == "DIOCGMEDIASIZE") return IoctlResult(minor.size());
   if (request == "DIOCGSECTORSIZE") return IoctlResult(kDevBsize);
   return Status{ENOTTY, Op::kIoctl};

@@ -21,7 +21,7 @@ using IoctlResult = std::variant<DiskLabel, Partition, uint64_t>;
 // one. DIOCGPART -> the partition `arg` of the label, by default the one that the device's minor is. DIOCGMEDIASIZE,
 // DIOCGSECTORSIZE -> bytes. Errors: ENOTTY any other request · EINVAL no such partition · the host's, when the medium
 // cannot be read.
-Result<IoctlResult> Ioctl(const Device& device, std::string_view request, std::optional<uint64_t> arg);
+Result<IoctlResult> Ioctl(Device& device, std::string_view request, std::optional<uint64_t> arg);
 
 }  // namespace blk
 

@@ -74,7 +74,7 @@ Status Minor::Retire() {
   if (!uses_.compare_exchange_strong(none, kRetired, std::memory_order_acq_rel)) {
     return {none == kRetired ? ENXIO : EBUSY, Op::kDeregister};
   }
-  if (disk_) return disk_->Unhold(), Status::Ok();
+  if (disk_) return LeaveDisk(), Status::Ok();
   // Now, not when the last reference goes: objects of closed devices may hold one for long.
   return read_fd_.Close();
 }

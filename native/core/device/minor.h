@@ -15,6 +15,7 @@
 
 #include "core/base/status.h"
 #include "core/base/sync.h"
+#include "core/device/label_state.h"
 #include "core/device/options.h"
 #include "core/device/range_locks.h"
 #include "core/host/host_io.h"
@@ -40,6 +41,7 @@ struct PartitionSpot {
   Guid uuid;           // of gpt
   std::u16string label;
 };
+PartitionSpot SpotOf(const PartitionTable& table, const PartitionEntry& entry);
 
 class Minor {
  public:
@@ -84,7 +86,11 @@ class Minor {
   FileType type() const { return type_; }
   uint64_t size() const { return size_; }
   HostOffset begin() const { return {offset_}; }
+  // The default label: what the minor is taken for when its medium has none.
   const DiskLabel& label() const { return label_; }
+  // Of a disk.
+  LabelState& label_state() { return label_state_; }
+  const LabelState& label_state() const { return label_state_; }
   FlushState& flush() { return disk().flush_; }
   HostIo& host() const { return host_; }
   uint32_t open_count() const { return static_cast<uint32_t>(uses_.load(std::memory_order_relaxed)); }
@@ -114,6 +120,8 @@ class Minor {
   // Counts `use` in, which bars Retire(). -> false when retired.
   bool Enter(uint64_t use);
   void Leave(uint64_t use) { uses_.fetch_sub(use, std::memory_order_acq_rel); }
+  // Ends what makes this a partition of its disk; once.
+  void LeaveDisk();
   // Acquire() and Release() of the disk for an open of `range` of it.
   Result<HostFile> Attach(const OpenOptions& options, RangeLocks::Range range) EXCLUDES(mu_);
   Status Detach(const OpenOptions& options, RangeLocks::Range range) EXCLUDES(mu_);
@@ -123,7 +131,7 @@ class Minor {
   Status SetRange(const HostRange& range, uint64_t file_size);
   Status OpenForWriting() REQUIRES(mu_);
   Status OpenDirect(bool write) REQUIRES(mu_);
-  // Makes the lock, and the claim on a block node, fit the opens that want one; see the rules in minor.cc.
+  // Makes the lock, and the claim on a block node, fit the opens that want one; see the rules in minor_open.cc.
   Status AdjustLock() REQUIRES(mu_);
   Status Claim() REQUIRES(mu_);
   Status MoveLock() REQUIRES(mu_);
@@ -142,6 +150,7 @@ class Minor {
   uint64_t offset_ = 0;
   uint64_t size_ = 0;
   DiskLabel label_;
+  LabelState label_state_;
   FlushState flush_;
 
   std::atomic<uint64_t> uses_{0};

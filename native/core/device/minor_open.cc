@@ -92,6 +92,7 @@ Status Minor::Detach(const OpenOptions& options, RangeLocks::Range range) {
     const Status closed = CloseAll();
     if (status.ok()) status = closed;
     flush_.Reset();
+    label_state_.Closed();
   }
   return status;
 }

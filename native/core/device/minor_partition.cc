@@ -4,10 +4,9 @@
 #include "core/device/minor.h"
 #include "core/device/minor_source.h"
 #include "core/label/read_table.h"
+#include "core/label/write_label.h"
 
 namespace blk {
-namespace {
-
 PartitionSpot SpotOf(const PartitionTable& table, const PartitionEntry& entry) {
   PartitionSpot spot;
   spot.name = entry.name;
@@ -22,12 +21,30 @@ PartitionSpot SpotOf(const PartitionTable& table, const PartitionEntry& entry) {
   return spot;
 }
 
-// The spot of the partition that the tables of `disk` know by this name.
+namespace {
+
+// The partitions of the label in memory, if there is one.
+Result<std::optional<PartitionTable>> TableInMemory(Minor& disk, TableSource& source) {
+  using Nothing = std::optional<PartitionTable>;
+  const auto label = disk.label_state().in_memory();
+  if (!label) return Nothing();
+  const auto place = PlaceForLabel(source);
+  if (!place.ok()) return place.status();
+  FoundLabel found;
+  found.decoded.label = *label;
+  found.position = place.value().position;
+  return Nothing(ToTable(found, place.value().slice, source.size()));
+}
+
+// The spot of the partition that the label in memory, or else the tables of the medium, know by this name.
 Result<PartitionSpot> FindSpot(Minor& disk, const std::string& name) {
   MinorSource source(disk);
+  const auto in_memory = TableInMemory(disk, source);
+  if (!in_memory.ok()) return in_memory.status();
   auto table = ReadPartitionTable(source);
   if (!table.ok()) return table.status();
-  const auto found = table.value() ? FindPartition(*table.value(), name) : std::nullopt;
+  auto found = in_memory.value() ? FindPartition(*in_memory.value(), name) : std::nullopt;
+  if (!found && table.value()) found = FindPartition(*table.value(), name);
   if (!found) return Status{ENXIO, Op::kRegister};
   if (!found->entry->usable) return Status{EINVAL, Op::kRegister};
   return SpotOf(*found->table, *found->entry);
@@ -47,7 +64,12 @@ Minor::Minor(std::shared_ptr<Minor> disk, PartitionSpot spot)
       size_(spot_.size) {}
 
 Minor::~Minor() {
-  if (disk_ && uses_.load(std::memory_order_relaxed) != kRetired) disk_->Unhold();
+  if (disk_ && uses_.load(std::memory_order_relaxed) != kRetired) LeaveDisk();
+}
+
+void Minor::LeaveDisk() {
+  disk_->label_state_.Leave(this);
+  disk_->Unhold();
 }
 
 Result<std::shared_ptr<Minor>> Minor::CreatePartition(const std::shared_ptr<Minor>& of, const std::string& name) {
@@ -56,7 +78,9 @@ Result<std::shared_ptr<Minor>> Minor::CreatePartition(const std::shared_ptr<Mino
   if (!held.ok()) return held;
   auto spot = FindSpot(*disk, of->spot_.name + name);
   if (!spot.ok()) return disk->Unhold(), spot.status();
-  return std::shared_ptr<Minor>(new Minor(disk, spot.Take()));  // which ends the hold
+  std::shared_ptr<Minor> partition(new Minor(disk, spot.Take()));  // which ends the hold
+  disk->label_state_.Enter(partition.get());
+  return partition;
 }
 
 }  // namespace blk

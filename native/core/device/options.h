@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "core/base/units.h"
 
@@ -44,8 +45,9 @@ struct OpenOptions {
   bool raw = false;               // the character device: physio's rules for positions and sizes
   Access access = Access::kAuto;  // what is asked for; Device::access() tells what came of it
   CacheMode cache = CacheMode::kWriteback;
-  bool direct = false;  // O_DIRECT where a request fits its alignment
-  bool lock = true;     // keep others off the range, as AdjustLock() in minor.cc says
+  bool direct = false;            // O_DIRECT where a request fits its alignment
+  bool lock = true;               // keep others off the range, as AdjustLock() in minor_open.cc says
+  std::vector<ByteSpan> protect;  // bytes of the device that this open must not write
 };
 
 }  // namespace blk

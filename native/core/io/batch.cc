@@ -92,7 +92,7 @@ bool BatchRun::RefuseDurable(uint32_t i) {
 }
 
 uint32_t BatchRun::Merge(uint32_t i, Buf* buf) const {
-  if (buf->op != BufOp::kWrite || buf->doomed) return 1;
+  if (buf->op != BufOp::kWrite || buf->doomed || target_.guarded) return 1;
   uint32_t n = 1;
   for (; i + n < count_ && buf->bcount < kMaxMerged && buf->bcount % kDevBsize == 0; n++) {
     Buf next;

@@ -33,7 +33,8 @@ struct BatchArrays {
 // What the entries of a batch share.
 struct BatchTarget {
   Strategy* entry = nullptr;
-  bool faulty = false;  // entry draws for each buf
+  bool faulty = false;   // entry draws for each buf
+  bool guarded = false;  // entry refuses some writes: none is merged with one that it may refuse
   FlushState* flush = nullptr;
   Counters* counters = nullptr;
   bool durable_by_default = false;  // cache mode writethrough

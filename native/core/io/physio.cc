@@ -24,8 +24,10 @@ Buf ChunkOf(const Transfer& transfer, uint64_t index) {
 }  // namespace
 
 void RunTransfer(Strategy& entry, Transfer& transfer) {
-  if (transfer.raw && transfer.skip != 0) {
-    transfer.status = {EINVAL, Op::kStrategy};
+  const bool misplaced = transfer.raw && transfer.skip != 0;
+  // The injector comes first, as in the kernel: a buf that it drew fails whatever else is the matter with it.
+  if (misplaced || (!transfer.refusal.ok() && transfer.doomed_chunk != 0)) {
+    transfer.status = misplaced ? Status{EINVAL, Op::kStrategy} : transfer.refusal;
     transfer.failed_blkno = transfer.blkno;
     return;
   }

@@ -30,6 +30,7 @@ struct Transfer {
   bool nowait = false;      // as in each Buf; of one buf at most, so that it moves all or nothing
   Lane lane = 0;
   const std::atomic<bool>* cancel = nullptr;
+  Status refusal;                    // why none of it may run; set by Strategy::Admit()
   uint64_t doomed_chunk = kNoChunk;  // index of the first buf that the fault injector fails; set by Strategy::Admit()
 
   // Filled in by RunTransfer().

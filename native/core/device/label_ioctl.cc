@@ -1,0 +1,99 @@
+#include "core/device/label_ioctl.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "core/device/minor_source.h"
+#include "core/label/read_table.h"
+#include "core/label/write_label.h"
+
+namespace blk {
+namespace {
+
+constexpr Status kInvalid{EINVAL, Op::kIoctl};
+
+// What setdisklabel refuses, and partitions that the disk has no room for. Entries of type unused claim nothing: c and
+// d may say what they like.
+Status CheckLabel(const DiskLabel& label, uint64_t base, uint64_t disk_size) {
+  if (label.secpercyl == 0 || !IsSectorSize(label.secsize) || label.npartitions == 0) return kInvalid;
+  for (uint32_t i = 0; i < label.npartitions; i++) {
+    const Partition& partition = label.partitions[i];
+    const uint64_t end = base + (uint64_t{partition.offset} + partition.size) * label.secsize;
+    if (partition.fstype != kFsUnused && partition.size != 0 && end > disk_size) return kInvalid;
+  }
+  return Status::Ok();
+}
+
+// Compares `label` with the partitions of it that are open, and gives them what it does not say of them: an entry that
+// it has as unused stays what it was.
+Status CheckOpenPartitions(const Minor& disk, const DiskLabel& old, uint64_t base, DiskLabel* label) {
+  Status status = Status::Ok();
+  disk.label_state().ForEachPartition([&](const Minor& minor) {
+    const PartitionSpot& spot = *minor.partition();
+    if (spot.scheme != Scheme::kBsd || minor.open_count() == 0) return;
+    Partition& partition = label->partitions[spot.index];
+    const bool there = spot.index < label->npartitions &&
+                       base + partition.offset * uint64_t{label->secsize} == spot.start &&
+                       partition.size * uint64_t{label->secsize} >= spot.size;
+    if (!there) status = {EBUSY, Op::kIoctl};
+    if (there && partition.fstype == kFsUnused && spot.index < old.npartitions) partition = old.partitions[spot.index];
+  });
+  return status;
+}
+
+Result<std::optional<PlacedLabel>> Placed(const Minor& disk) {
+  MinorSource source(disk);
+  return FindLabel(source);
+}
+
+}  // namespace
+
+Result<DiskLabel> LabelOf(const Minor& minor) {
+  const Minor& disk = minor.disk();
+  if (auto label = disk.label_state().in_memory()) return *label;
+  const auto placed = Placed(disk);
+  if (!placed.ok()) return placed.status();
+  return placed.value() ? placed.value()->found.decoded.label : disk.label();
+}
+
+Status SetLabel(Device& device, DiskLabel label, LabelWrite write) {
+  if (device.mode() != OpenMode::kReadWrite) return {EBADF, Op::kIoctl};
+  Minor& disk = device.minor().disk();
+  MinorSource source(disk);
+  auto place = PlaceForLabel(source);
+  if (!place.ok()) return place.status();
+  auto old = LabelOf(disk);
+  if (!old.ok()) return old.status();
+  label.magic = label.magic2 = kDiskMagic;
+  const uint64_t base = BaseOf(label, place.value().slice);
+  Status status = CheckLabel(label, base, disk.size());
+  if (status.ok()) status = CheckOpenPartitions(disk, old.value(), base, &label);
+  if (!status.ok()) return status;
+  label.checksum = 0;
+  label.checksum = LabelChecksum(label);
+  if (write == LabelWrite::kInMemory) return disk.label_state().SetInMemory(label), status;
+
+  auto bytes = EncodeAt(source, place.value(), label);
+  if (!bytes.ok()) return bytes.status();
+  status = device.WriteDisk(bytes.value().position, std::move(bytes.value().bytes), 0);
+  if (!status.ok()) return status;
+  disk.label_state().SetInMemory(std::nullopt);  // the medium says it now
+  disk.label_state().sector().Place(HostOffset{disk.begin().value + place.value().position});
+  return status;
+}
+
+Status AllowLabelWrites(Device& device, bool allow) {
+  if (device.mode() != OpenMode::kReadWrite) return {EBADF, Op::kIoctl};
+  device.minor().disk().label_state().sector().SetWritable(allow);
+  return Status::Ok();
+}
+
+Status KeepLabel(Device& device, bool keep) {
+  if (device.mode() != OpenMode::kReadWrite) return {EBADF, Op::kIoctl};
+  device.minor().disk().label_state().SetKeep(keep);
+  return Status::Ok();
+}
+
+}  // namespace blk

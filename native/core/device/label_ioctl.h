@@ -1,0 +1,34 @@
+// LabelIoctl: the requests that look at the label of a disk and change it: in memory, or on the medium too.
+// No state; thread-safe. Two that change the same label at once leave one of the two.
+// Model: setdisklabel and writedisklabel of NetBSD's subr_disk.c, and the DIOC* cases of its drivers.
+#ifndef RUMPBLK_CORE_DEVICE_LABEL_IOCTL_H_
+#define RUMPBLK_CORE_DEVICE_LABEL_IOCTL_H_
+
+#include "core/base/status.h"
+#include "core/device/device.h"
+#include "core/label/disk_label.h"
+
+namespace blk {
+
+// The label of the disk that `minor` is, or is a partition of: the one in memory, else the valid one on the medium,
+// else the default one. Errors: the host's.
+Result<DiskLabel> LabelOf(const Minor& minor);
+
+enum class LabelWrite : uint8_t { kInMemory, kToMedium };
+
+// DIOCSDINFO and DIOCWDINFO: makes `label` the disk's; its magic numbers and checksum are ignored and computed. The
+// medium gets it where it has one, in the same byte order; else behind the start of the first BSD slice; else in
+// sector 1. Durable when it returns.
+// Errors: EBADF opened for reading · EINVAL no cylinders, a sector size that is none, a partition beyond the end of the
+// disk, more partitions than fit the place, a medium whose sector 1 is a GPT's · EBUSY it moves, shrinks or drops a
+// partition that is open · EROFS this open protects the place · the host's.
+Status SetLabel(Device& device, DiskLabel label, LabelWrite write);
+
+// DIOCWLABEL: lets partitions write over the label, until the last close. DIOCKLABEL: keeps a label in memory over the
+// last close. Errors: EBADF opened for reading.
+Status AllowLabelWrites(Device& device, bool allow);
+Status KeepLabel(Device& device, bool keep);
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_DEVICE_LABEL_IOCTL_H_

@@ -1,0 +1,73 @@
+// LabelState: what one disk knows of its label beside what its medium says: the label that was set in memory, where the
+// one on the medium lies, and which of its partitions are registered.
+// Thread-safe. Lock order: mu_ is a leaf.   Model: the disklabel of struct disk, and the label flags of NetBSD's
+// drivers.
+#ifndef RUMPBLK_CORE_DEVICE_LABEL_STATE_H_
+#define RUMPBLK_CORE_DEVICE_LABEL_STATE_H_
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "core/base/sync.h"
+#include "core/io/label_sector.h"
+#include "core/label/disk_label.h"
+
+namespace blk {
+
+class Minor;
+
+class LabelState {
+ public:
+  // The label in memory, which goes before the medium's: from DIOCSDINFO on, to DIOCWDINFO or the last close.
+  std::optional<DiskLabel> in_memory() const EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    return in_memory_;
+  }
+  void SetInMemory(std::optional<DiskLabel> label) EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    in_memory_ = std::move(label);
+  }
+
+  // Whether the label in memory outlives the last close (DIOCKLABEL).
+  void SetKeep(bool keep) EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    keep_ = keep;
+  }
+  // After the last close: forgets the label, unless it is to be kept, and guards the medium's again.
+  void Closed() EXCLUDES(mu_) {
+    sector_.SetWritable(false);
+    MutexLock lock(mu_);
+    if (!keep_) in_memory_.reset();
+  }
+
+  LabelSector& sector() { return sector_; }
+  const LabelSector& sector() const { return sector_; }
+
+  // The registered partitions; they take themselves off before they go.
+  void Enter(const Minor* partition) EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    partitions_.push_back(partition);
+  }
+  void Leave(const Minor* partition) EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    partitions_.erase(std::remove(partitions_.begin(), partitions_.end(), partition), partitions_.end());
+  }
+  // Calls `visit` for each; none of them goes meanwhile.
+  template <typename Visit>
+  void ForEachPartition(Visit&& visit) const EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    for (const Minor* partition : partitions_) visit(*partition);
+  }
+
+ private:
+  LabelSector sector_;
+  mutable Mutex mu_;
+  std::optional<DiskLabel> in_memory_ GUARDED_BY(mu_);
+  bool keep_ GUARDED_BY(mu_) = false;
+  std::vector<const Minor*> partitions_ GUARDED_BY(mu_);
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_DEVICE_LABEL_STATE_H_

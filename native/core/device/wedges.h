@@ -1,0 +1,27 @@
+// Wedges: the partitions of a disk, whatever the scheme, as a flat list: what NetBSD makes dk(4) devices of.
+// No state; thread-safe.   Model: DIOCLWEDGES and DIOCGWEDGEINFO of NetBSD's dk(4).
+#ifndef RUMPBLK_CORE_DEVICE_WEDGES_H_
+#define RUMPBLK_CORE_DEVICE_WEDGES_H_
+
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/device/minor.h"
+
+namespace blk {
+
+struct Wedge {
+  PartitionSpot spot;
+  int minor = kPrivateMinor;  // where it is registered, or kPrivateMinor
+};
+
+// The partitions that the medium of this minor's disk says now and that can become devices, in order of its tables.
+// Extended partitions and entries of a disklabel without a type hold no data of their own and are left out.
+// Errors: the host's.
+Result<std::vector<Wedge>> ListWedges(const Minor& minor);
+// The wedge that the minor is. Errors: ENOTTY it is no partition.
+Result<Wedge> GetWedge(const Minor& minor);
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_DEVICE_WEDGES_H_

@@ -1,0 +1,37 @@
+// WriteLabel: where a disklabel is to be written and what bytes that makes. No state.
+#ifndef RUMPBLK_CORE_LABEL_WRITE_LABEL_H_
+#define RUMPBLK_CORE_LABEL_WRITE_LABEL_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/label/bsd_table.h"
+#include "core/label/disk_label.h"
+#include "core/label/table_source.h"
+
+namespace blk {
+
+struct LabelPlace {
+  uint64_t position = 0;  // bytes
+  ByteOrder order = ByteOrder::kLittle;
+  Slice slice;
+};
+
+// Where the label of a medium belongs: where it has a valid one, else in sector 1 of its first BSD slice, else in
+// sector 1. Errors: EINVAL no room there, or a GPT has the medium · those of source.Read().
+Result<LabelPlace> PlaceForLabel(TableSource& source);
+
+struct TableWrite {
+  uint64_t position = 0;  // bytes
+  std::vector<uint8_t> bytes;
+};
+
+// The bytes of `label` for a place, its checksum computed. In sector 0, where it has boot code behind it, no more than
+// the label has partitions; and the checksum of an alpha's boot block is kept true.
+// REQUIRES: label.npartitions <= kMaxPartitions.   Errors: EINVAL it does not fit the sector · those of source.Read().
+Result<TableWrite> EncodeAt(TableSource& source, const LabelPlace& place, DiskLabel label);
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_LABEL_WRITE_LABEL_H_
