@@ -1,4 +1,5 @@
 // The addon's exact shape, and the only place that loads a .node file.
+// Over 300 lines: what crosses is declared in one place, a line or two each.
 // Positional and numeric on purpose: reading the fields of an options object costs C++ 490 ns and JavaScript 15.
 // Nothing here validates: callers in lib hand over what lib/validate.ts has accepted.
 import path from 'node:path';
@@ -64,6 +65,31 @@ export interface NativeEntry {
   readonly label?: string;
   readonly attributes?: bigint;
 }
+/** A table for native; the label is UTF-16, a GUID that the scheme has not is ''. */
+export type TableRows = readonly [
+  scheme: number,
+  position: number,
+  sectorSize: number,
+  diskId: number,
+  diskGuid: string,
+  entries: readonly EntryRow[],
+];
+export type EntryRow = readonly [
+  index: number,
+  start: number,
+  size: number,
+  type: number,
+  bootable: boolean,
+  typeGuid: string,
+  uuid: string,
+  label: string,
+  attributes: bigint,
+  table: TableRows | undefined,
+];
+export interface NativeWritten {
+  readonly outcome: Outcome;
+  readonly table: NativeTable;
+}
 /** `blk::Wedge`: start and size in bytes; minor -1 where it is not registered. */
 export interface NativeWedge {
   readonly name: string;
@@ -119,6 +145,9 @@ export interface NativeDevice {
   /** `blk::ReadPartitionTable` through the device; what an MBR counts in, in bytes; null where the device is not divided. */
   readTableSync(sectorSize: number): NativeTable | null | Failure;
   readTable(sectorSize: number): Promise<NativeTable | null | Failure>;
+  /** `blk::WriteTable`; the table comes back with names and verdicts. */
+  writeTableSync(table: TableRows): NativeWritten;
+  writeTable(table: TableRows): Promise<NativeWritten>;
   /** `blk::SetLabel` of a label as lib/label-codec.ts lays it out, in memory or to the medium as well. */
   setLabel(numbers: Uint32Array, names: Uint8Array, toMedium: boolean): Outcome;
   /** `blk::ListWedges`, or `blk::GetWedge` alone. */

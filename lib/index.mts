@@ -1,4 +1,13 @@
 // The ESM face: the same objects as the CommonJS build, so that there is one copy of every class.
 export { Batch, BATCH_FLUSH, BATCH_READ, BATCH_WRITE, BlockDevice, BlockDeviceError, BlockDriver, open, openSync } from './index.js';
-export { decodeDiskLabel, encodeDiskLabel, findDiskLabel, findDiskLabelSync, readPartitions, readPartitionsSync } from './index.js';
+export {
+  decodeDiskLabel,
+  encodeDiskLabel,
+  findDiskLabel,
+  findDiskLabelSync,
+  readPartitions,
+  readPartitionsSync,
+  writePartitions,
+  writePartitionsSync,
+} from './index.js';
 export type * from './index.js';

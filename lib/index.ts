@@ -4,7 +4,14 @@ export { BlockDriver } from './driver.js';
 export { BlockDevice } from './device.js';
 export { Batch, BATCH_FLUSH, BATCH_READ, BATCH_WRITE } from './batch.js';
 export { decodeDiskLabel, encodeDiskLabel } from './label-codec.js';
-export { findDiskLabel, findDiskLabelSync, readPartitions, readPartitionsSync } from './partitions.js';
+export {
+  findDiskLabel,
+  findDiskLabelSync,
+  readPartitions,
+  readPartitionsSync,
+  writePartitions,
+  writePartitionsSync,
+} from './partitions.js';
 export { BlockDeviceError } from './errors.js';
 
 export type { MinorInfo } from './driver.js';

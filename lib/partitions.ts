@@ -1,10 +1,11 @@
 // How a device is divided: its disklabel, and the tree of its partition tables.
-import { SCHEMES, type Failure, type NativeEntry, type NativeFoundLabel, type NativeTable } from './binding.js';
+import { SCHEMES, type Failure, type NativeEntry, type NativeFoundLabel, type NativeTable, type NativeWritten } from './binding.js';
 import { handleOf, type BlockDevice } from './device.js';
 import { fromFailure, isFailure, type FailurePlace } from './errors.js';
 import { toDecoded } from './label-codec.js';
 import type { DiskLabel } from './label.js';
 import { typeNameOf } from './partition-types.js';
+import { tableRows } from './table-rows.js';
 import type { Bytes } from './transfer.js';
 import { describe } from './verdicts.js';
 
@@ -114,6 +115,47 @@ export function readPartitionsSync(device: BlockDevice): PartitionTable | undefi
   return toTree(handle.native.readTableSync(DEV_BSIZE), handle);
 }
 
+/**
+ * Makes a table how a device is divided: its partitions, and those of the tables in it. Boot code stays; identifiers,
+ * labels and attributes are those given, and made up where they are missing. A GPT gets both its headers, so that to
+ * write what was read repairs it.
+ *
+ * @param device device opened with mode 'r+'
+ * @param table the tree, as {@link readPartitions} gives it; an entry is known by its `index`
+ * @throws {BlockDeviceError} EINVAL a table that cannot be, whose `cause` says why; EACCES mode 'r'; EBUSY it moves, shrinks or drops an open partition; EROFS protected; EIO or ENOSPC host; EBADF closed
+ *
+ * @example
+ * const table = await readPartitions(device);
+ * if (table !== undefined && table.problems.length > 0) await writePartitions(device, table);
+ */
+export async function writePartitions(device: BlockDevice, table: PartitionTable): Promise<void> {
+  const handle = handleOf(device, 'write');
+  finish(await handle.native.writeTable(tableRows(table)), handle);
+}
+
+/**
+ * Makes a table how a device is divided, on the calling thread.
+ *
+ * @param device device opened with mode 'r+'
+ * @param table the tree, as {@link readPartitionsSync} gives it; an entry is known by its `index`
+ * @throws {BlockDeviceError} EINVAL a table that cannot be, whose `cause` says why; EACCES mode 'r'; EBUSY it moves, shrinks or drops an open partition; EROFS protected; EIO or ENOSPC host; EBADF closed
+ */
+export function writePartitionsSync(device: BlockDevice, table: PartitionTable): void {
+  const handle = handleOf(device, 'write');
+  finish(handle.native.writeTableSync(tableRows(table)), handle);
+}
+
+function finish({ outcome, table }: NativeWritten, place: FailurePlace): void {
+  if (typeof outcome === 'number') return;
+  const problems = problemsOf(toTable(table));
+  throw Object.assign(fromFailure(outcome, place), problems.length > 0 ? { cause: new Error(problems.join('; ')) } : {});
+}
+
+/** What is wrong with any table of a tree. */
+function problemsOf({ problems, partitions }: PartitionTable): string[] {
+  return [...problems, ...partitions.flatMap(({ table }) => (table === undefined ? [] : problemsOf(table)))];
+}
+
 function toFound(answer: NativeFoundLabel | null | Failure, place: FailurePlace): FoundLabel | undefined {
   if (isFailure(answer)) throw fromFailure(answer, place);
   if (answer === null) return undefined;
@@ -126,7 +168,8 @@ function toTree(answer: NativeTable | null | Failure, place: FailurePlace): Part
   return answer === null ? undefined : toTable(answer);
 }
 
-function toTable(native: NativeTable): PartitionTable {
+/** Turns what native read into what callers get. */
+export function toTable(native: NativeTable): PartitionTable {
   const scheme = SCHEMES[native.scheme];
   const names = native.partitions.map(({ name }) => name);
   const table: PartitionTable = {

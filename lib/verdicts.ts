@@ -27,6 +27,15 @@ const VERDICTS: readonly Words[] = [
   (index) => `entry ${index} ends before it begins`,
   (sector) => `sector ${sector} of the chain has more than one partition and one link`,
   (index) => `entry ${index} ends beyond 2^53 bytes`,
+  () => 'the table cannot lie there: a label begins at byte 512, 64, 128 or 4096 of the device, or in its slice',
+  () => 'the device has no room for the table',
+  () => 'has an index that another one has, or that the scheme has not',
+  () => 'does not begin and end with a sector',
+  () => 'is empty',
+  () => 'is too far out for the 32 bits of the scheme',
+  () => 'has no free sector in front of it for its link in the chain',
+  () => 'cannot hold such a table',
+  () => 'has a type that stands for no partition',
 ];
 const OVERLAPS = 17;
 

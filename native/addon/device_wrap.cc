@@ -160,6 +160,8 @@ Napi::Function DeviceWrap::Define(Napi::Env env) {
                          Property("findLabel", Method<FindLabel>),
                          Property("readTableSync", Method<ReadTableSync>),
                          Property("readTable", Method<ReadTable>),
+                         Property("writeTableSync", Method<WriteTableSync>),
+                         Property("writeTable", Method<WriteTable>),
                          Property("setLabel", Method<SetLabel>),
                          Property("wedges", Method<Wedges>),
                          Property("windows", Method<Windows>),

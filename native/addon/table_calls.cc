@@ -9,6 +9,7 @@
 #include "addon/table_object.h"
 #include "core/device/device_source.h"
 #include "core/device/label_ioctl.h"
+#include "core/device/table_ioctl.h"
 #include "core/device/wedges.h"
 #include "core/label/read_table.h"
 
@@ -56,6 +57,19 @@ napi_value Queued(const Args& args, Device device, Work work) {
        [outcome](napi_env env) { return ToValue(env, *outcome); }, [device] { device->End(0); }});
 }
 
+struct Written {
+  explicit Written(blk::PartitionTable table) : table(std::move(table)) {}
+  blk::PartitionTable table;
+  blk::Status status;
+};
+
+napi_value ToValue(napi_env env, const Written& written) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("outcome", Napi::Value(env, ToOutcome(env, written.status)));
+  result.Set("table", TableToObject(env, written.table));
+  return result;
+}
+
 // (view, offset) -> NativeLabel
 napi_value DecodeLabel(napi_env env, napi_callback_info info) {
   const Args args(env, info);
@@ -93,6 +107,21 @@ napi_value ReadTable(const Args& args, Device device) {
   return Queued<TableOutcome>(args, device, [device, size = static_cast<uint64_t>(args.Int(0))](blk::Lane lane) {
     return Read(*device->device, lane, size);
   });
+}
+
+napi_value WriteTableSync(const Args& args, Device device) {
+  Written written(TableOf(args.env(), args.at(0)));
+  written.status = blk::WriteTable(*device->device, written.table, 0);
+  return ToValue(args.env(), written);
+}
+
+napi_value WriteTable(const Args& args, Device device) {
+  auto written = std::make_shared<Written>(TableOf(args.env(), args.at(0)));
+  device->Begin(0, nullptr);
+  return ControlCall::Submit(
+      args.env(), device->driver,
+      {[device, written](blk::Lane lane) { written->status = blk::WriteTable(*device->device, written->table, lane); },
+       [written](napi_env env) { return ToValue(env, *written); }, [device] { device->End(0); }});
 }
 
 napi_value SetLabel(const Args& args, Device device) {

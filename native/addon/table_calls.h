@@ -18,6 +18,10 @@ napi_value FindLabel(const Args& args, const std::shared_ptr<DeviceState>& devic
 napi_value ReadTableSync(const Args& args, const std::shared_ptr<DeviceState>& device);
 napi_value ReadTable(const Args& args, const std::shared_ptr<DeviceState>& device);
 
+// (table as TableOf() takes it) -> [0 or a failure, NativeTable with its verdicts].
+napi_value WriteTableSync(const Args& args, const std::shared_ptr<DeviceState>& device);
+napi_value WriteTable(const Args& args, const std::shared_ptr<DeviceState>& device);
+
 // (numbers, names, to the medium) -> 0, or a failure.
 napi_value SetLabel(const Args& args, const std::shared_ptr<DeviceState>& device);
 // (all of the disk's, or the device's own) -> NativeWedge[], or a failure.

@@ -1,5 +1,6 @@
 #include "addon/table_object.h"
 
+#include <memory>
 #include <string>
 
 #include "addon/label_object.h"
@@ -53,6 +54,44 @@ Napi::Object TableToObject(Napi::Env env, const blk::PartitionTable& table) {
   }
   object.Set("partitions", partitions);
   return object;
+}
+
+namespace {
+
+blk::PartitionEntry EntryOf(Napi::Env env, const Napi::Array& row) {
+  const auto number = [&](uint32_t i) { return row.Get(i).ToNumber().DoubleValue(); };
+  const auto guid = [&](uint32_t i) { return blk::ParseGuid(row.Get(i).ToString().Utf8Value()).value_or(blk::Guid()); };
+  blk::PartitionEntry entry;
+  entry.index = static_cast<uint32_t>(number(0));
+  entry.start = static_cast<uint64_t>(number(1));
+  entry.size = static_cast<uint64_t>(number(2));
+  entry.type = static_cast<uint8_t>(number(3));
+  entry.bootable = row.Get(4).ToBoolean();
+  entry.type_guid = guid(5);
+  entry.uuid = guid(6);
+  entry.label = row.Get(7).ToString().Utf16Value();
+  bool lossless = false;
+  entry.attributes = row.Get(8).As<Napi::BigInt>().Uint64Value(&lossless);
+  if (row.Get(9).IsArray()) entry.table = std::make_unique<blk::PartitionTable>(TableOf(env, row.Get(9)));
+  return entry;
+}
+
+}  // namespace
+
+blk::PartitionTable TableOf(Napi::Env env, napi_value rows) {
+  const Napi::Array row(env, rows);
+  const auto number = [&](uint32_t i) { return row.Get(i).ToNumber().DoubleValue(); };
+  blk::PartitionTable table;
+  table.scheme = static_cast<blk::Scheme>(static_cast<int>(number(0)));
+  table.position = static_cast<uint64_t>(number(1));
+  table.sector_size = static_cast<uint64_t>(number(2));
+  table.disk_id = static_cast<uint32_t>(number(3));
+  table.disk_guid = blk::ParseGuid(row.Get(4).ToString().Utf8Value()).value_or(blk::Guid());
+  const Napi::Array entries = row.Get(5).As<Napi::Array>();
+  for (uint32_t i = 0; i < entries.Length(); i++) {
+    table.partitions.push_back(EntryOf(env, entries.Get(i).As<Napi::Array>()));
+  }
+  return table;
 }
 
 // In an object: an array is a failure.

@@ -16,6 +16,9 @@ Napi::Object TableToObject(Napi::Env env, const blk::PartitionTable& table);
 // -> [label, order, verdicts], a NativeLabel.
 Napi::Array LabelToArray(Napi::Env env, const blk::DecodedLabel& decoded);
 
+// What lib/write-partitions.ts laid out: [scheme, position, sectorSize, diskId, diskGuid, entries], an entry being
+// [index, start, size, type, bootable, typeGuid, uuid, label, attributes, table or undefined].
+blk::PartitionTable TableOf(Napi::Env env, napi_value rows);
 // -> NativeWedge[].
 Napi::Object WedgesToArray(Napi::Env env, const std::vector<blk::Wedge>& wedges);
 

@@ -6,7 +6,7 @@ const FLOORS = [
   ['binding', 'label', 'partition-types', 'verdicts', 'windows', 'node-gyp-build'],
   ['errors'],
   ['validate', 'abort'],
-  ['transfer', 'faults', 'counters', 'options', 'handle'],
+  ['transfer', 'faults', 'counters', 'options', 'handle', 'table-rows'],
   ['ioctl', 'label-codec'],
   ['device', 'driver', 'batch', 'window-view'],
   ['open', 'partitions'],

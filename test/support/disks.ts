@@ -1,4 +1,5 @@
 // Disk images that real tools divided, and what those tools say of an image.
+import type { PartitionTable } from 'rumpblk';
 import { peer, run, runWith } from './peers';
 
 export const SFDISK = peer('sfdisk', 'fdisk');
@@ -11,6 +12,9 @@ export const ICAT = peer('icat', 'sleuthkit');
 export const DISKTYPE = peer('disktype', 'disktype');
 export const GRUB_FSTEST = peer('grub-fstest', 'grub-common');
 export const MAKEFS = peer('makefs', 'makefs');
+
+/** Type of a Linux file system in a GPT. */
+export const LINUX = '0FC63DAF-8483-4772-8E79-3D69D8477DE4';
 
 /** Divides `file` as a script of sfdisk(8) says. */
 export function sfdisk(file: string, ...lines: string[]): void {
@@ -60,4 +64,17 @@ export function mmlsRows(file: string, ...options: string[]): Row[] {
 
 function toRow(start: number, sectors: number): Row {
   return { start: start * 512, size: sectors * 512 };
+}
+
+/** A table to write; its partitions in sectors: index, first, count, type. */
+export function table(scheme: PartitionTable['scheme'], ...rows: [number, number, number, number | string][]): PartitionTable {
+  const partitions = rows.map(([index, start, size, type]) => ({
+    name: '',
+    index,
+    start: start * 512,
+    size: size * 512,
+    type,
+    typeName: '',
+  }));
+  return { scheme, position: scheme === 'bsd' ? 512 : 0, problems: [], partitions };
 }

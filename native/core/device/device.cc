@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/device/minor_source.h"
-#include "core/label/read_table.h"
+#include "core/device/label_ioctl.h"
 
 namespace blk {
 namespace {
@@ -46,17 +45,6 @@ WindowGeometry GeometryOf(const Minor& minor, Access access, const DeviceContext
 PioStrategy::Durable DurableBy(const OpenOptions& options) {
   return options.access == Access::kAuto && !options.direct ? PioStrategy::Durable::kPerCall
                                                             : PioStrategy::Durable::kFdatasync;
-}
-
-// Finds the label that partitions of this one's disk must not write over.
-Status PlaceLabel(Minor& minor) {
-  MinorSource source(minor.disk());
-  const auto placed = FindLabel(source);
-  if (!placed.ok()) return placed.status();
-  std::optional<HostOffset> at;
-  if (placed.value()) at = HostOffset{minor.disk().begin().value + placed.value()->found.position};
-  minor.disk().label_state().sector().Place(at);
-  return Status::Ok();
 }
 
 }  // namespace

@@ -58,6 +58,16 @@ Result<DiskLabel> LabelOf(const Minor& minor) {
   return placed.value() ? placed.value()->found.decoded.label : disk.label();
 }
 
+Status PlaceLabel(Minor& minor) {
+  Minor& disk = minor.disk();
+  const auto placed = Placed(disk);
+  if (!placed.ok()) return placed.status();
+  std::optional<HostOffset> at;
+  if (placed.value()) at = HostOffset{disk.begin().value + placed.value()->found.position};
+  disk.label_state().sector().Place(at);
+  return Status::Ok();
+}
+
 Status SetLabel(Device& device, DiskLabel label, LabelWrite write) {
   if (device.mode() != OpenMode::kReadWrite) return {EBADF, Op::kIoctl};
   Minor& disk = device.minor().disk();

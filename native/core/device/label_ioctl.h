@@ -14,6 +14,9 @@ namespace blk {
 // else the default one. Errors: the host's.
 Result<DiskLabel> LabelOf(const Minor& minor);
 
+// Finds the label that partitions of this minor's disk must not write over. Errors: the host's.
+Status PlaceLabel(Minor& minor);
+
 enum class LabelWrite : uint8_t { kInMemory, kToMedium };
 
 // DIOCSDINFO and DIOCWDINFO: makes `label` the disk's; its magic numbers and checksum are ignored and computed. The

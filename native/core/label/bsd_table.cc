@@ -10,7 +10,12 @@ namespace {
 constexpr size_t kRawSlice = 2;  // partition c: on FreeBSD the whole slice
 constexpr uint8_t kFreeBsdSlice = 0xa5;
 
-// The label that begins at `position`, if the magic numbers are there. It ends with its sector.
+// An unused entry that covers the disk or the slice, as c and d do, is a name for all of it and claims nothing.
+bool Claims(const PartitionEntry& entry) { return entry.type != kFsUnused; }
+
+}  // namespace
+
+// It ends with its sector.
 Result<std::optional<FoundLabel>> LabelAt(TableSource& source, uint64_t position) {
   using Nothing = std::optional<FoundLabel>;
   if (position >= source.size()) return Nothing();
@@ -23,16 +28,9 @@ Result<std::optional<FoundLabel>> LabelAt(TableSource& source, uint64_t position
   return Nothing(FoundLabel{DecodeLabel(bytes.data(), size), position});
 }
 
-// An unused entry that covers the disk or the slice, as c and d do, is a name for all of it and claims nothing.
-bool Claims(const PartitionEntry& entry) { return entry.type != kFsUnused; }
-
-}  // namespace
-
 Result<std::optional<FoundLabel>> FindBareLabel(TableSource& source) {
-  // Sector 1 of 512 and of 4096 bytes; byte 64 of sector 0: alpha, mips, vax; byte 128: sparc.
-  constexpr uint64_t kPlaces[] = {512, 64, 128, 4096};
   std::optional<FoundLabel> best;
-  for (const uint64_t position : kPlaces) {
+  for (const uint64_t position : kBareLabelPlaces) {
     auto found = LabelAt(source, position);
     if (!found.ok()) return found;
     if (!found.value()) continue;

@@ -28,6 +28,12 @@ struct Slice {
   std::string name;
 };
 
+// Where the label of an undivided medium may begin: sector 1 of 512 and of 4096 bytes; byte 64 of sector 0, as alpha,
+// mips and vax have it; byte 128, as sparc does.
+inline constexpr uint64_t kBareLabelPlaces[] = {512, 64, 128, 4096};
+
+// The label that begins at `position`, if the magic numbers are there. Errors: those of source.Read().
+Result<std::optional<FoundLabel>> LabelAt(TableSource& source, uint64_t position);
 // The label on an undivided medium: in sector 1, at byte 64 or at byte 128 of sector 0. One that a kernel would take,
 // or else the first with the magic numbers. Errors: those of source.Read().
 Result<std::optional<FoundLabel>> FindBareLabel(TableSource& source);

@@ -36,6 +36,16 @@ struct Verdict {
     kBackwards,         // GPT: the last sector is before the first
     kExtraEntry,        // EBR: a third or fourth entry in one sector
     kTooLarge,          // it ends beyond 2^53 bytes
+    // of a table to be written, or an entry of one
+    kBadPlace,    // the table cannot lie where it says
+    kNoRoom,      // the medium is too small for the table
+    kBadSlot,     // the index is one that the scheme has not, or another entry's
+    kMisaligned,  // start or size are not whole sectors
+    kEmpty,       // no bytes at all
+    kTooFar,      // sectors that the scheme's 32 bits do not count
+    kNoLink,      // EBR: no sector in front of the partition is free for its link
+    kBadNesting,  // a table that cannot lie in such a partition
+    kBadType,     // a type that stands for no partition
   };
 
   Kind kind;

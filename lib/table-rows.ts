@@ -1,0 +1,99 @@
+// A partition table as native takes it: checks the objects of the caller, and makes up the identifiers that are missing.
+import { randomInt, randomUUID } from 'node:crypto';
+import { type SCHEMES, type EntryRow, type TableRows } from './binding.js';
+import { invalidArgType, invalidArgValue } from './errors.js';
+import { bytes, flag, integer, oneOf, requireObject, text } from './validate.js';
+
+type Scheme = (typeof SCHEMES)[number];
+
+/** What a caller may have put where a table or an entry should be. */
+type Given<K extends string> = Partial<Record<K, unknown>>;
+type GivenTable = Given<'scheme' | 'position' | 'sectorSize' | 'id' | 'partitions'>;
+type GivenEntry = Given<'index' | 'start' | 'size' | 'type' | 'bootable' | 'uuid' | 'label' | 'attributes' | 'table'>;
+
+const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const SCHEME_NUMBERS = { bsd: 0, mbr: 1, ebr: 2, gpt: 3 } as const;
+const DEV_BSIZE = 512;
+const LABEL_UNITS = 36;
+const U8 = 2 ** 8 - 1;
+const U32 = 2 ** 32 - 1;
+const U64 = 2n ** 64n - 1n;
+/** A table in a partition in a table: no scheme goes deeper. */
+const MAX_DEPTH = 3;
+
+/** Accepts the table that a device is to get. */
+export function tableRows(table: unknown): TableRows {
+  return rowsOf(table, 'table', DEV_BSIZE, 1);
+}
+
+function rowsOf(table: unknown, name: string, defaultSize: number, depth: number): TableRows {
+  requireObject(table, name);
+  const { scheme, position, sectorSize, id, partitions } = table as GivenTable;
+  const kind = oneOf(scheme, `${name}.scheme`, SCHEME_NUMBERS);
+  if (depth > MAX_DEPTH) throw invalidArgValue(name, table, 'is too deep in other tables');
+  const size = sectorSize === undefined ? defaultSize : sectorSizeOf(sectorSize, `${name}.sectorSize`);
+  if (!Array.isArray(partitions)) throw invalidArgType(`${name}.partitions`, 'an instance of Array', partitions);
+  return [
+    SCHEME_NUMBERS[kind],
+    position === undefined ? size : bytes(position, `${name}.position`),
+    size,
+    kind === 'mbr' ? diskId(id, `${name}.id`) : 0,
+    kind === 'gpt' ? guid(id, `${name}.id`) : '',
+    partitions.map((entry: unknown, i) => entryRow(entry, `${name}.partitions[${i}]`, kind, size, depth)),
+  ];
+}
+
+function entryRow(entry: unknown, name: string, scheme: Scheme, sectorSize: number, depth: number): EntryRow {
+  requireObject(entry, name);
+  const { index, start, size, type, bootable, uuid, label, attributes, table } = entry as GivenEntry;
+  const isGpt = scheme === 'gpt';
+  return [
+    integer(index, `${name}.index`, 0, U32),
+    bytes(start, `${name}.start`),
+    bytes(size, `${name}.size`),
+    isGpt ? 0 : integer(type, `${name}.type`, 0, U8),
+    flag(bootable, `${name}.bootable`, false),
+    isGpt ? guidText(type, `${name}.type`) : '',
+    isGpt ? guid(uuid, `${name}.uuid`) : '',
+    isGpt ? labelText(label, `${name}.label`) : '',
+    isGpt ? attributeBits(attributes, `${name}.attributes`) : 0n,
+    table === undefined ? undefined : rowsOf(table, `${name}.table`, sectorSize, depth + 1),
+  ];
+}
+
+function sectorSizeOf(value: unknown, name: string): number {
+  const size = integer(value, name, DEV_BSIZE, 65536);
+  if (!Number.isInteger(Math.log2(size))) throw invalidArgValue(name, value, 'must be a power of two');
+  return size;
+}
+
+function diskId(value: unknown, name: string): number {
+  if (value === undefined) return randomInt(1, U32);
+  const digits = /^(?:0x)?([0-9a-f]{1,8})$/i.exec(text(value, name))?.[1];
+  if (digits === undefined) throw invalidArgValue(name, value, "must be 32 bits in hexadecimal, as in '0x12345678'");
+  return parseInt(digits, 16);
+}
+
+function guid(value: unknown, name: string): string {
+  return value === undefined ? randomUUID() : guidText(value, name);
+}
+
+function guidText(value: unknown, name: string): string {
+  if (!GUID.test(text(value, name))) throw invalidArgValue(name, value, 'must be a GUID');
+  return value as string;
+}
+
+function labelText(value: unknown, name: string): string {
+  if (value === undefined) return '';
+  if (text(value, name).length > LABEL_UNITS || (value as string).includes('\0')) {
+    throw invalidArgValue(name, value, `must have at most ${LABEL_UNITS} UTF-16 units, and no NUL`);
+  }
+  return value as string;
+}
+
+function attributeBits(value: unknown, name: string): bigint {
+  if (value === undefined) return 0n;
+  if (typeof value !== 'bigint') throw invalidArgType(name, 'of type bigint', value);
+  if (value < 0n || value > U64) throw invalidArgValue(name, value, 'must have 64 bits');
+  return value;
+}

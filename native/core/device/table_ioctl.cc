@@ -1,0 +1,57 @@
+#include "core/device/table_ioctl.h"
+
+#include "core/device/device_source.h"
+#include "core/device/label_ioctl.h"
+#include "core/label/write_table.h"
+
+namespace blk {
+namespace {
+
+// The rule of CheckOpenPartitions() in label_ioctl.cc, for partitions of any scheme. A table of a partition says
+// nothing of the disk's.
+Status CheckOpen(const Minor& minor, const PartitionTable& table) {
+  if (minor.partition() != nullptr) return Status::Ok();
+  Status status = Status::Ok();
+  minor.label_state().ForEachPartition([&](const Minor& partition) {
+    if (partition.open_count() == 0) return;
+    const PartitionSpot& spot = *partition.partition();
+    const auto found = FindPartition(table, spot.name);
+    const bool there = found && found->entry->start == spot.start && found->entry->size >= spot.size;
+    if (!there) status = {EBUSY, Op::kStrategy};
+  });
+  return status;
+}
+
+Status WriteAll(Device& device, TableWrite& write, Lane lane) {
+  Transfer transfer =
+      device.BytesRequest(BufOp::kWrite, write.position, write.bytes.data(), write.bytes.size(), Fua::kOff);
+  transfer.raw = false;
+  transfer.lane = lane;
+  device.Run(transfer);
+  if (transfer.status.ok() && transfer.moved < write.bytes.size()) return {ENOSPC, Op::kStrategy};
+  return transfer.status;
+}
+
+}  // namespace
+
+Status WriteTable(Device& device, PartitionTable& table, Lane lane) {
+  if (device.mode() != OpenMode::kReadWrite) return {EACCES, Op::kStrategy};
+  DeviceSource source(device, lane);
+  auto plan = PlanTable(source, table);
+  if (!plan.ok()) return plan.status();
+  if (HasVerdict(table)) return {EINVAL, Op::kStrategy};
+  Status status = CheckOpen(device.minor(), table);
+  if (!status.ok()) return status;
+  for (std::vector<TableWrite>& step : plan.value()) {
+    for (TableWrite& write : step) {
+      status = WriteAll(device, write, lane);
+      if (!status.ok()) return status;
+    }
+    status = device.Flush(lane);
+    if (!status.ok()) return status;
+  }
+  device.minor().disk().label_state().SetInMemory(std::nullopt);  // the medium says it now
+  return PlaceLabel(device.minor());
+}
+
+}  // namespace blk

@@ -1,0 +1,20 @@
+// TableIoctl: writes partition tables through a device. No state; one thread at a time for a device's tables.
+#ifndef RUMPBLK_CORE_DEVICE_TABLE_IOCTL_H_
+#define RUMPBLK_CORE_DEVICE_TABLE_IOCTL_H_
+
+#include "core/base/status.h"
+#include "core/device/device.h"
+#include "core/label/partition_table.h"
+
+namespace blk {
+
+// Makes `table`, a tree, how the device is divided. Its writes are requests of the device like any other; they are
+// durable when it returns, unless the cache mode is unsafe, and at each moment what lies there can be read, as far as
+// the scheme allows that. Fills in names and verdicts; a table with a verdict is not written. Errors: EINVAL it has a
+// verdict · EACCES opened for reading · EBUSY it moves, shrinks or drops a partition that is open · those of
+// Strategy::Submit() and Device::Flush().
+Status WriteTable(Device& device, PartitionTable& table, Lane lane);
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_DEVICE_TABLE_IOCTL_H_

@@ -1,0 +1,84 @@
+// PlanBsd: a disklabel with the partitions of a table, and all else as the label that lies there has it.
+#include <algorithm>
+#include <utility>
+
+#include "core/label/write_table.h"
+
+namespace blk {
+namespace {
+
+using Kind = Verdict::Kind;
+
+bool Claims(const PartitionEntry& entry) { return entry.type != kFsUnused; }
+
+// The label at its place, or a default one.
+Result<FoundLabel> OldLabel(TableSource& source, const PartitionTable& table, const Slice& slice) {
+  auto found = slice.type == 0 ? LabelAt(source, table.position) : FindSliceLabel(source, slice, table.sector_size);
+  if (!found.ok()) return found.status();
+  if (found.value() && found.value()->decoded.valid) return std::move(*found.value());
+  FoundLabel fresh;
+  fresh.position = table.position;
+  fresh.decoded.order = table.order;
+  fresh.decoded.label = DefaultLabel(source.size(), 0);
+  fresh.decoded.label.npartitions = 0;
+  return fresh;
+}
+
+// A partition that stays where it is keeps what a table does not say of it.
+Partition ToPartition(const PartitionEntry& entry, const Partition& old, uint64_t base, uint64_t sector_size) {
+  Partition partition;
+  partition.offset = static_cast<uint32_t>((entry.start - base) / sector_size);
+  partition.size = static_cast<uint32_t>(entry.size / sector_size);
+  partition.fstype = entry.type;
+  if (old.offset != partition.offset || old.fstype != partition.fstype) return partition;
+  partition.fsize = old.fsize;
+  partition.frag = old.frag;
+  partition.cpg = old.cpg;
+  return partition;
+}
+
+void JudgeBsd(PartitionTable& table, const Slice& slice, uint64_t base, uint64_t medium_size) {
+  JudgeEntries(table, kMaxPartitions);
+  JudgeRanges(table, {slice.begin, slice.end, ""}, medium_size, Claims);
+  for (PartitionEntry& entry : table.partitions) {
+    entry.name = slice.name + static_cast<char>('a' + entry.index % kMaxPartitions);
+    const int place = static_cast<int>(&entry - table.partitions.data());
+    const bool counts = entry.start >= base && (entry.start - base) / table.sector_size <= UINT32_MAX &&
+                        entry.size / table.sector_size <= UINT32_MAX;
+    if (!counts) table.verdicts.push_back({Kind::kTooFar, place});
+    if (entry.table) table.verdicts.push_back({Kind::kBadNesting, place});
+  }
+}
+
+}  // namespace
+
+Status PlanBsd(TableSource& source, PartitionTable& table, const Slice& slice, TablePlan& plan) {
+  if (slice.type != 0) table.position = slice.begin + table.sector_size;
+  const bool bare =
+      std::find(std::begin(kBareLabelPlaces), std::end(kBareLabelPlaces), table.position) != std::end(kBareLabelPlaces);
+  if (slice.type == 0 && !bare) return table.verdicts.push_back({Kind::kBadPlace}), Status::Ok();
+  if (!source.Holds(AlignDown(table.position, kDevBsize), kDevBsize)) {
+    return table.verdicts.push_back({Kind::kNoRoom}), Status::Ok();
+  }
+  auto old = OldLabel(source, table, slice);
+  if (!old.ok()) return old.status();
+  DiskLabel label = old.value().decoded.label;
+  const uint64_t base = BaseOf(label, slice);
+  JudgeBsd(table, slice, base, source.size());
+  if (!table.verdicts.empty()) return Status::Ok();
+
+  const auto was = label.partitions;
+  label.partitions.fill({});
+  label.secsize = static_cast<uint32_t>(table.sector_size);
+  for (const PartitionEntry& entry : table.partitions) {
+    label.partitions[entry.index] = ToPartition(entry, was[entry.index], base, table.sector_size);
+    label.npartitions = std::max<uint16_t>(label.npartitions, static_cast<uint16_t>(entry.index + 1));
+  }
+  auto write = EncodeAt(source, {old.value().position, old.value().decoded.order, slice}, label);
+  if (write.status().err == EINVAL) return table.verdicts.push_back({Kind::kNoRoom}), Status::Ok();
+  if (!write.ok()) return write.status();
+  plan.push_back({write.Take()});
+  return Status::Ok();
+}
+
+}  // namespace blk

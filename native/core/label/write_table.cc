@@ -1,0 +1,159 @@
+#include "core/label/write_table.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "core/label/gpt.h"
+#include "core/label/mbr.h"
+
+namespace blk {
+namespace {
+
+// The medium as it will be when the plan so far has been carried out: two writes of one sector must know of each other.
+class Planned final : public TableSource {
+ public:
+  Planned(TableSource& medium, const TablePlan& plan, const std::vector<TableWrite>& rest)
+      : medium_(medium), plan_(plan), rest_(rest) {}
+
+  uint64_t size() const override { return medium_.size(); }
+  Status Read(uint64_t position, uint8_t* data, size_t size) override {
+    const Status status = medium_.Read(position, data, size);
+    if (!status.ok()) return status;
+    const auto apply = [&](const TableWrite& write) {
+      const uint64_t from = std::max(position, write.position);
+      const uint64_t to = std::min(position + size, write.position + write.bytes.size());
+      if (from >= to) return;
+      std::copy_n(write.bytes.begin() + static_cast<ptrdiff_t>(from - write.position), to - from,
+                  data + (from - position));
+    };
+    for (const auto& step : plan_) std::for_each(step.begin(), step.end(), apply);
+    std::for_each(rest_.begin(), rest_.end(), apply);
+    return status;
+  }
+
+ private:
+  TableSource& medium_;
+  const TablePlan& plan_;
+  const std::vector<TableWrite>& rest_;
+};
+
+void Note(PartitionTable& table, Verdict::Kind kind, size_t entry) {
+  table.verdicts.push_back({kind, static_cast<int>(entry)});
+}
+
+// Zeros `size` bytes at `position`, keeping the rest of their sector.
+Status AddErasure(TableSource& source, uint64_t position, size_t size, std::vector<TableWrite>& step) {
+  auto write = ReadForWrite(source, AlignDown(position, kDevBsize), kDevBsize);
+  if (!write.ok()) return write.status();
+  std::fill_n(write.value().bytes.begin() + static_cast<ptrdiff_t>(position % kDevBsize), size, uint8_t{0});
+  step.push_back(write.Take());
+  return Status::Ok();
+}
+
+bool IsInside(const PartitionTable& table, uint64_t position) {
+  return std::any_of(table.partitions.begin(), table.partitions.end(),
+                     [&](const PartitionEntry& entry) { return entry.start <= position && position < entry.end(); });
+}
+
+// The headers of a GPT that was there.
+Status EraseGpt(TableSource& source, const PartitionTable& table, std::vector<TableWrite>& step) {
+  for (const uint64_t sector_size : {uint64_t{512}, uint64_t{4096}}) {
+    const uint64_t sectors = source.size() / sector_size;
+    if (sectors < 3) continue;
+    for (const uint64_t position : {sector_size, (sectors - 1) * sector_size}) {
+      uint8_t signature[8];
+      Status status = source.Read(position, signature, sizeof(signature));
+      if (!status.ok()) return status;
+      // Nothing else begins like that; but at the other end it may be an image that somebody keeps in a partition.
+      const bool kept = position != sector_size && IsInside(table, position);
+      if (Load<uint64_t>(signature) != kGptSignature || kept) continue;
+      status = AddErasure(source, position, sizeof(signature), step);
+      if (!status.ok()) return status;
+    }
+  }
+  return Status::Ok();
+}
+
+// A label of the whole disk that was there.
+Status EraseLabels(TableSource& source, const PartitionTable& table, std::vector<TableWrite>& step) {
+  for (const uint64_t position : kBareLabelPlaces) {
+    uint8_t bytes[kLabelHeaderBytes];
+    if (!source.Holds(position, sizeof(bytes)) || IsInside(table, position)) continue;
+    Status status = source.Read(position, bytes, sizeof(bytes));
+    if (!status.ok()) return status;
+    if (!HasLabelMagic(bytes, sizeof(bytes))) continue;
+    status = AddErasure(source, position, sizeof(uint32_t), step);
+    if (!status.ok()) return status;
+  }
+  return Status::Ok();
+}
+
+// The entries and the signature of an MBR that was there: libblkid takes one without entries for a table. Its boot code
+// stays.
+Status EraseMbr(TableSource& source, std::vector<TableWrite>& step) {
+  MbrImage sector0;
+  if (!source.Holds(0, sector0.size())) return Status::Ok();
+  const Status status = source.Read(0, sector0.data(), sector0.size());
+  if (!status.ok()) return status;
+  if (!IsPartitionSector(sector0)) return Status::Ok();
+  return AddErasure(source, kMbrEntriesAt, kMbrBytes - kMbrEntriesAt, step);
+}
+
+}  // namespace
+
+bool HasVerdict(const PartitionTable& table) {
+  return !table.verdicts.empty() ||
+         std::any_of(table.partitions.begin(), table.partitions.end(),
+                     [](const PartitionEntry& entry) { return entry.table && HasVerdict(*entry.table); });
+}
+
+void JudgeEntries(PartitionTable& table, uint64_t slots) {
+  std::sort(table.partitions.begin(), table.partitions.end(),
+            [](const auto& a, const auto& b) { return a.index < b.index; });
+  for (size_t i = 0; i < table.partitions.size(); i++) {
+    const PartitionEntry& entry = table.partitions[i];
+    const bool taken = i > 0 && table.partitions[i - 1].index == entry.index;
+    if (entry.index >= slots || taken) Note(table, Verdict::Kind::kBadSlot, i);
+    if (entry.start % table.sector_size != 0 || entry.size % table.sector_size != 0) {
+      Note(table, Verdict::Kind::kMisaligned, i);
+    }
+    if (entry.size == 0) Note(table, Verdict::Kind::kEmpty, i);
+  }
+}
+
+Result<TableWrite> ReadForWrite(TableSource& source, uint64_t position, size_t size) {
+  TableWrite write{position, std::vector<uint8_t>(size)};
+  if (!source.Holds(position, size)) return write;
+  const Status status = source.Read(position, write.bytes.data(), size);
+  if (!status.ok()) return status;
+  return write;
+}
+
+Result<TablePlan> PlanTable(TableSource& medium, PartitionTable& table) {
+  TablePlan plan;
+  std::vector<TableWrite> erasures;
+  Planned source(medium, plan, erasures);
+  Status status = Status::Ok();
+  if (table.scheme == Scheme::kGpt) {
+    status = PlanGpt(source, table, plan);
+  } else if (table.scheme == Scheme::kMbr) {
+    status = PlanMbr(source, table, plan);
+    if (status.ok()) status = EraseGpt(source, table, erasures);
+    if (status.ok()) status = EraseLabels(source, table, erasures);
+  } else if (table.scheme == Scheme::kBsd) {
+    // First the MBR goes, which would be believed before a label.
+    status = EraseMbr(source, erasures);
+    if (status.ok() && !erasures.empty()) plan.push_back(std::exchange(erasures, {}));
+    if (status.ok()) status = PlanBsd(source, table, {0, source.size(), 0, ""}, plan);
+    if (status.ok() && table.position != kDevBsize) status = EraseGpt(source, table, erasures);
+  } else {
+    table.verdicts.push_back({Verdict::Kind::kBadNesting});
+  }
+  if (!status.ok()) return status;
+  if (HasVerdict(table)) return TablePlan();
+  if (!erasures.empty()) plan.push_back(std::move(erasures));
+  return plan;
+}
+
+}  // namespace blk

@@ -1,0 +1,41 @@
+// WriteTable: turns a tree of partition tables into the sectors to write, in an order that leaves a readable table on
+// the medium at every moment, as far as the scheme can. What is no part of a table (boot code, the rest of a label) is
+// kept as it lies there; what would make another scheme of the medium is erased.
+// No state. Nothing is planned for a table with verdicts: whoever asks decides what to do about them.
+#ifndef RUMPBLK_CORE_LABEL_WRITE_TABLE_H_
+#define RUMPBLK_CORE_LABEL_WRITE_TABLE_H_
+
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/label/partition_table.h"
+#include "core/label/table_source.h"
+#include "core/label/write_label.h"
+
+namespace blk {
+
+// Steps one after the other; the medium is synced behind each.
+using TablePlan = std::vector<std::vector<TableWrite>>;
+
+// Plans `table`, a tree with the scheme bsd, mbr or gpt at its top. Fills in names, `usable` and verdicts: for what
+// reading would say of it, for sectors that do not divide, and for what the scheme has no place for.
+// -> the plan, empty when some table of the tree has a verdict. Errors: those of medium.Read().
+Result<TablePlan> PlanTable(TableSource& medium, PartitionTable& table);
+
+// Whether a table of the tree has a verdict.
+bool HasVerdict(const PartitionTable& table);
+
+// ---- the schemes; each judges its table and, without a verdict, adds to the plan
+
+Status PlanMbr(TableSource& source, PartitionTable& table, TablePlan& plan);
+Status PlanGpt(TableSource& source, PartitionTable& table, TablePlan& plan);
+Status PlanBsd(TableSource& source, PartitionTable& table, const Slice& slice, TablePlan& plan);
+
+// What every scheme asks of an entry: an index below `slots` that no other one has, whole sectors, and some of them.
+void JudgeEntries(PartitionTable& table, uint64_t slots);
+// Reads the sector or sectors at `position` to be changed; a medium that ends before has zeros there.
+Result<TableWrite> ReadForWrite(TableSource& source, uint64_t position, size_t size);
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_LABEL_WRITE_TABLE_H_
