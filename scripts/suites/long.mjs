@@ -1,5 +1,6 @@
 // What is too long for CI: minutes of fuzzing, the stress programs for longer, the tests under every Node line.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { VARIANTS, build, missingFor } from '../support/native.mjs';
 import { ROOT, run, tool } from '../support/run.mjs';
@@ -12,7 +13,7 @@ const NODE_LINES = ['22', '24', '26'];
 /** Seconds for each fuzzer and each stress program: RUMPBLK_LONG_SECONDS, or two minutes. */
 const SECONDS = Number(process.env.RUMPBLK_LONG_SECONDS ?? 120);
 
-/** Each libFuzzer program of native/test/fuzz for SECONDS, from the corpus beside it if there is one. */
+/** Each libFuzzer program of native/test/fuzz for SECONDS, from the seeds beside it if there are any; what it finds stays out of them. */
 export async function fuzz() {
   const lacks = missingFor('fuzz');
   if (lacks !== undefined) return lackingTally('fuzz', lacks);
@@ -23,8 +24,11 @@ export async function fuzz() {
   const names = existsSync(sources) ? readdirSync(sources).filter((file) => file.endsWith('.cc')) : [];
   for (const name of names.map((file) => path.basename(file, '.cc'))) {
     const corpus = path.join(sources, name);
-    const args = [`-max_total_time=${SECONDS}`, '-print_final_stats=1', ...(existsSync(corpus) ? [corpus] : [])];
-    const { ok, output, why } = await run(path.join(ROOT, VARIANTS.fuzz.folder, name), args, { minutes: SECONDS / 60 + 5 });
+    const found = mkdtempSync(path.join(tmpdir(), 'rumpblk-fuzz-'));
+    const args = [`-max_total_time=${SECONDS}`, '-max_len=16384', '-print_final_stats=1', `-artifact_prefix=${ROOT}/`, found];
+    const seeds = existsSync(corpus) ? [corpus] : [];
+    const { ok, output, why } = await run(path.join(ROOT, VARIANTS.fuzz.folder, name), [...args, ...seeds], { minutes: SECONDS / 60 + 5 });
+    rmSync(found, { recursive: true });
     if (ok) tally.passed += 1;
     else tally.failed.push({ name, detail: `${output.slice(-10_000)}\n${why}` });
   }
