@@ -29,7 +29,8 @@ export function failureLines(error: unknown): string[] {
   if (!isCoded(error)) return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
   const named = error.path === undefined || error.message.includes(`'${error.path}'`);
   const message = named ? error.message : `${error.message} '${error.path}'`;
-  const hint = error instanceof BlockDeviceError ? HINTS.get(`${error.code} ${error.syscall}`) : undefined;
+  const known = error instanceof BlockDeviceError ? HINTS.get(`${error.code} ${error.syscall}`) : undefined;
+  const hint = error.cause instanceof Error ? error.cause.message : known;
   return [hint === undefined ? message : `${message} (${hint})`];
 }
 

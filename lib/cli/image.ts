@@ -11,6 +11,7 @@ export interface ImageOptions {
   size?: number;
   access: 'auto' | 'mmap' | 'pio';
   lock: boolean;
+  partition?: string;
 }
 
 /** Declares the options of `ImageOptions` on a command. */
@@ -37,7 +38,8 @@ export async function withImage<T>(
 ): Promise<T> {
   const driver = new BlockDriver();
   return useAndClose(driver, async () => {
-    const minor = await driver.register(file, rangeOf(options));
+    const disk = await driver.register(file, rangeOf(options));
+    const minor = options.partition === undefined ? disk : await driver.registerPartition(disk, options.partition);
     const device = await driver.open(minor, { ...open, access: options.access, lock: options.lock });
     return useAndClose(device, () => use(device, driver));
   });

@@ -6,6 +6,8 @@ import { Command, CommanderError } from 'commander';
 import { benchCommand, type BenchOptions } from './bench.js';
 import { EXIT, exitStatus, failureJson, failureLines } from './failure.js';
 import { addImageOptions, parsePath } from './image.js';
+import { labelCommand, type LabelOptions } from './label.js';
+import { partitionsCommand, type PartitionsOptions } from './partitions.js';
 import { infoCommand, type InfoOptions } from './info.js';
 import { readCommand, type ReadOptions } from './read.js';
 import { emitJson, ReaderGone } from './report.js';
@@ -36,6 +38,8 @@ function createProgram(done: Done): Command {
   addInfo(program, done);
   addRead(program, done);
   addWrite(program, done);
+  addLabel(program, done);
+  addPartitions(program, done);
   addBench(program, done);
   return program;
 }
@@ -54,8 +58,30 @@ function addInfo(program: Command, done: Done): void {
   addSharedOptions(command).action(async (file: string, options: InfoOptions) => done(await infoCommand(file, options)));
 }
 
+function addLabel(program: Command, done: Done): void {
+  const command = addFileCommand(program, 'label', 'Show the BSD disklabel of a device, or write one.')
+    .option('--default', 'take the default label, whatever the medium says')
+    .option('--write <json>', 'write the label in this file, - for stdin: as --json prints it', parsePath)
+    .option('--edit <json>', 'write the label with the fields in this file changed', parsePath)
+    .addHelpText('after', '\nThe checksum is computed. In "partitions" of --edit, null leaves a partition alone.');
+  addSharedOptions(command).action(async (file: string, options: LabelOptions) => done(await labelCommand(file, options)));
+}
+
+function addPartitions(program: Command, done: Done): void {
+  const command = addFileCommand(program, 'partitions', 'Show how a device is divided: GPT, MBR, BSD disklabels; or divide it.')
+    .option('--write <json>', 'divide it as this file says, - for stdin: as --json prints it', parsePath)
+    .option('--repair', 'write what was read, when it has problems: a GPT gets both headers again')
+    .addHelpText('after', '\nNames of partitions are those that --partition takes: a, s1, s5, s1a, p2.');
+  addSharedOptions(command).action(async (file: string, options: PartitionsOptions) => done(await partitionsCommand(file, options)));
+}
+
+/** The option of the commands that work on one partition as on a device. */
+function addPartitionOption(command: Command): Command {
+  return command.option('--partition <name>', 'only this partition of it: a, s1, s1a, p2, or the GUID or label of a GPT one');
+}
+
 function addRead(program: Command, done: Done): void {
-  const command = addFileCommand(program, 'read', 'Copy bytes of a device to a file or to stdout.')
+  const command = addPartitionOption(addFileCommand(program, 'read', 'Copy bytes of a device to a file or to stdout.'))
     .option('-p, --position <bytes>', 'where on the device to begin', parseBytes, 0)
     .option('-l, --length <bytes>', 'how much to read (default: to the end)', parseBytes)
     .option('-o, --output <file>', 'where to, - for stdout (default: stdout)', parsePath)
@@ -64,7 +90,7 @@ function addRead(program: Command, done: Done): void {
 }
 
 function addWrite(program: Command, done: Done): void {
-  const command = addFileCommand(program, 'write', 'Copy a file or stdin onto a device, and flush it.')
+  const command = addPartitionOption(addFileCommand(program, 'write', 'Copy a file or stdin onto a device, and flush it.'))
     .option('-p, --position <bytes>', 'where on the device to begin', parseBytes, 0)
     .option('-l, --length <bytes>', 'how much to write at most (default: all of the input)', parseBytes)
     .option('-i, --input <file>', 'where from, - for stdin (default: stdin)', parsePath)

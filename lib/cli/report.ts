@@ -18,7 +18,8 @@ export function emit(data: string | Uint8Array): Promise<void> {
 
 /** Prints the one JSON document of a `--json` run. */
 export function emitJson(document: object): Promise<void> {
-  return emit(`${JSON.stringify(document, null, 2)}\n`);
+  const text = JSON.stringify(document, (_, value: unknown) => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value), 2);
+  return emit(`${text}\n`);
 }
 
 /** A line on stderr that is no failure. */

@@ -17,7 +17,7 @@ Status CheckOpen(const Minor& minor, const PartitionTable& table) {
     const PartitionSpot& spot = *partition.partition();
     const auto found = FindPartition(table, spot.name);
     const bool there = found && found->entry->start == spot.start && found->entry->size >= spot.size;
-    if (!there) status = {EBUSY, Op::kStrategy};
+    if (!there) status = {EBUSY, Op::kIoctl};
   });
   return status;
 }
@@ -39,7 +39,7 @@ Status WriteTable(Device& device, PartitionTable& table, Lane lane) {
   DeviceSource source(device, lane);
   auto plan = PlanTable(source, table);
   if (!plan.ok()) return plan.status();
-  if (HasVerdict(table)) return {EINVAL, Op::kStrategy};
+  if (HasVerdict(table)) return {EINVAL, Op::kIoctl};
   Status status = CheckOpen(device.minor(), table);
   if (!status.ok()) return status;
   for (std::vector<TableWrite>& step : plan.value()) {

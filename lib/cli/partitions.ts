@@ -1,0 +1,90 @@
+// rumpblk partitions: how a device is divided, shown as a tree, or written from JSON.
+import { readPartitions, writePartitions, type BlockDevice, type PartitionEntry, type PartitionTable } from '../index.js';
+import { EXIT, UsageError } from './failure.js';
+import { withImage, type ImageOptions } from './image.js';
+import { readJson } from './json.js';
+import { emit, emitJson, note, table as columns } from './report.js';
+import { formatBytes } from './units.js';
+
+export interface PartitionsOptions extends ImageOptions {
+  write?: string;
+  repair?: boolean;
+  json?: boolean;
+}
+
+export async function partitionsCommand(file: string, options: PartitionsOptions): Promise<number> {
+  const { write, repair = false } = options;
+  if (write !== undefined && repair) throw new UsageError('--write and --repair exclude each other');
+  const given = write === undefined ? undefined : tableOf(await readJson(write));
+  const mode = given !== undefined || repair ? 'r+' : 'r';
+  const table = await withImage(file, options, { mode }, async (device) => {
+    if (given !== undefined) await writePartitions(device, given);
+    if (repair) await repairTable(device);
+    return readPartitions(device);
+  });
+  if (options.json === true) await emitJson({ file, table: table ?? null });
+  else await emit(table === undefined ? `${file}: not divided\n` : render(file, table));
+  return EXIT.ok;
+}
+
+/** Writes what was read: a GPT gets both its headers again. */
+async function repairTable(device: BlockDevice): Promise<void> {
+  const table = await readPartitions(device);
+  if (table === undefined) throw new UsageError(`'${device.path}' has no table to repair`);
+  if (table.problems.length === 0) note('nothing to repair');
+  else await writePartitions(device, table);
+}
+
+/** The table in what was read: alone, or in the document that `--json` prints. What is wrong with it is for writePartitions to say. */
+function tableOf(given: unknown): PartitionTable {
+  const table = typeof given === 'object' && given !== null && 'table' in given ? given.table : given;
+  return withBits(table) as PartitionTable;
+}
+
+/** Attributes, which JSON has as text, become the numbers they are. */
+function withBits(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withBits);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]: [string, unknown]) => {
+      if (key !== 'attributes') return [key, withBits(member)];
+      const isText = typeof member === 'string' && /^(0x[0-9a-f]+|\d+)$/i.test(member);
+      return [key, isText || typeof member === 'number' ? BigInt(member) : member];
+    }),
+  );
+}
+
+const SCHEME_NAMES = { bsd: 'BSD disklabel', mbr: 'MBR', ebr: 'chain of logical partitions', gpt: 'GPT' } as const;
+
+function render(file: string, top: PartitionTable): string {
+  const id = top.id === undefined ? '' : `, ${top.id}`;
+  const problems = problemsOf(top).map((problem) => `  ! ${problem}\n`);
+  return `${file}: ${SCHEME_NAMES[top.scheme]} at byte ${top.position}${id}\n${renderEntries(top)}\n${problems.join('')}`;
+}
+
+function renderEntries(top: PartitionTable): string {
+  const size = top.sectorSize ?? 512;
+  const rows = rowsOf(top, '').map(([indent, entry]) => [
+    `${indent}${entry.name}${entry.bootable === true ? '*' : ''}`,
+    String(entry.start / size),
+    String(entry.size / size),
+    formatBytes(entry.size),
+    typeof entry.type === 'number' ? `0x${entry.type.toString(16).padStart(2, '0')}` : entry.type,
+    entry.typeName,
+    entry.label ?? '',
+  ]);
+  if (rows.length === 0) return '  no partitions';
+  return columns(['partition', '>first sector', '>sectors', '>size', 'type', 'name of the type', 'label'], rows);
+}
+
+/** Every entry of a tree, each table under the entry that holds it. */
+function rowsOf(table: PartitionTable, indent: string): [indent: string, entry: PartitionEntry][] {
+  return table.partitions.flatMap((entry) => {
+    const inside = entry.table === undefined ? [] : rowsOf(entry.table, `${indent}  `);
+    return [[indent, entry] as [string, PartitionEntry], ...inside];
+  });
+}
+
+function problemsOf(table: PartitionTable): string[] {
+  return [...table.problems, ...table.partitions.flatMap((entry) => (entry.table === undefined ? [] : problemsOf(entry.table)))];
+}
