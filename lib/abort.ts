@@ -30,9 +30,9 @@ export async function untilAborted(begun: Eventual<Outcome>, signal: AbortSignal
     if (typeof outcome !== 'number' && outcome[0] === ECANCELED) throwIfAborted(signal);
     return outcome;
   } finally {
-    unwatch(signal, cancel);
-    // Only a signal that is no true AbortSignal throws before the request is done.
+    // Only a signal that is no true AbortSignal throws before the request is done, or when it is let go of.
     await begun;
+    unwatch(signal, cancel);
   }
 }
 

@@ -106,7 +106,7 @@ export class Batch implements Disposable {
    * @throws {BlockDeviceError} EBADF device closed or batch disposed of; EBUSY running; EFAULT arena taken away
    */
   runSync(count: number): number {
-    const outcome = this.#begin(count).runSync(count);
+    const outcome = Batch.#begin(this, count).runSync(count);
     if (typeof outcome !== 'number') throw fromFailure(outcome, this.#handle);
     return outcome;
   }
@@ -121,7 +121,7 @@ export class Batch implements Disposable {
    * @throws {BlockDeviceError} EBADF device closed or batch disposed of; EBUSY running; EFAULT arena taken away
    */
   async run(count: number, options?: { signal?: AbortSignal }): Promise<number> {
-    const native = this.#begin(count);
+    const native = Batch.#begin(this, count);
     const handle = this.#handle;
     let outcome: Outcome;
     if (options === undefined) {
@@ -143,12 +143,13 @@ export class Batch implements Disposable {
     this.#native = undefined;
   }
 
-  #begin(count: number): NativeBatch {
-    if (!Batch.#is(this)) throw invalidThis('Batch');
-    this.#handle.requireOpen('batch');
-    if (this.#native === undefined) throw closedError('batch', 'run');
-    if (!(Number.isInteger(count) && count >= 0 && count <= this.depth)) integer(count, 'count', 0, this.depth);
-    return this.#native;
+  /** Gives the native batch of one that can run; `self` may be a foreign object. */
+  static #begin(self: unknown, count: number): NativeBatch {
+    if (!Batch.#is(self)) throw invalidThis('Batch');
+    self.#handle.requireOpen('batch');
+    if (self.#native === undefined) throw closedError('batch', 'run');
+    if (!(Number.isInteger(count) && count >= 0 && count <= self.depth)) integer(count, 'count', 0, self.depth);
+    return self.#native;
   }
 
   static #is(value: unknown): value is Batch {

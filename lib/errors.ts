@@ -1,9 +1,12 @@
-// Every Error of this package is made here: BlockDeviceError for I/O and state, Node's own codes for misuse.
+// BlockDeviceError, the error for I/O and state, and misuse.ts, Node's own codes for misuse: every Error of this package.
 // Native failures arrive as numbers and become an Error in fromFailure(); no text is ever parsed.
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { getSystemErrorMap, inspect } from 'node:util';
+import { getSystemErrorMap } from 'node:util';
 import { binding, type Failure } from './binding.js';
+import { invalidArgType } from './misuse.js';
+
+export { illegalConstructor, invalidArgType, invalidArgValue, invalidThis, outOfRange } from './misuse.js';
 
 export const { EBADF, EBUSY, ECANCELED } = constants.errno;
 
@@ -85,22 +88,24 @@ export class BlockDeviceError extends Error implements NodeJS.ErrnoException {
    *
    * @param info error number, call, and what else is known
    * @param options `cause`
+   * @throws {TypeError} ERR_INVALID_ARG_TYPE for an errno, call or path of another type
    */
   constructor(info: BlockErrorInfo, options?: ErrorOptions) {
-    const errno = -Math.abs(info.errno);
+    const { errno: given, syscall, path, holder, lost, ...facts } = checkedInfo(info);
+    const errno = -Math.abs(given);
     const [code, text] = describe(errno);
-    const path = info.path === undefined ? '' : ` '${info.path}'`;
-    super(`${code}: ${text}, ${info.syscall}${path}${remarks(info)}`, options);
+    const where = path === undefined ? '' : ` '${path}'`;
+    super(`${code}: ${text}, ${syscall}${where}${remarks(holder, lost)}`, options);
     this.errno = errno;
     this.code = code;
-    this.syscall = info.syscall;
-    if (info.path !== undefined) this.path = info.path;
-    if (info.minor !== undefined) this.minor = info.minor;
-    if (info.blkno !== undefined) this.blkno = info.blkno;
-    if (info.bytesTransferred !== undefined) this.bytesTransferred = info.bytesTransferred;
-    if (info.injected !== undefined) this.injected = info.injected;
-    if (info.holder !== undefined) this.holder = info.holder;
-    if (info.lost !== undefined) this.lost = info.lost;
+    this.syscall = syscall;
+    if (path !== undefined) this.path = path;
+    if (facts.minor !== undefined) this.minor = facts.minor;
+    if (facts.blkno !== undefined) this.blkno = facts.blkno;
+    if (facts.bytesTransferred !== undefined) this.bytesTransferred = facts.bytesTransferred;
+    if (facts.injected !== undefined) this.injected = facts.injected;
+    if (holder !== undefined) this.holder = holder;
+    if (lost !== undefined) this.lost = lost;
   }
 
   /**
@@ -162,49 +167,33 @@ export function closedError(what: 'device' | 'driver' | 'batch', syscall: string
   return error;
 }
 
-/** Makes the error for a value of a wrong type; `expected` reads like `of type string or an instance of URL`. */
-export function invalidArgType(name: string, expected: string, received: unknown): TypeError {
-  return misuse(TypeError, 'ERR_INVALID_ARG_TYPE', `The "${name}" ${kindOf(name)} must be ${expected}.${describeType(received)}`);
+/** Accepts the parts of a message, which a caller's own error may get wrong; the other facts are passed on as they are. */
+function checkedInfo(info: unknown): BlockErrorInfo {
+  const { errno, syscall, path, holder, lost, ...facts } = objectOf(info, 'info');
+  if (!Number.isInteger(errno)) throw invalidArgType('info.errno', 'an integer', errno);
+  if (typeof syscall !== 'string') throw invalidArgType('info.syscall', 'of type string', syscall);
+  if (path !== undefined && typeof path !== 'string') throw invalidArgType('info.path', 'of type string', path);
+  const known = { holder: holder === undefined ? holder : checkedHolder(holder), lost: lost === undefined ? lost : checkedRange(lost) };
+  return { ...facts, ...known, errno, syscall, path } as BlockErrorInfo;
 }
 
-/** Makes the error for a value of the right type that is not acceptable; `reason` reads like `must be a power of two`. */
-export function invalidArgValue(name: string, received: unknown, reason: string): TypeError {
-  return misuse(
-    TypeError,
-    'ERR_INVALID_ARG_VALUE',
-    `The ${kindOf(name)} '${name}' ${reason}. Received ${shorten(inspect(received), 128, 128)}`,
-  );
+function checkedHolder(holder: unknown): LockHolder {
+  const { pid, command } = objectOf(holder, 'info.holder');
+  if (!Number.isInteger(pid)) throw invalidArgType('info.holder.pid', 'an integer', pid);
+  if (command !== undefined && typeof command !== 'string') throw invalidArgType('info.holder.command', 'of type string', command);
+  return (command === undefined ? { pid } : { pid, command }) as LockHolder;
 }
 
-/** Makes the error for a number outside `range`, which reads like `>= 0 && <= 9`. */
-export function outOfRange(name: string, range: string, received: unknown): RangeError {
-  return misuse(
-    RangeError,
-    'ERR_OUT_OF_RANGE',
-    `The value of "${name}" is out of range. It must be ${range}. Received ${describeNumber(received)}`,
-  );
+function checkedRange(range: unknown): LostRange {
+  const { position, length } = objectOf(range, 'info.lost');
+  if (typeof position !== 'number') throw invalidArgType('info.lost.position', 'of type number', position);
+  if (typeof length !== 'number') throw invalidArgType('info.lost.length', 'of type number', length);
+  return { position, length };
 }
 
-/** Makes the error for a method that is called on a foreign object. */
-export function invalidThis(expected: string): TypeError {
-  return misuse(TypeError, 'ERR_INVALID_THIS', `Value of "this" must be of type ${expected}`);
-}
-
-/** Makes the error for `new` on a class that only this package constructs. */
-export function illegalConstructor(): TypeError {
-  return misuse(TypeError, 'ERR_ILLEGAL_CONSTRUCTOR', 'Illegal constructor');
-}
-
-/** The stack begins with `TypeError [CODE]: message` as Node's own do; `name` stays that of the class. */
-function misuse<E extends Error>(Base: new (message: string) => E, code: string, message: string): E & { code: string } {
-  const error = new Base(message);
-  const name = error.name;
-  Object.defineProperty(error, 'name', { value: `${name} [${code}]`, configurable: true });
-  Error.captureStackTrace(error, misuse);
-  // The text of a stack is made when it is first read; it has to be made while the name is this one.
-  const { stack } = error;
-  Reflect.deleteProperty(error, 'name');
-  return Object.assign(error, { stack, code });
+function objectOf(value: unknown, name: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) throw invalidArgType(name, 'of type object', value);
+  return value as Record<string, unknown>;
 }
 
 function describe(errno: number): readonly [code: string, text: string] {
@@ -212,7 +201,7 @@ function describe(errno: number): readonly [code: string, text: string] {
 }
 
 /** What follows the path in a message. */
-function remarks({ holder, lost }: BlockErrorInfo): string {
+function remarks(holder: LockHolder | undefined, lost: LostRange | undefined): string {
   const parts: string[] = [];
   if (holder !== undefined) parts.push(`held by ${describeHolder(holder)}`);
   if (lost !== undefined) parts.push(`lost: ${lost.length} bytes from ${lost.position} on`);
@@ -233,34 +222,4 @@ function lockHolder(pid: number): LockHolder {
   } catch {
     return { pid };
   }
-}
-
-function kindOf(name: string): 'property' | 'argument' {
-  return name.includes('.') ? 'property' : 'argument';
-}
-
-function describeType(value: unknown): string {
-  if (value === null || value === undefined) return ` Received ${String(value)}`;
-  if (typeof value === 'function') return ` Received function ${value.name}`;
-  if (typeof value === 'object') {
-    const { constructor } = value as { constructor?: { name?: unknown } };
-    const name = constructor?.name;
-    return typeof name === 'string' && name !== '' ? ` Received an instance of ${name}` : ` Received ${inspect(value, { depth: -1 })}`;
-  }
-  return ` Received type ${typeof value} (${shorten(inspect(value), 28, 25)})`;
-}
-
-function describeNumber(value: unknown): string {
-  if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) > 2 ** 32) return separated(String(value));
-  if (typeof value === 'bigint') return `${value > 2n ** 32n || value < -(2n ** 32n) ? separated(String(value)) : String(value)}n`;
-  return inspect(value);
-}
-
-/** Groups digits by three, as Node's range errors do. */
-function separated(digits: string): string {
-  return digits.replace(/\B(?=(\d{3})+$)/g, '_');
-}
-
-function shorten(text: string, limit: number, keep: number): string {
-  return text.length > limit ? `${text.slice(0, keep)}...` : text;
 }

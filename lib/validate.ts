@@ -56,11 +56,14 @@ export function oneOf<K extends string>(value: unknown, name: string, table: Rea
 /** Accepts undefined or what behaves like an AbortSignal, of any realm. */
 export function abortSignal(value: unknown, name: string): AbortSignal | undefined {
   if (value === undefined) return undefined;
-  const signal: Partial<AbortSignal> | null = value;
-  if (typeof signal !== 'object' || signal === null || !('aborted' in signal) || typeof signal.addEventListener !== 'function') {
-    throw invalidArgType(name, 'an instance of AbortSignal', value);
-  }
-  return value as AbortSignal;
+  if (!isSignal(value)) throw invalidArgType(name, 'an instance of AbortSignal', value);
+  return value;
+}
+
+function isSignal(value: unknown): value is AbortSignal {
+  if (typeof value !== 'object' || value === null || !('aborted' in value)) return false;
+  const signal = value as Partial<AbortSignal>;
+  return typeof signal.addEventListener === 'function' && typeof signal.removeEventListener === 'function';
 }
 
 /** Accepts a path as Node's fs does and returns a copy of it in the host's bytes. */
@@ -72,9 +75,19 @@ export function hostPath(value: unknown, name: string): Buffer {
 
 function toBytes(value: unknown, name: string): Buffer {
   if (typeof value === 'string') return Buffer.from(value);
-  if (isUint8Array(value)) return Buffer.from(value);
-  if (isUrl(value)) return Buffer.from(fileURLToPath(value));
+  if (isUint8Array(value)) return copyOf(value, name);
+  // By its text: what an object of another make says of its parts may not fit together.
+  if (isUrl(value)) return Buffer.from(fileURLToPath(value.href));
   throw invalidArgType(name, 'of type string or an instance of Buffer or URL', value);
+}
+
+/** By what the memory is, not by what the object says of itself. */
+function copyOf(path: Uint8Array, name: string): Buffer {
+  try {
+    return Buffer.from(new Uint8Array(path).buffer);
+  } catch {
+    throw invalidArgValue(name, path, 'must not be detached');
+  }
 }
 
 /** Node's own test: a URL of another realm or of a polyfill counts. */

@@ -33,13 +33,17 @@ class LentView implements WindowView {
   }
 
   release(): void {
-    if (!(typeof this === 'object' && #lease in this)) throw invalidThis('WindowView');
+    if (!LentView.#is(this)) throw invalidThis('WindowView');
     const outcome = this.#lease.release();
     if (typeof outcome !== 'number') throw fromFailure(outcome, this.#handle);
   }
 
   [Symbol.dispose](): void {
     LentView.prototype.release.call(this);
+  }
+
+  static #is(value: unknown): value is LentView {
+    return typeof value === 'object' && value !== null && #lease in value;
   }
 }
 

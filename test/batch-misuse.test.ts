@@ -54,9 +54,8 @@ test('foreign objects, and a class that only createBatch constructs', async () =
   const batch = target.createBatch();
   for (const foreigner of [undefined, null, 5, {}, Object.create(Batch.prototype), new Proxy(batch, {}), target]) {
     for (const key of ['runSync', 'run', Symbol.dispose] as const) {
-      expect(await thrownBy(() => (Batch.prototype[key] as (...values: unknown[]) => unknown).call(foreigner, 0))).toBeInstanceOf(
-        TypeError,
-      );
+      const error = await thrownBy(() => (Batch.prototype[key] as (...values: unknown[]) => unknown).call(foreigner, 0));
+      expect(error).toMatchObject({ name: 'TypeError', code: 'ERR_INVALID_THIS' });
     }
   }
   expect(await thrownBy(() => new (Batch as unknown as new () => Batch)())).toBeInstanceOf(TypeError);

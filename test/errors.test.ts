@@ -6,7 +6,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import type * as rumpblk from 'rumpblk';
 import { BlockDeviceError } from 'rumpblk';
 import { reportsFrom } from './support/child';
-import { failure } from './support/failure';
+import { failure, refusal } from './support/failure';
 import { KiB, pattern, rig } from './support/rig';
 
 const bench = rig();
@@ -58,6 +58,21 @@ describe('shape', () => {
     expect(Object.getOwnPropertyDescriptor(BlockDeviceError.prototype, 'name')?.enumerable).toBe(false);
     expect(Object.hasOwn(error, 'name')).toBe(false);
     expect(inspect(error)).toMatch(/code: 'EIO'/);
+  });
+
+  test('refuses what makes no message', async () => {
+    for (const wrong of [
+      undefined,
+      null,
+      5,
+      'EIO',
+      {},
+      { errno: NaN, syscall: 'read' },
+      { errno: -5 },
+      { errno: -5, syscall: 'read', path: 5 },
+    ]) {
+      expect(await refusal(() => new BlockDeviceError(wrong as never))).toBe('ERR_INVALID_ARG_TYPE');
+    }
   });
 
   test('takes a cause, and keeps an errno that Node has no name for', () => {
@@ -143,4 +158,22 @@ describe('what requests throw', () => {
     expect(await failure(() => driver.openSync(5), 'ENXIO')).toMatchObject({ minor: 5, errno: -6 });
     expect(await failure(() => driver.deregister(5), 'ENXIO')).toMatchObject({ minor: 5 });
   });
+});
+
+test('a refusal names what cannot be named, and is not hidden by what that throws', async () => {
+  const target = bench.device(bench.image(pattern(KiB)), { mode: 'r+' });
+  const unspeakable = {
+    get constructor(): never {
+      throw new Error('mine');
+    },
+    [Symbol.for('nodejs.util.inspect.custom')](): never {
+      throw new Error('mine');
+    },
+  };
+  for (const wrong of [unspeakable, new Proxy({}, { get: () => unspeakable.constructor })]) {
+    expect(await refusal(() => target.readSync(Buffer.alloc(1), wrong as never))).toBe('ERR_INVALID_ARG_TYPE');
+    expect(await refusal(() => target.readSync(wrong as never, 0))).toBe('ERR_INVALID_ARG_TYPE');
+  }
+  const half = { aborted: false, addEventListener: () => undefined };
+  expect(await refusal(() => target.write(Buffer.alloc(1), 0, { signal: half as never }))).toBe('ERR_INVALID_ARG_TYPE');
 });

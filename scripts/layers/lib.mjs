@@ -3,7 +3,7 @@ import path from 'node:path';
 
 /** The modules of lib by floor, lowest first: a module imports its own floor and those below. */
 const FLOORS = [
-  ['binding', 'label', 'partition-types', 'verdicts', 'windows', 'node-gyp-build'],
+  ['binding', 'label', 'partition-types', 'verdicts', 'windows', 'node-gyp-build', 'misuse'],
   ['errors'],
   ['validate', 'abort'],
   ['transfer', 'faults', 'counters', 'options', 'handle', 'table-rows'],
