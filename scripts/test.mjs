@@ -1,6 +1,6 @@
 // node scripts/test.mjs SUITE...: runs suites one after the other, shows what failed and what was skipped and why,
 // and ends with the line `N passed, N failed, N skipped` over all of them.
-import { fuzz, nodes, soak } from './suites/long.mjs';
+import { fuzz, hostile, nodes, soak } from './suites/long.mjs';
 import { jest } from './suites/jest.mjs';
 import { native } from './suites/native.mjs';
 import { sanitizedNode, sanitizedPrograms } from './suites/sanitized.mjs';
@@ -17,6 +17,7 @@ const SUITES = {
   'asan-node': () => sanitizedNode('asan'),
   'tsan-node': () => sanitizedNode('tsan'),
   fuzz,
+  hostile,
   soak,
   nodes,
 };

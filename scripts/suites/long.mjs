@@ -5,12 +5,13 @@ import path from 'node:path';
 import { VARIANTS, build, missingFor } from '../support/native.mjs';
 import { ROOT, run, tool } from '../support/run.mjs';
 import { emptyTally, failedTally, lackingTally } from '../support/tally.mjs';
+import { jest } from './jest.mjs';
 import { native } from './native.mjs';
 
 /** Node lines beside the one that runs this; npx fetches them. */
 const NODE_LINES = ['22', '24', '26'];
 
-/** Seconds for each fuzzer and each stress program: RUMPBLK_LONG_SECONDS, or two minutes. */
+/** Seconds for each fuzzer, stress program and random test: RUMPBLK_LONG_SECONDS, or two minutes. */
 const SECONDS = Number(process.env.RUMPBLK_LONG_SECONDS ?? 120);
 
 /** Each libFuzzer program of native/test/fuzz for SECONDS, from the seeds beside it if there are any; what it finds stays out of them. */
@@ -33,6 +34,12 @@ export async function fuzz() {
     else tally.failed.push({ name, detail: `${output.slice(-10_000)}\n${why}` });
   }
   return tally;
+}
+
+/** The random tests of the public surface for longer; their seeds are in the output of one that fails. */
+export function hostile() {
+  const env = { RUMPBLK_PROPERTY_SECONDS: String(SECONDS), RUMPBLK_THREADS_SECONDS: String(SECONDS) };
+  return jest({ args: ['test/properties', 'test/threads-model'], env });
 }
 
 /** The stress programs under ThreadSanitizer, which read RUMPBLK_STRESS_SECONDS. */

@@ -1,0 +1,202 @@
+// What each public function takes: by name, an arbitrary for every argument. A name that is missing here fails the tests.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import fc from 'fast-check';
+import { type BlockDevice, BlockDriver, type DiskLabel, openSync } from 'rumpblk';
+import { anything, listOf, mostly, options, recipe, type Recipes, signals, values, valuesOf, views } from './hostile';
+
+/** Bytes of the image, and entries of the batch, that the calls are made on. */
+export const SIZE = 65536 + 100;
+export const DEPTH = 8;
+
+const positions = mostly(valuesOf(fc.oneof(fc.integer({ min: 0, max: SIZE + 600 }), fc.constantFrom(0n, 512n, 65536n))));
+const flags = mostly(values(true, false, undefined));
+const part = { offset: mostly(values(0, 8, 512)), length: mostly(values(0, 8, 500)) };
+const minors = mostly(values(0, 0, 1, 15, 16));
+const transfer = [views, positions, options({ ...part, fua: flags, signal: signals })];
+const request = options({
+  op: mostly(values('read', 'write'), 9),
+  blkno: mostly(valuesOf(fc.integer({ min: -1, max: 130 })), 9),
+  data: views,
+  deferred: flags,
+  signal: signals,
+});
+const range = { offset: positions, size: mostly(values(0, 512, SIZE)) };
+const opening = {
+  mode: mostly(values('r', 'r+')),
+  raw: flags,
+  access: mostly(values('auto', 'mmap', 'pio')),
+  cache: mostly(values('writethrough', 'writeback', 'unsafe')),
+  direct: flags,
+  lock: mostly(values(false), 9),
+  signal: signals,
+};
+const anyDriver = mostly(
+  fc.constantFrom(
+    recipe('a driver', () => new BlockDriver()),
+    recipe('a closed driver', () => {
+      const driver = new BlockDriver();
+      driver.close();
+      return driver;
+    }),
+  ),
+);
+/** Paths of what is not there, of what is no disk, and of `file`, which is one. */
+function pathsTo(file: string): Recipes {
+  const [pipe, loop, folder] = ['pipe', 'loop', 'folder'].map((name) => `${file}.${name}`) as [string, string, string];
+  execFileSync('mkfifo', [pipe]);
+  symlinkSync(loop, loop);
+  mkdirSync(folder);
+  const nodes = ['/dev/null', '/dev/ptmx', '/proc/self/mem'];
+  return mostly(
+    fc.oneof(
+      values(file, file, Buffer.from(file), `${file}\0`, pipe, loop, folder, '', '.', ...nodes, 'x/'.repeat(3000)),
+      fc.constantFrom(
+        recipe('a URL', () => pathToFileURL(file)),
+        recipe('a URL of http', () => new URL('http://localhost/')),
+        recipe('a URL with a null byte', () => new URL('file:///a%00b')),
+        recipe('what looks like a URL', () => ({ href: 'x', protocol: 'file:' })),
+        recipe('what looks like a URL inside', () => ({ href: 'file:///x', protocol: 'file:', pathname: 5, hostname: '' })),
+        recipe('a path that lies', () => Object.defineProperty(Buffer.from(file), 'length', { value: 2 ** 31 })),
+      ),
+    ),
+  );
+}
+const tunable = mostly(values(1, 2, 16, 4096), 6);
+const faults = options({ rate: mostly(values(0, 1, 9999), 6), seed: mostly(values(0, 1, 2 ** 32 - 1)) });
+const counts = mostly(values(0, 1, 4, DEPTH), 9);
+const batching = options({
+  depth: mostly(values(1, 2, 64)),
+  arena: fc.oneof(mostly(values(0, 4096, 65537)), views),
+});
+const info = options({
+  errno: mostly(values(-5, 5, 0, -99999)),
+  syscall: mostly(values('read')),
+  path: mostly(values('/x')),
+  minor: anything,
+  blkno: anything,
+  bytesTransferred: anything,
+  injected: anything,
+});
+
+const IOCTLS = 'GDINFO GDEFLABEL SDINFO WDINFO WLABEL KLABEL LWEDGES GWEDGEINFO GPART CACHESYNC GMEDIASIZE GSECTORSIZE'.split(' ').map((name) => `DIOC${name}`); // prettier-ignore
+
+function defaultLabel(file: string): DiskLabel {
+  const device = openSync(file);
+  const label = device.ioctl('DIOCGDEFLABEL');
+  device.closeSync();
+  return label;
+}
+
+/** A label whose fields are mostly those of the default one. */
+function labelsLike(good: DiskLabel): Recipes {
+  const field = (value: unknown): Recipes => mostly(values(value), 60);
+  const partition = options(Object.fromEntries(Object.entries(good.partitions[0]!).map(([key, value]) => [key, field(value)])), 60);
+  const fields = Object.entries(good).map(([key, value]) => [key, key === 'partitions' ? listOf(partition) : field(value)] as const);
+  return mostly(options(Object.fromEntries(fields), 60));
+}
+
+const start = mostly(values(512, 1024, 17408, 32768), 20);
+const entries = listOf(
+  options(
+    {
+      name: mostly(values('a', 'c', 's1', 's2', 's5', 'p1', 'p128'), 20),
+      index: mostly(values(0, 1, 2, 5, 127), 20),
+      start,
+      size: start,
+      type: mostly(values(7, 0x83, 0xa9, '516E7CB4-6ECF-11D6-8FF8-00022D09712B'), 20),
+      typeName: values('x'),
+      label: mostly(values('x', undefined), 20),
+      uuid: mostly(values(undefined, '516E7CB4-6ECF-11D6-8FF8-00022D09712B'), 20),
+      attributes: mostly(values(0n, 1n, undefined), 20),
+      bootable: mostly(values(true, false, undefined), 20),
+      table: mostly(values(undefined), 20),
+    },
+    20,
+  ),
+);
+const tables = mostly(
+  options(
+    {
+      scheme: mostly(values('bsd', 'mbr', 'ebr', 'gpt'), 20),
+      position: mostly(values(0, 512, 1024), 20),
+      id: mostly(values(undefined, '516E7CB4-6ECF-11D6-8FF8-00022D09712B', '12345678'), 20),
+      problems: values([]),
+      partitions: entries,
+    },
+    20,
+  ),
+);
+
+/**
+ * By name, the arguments of every public function, the last of which may be left out. Hostile paths name `file` among
+ * others, and `device` gives the device that is called.
+ */
+export function signatures(file: string, device: () => BlockDevice): Record<string, readonly Recipes[]> {
+  const paths = pathsTo(file);
+  const devices = mostly(fc.constant(recipe('the device', device)), 9);
+  const labels = labelsLike(defaultLabel(file));
+  const names = mostly(values('a', 'c', 's1', 'p1', 's1a'));
+  return {
+    findDiskLabel: [devices],
+    findDiskLabelSync: [devices],
+    readPartitions: [devices],
+    readPartitionsSync: [devices],
+    writePartitions: [devices, tables],
+    writePartitionsSync: [devices, tables],
+    decodeDiskLabel: [views, options({ offset: mostly(values(0, 8, 512)) })],
+    encodeDiskLabel: [labels, options({ byteOrder: mostly(values('little', 'big')) })],
+    open: [paths, options({ ...opening, ...range, driver: anyDriver })],
+    openSync: [paths, options({ ...opening, ...range, driver: anyDriver })],
+    BlockDriver: [
+      options({ minorCount: tunable, windowSize: tunable, windowCount: tunable, queueDepth: tunable, workers: tunable, faults }),
+    ],
+    'BlockDriver.fromEnv': [
+      options(Object.fromEntries(['', '_SEED'].map((end) => [`RUMP_BLKFAIL${end}`, mostly(values('0', '1', '', '-1', '9'.repeat(400)))]))),
+    ],
+    'BlockDriver#register': [paths, options(range)],
+    'BlockDriver#registerSync': [paths, options(range)],
+    'BlockDriver#deregister': [minors],
+    'BlockDriver#open': [minors, options(opening)],
+    'BlockDriver#openSync': [minors, options(opening)],
+    'BlockDriver#registerPartition': [minors, names],
+    'BlockDriver#registerPartitionSync': [minors, names],
+    'BlockDriver#minors': [],
+    'BlockDriver#counters': [],
+    'BlockDriver#resetCounters': [],
+    'BlockDriver#close': [],
+    'BlockDriver#[Symbol.dispose]': [],
+    BlockDevice: [anything, anything, anything],
+    'BlockDevice#closed': [],
+    'BlockDevice#read': transfer,
+    'BlockDevice#readSync': transfer,
+    'BlockDevice#write': transfer,
+    'BlockDevice#writeSync': transfer,
+    'BlockDevice#strategy': [request],
+    'BlockDevice#strategySync': [request],
+    'BlockDevice#createBatch': [batching],
+    'BlockDevice#mapSync': [positions, mostly(values(1, 512, 16384, 16385))],
+    'BlockDevice#windows': [],
+    'BlockDevice#flush': [options({ signal: signals })],
+    'BlockDevice#flushSync': [],
+    'BlockDevice#ioctl': [mostly(values(...IOCTLS, 'TIOCSTI'), 9), fc.oneof(mostly(values(0, 1, 99, true, false)), labels)],
+    'BlockDevice#close': [],
+    'BlockDevice#closeSync': [],
+    'BlockDevice#[Symbol.asyncDispose]': [],
+    'BlockDevice#[Symbol.dispose]': [],
+    Batch: [anything, anything, anything],
+    'Batch#runSync': [counts],
+    'Batch#run': [counts, options({ signal: signals })],
+    'Batch#[Symbol.dispose]': [],
+    BlockDeviceError: [info, options({ cause: anything })],
+    'BlockDeviceError.[Symbol.hasInstance]': [anything],
+    'FaultInjector#rate': [],
+    'FaultInjector#seed': [],
+    'FaultInjector#injected': [],
+    'FaultInjector#set': [faults],
+    'FaultInjector#clear': [],
+    'WindowView#release': [],
+    'WindowView#[Symbol.dispose]': [],
+  };
+}
