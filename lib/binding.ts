@@ -142,9 +142,9 @@ export interface NativeDevice {
   /** `blk::FindLabel` through the device; null without a valid label. */
   findLabelSync(): NativeFoundLabel | null | Failure;
   findLabel(): Promise<NativeFoundLabel | null | Failure>;
-  /** `blk::ReadPartitionTable` through the device; what an MBR counts in, in bytes; null where the device is not divided. */
-  readTableSync(sectorSize: number): NativeTable | null | Failure;
-  readTable(sectorSize: number): Promise<NativeTable | null | Failure>;
+  /** `blk::ReadPartitionTable` through the device; null where the device is not divided. */
+  readTableSync(): NativeTable | null | Failure;
+  readTable(): Promise<NativeTable | null | Failure>;
   /** `blk::WriteTable`; the table comes back with names and verdicts. */
   writeTableSync(table: TableRows): NativeWritten;
   writeTable(table: TableRows): Promise<NativeWritten>;

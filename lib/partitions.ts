@@ -61,8 +61,6 @@ export interface PartitionEntry {
   table?: PartitionTable;
 }
 
-const DEV_BSIZE = 512;
-
 /**
  * Finds the valid disklabel of a device: in a BSD slice of its MBR, in sector 1, or at byte 64 or 128 of sector 0.
  *
@@ -100,7 +98,7 @@ export function findDiskLabelSync(device: BlockDevice): FoundLabel | undefined {
  */
 export async function readPartitions(device: BlockDevice): Promise<PartitionTable | undefined> {
   const handle = handleOf(device, 'read');
-  return toTree(await handle.native.readTable(DEV_BSIZE), handle);
+  return toTree(await handle.native.readTable(), handle);
 }
 
 /**
@@ -112,7 +110,7 @@ export async function readPartitions(device: BlockDevice): Promise<PartitionTabl
  */
 export function readPartitionsSync(device: BlockDevice): PartitionTable | undefined {
   const handle = handleOf(device, 'read');
-  return toTree(handle.native.readTableSync(DEV_BSIZE), handle);
+  return toTree(handle.native.readTableSync(), handle);
 }
 
 /**

@@ -7,7 +7,7 @@ import { failure, refusal, thrownBy } from './support/failure';
 import { MiB, rig } from './support/rig';
 
 const bench = rig();
-const SIZE = 64 * MiB;
+const SIZE = 16 * MiB;
 
 function writable(file = bench.sparse(SIZE)): BlockDevice {
   return bench.device(file, { mode: 'r+' });

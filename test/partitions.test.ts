@@ -168,7 +168,7 @@ test('reading tables is reading: a fault is an error, a closed device EBADF, a f
   const device = bench.device(bench.sparse(SIZE));
   device.driver.faults.set({ rate: 10000, seed: 1 });
   for (const read of [readPartitions, readPartitionsSync, findDiskLabel, findDiskLabelSync]) {
-    expect(await failure(() => read(device), 'EIO')).toMatchObject({ path: device.path, minor: 0 });
+    expect(await failure(() => read(device), 'EIO')).toMatchObject({ path: device.path, minor: 0, injected: true });
     expect(await refusal(() => read({} as never))).toBe('ERR_INVALID_ARG_TYPE');
   }
   device.closeSync();

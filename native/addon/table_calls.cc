@@ -20,8 +20,15 @@ using Device = const std::shared_ptr<DeviceState>&;
 using FoundOutcome = blk::Result<std::optional<blk::PlacedLabel>>;
 using TableOutcome = blk::Result<std::optional<blk::PartitionTable>>;
 
-napi_value ToValue(napi_env env, const FoundOutcome& outcome) {
-  if (!outcome.ok()) return ToFailure(env, outcome.status());
+template <typename Outcome>
+struct Answer {
+  Outcome outcome{blk::Status{EIO, blk::Op::kStrategy}};
+  bool injected = false;  // a failure that the fault injector made
+};
+
+napi_value ToValue(napi_env env, const Answer<FoundOutcome>& answer) {
+  const FoundOutcome& outcome = answer.outcome;
+  if (!outcome.ok()) return ToFailure(env, outcome.status(), {.injected = answer.injected});
   if (!outcome.value()) return Napi::Env(env).Null();
   const blk::FoundLabel& found = outcome.value()->found;
   Napi::Object pair = Napi::Object::New(env);
@@ -30,26 +37,29 @@ napi_value ToValue(napi_env env, const FoundOutcome& outcome) {
   return pair;
 }
 
-napi_value ToValue(napi_env env, const TableOutcome& outcome) {
-  if (!outcome.ok()) return ToFailure(env, outcome.status());
+napi_value ToValue(napi_env env, const Answer<TableOutcome>& answer) {
+  const TableOutcome& outcome = answer.outcome;
+  if (!outcome.ok()) return ToFailure(env, outcome.status(), {.injected = answer.injected});
   if (!outcome.value()) return Napi::Env(env).Null();
   return TableToObject(env, *outcome.value());
 }
 
-FoundOutcome Find(blk::Device& device, blk::Lane lane) {
+Answer<FoundOutcome> Find(blk::Device& device, blk::Lane lane) {
   blk::DeviceSource source(device, lane);
-  return blk::FindLabel(source);
+  auto outcome = blk::FindLabel(source);
+  return {std::move(outcome), source.injected()};
 }
 
-TableOutcome Read(blk::Device& device, blk::Lane lane, uint64_t sector_size) {
+Answer<TableOutcome> Read(blk::Device& device, blk::Lane lane) {
   blk::DeviceSource source(device, lane);
-  return blk::ReadPartitionTable(source, sector_size);
+  auto outcome = blk::ReadPartitionTable(source);
+  return {std::move(outcome), source.injected()};
 }
 
 // A promise for what `work(lane)` gives, on a worker.
 template <typename Outcome, typename Work>
 napi_value Queued(const Args& args, Device device, Work work) {
-  auto outcome = std::make_shared<Outcome>(blk::Status{EIO, blk::Op::kStrategy});
+  auto outcome = std::make_shared<Answer<Outcome>>();
   device->Begin(0, nullptr);
   return ControlCall::Submit(
       args.env(), device->driver,
@@ -99,14 +109,10 @@ napi_value FindLabel(const Args& args, Device device) {
   return Queued<FoundOutcome>(args, device, [device](blk::Lane lane) { return Find(*device->device, lane); });
 }
 
-napi_value ReadTableSync(const Args& args, Device device) {
-  return ToValue(args.env(), Read(*device->device, 0, static_cast<uint64_t>(args.Int(0))));
-}
+napi_value ReadTableSync(const Args& args, Device device) { return ToValue(args.env(), Read(*device->device, 0)); }
 
 napi_value ReadTable(const Args& args, Device device) {
-  return Queued<TableOutcome>(args, device, [device, size = static_cast<uint64_t>(args.Int(0))](blk::Lane lane) {
-    return Read(*device->device, lane, size);
-  });
+  return Queued<TableOutcome>(args, device, [device](blk::Lane lane) { return Read(*device->device, lane); });
 }
 
 napi_value WriteTableSync(const Args& args, Device device) {

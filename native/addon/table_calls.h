@@ -14,7 +14,7 @@ namespace blk_addon {
 napi_value FindLabelSync(const Args& args, const std::shared_ptr<DeviceState>& device);
 napi_value FindLabel(const Args& args, const std::shared_ptr<DeviceState>& device);
 
-// (sector size) -> NativeTable, null where there is none, or a failure.
+// -> NativeTable, null where there is none, or a failure.
 napi_value ReadTableSync(const Args& args, const std::shared_ptr<DeviceState>& device);
 napi_value ReadTable(const Args& args, const std::shared_ptr<DeviceState>& device);
 

@@ -45,11 +45,13 @@ TEST_CASE("mbr: entries in their slots, with names by slot") {
   CHECK(table.verdicts.empty());
 }
 
-TEST_CASE("mbr: counted in sectors of 4096 bytes when asked so") {
+TEST_CASE("mbr: counted in what the medium calls a sector, the labels in its slices too") {
   Medium medium(1000, 4096);
-  medium.PutEntry(0, 0, 0x83, 10, 100);
-  CHECK(Table(medium, 4096).partitions[0].start == 10 * 4096);
-  CHECK(Table(medium, 512).partitions[0].start == 10 * 512);
+  medium.PutEntry(0, 0, 0xa9, 10, 100);
+  medium.PutLabel(11 * 4096, {{100, 160, 0, 7, 0, 0}});
+  CHECK(Table(medium).partitions[0].start == 10 * 4096);
+  CHECK(Names(Table(medium)) == "s1(s1a)");
+  CHECK(FindLabel(medium).value()->found.position == 11 * 4096);
 }
 
 TEST_CASE("mbr: boot code with a flag that is none, or a file system over the whole disk, divides nothing") {

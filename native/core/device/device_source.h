@@ -14,15 +14,21 @@ class DeviceSource final : public TableSource {
   DeviceSource(Device& device, Lane lane) : device_(device), lane_(lane) {}
 
   uint64_t size() const override { return device_.minor().size(); }
+  uint64_t sector_size() const override { return device_.minor().MediumSectorSize(); }
   Status Read(uint64_t position, uint8_t* data, size_t size) override {
     Transfer transfer = device_.BytesRequest(BufOp::kRead, position, data, size, Fua::kByCacheMode);
     transfer.raw = false;  // tables lie at any byte
     transfer.lane = lane_;
     device_.Run(transfer);
+    injected_ = transfer.injected;
     return transfer.status;
   }
 
+  // Whether it was the fault injector that failed the last read.
+  bool injected() const { return injected_; }
+
  private:
+  bool injected_ = false;
   Device& device_;
   const Lane lane_;
 };

@@ -90,6 +90,12 @@ Status Minor::CheckHostSize() {
   return {EIO, Op::kFlush};
 }
 
+uint64_t Minor::MediumSectorSize() const {
+  DirectAlignment alignment;
+  if (type_ != FileType::kBlock || host_.AlignmentForDirect(disk().read_fd_.get(), &alignment) < 0) return kDevBsize;
+  return IsSectorSize(alignment.offset) ? alignment.offset : kDevBsize;
+}
+
 Status Minor::ReadHost(uint64_t position, uint8_t* data, size_t size) const {
   HostFile file;
   file.host = &host_;

@@ -105,6 +105,8 @@ class Minor {
   // looks at tables. Errors: the host's. REQUIRES: the minor cannot be retired meanwhile: it is open, or Hold() was
   // called.
   Status ReadHost(uint64_t position, uint8_t* data, size_t size) const;
+  // What a block node calls a sector, 512 bytes for everything else and where the host cannot tell.
+  uint64_t MediumSectorSize() const;
   // Bars Retire() until Unhold(). Errors: ENXIO retired.
   Status Hold();
   void Unhold();

@@ -67,7 +67,7 @@ Result<MaybeTable> ReadGpt(TableSource& source, bool announced, bool has_mbr) {
 
 }  // namespace
 
-Result<MaybeTable> ReadPartitionTable(TableSource& source, uint64_t sector_size) {
+Result<MaybeTable> ReadPartitionTable(TableSource& source) {
   MbrImage sector0;
   Status status = ReadSector0(source, &sector0);
   if (!status.ok()) return status;
@@ -77,7 +77,7 @@ Result<MaybeTable> ReadPartitionTable(TableSource& source, uint64_t sector_size)
   if (!gpt.ok() || gpt.value()) return gpt;
   MaybeTable mbr;
   if (has_mbr && !announced) {
-    auto read = ReadMbr(source, sector0, sector_size);
+    auto read = ReadMbr(source, sector0, source.sector_size());
     if (!read.ok()) return read.status();
     mbr = read.Take();
     status = AddLabels(source, *mbr);
@@ -90,20 +90,20 @@ Result<MaybeTable> ReadPartitionTable(TableSource& source, uint64_t sector_size)
   return MaybeTable(ToTable(*label.value(), WholeDisk(source), source.size()));
 }
 
-Result<std::optional<PlacedLabel>> FindLabel(TableSource& source, uint64_t sector_size) {
+Result<std::optional<PlacedLabel>> FindLabel(TableSource& source) {
   using MaybeLabel = std::optional<PlacedLabel>;
   MbrImage sector0;
   Status status = ReadSector0(source, &sector0);
   if (!status.ok()) return status;
   MaybeLabel placed;
   if (IsPartitionSector(sector0)) {
-    auto mbr = ReadMbr(source, sector0, sector_size);
+    auto mbr = ReadMbr(source, sector0, source.sector_size());
     if (!mbr.ok()) return mbr.status();
     bool more = true;
     status = ForEachSlice(
         mbr.value(),
         [&](PartitionEntry& entry, bool* go_on) {
-          auto found = FindSliceLabel(source, SliceOf(entry), sector_size);
+          auto found = FindSliceLabel(source, SliceOf(entry), source.sector_size());
           if (!found.ok()) return found.status();
           if (!found.value() || !found.value()->decoded.valid) return Status::Ok();
           placed = PlacedLabel{std::move(*found.value()), SliceOf(entry)};

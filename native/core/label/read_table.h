@@ -14,16 +14,15 @@
 
 namespace blk {
 
-// The tree of tables; nothing where the medium is not divided. `sector_size` is what an MBR counts in; a GPT and a
-// label tell their own. Errors: those of source.Read().
-Result<std::optional<PartitionTable>> ReadPartitionTable(TableSource& source, uint64_t sector_size = kDevBsize);
+// The tree of tables; nothing where the medium is not divided. Errors: those of source.Read().
+Result<std::optional<PartitionTable>> ReadPartitionTable(TableSource& source);
 
 struct PlacedLabel {
   FoundLabel found;
   Slice slice;
 };
 // The valid label of the medium: the one in its first BSD slice, else the bare one. Errors: those of source.Read().
-Result<std::optional<PlacedLabel>> FindLabel(TableSource& source, uint64_t sector_size = kDevBsize);
+Result<std::optional<PlacedLabel>> FindLabel(TableSource& source);
 
 }  // namespace blk
 

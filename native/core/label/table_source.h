@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "core/base/status.h"
+#include "core/base/units.h"
 
 namespace blk {
 
@@ -16,6 +17,8 @@ class TableSource {
 
   // Bytes of the medium.
   virtual uint64_t size() const = 0;
+  // Bytes of what the medium calls a sector, which an MBR counts in; a GPT and a label tell their own.
+  virtual uint64_t sector_size() const { return kDevBsize; }
   // Reads [position, position + size), which lies inside the medium. Errors: those of the medium.
   virtual Status Read(uint64_t position, uint8_t* data, size_t size) = 0;
 

@@ -44,13 +44,13 @@ Result<LabelPlace> PlaceForLabel(TableSource& source) {
   }
   const auto table = ReadPartitionTable(source);
   if (!table.ok()) return table.status();
-  LabelPlace place{kDevBsize, ByteOrder::kLittle, {0, source.size(), 0, ""}};
+  LabelPlace place{source.sector_size(), ByteOrder::kLittle, {0, source.size(), 0, ""}};
   if (table.value()) {
     if (table.value()->scheme == Scheme::kGpt) return kNoPlace;
     const PartitionEntry* slice = table.value()->scheme == Scheme::kMbr ? FirstSlice(*table.value()) : nullptr;
     if (slice != nullptr) {
       place.slice = {slice->start, slice->end(), slice->type, slice->name};
-      place.position = slice->start + kDevBsize;
+      place.position = slice->start + source.sector_size();
     }
   }
   if (!source.Holds(place.position, kDevBsize)) return kNoPlace;

@@ -17,6 +17,7 @@ class Planned final : public TableSource {
       : medium_(medium), plan_(plan), rest_(rest) {}
 
   uint64_t size() const override { return medium_.size(); }
+  uint64_t sector_size() const override { return medium_.sector_size(); }
   Status Read(uint64_t position, uint8_t* data, size_t size) override {
     const Status status = medium_.Read(position, data, size);
     if (!status.ok()) return status;

@@ -42,6 +42,8 @@ class Medium : public MemorySource {
   explicit Medium(size_t sectors, size_t sector_size = 512)
       : MemorySource(std::vector<uint8_t>(sectors * sector_size)), sector(sector_size) {}
 
+  uint64_t sector_size() const override { return sector; }
+
   // An entry of the table sector at `lba`, with its signature.
   void PutEntry(uint64_t lba, uint32_t slot, uint8_t type, uint32_t start, uint32_t sectors, uint8_t flag = 0) {
     uint8_t* at = &bytes[lba * sector + kMbrEntriesAt + slot * kMbrEntryBytes];
@@ -118,8 +120,8 @@ inline std::vector<Verdict::Kind> KindsOf(const Verdicts& verdicts) {
 }
 
 // The table of a medium that has one.
-inline PartitionTable Table(TableSource& source, uint64_t sector_size = 512) {
-  auto table = ReadPartitionTable(source, sector_size);
+inline PartitionTable Table(TableSource& source) {
+  auto table = ReadPartitionTable(source);
   Must(table.ok() && table.value().has_value(), "a table on the medium");
   return std::move(*table.value());
 }

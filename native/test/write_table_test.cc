@@ -1,0 +1,136 @@
+// PlanTable: what is on the medium between two of its writes, and what it leaves alone.
+#include "core/label/write_table.h"
+
+#include <doctest/doctest.h>
+
+#include "test/support/memory_source.h"
+
+namespace blk {
+namespace {
+
+using test::Entry;
+using test::Gpt;
+using test::Medium;
+using test::Names;
+using test::Table;
+
+PartitionEntry Partition(uint32_t index, uint64_t start, uint64_t sectors, uint8_t type = 0x83) {
+  PartitionEntry entry;
+  entry.index = index;
+  entry.start = start * 512;
+  entry.size = sectors * 512;
+  entry.type = type;
+  entry.type_guid.bytes.fill(0x11);
+  entry.uuid.bytes.fill(static_cast<uint8_t>(index + 1));
+  return entry;
+}
+PartitionTable Make(Scheme scheme, std::vector<std::pair<uint64_t, uint64_t>> spans) {
+  PartitionTable table;
+  table.scheme = scheme;
+  table.position = 512;
+  for (const auto& [start, sectors] : spans) {
+    table.partitions.push_back(Partition(static_cast<uint32_t>(table.partitions.size()), start, sectors));
+  }
+  return table;
+}
+void Put(Medium& medium, const TableWrite& write) {
+  std::copy(write.bytes.begin(), write.bytes.end(), medium.bytes.begin() + static_cast<ptrdiff_t>(write.position));
+}
+void Apply(Medium& medium, PartitionTable& table) {
+  const auto plan = PlanTable(medium, table);
+  REQUIRE(plan.ok());
+  REQUIRE_FALSE(HasVerdict(table));
+  for (const auto& step : plan.value()) {
+    for (const TableWrite& write : step) Put(medium, write);
+  }
+}
+
+TEST_CASE("gpt: after every write, and after any part of one, the old table is there or the new one") {
+  Medium medium(1000);
+  PartitionTable old = Make(Scheme::kGpt, {{100, 50}});
+  Apply(medium, old);
+  PartitionTable fresh = Make(Scheme::kGpt, {{200, 60}, {300, 70}});
+  const auto plan = PlanTable(medium, fresh);
+  REQUIRE(plan.ok());
+  for (const auto& step : plan.value()) {
+    for (const TableWrite& write : step) {
+      for (const size_t part : {size_t{1}, write.bytes.size() / 2, write.bytes.size() - 1}) {
+        Medium torn(medium);
+        std::copy_n(write.bytes.begin(), part, torn.bytes.begin() + static_cast<ptrdiff_t>(write.position));
+        const std::string names = Names(Table(torn));
+        CHECK((names == "p1" || names == "p1 p2"));
+      }
+      Put(medium, write);
+      const std::string names = Names(Table(medium));
+      CHECK((names == "p1" || names == "p1 p2"));
+    }
+  }
+  CHECK(Names(Table(medium)) == "p1 p2");
+  CHECK(Table(medium).verdicts.empty());
+}
+
+TEST_CASE("mbr: until its last write the old partitions are the ones of sector 0") {
+  Medium medium(4000);
+  PartitionTable old = Make(Scheme::kMbr, {{100, 50}});
+  Apply(medium, old);
+  PartitionTable fresh = Make(Scheme::kMbr, {{100, 60}, {1000, 2000}});
+  fresh.partitions[1].type = 0x05;
+  fresh.partitions[1].table = std::make_unique<PartitionTable>(Make(Scheme::kEbr, {{1100, 10}, {1200, 10}}));
+  const auto plan = PlanTable(medium, fresh);
+  REQUIRE(plan.ok());
+  for (size_t step = 0; step < plan.value().size(); step++) {
+    CHECK(Entry(Table(medium), "s1").size == 50 * 512);
+    for (const TableWrite& write : plan.value()[step]) Put(medium, write);
+  }
+  CHECK(Names(Table(medium)) == "s1 s2(s5 s6)");
+}
+
+TEST_CASE("every byte outside of the tables stays") {
+  for (const Scheme scheme : {Scheme::kMbr, Scheme::kGpt, Scheme::kBsd}) {
+    Medium medium(1000);
+    for (size_t i = 0; i < medium.bytes.size(); i++) medium.bytes[i] = static_cast<uint8_t>(i * 7 + i / 512);
+    const std::vector<uint8_t> before = medium.bytes;
+    PartitionTable table = Make(scheme, {{100, 50}});
+    Apply(medium, table);
+    for (size_t at = 0; at < medium.bytes.size(); at++) {
+      const size_t sector = at / 512;
+      const bool mbr = scheme != Scheme::kBsd && at >= 440 && at < 512;
+      const bool gpt = scheme == Scheme::kGpt && ((sector >= 1 && sector <= 33) || sector >= 967);
+      const bool bsd = scheme == Scheme::kBsd && at >= 512 && at < 512 + 404;
+      if (!mbr && !gpt && !bsd) REQUIRE(medium.bytes[at] == before[at]);
+    }
+  }
+}
+
+TEST_CASE("the checksum of an alpha's boot block is kept true, and made for no other") {
+  for (const bool alpha : {false, true}) {
+    Medium medium(1000);
+    medium.PutLabel(64, {{50, 100, 0, 7, 0, 0}});
+    const auto sum = [&] {
+      uint64_t total = 0;
+      for (size_t at = 0; at < 504; at += 8) total += Load<uint64_t>(&medium.bytes[at]);
+      return total;
+    };
+    if (alpha) Store<uint64_t>(&medium.bytes[504], sum());
+    PartitionTable table = Make(Scheme::kBsd, {{200, 50}});
+    table.position = 64;
+    Apply(medium, table);
+    CHECK((Load<uint64_t>(&medium.bytes[504]) == sum()) == alpha);
+    CHECK(Table(medium).partitions[0].start == 200 * 512);
+  }
+}
+
+TEST_CASE("a medium that fails to read is an error, and a plan is none") {
+  Medium medium(4000);
+  PartitionTable table = Make(Scheme::kGpt, {{100, 50}});
+  for (uint64_t i = 1; i < 12; i++) {
+    medium.reads = 0;
+    medium.fail_at = i;
+    const auto plan = PlanTable(medium, table);
+    if (medium.reads < i) break;
+    CHECK(plan.status().err == EIO);
+  }
+}
+
+}  // namespace
+}  // namespace blk
