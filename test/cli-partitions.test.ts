@@ -59,15 +59,15 @@ describe('rumpblk label', () => {
     const file = bench.sparse(SIZE);
     const write = (text: string, option = '--write'): ReturnType<typeof cli> =>
       cli(['label', file, option, '-'], { input: Buffer.from(text) });
-    expect(await write('{')).toMatchObject({ status: 2, stderr: expect.stringContaining('is not JSON') as string });
-    expect(await write('[]')).toMatchObject({ status: 2, stderr: expect.stringContaining('JSON object') as string });
+    expect(await write('{')).toMatchObject({ status: 2, stderr: expect.stringContaining('is not JSON') });
+    expect(await write('[]')).toMatchObject({ status: 2, stderr: expect.stringContaining('JSON object') });
     expect(await write('{"partitions":5}', '--edit')).toMatchObject({ status: 2 });
-    expect(await write('{}')).toMatchObject({ status: 2, stderr: expect.stringContaining('label.partitions') as string });
-    expect(await write('{"secpercyl":0}', '--edit')).toMatchObject({ status: 1, stderr: expect.stringContaining('EINVAL') as string });
+    expect(await write('{}')).toMatchObject({ status: 2, stderr: expect.stringContaining('label.partitions') });
+    expect(await write('{"secpercyl":0}', '--edit')).toMatchObject({ status: 1, stderr: expect.stringContaining('EINVAL') });
     expect(await cli(['label', file, '--write', 'a', '--edit', 'b'])).toMatchObject({ status: 2 });
     expect(await cli(['label', file, '--write', bench.path('none')])).toMatchObject({
       status: 1,
-      stderr: expect.stringContaining('ENOENT') as string,
+      stderr: expect.stringContaining('ENOENT'),
     });
     expect(readFileSync(file).equals(Buffer.alloc(SIZE))).toBe(true);
   });
@@ -134,7 +134,7 @@ testWith(SFDISK, FDISK)('read and write with --partition work on that partition 
   expect(await cli(['write', file, '--partition', 's1a', '-p', '512'], { input: Buffer.alloc(1024, 0xee) })).toMatchObject({ status: 0 });
   before.fill(0xee, 2 * MiB + 512, 2 * MiB + 1536);
   expect(readFileSync(file).equals(before)).toBe(true);
-  expect(await cli(['read', file, '--partition', 'p9'])).toMatchObject({ status: 1, stderr: expect.stringContaining('ENXIO') as string });
+  expect(await cli(['read', file, '--partition', 'p9'])).toMatchObject({ status: 1, stderr: expect.stringContaining('ENXIO') });
   const full = await cli(['write', file, '--partition', 's1a', '-p', '8M'], { input: Buffer.alloc(1) });
-  expect(full).toMatchObject({ status: 1, stderr: expect.stringContaining('ENOSPC') as string });
+  expect(full).toMatchObject({ status: 1, stderr: expect.stringContaining('ENOSPC') });
 });

@@ -1,7 +1,15 @@
 // The ioctls that set a disklabel in memory and on the medium, and what its partitions may do to it. Its bytes: label-codec.test.ts.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { type BlockDevice, type DiskLabel, type IoctlMap, decodeDiskLabel, encodeDiskLabel, findDiskLabelSync } from 'rumpblk';
+import {
+  type BlockDevice,
+  type DiskLabel,
+  type IoctlMap,
+  decodeDiskLabel,
+  encodeDiskLabel,
+  findDiskLabelSync,
+  writePartitionsSync,
+} from 'rumpblk';
 import { SECTORS, label, layOut, sumOf } from './support/disklabel';
 import { FDISK, MMLS, PARTX, SFDISK, mmlsRows, nestedLabel, partxRows, sfdiskRows } from './support/disks';
 import { failure, refusal } from './support/failure';
@@ -125,9 +133,15 @@ describe('setting a label', () => {
     expect(device.ioctl('DIOCGDINFO').typename).toBe('rumpd');
     expect(readFileSync(device.path).equals(Buffer.alloc(SIZE))).toBe(true);
     for (const wrong of [undefined, null, 1, [], { ...label(), rpm: 'fast' }]) {
-      expect(await refusal(() => device.ioctl('DIOCSDINFO', wrong as DiskLabel))).toBe('ERR_INVALID_ARG_TYPE');
+      expect(await refusal(() => device.ioctl('DIOCSDINFO', wrong as never))).toBe('ERR_INVALID_ARG_TYPE');
     }
     expect(await refusal(() => device.ioctl('DIOCWLABEL', 'yes' as never))).toBe('ERR_INVALID_ARG_TYPE');
+    // A GPT has sector 1: a label is for memory alone.
+    const divided = bench.device(bench.sparse(SIZE), { mode: 'r+' });
+    writePartitionsSync(divided, { scheme: 'gpt', position: 512, problems: [], partitions: [] });
+    await failure(() => divided.ioctl('DIOCWDINFO', label()), 'EINVAL');
+    divided.ioctl('DIOCSDINFO', label());
+    expect(divided.ioctl('DIOCGDINFO').packname).toBe('mine');
     const small = bench.device(bench.sparse(512), { mode: 'r+' });
     await failure(() => small.ioctl('DIOCWDINFO', label({})), 'EINVAL');
   });

@@ -145,6 +145,8 @@ interface BlockErrorInfo {
   blkno?: number;
   bytesTransferred?: Bytes;
   injected?: boolean;
+  holder?: { pid: number; command?: string };
+  lost?: { position: Bytes; length: Bytes };
 }
 
 export type Options = [

@@ -72,12 +72,12 @@ Status SetLabel(Device& device, DiskLabel label, LabelWrite write) {
   if (device.mode() != OpenMode::kReadWrite) return {EBADF, Op::kIoctl};
   Minor& disk = device.minor().disk();
   MinorSource source(disk);
-  auto place = PlaceForLabel(source);
-  if (!place.ok()) return place.status();
+  const auto slice = SliceForLabel(source);
+  if (!slice.ok()) return slice.status();
   auto old = LabelOf(disk);
   if (!old.ok()) return old.status();
   label.magic = label.magic2 = kDiskMagic;
-  const uint64_t base = BaseOf(label, place.value().slice);
+  const uint64_t base = BaseOf(label, slice.value());
   Status status = CheckLabel(label, base, disk.size());
   if (status.ok()) status = CheckOpenPartitions(disk, old.value(), base, &label);
   if (!status.ok()) return status;
@@ -85,6 +85,8 @@ Status SetLabel(Device& device, DiskLabel label, LabelWrite write) {
   label.checksum = LabelChecksum(label);
   if (write == LabelWrite::kInMemory) return disk.label_state().SetInMemory(label), status;
 
+  const auto place = PlaceForLabel(source);
+  if (!place.ok()) return place.status();
   auto bytes = EncodeAt(source, place.value(), label);
   if (!bytes.ok()) return bytes.status();
   status = device.WriteDisk(bytes.value().position, std::move(bytes.value().bytes), 0);

@@ -23,8 +23,8 @@ enum class LabelWrite : uint8_t { kInMemory, kToMedium };
 // medium gets it where it has one, in the same byte order; else behind the start of the first BSD slice; else in
 // sector 1. Durable when it returns.
 // Errors: EBADF opened for reading · EINVAL no cylinders, a sector size that is none, a partition beyond the end of the
-// disk, more partitions than fit the place, a medium whose sector 1 is a GPT's · EBUSY it moves, shrinks or drops a
-// partition that is open · EROFS this open protects the place · the host's.
+// disk; to the medium: more partitions than fit the place, a medium whose sector 1 is a GPT's · EBUSY it moves, shrinks
+// or drops a partition that is open · EROFS this open protects the place · the host's.
 Status SetLabel(Device& device, DiskLabel label, LabelWrite write);
 
 // DIOCWLABEL: lets partitions write over the label, until the last close. DIOCKLABEL: keeps a label in memory over the

@@ -28,12 +28,11 @@ Result<std::optional<PartitionTable>> TableInMemory(Minor& disk, TableSource& so
   using Nothing = std::optional<PartitionTable>;
   const auto label = disk.label_state().in_memory();
   if (!label) return Nothing();
-  const auto place = PlaceForLabel(source);
-  if (!place.ok()) return place.status();
+  const auto slice = SliceForLabel(source);
+  if (!slice.ok()) return slice.status();
   FoundLabel found;
   found.decoded.label = *label;
-  found.position = place.value().position;
-  return Nothing(ToTable(found, place.value().slice, source.size()));
+  return Nothing(ToTable(found, slice.value(), source.size()));
 }
 
 // The spot of the partition that the label in memory, or else the tables of the medium, know by this name.

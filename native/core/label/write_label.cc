@@ -57,6 +57,13 @@ Result<LabelPlace> PlaceForLabel(TableSource& source) {
   return place;
 }
 
+Result<Slice> SliceForLabel(TableSource& source) {
+  auto place = PlaceForLabel(source);
+  if (place.ok()) return std::move(place.value().slice);
+  if (place.status().err != kNoPlace.err) return place.status();
+  return Slice{0, source.size(), 0, ""};
+}
+
 Result<TableWrite> EncodeAt(TableSource& source, const LabelPlace& place, DiskLabel label) {
   label.checksum = 0;
   label.checksum = LabelChecksum(label, place.order);

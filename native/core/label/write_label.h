@@ -22,6 +22,10 @@ struct LabelPlace {
 // sector 1. Errors: EINVAL no room there, or a GPT has the medium · those of source.Read().
 Result<LabelPlace> PlaceForLabel(TableSource& source);
 
+// The slice that such a label would lie in; the whole medium where it has no place for one.
+// Errors: those of source.Read().
+Result<Slice> SliceForLabel(TableSource& source);
+
 struct TableWrite {
   uint64_t position = 0;  // bytes
   std::vector<uint8_t> bytes;
