@@ -24,9 +24,9 @@ class LabelState {
     MutexLock lock(mu_);
     return in_memory_;
   }
-  void SetInMemory(std::optional<DiskLabel> label) EXCLUDES(mu_) {
+  void SetInMemory(const std::optional<DiskLabel>& label) EXCLUDES(mu_) {
     MutexLock lock(mu_);
-    in_memory_ = std::move(label);
+    in_memory_ = label;
   }
 
   // Whether the label in memory outlives the last close (DIOCKLABEL).
