@@ -36,10 +36,10 @@ export async function fuzz() {
   return tally;
 }
 
-/** The random tests of the public surface for longer; their seeds are in the output of one that fails. */
+/** The random tests of the public surface for longer, and 200 kills; their seeds are in the output of one that fails. */
 export function hostile() {
-  const env = { RUMPBLK_PROPERTY_SECONDS: String(SECONDS), RUMPBLK_THREADS_SECONDS: String(SECONDS) };
-  return jest({ args: ['test/properties', 'test/threads-model'], env });
+  const env = { RUMPBLK_PROPERTY_SECONDS: String(SECONDS), RUMPBLK_THREADS_SECONDS: String(SECONDS), RUMPBLK_KILLS: '200' };
+  return jest({ args: ['test/properties', 'test/threads-model', 'test/kill'], env });
 }
 
 /** The stress programs under ThreadSanitizer, which read RUMPBLK_STRESS_SECONDS. */
