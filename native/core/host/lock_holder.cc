@@ -24,6 +24,7 @@ using Folder = std::unique_ptr<DIR, CloseFolder>;
 
 // The next entry whose name is a number. -> nothing at the end.
 std::optional<int> NextNumber(DIR* folder) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): a stream has one user, and streams of their own are safe
   while (const struct dirent* entry = ::readdir(folder)) {
     const std::string_view name = entry->d_name;
     int number = 0;
