@@ -277,7 +277,7 @@ async function control(target: Open): Promise<void> {
   }
   if (what === 'faults') {
     await settle();
-    driver.faults.set({ rate: pick([0, 0, 300, 5000]), seed });
+    driver.faults.set({ rate: pick([0, 0, 300, 5000]), seed: seed >>> 0 });
     isFaulty = driver.faults.rate > 0;
   }
   if (what === 'deregister') {
