@@ -78,7 +78,7 @@ void AddEntries(PartitionTable& table, const GptCopy& copy) {
       continue;
     }
     PartitionEntry entry;
-    entry.name = "p" + std::to_string(i + 1);
+    entry.name = NumberedName('p', uint64_t{i} + 1);
     entry.index = i;
     entry.start = found.first * table.sector_size;
     entry.size = (found.last - found.first + 1) * table.sector_size;

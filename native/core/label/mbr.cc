@@ -15,8 +15,6 @@ bool IsFileSystem(const MbrImage& bytes) {
   return says(3, "NTFS    ") || says(3, "EXFAT   ") || says(54, "FAT") || says(82, "FAT32");
 }
 
-std::string SliceName(uint32_t number) { return "s" + std::to_string(number); }
-
 PartitionEntry ToEntry(const MbrEntry& from, uint32_t index, uint64_t base, uint64_t sector_size) {
   PartitionEntry entry;
   entry.index = index;
@@ -79,7 +77,7 @@ class ChainReader {
         taken = true;
         const uint32_t index = static_cast<uint32_t>(table_.partitions.size());
         table_.partitions.push_back(ToEntry(found, index, at, sector_size_));
-        table_.partitions.back().name = SliceName(next_number++);
+        table_.partitions.back().name = NumberedName('s', next_number++);
       } else {
         Note(Verdict::Kind::kExtraEntry, at);
       }
@@ -135,7 +133,7 @@ Result<PartitionTable> ReadMbr(TableSource& source, const MbrImage& sector0, uin
   for (uint32_t i = 0; i < kMbrSlots; i++) {
     if (!sector.entries[i].used()) continue;
     table.partitions.push_back(ToEntry(sector.entries[i], i, 0, sector_size));
-    table.partitions.back().name = SliceName(i + 1);
+    table.partitions.back().name = NumberedName('s', i + 1);
   }
   JudgeRanges(table, {0, source.size(), ""}, source.size(), Claims);
   uint32_t next_number = kMbrSlots + 1;

@@ -86,6 +86,13 @@ std::optional<FoundPartition> FindPartition(const PartitionTable& table, std::st
   return OnlyMatch(table, [&](const PartitionEntry& entry) { return ToUtf8(entry.label) == name; });
 }
 
+std::string NumberedName(char letter, uint64_t number) {
+  // Appended to: of a string put in front gcc 12 says at -O3 that it overflows.
+  std::string name(1, letter);
+  name += std::to_string(number);
+  return name;
+}
+
 std::string ToUtf8(std::u16string_view text) {
   constexpr char32_t kReplacement = 0xfffd;
   std::string out;

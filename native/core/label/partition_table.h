@@ -74,6 +74,9 @@ struct FoundPartition {
 // (UTF-8); nothing when there is none or more than one.
 std::optional<FoundPartition> FindPartition(const PartitionTable& table, std::string_view name);
 
+// 's5', 'p2': the name of an entry that its table numbers.
+std::string NumberedName(char letter, uint64_t number);
+
 // UTF-16 as UTF-8; a surrogate without its other half becomes U+FFFD.
 std::string ToUtf8(std::u16string_view text);
 

@@ -114,7 +114,7 @@ Status PlanGpt(TableSource& source, PartitionTable& table, TablePlan& plan) {
   auto found = FindGpt(source, ss);
   if (!found.ok()) return found.status();
   JudgeEntries(table, kMaxGptArray / kGptEntryBytes);
-  for (PartitionEntry& entry : table.partitions) entry.name = "p" + std::to_string(uint64_t{entry.index} + 1);
+  for (PartitionEntry& entry : table.partitions) entry.name = NumberedName('p', uint64_t{entry.index} + 1);
   if (!table.verdicts.empty()) return Status::Ok();
   GptHeader header = Layout(found.value(), table, sectors);
   if (header.first_usable > header.last_usable) return table.verdicts.push_back({Kind::kNoRoom}), Status::Ok();

@@ -47,7 +47,7 @@ void JudgeMbr(PartitionTable& table, uint64_t medium_size) {
   JudgeRanges(table, {0, medium_size, ""}, medium_size, Claims);
   for (size_t i = 0; i < table.partitions.size(); i++) {
     PartitionEntry& entry = table.partitions[i];
-    entry.name = "s" + std::to_string(entry.index + 1);
+    entry.name = NumberedName('s', uint64_t{entry.index} + 1);
     const int place = static_cast<int>(i);
     if (entry.type == 0 || entry.type == kMbrProtective) table.verdicts.push_back({Kind::kBadType, place});
     if (!Fits(entry.start / table.sector_size) || !Fits(entry.size / table.sector_size)) {
@@ -91,7 +91,7 @@ Status PlanChain(TableSource& source, PartitionEntry& extended, uint32_t& next_n
   JudgeRanges(chain, {extended.start, extended.end(), ""}, source.size(), Claims);
   const std::vector<uint64_t> links = PlaceLinks(chain, extended);
   for (PartitionEntry& entry : chain.partitions) {
-    entry.name = "s" + std::to_string(next_number++);
+    entry.name = NumberedName('s', next_number++);
     const int place = static_cast<int>(&entry - chain.partitions.data());
     if (entry.type == 0 || IsExtended(entry.type)) chain.verdicts.push_back({Kind::kBadType, place});
     if (entry.table && (entry.table->scheme != Scheme::kBsd || !IsBsdSlice(entry.type))) {
