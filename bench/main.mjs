@@ -118,4 +118,7 @@ async function run(rows, options) {
 
 const textOf = (report) => `${JSON.stringify(report, undefined, 1)}\n`;
 
-process.exitCode = await main();
+process.exitCode = await main().catch((error) => {
+  process.stderr.write(`${error.message}\n`);
+  return 1;
+});

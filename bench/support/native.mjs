@@ -9,13 +9,17 @@ import { ROOT } from '../../scripts/support/run.mjs';
 const FOLDER = path.join(ROOT, VARIANTS.bench.folder);
 const TARGETS = { floors: 'floors', pages: 'pages', bare_call: 'bare_call.node' };
 
-/** Builds what is missing or older than its sources. @returns {Promise<string | undefined>} why the programs are not there */
+/**
+ * Builds what is missing or older than its sources.
+ * @returns {Promise<string | undefined>} the tools that this machine lacks for it
+ * @throws {Error} when they do not compile
+ */
 export async function buildFloors() {
   const lacks = missingFor('bench');
   if (lacks !== undefined) return lacks;
   for (const target of Object.keys(TARGETS)) {
     const built = await build('bench', target);
-    if (!built.ok) return `${target}: ${built.why}\n${built.output}`;
+    if (!built.ok) throw new Error(`native/bench, ${target}: ${built.why}\n${built.output}`);
   }
   return undefined;
 }
