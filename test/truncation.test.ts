@@ -1,7 +1,7 @@
 // A host file that shrinks under a mapped device. In a process of its own: what is tested is that it survives.
 import { describe, expect, test } from '@jest/globals';
 import { reportsFrom } from './support/child';
-import { ACCESSES, MiB, pattern, rig } from './support/rig';
+import { ACCESSES, GiB, MiB, pattern, rig } from './support/rig';
 
 const bench = rig();
 const EIO = { code: 'EIO', errno: -5, brand: true };
@@ -128,6 +128,23 @@ describe.each(ACCESSES)('under %s', (access) => {
     );
     expect(answer).toMatchObject({ gone: EIO, read: { value: 8192 }, value: true });
   });
+});
+
+test('B34: every other page of a view of 1 GiB whose file is cut to nothing', async () => {
+  const script = `
+    const GiB = 2 ** 30;
+    const driver = new BlockDriver({ windowSize: GiB, windowCount: 2 });
+    const device = driver.openSync(driver.registerSync(args.file), { mode: 'r+', access: 'mmap' });
+    const other = openSync(args.other);
+    const view = device.mapSync(0, GiB);
+    fs.truncateSync(args.file, 0);
+    let sum = 0;
+    for (let at = 0; at < GiB; at += 8192) sum += view.bytes[at] + (view.bytes[at + 1] = 1);
+    const pages = fs.readFileSync('/proc/self/maps', 'latin1').split('\\n').length;
+    report({ sum, few: pages < 6000, lost: await attempt(() => view.release()), other: other.readSync(Buffer.alloc(4096), 0) });
+    await attempt(() => device.close());`;
+  const [answer] = await reportsFrom(script, { args: { file: bench.sparse(GiB), other: bench.image(pattern(MiB)) } });
+  expect(answer).toMatchObject({ sum: 131072, few: true, lost: { ...EIO, lost: { position: 0, length: GiB } }, other: 4096 });
 });
 
 test('B23: a file that shrank between register and open', async () => {

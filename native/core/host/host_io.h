@@ -94,6 +94,8 @@ HostIo& PosixHostIo();
 
 // Bytes of a memory page.
 size_t PageSize();
+// The most mappings that the host allows one process.
+size_t MappingLimit();
 
 }  // namespace blk
 

@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 
 #include "core/host/host_io.h"
 #include "core/host/lock_holder.h"
@@ -196,6 +197,17 @@ class Posix final : public HostIo {
 HostIo& PosixHostIo() {
   static Posix host;
   return host;
+}
+
+size_t MappingLimit() {
+  constexpr size_t kUsual = 65530;  // DEFAULT_MAX_MAP_COUNT of Linux
+  char text[24] = {};
+  const int fd = ::open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return kUsual;
+  const ssize_t length = ::read(fd, text, sizeof text - 1);
+  ::close(fd);
+  const unsigned long limit = length > 0 ? std::strtoul(text, nullptr, 10) : 0;
+  return limit == 0 ? kUsual : limit;
 }
 
 size_t PageSize() {

@@ -8,7 +8,7 @@ Result<Mapping> Mapping::Create(HostIo& host, int fd, HostOffset offset, size_t 
   void* address = nullptr;
   const int rc = host.Mmap(fd, offset.value, size, mode, &address);
   if (rc < 0) return Status{-rc, Op::kMmap};
-  Mapping mapping(host, static_cast<uint8_t*>(address), size, PageWatch::Over(address, size));
+  Mapping mapping(host, static_cast<uint8_t*>(address), size, PageWatch::OverMapping(address, size));
   // Unwatched, a bad page would end the process: better no mapping at all.
   if (!mapping.watch_.valid()) return Status{ENOMEM, Op::kMmap};
   return mapping;

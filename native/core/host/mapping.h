@@ -17,7 +17,8 @@ namespace blk {
 class Mapping {
  public:
   // Maps [offset, offset + size) of `fd`. Units: bytes; offset is a multiple of the page, size is not 0.
-  // Errors: ENOMEM (memory, or the host's limit of mappings) · EACCES writable on a read-only descriptor · ENODEV.
+  // Errors: ENOMEM (memory, or more mappings than page_guard.h gives out) · EACCES writable on a read-only descriptor ·
+  // ENODEV.
   static Result<Mapping> Create(HostIo& host, int fd, HostOffset offset, size_t size, MapMode mode);
 
   // Owns nothing.

@@ -1,7 +1,10 @@
-// page_guard: turns SIGBUS inside a mapped window into a poisoned window. The handler puts an anonymous page of zeros
-// in the place of the one the host could not give, marks everything that watches it, with where, and lets the access go
-// on; whoever copied looks at the mark afterwards and does the work again by pread or pwrite, which name the error.
+// page_guard: turns SIGBUS inside a mapped window into a poisoned window. The handler puts anonymous zeros in the place
+// of the page that the host could not give, marks everything that watches it, with where, and lets the access go on;
+// whoever copied looks at the mark afterwards and does the work again by pread or pwrite, which name the error.
 // A fault that nobody watches goes to the handler that was there before.
+// A process has a limited number of mappings, and each page substituted in the middle of one makes two more: so the
+// pieces that are substituted grow, always from the fault on towards the end, where a file that was cut has nothing
+// either; and only a share of all mappings is given out.
 // Thread-safe. Registering takes a lock; the handler takes none.
 // Why: rumpblk.c r1.31 lines 643-645 die of a truncated file, a bad sector or a full disk (B34).
 #ifndef RUMPBLK_CORE_HOST_PAGE_GUARD_H_
@@ -20,10 +23,13 @@ namespace blk {
 struct GuardSlot {
   std::atomic<uintptr_t> base{0};
   std::atomic<size_t> size{0};  // 0: slot is free
+  std::atomic<bool> is_mapping{false};
+  std::atomic<uint32_t> pieces{0};  // of a mapping: how often something was substituted in it
   std::atomic<bool> poisoned{false};
   // The smallest range of addresses with every page that was substituted; begin is above end while there is none.
   std::atomic<uintptr_t> lost_begin{UINTPTR_MAX};
   std::atomic<uintptr_t> lost_end{0};
+  GuardSlot* next_free = nullptr;
 };
 
 // PageWatch: sole owner of the watch over a piece of mapped memory. Pieces may overlap: each is marked for itself.
@@ -36,9 +42,12 @@ class PageWatch {
     size_t end = 0;
   };
 
-  // Watches [base, base + size). Installs the handler on first use. -> one that is not valid() when out of memory.
+  // Watches [base, base + size), which is all of one mapping. Installs the handler on first use. -> one that is not
+  // valid() when out of memory, or when a quarter of the mappings that the host allows a process is watched already.
   // Locks: takes the registry's own, a leaf.
-  static PageWatch Over(void* base, size_t size);
+  static PageWatch OverMapping(void* base, size_t size) { return Begin(base, size, true); }
+  // Watches part of a mapping, for whoever has no more to do with it. The same, without the second limit.
+  static PageWatch Over(void* base, size_t size) { return Begin(base, size, false); }
 
   PageWatch() = default;
   PageWatch(PageWatch&& other) noexcept : slot_(std::exchange(other.slot_, nullptr)) {}
@@ -68,6 +77,7 @@ class PageWatch {
   void Stop();
 
  private:
+  static PageWatch Begin(void* base, size_t size, bool is_mapping);
   explicit PageWatch(GuardSlot* slot) : slot_(slot) {}
 
   GuardSlot* slot_ = nullptr;
