@@ -1,6 +1,7 @@
 // The addon's entry: state per environment, its cleanup hook, and the exports of lib/binding.ts.
 #include "addon/args.h"
 #include "addon/batch_wrap.h"
+#include "addon/define.h"
 #include "addon/device_wrap.h"
 #include "addon/driver_wrap.h"
 #include "addon/env_state.h"
@@ -47,9 +48,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   state->batch_constructor = Napi::Persistent(BatchWrap::Define(env));
   state->lease_constructor = Napi::Persistent(LeaseWrap::Define(env));
   exports.Set("ops", OpNames(env));
-  napi_value allocate_arena = nullptr;
-  napi_create_function(env, "allocateArena", NAPI_AUTO_LENGTH, AllocateArena, nullptr, &allocate_arena);
-  exports.Set("allocateArena", allocate_arena);
+  DefineFunction(env, exports, "allocateArena", AllocateArena);
   exports.Set("pageSize", static_cast<double>(blk::PageSize()));
   DefineRequestCalls(env, exports);
   DefineLabelFunctions(env, exports);

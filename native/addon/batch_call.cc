@@ -1,6 +1,7 @@
 #include "addon/batch_call.h"
 
 #include <cstring>
+#include <utility>
 
 #include "addon/outcome.h"
 #include "core/host/copy.h"

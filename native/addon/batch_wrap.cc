@@ -1,10 +1,9 @@
 #include "addon/batch_wrap.h"
 
-#include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "addon/batch_call.h"
+#include "addon/define.h"
 #include "addon/outcome.h"
 
 namespace blk_addon {
@@ -92,10 +91,7 @@ ViewBytes BatchWrap::BytesBehind(napi_env env, napi_ref reference) {
 }
 
 Napi::Function BatchWrap::Define(Napi::Env env) {
-  const auto property = [](const char* name, napi_callback method) {
-    return napi_property_descriptor{name, nullptr, method, nullptr, nullptr, nullptr, napi_default_method, nullptr};
-  };
-  return DefineClass(env, "NativeBatch", {property("runSync", RunSync), property("run", Run)});
+  return DefineClass(env, "NativeBatch", {Property("runSync", RunSync), Property("run", Run)});
 }
 
 BatchWrap::BatchWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<BatchWrap>(info) {

@@ -1,12 +1,11 @@
 #include "addon/driver_wrap.h"
 
 #include <cstring>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "addon/args.h"
 #include "addon/control_call.h"
+#include "addon/define.h"
 #include "addon/device_wrap.h"
 #include "addon/outcome.h"
 
@@ -197,10 +196,6 @@ blk::WindowSize ToWindowSize(int64_t number) {
   if (number == 0) return {};
   if (number < 0) return {blk::WindowSize::Kind::kAuto, 0};
   return {blk::WindowSize::Kind::kBytes, static_cast<uint64_t>(number)};
-}
-
-napi_property_descriptor Property(const char* name, napi_callback method) {
-  return {name, nullptr, method, nullptr, nullptr, nullptr, napi_default_method, nullptr};
 }
 
 }  // namespace

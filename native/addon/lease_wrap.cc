@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "addon/args.h"
+#include "addon/define.h"
 #include "addon/outcome.h"
 
 namespace blk_addon {
@@ -66,10 +67,7 @@ napi_value LeaseWrap::Release(napi_env env, napi_callback_info info) {
 }
 
 Napi::Function LeaseWrap::Define(Napi::Env env) {
-  const auto property = [](const char* name, napi_callback method) {
-    return napi_property_descriptor{name, nullptr, method, nullptr, nullptr, nullptr, napi_default_method, nullptr};
-  };
-  return DefineClass(env, "NativeLease", {property("buffer", Buffer), property("release", Release)});
+  return DefineClass(env, "NativeLease", {Property("buffer", Buffer), Property("release", Release)});
 }
 
 }  // namespace blk_addon

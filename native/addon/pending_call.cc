@@ -1,7 +1,5 @@
 #include "addon/pending_call.h"
 
-#include <utility>
-
 #include "addon/completion.h"
 #include "addon/outcome.h"
 

@@ -1,6 +1,7 @@
 #include "addon/request_calls.h"
 
 #include "addon/args.h"
+#include "addon/define.h"
 #include "addon/outcome.h"
 #include "addon/transfer_call.h"
 
@@ -76,11 +77,7 @@ napi_value MakeRequestTarget(napi_env env, const std::shared_ptr<DeviceState>& d
 
 void DefineRequestCalls(napi_env env, napi_value exports) {
   using blk::BufOp;
-  const auto define = [&](const char* name, napi_callback call) {
-    napi_value function = nullptr;
-    napi_create_function(env, name, NAPI_AUTO_LENGTH, call, nullptr, &function);
-    napi_set_named_property(env, exports, name, function);
-  };
+  const auto define = [&](const char* name, napi_callback call) { DefineFunction(env, exports, name, call); };
   define("readSync", Call<BytesSync<BufOp::kRead>>);
   define("writeSync", Call<BytesSync<BufOp::kWrite>>);
   define("strategySync", Call<StrategySync>);

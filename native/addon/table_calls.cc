@@ -1,9 +1,12 @@
 #include "addon/table_calls.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "addon/control_call.h"
+#include "addon/define.h"
 #include "addon/label_object.h"
 #include "addon/outcome.h"
 #include "addon/table_object.h"
@@ -151,11 +154,8 @@ napi_value Wedges(const Args& args, Device device) {
 }
 
 void DefineLabelFunctions(Napi::Env env, Napi::Object exports) {
-  napi_value function = nullptr;
-  napi_create_function(env, "decodeLabel", NAPI_AUTO_LENGTH, DecodeLabel, nullptr, &function);
-  exports.Set("decodeLabel", function);
-  napi_create_function(env, "encodeLabel", NAPI_AUTO_LENGTH, EncodeLabel, nullptr, &function);
-  exports.Set("encodeLabel", function);
+  DefineFunction(env, exports, "decodeLabel", DecodeLabel);
+  DefineFunction(env, exports, "encodeLabel", EncodeLabel);
 }
 
 }  // namespace blk_addon

@@ -1,7 +1,6 @@
 #include "addon/table_object.h"
 
 #include <memory>
-#include <string>
 
 #include "addon/label_object.h"
 
