@@ -4,7 +4,6 @@
 #ifndef RUMPBLK_CORE_BASE_UNITS_H_
 #define RUMPBLK_CORE_BASE_UNITS_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 

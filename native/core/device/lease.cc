@@ -1,6 +1,6 @@
 #include "core/device/lease.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace blk {
 namespace {

@@ -9,7 +9,7 @@
 #include <charconv>
 #include <cstdio>
 #include <memory>
-#include <string>
+#include <system_error>
 
 namespace blk {
 namespace {

@@ -1,5 +1,7 @@
 #include "core/io/fault_strategy.h"
 
+#include <algorithm>
+
 #include "core/io/physio.h"
 
 namespace blk {

@@ -1,6 +1,7 @@
 #include "core/io/flush_state.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace blk {
 

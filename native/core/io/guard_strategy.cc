@@ -1,6 +1,7 @@
 #include "core/io/guard_strategy.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/io/physio.h"

@@ -1,5 +1,7 @@
 #include "core/io/physio.h"
 
+#include <algorithm>
+
 namespace blk {
 namespace {
 

@@ -5,7 +5,9 @@
 #ifndef RUMPBLK_CORE_IO_PHYSIO_H_
 #define RUMPBLK_CORE_IO_PHYSIO_H_
 
-#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 
 #include "core/base/units.h"

@@ -5,6 +5,8 @@
 #ifndef RUMPBLK_CORE_IO_PIO_STRATEGY_H_
 #define RUMPBLK_CORE_IO_PIO_STRATEGY_H_
 
+#include <atomic>
+
 #include "core/io/host_file.h"
 #include "core/io/strategy.h"
 

@@ -1,7 +1,6 @@
 #include "core/io/residency.h"
 
 #include <algorithm>
-#include <vector>
 
 namespace blk {
 

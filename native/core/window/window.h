@@ -7,7 +7,6 @@
 
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "core/base/status.h"
 #include "core/base/units.h"
