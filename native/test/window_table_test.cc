@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <utility>
+#include <vector>
 
 #include "test/support/rig.h"
 #include "test/support/threads.h"
@@ -77,6 +79,28 @@ TEST_CASE("a window that is held is not replaced") {
   }
   CHECK(table->List()[0].refs == 0);
   CHECK(table->Replace({6 * kMiB}));
+}
+
+TEST_CASE("a window is pinned no more often than its references can be counted") {
+  Rig rig(2 * kMiB);
+  rig.file.Fill();
+  auto table = Table(rig, kMiB, 2);
+  // More than fit the word beside the number: one too many would change which window the slot seems to hold.
+  std::vector<WindowRef> pins;
+  for (size_t i = 0; i < 70'000; i++) {
+    auto pin = table->Pin({100});
+    if (pin) pins.push_back(std::move(*pin));
+  }
+  CHECK(pins.size() > 10'000);
+  CHECK(pins.size() < 65'536);
+  CHECK(table->List()[0].refs == pins.size());
+  CHECK_FALSE(table->Pin({100}));
+  CHECK_FALSE(table->Replace({100}));
+  CHECK(Shows(table->Find({100}), 100));
+  pins.pop_back();
+  CHECK(table->Pin({100}));
+  pins.clear();
+  CHECK(table->List()[0].refs == 0);
 }
 
 TEST_CASE("a mapping that fails empties the slot, and the next one may fill it") {

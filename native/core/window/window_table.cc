@@ -46,8 +46,9 @@ std::optional<WindowRef> WindowTable::Pin(HostOffset at) {
   const uint64_t number = at.value >> shift_;
   Slot& slot = slots_[SlotOf(at)];
   const uint64_t before = slot.word.fetch_add(1, std::memory_order_acquire);
-  if (before >> kRefBits == number + 1)
+  if (before >> kRefBits == number + 1 && RefsOf(before) < kMostRefs) {
     return std::make_optional<WindowRef>(*this, &slot, number << shift_, slot.mapping);
+  }
   Release(&slot);
   return std::nullopt;
 }
@@ -75,7 +76,7 @@ std::vector<WindowInfo> WindowTable::List() const {
     const uint64_t tag = word >> kRefBits;
     if (tag == 0 || tag == kBusy) continue;
     const uint64_t start = (tag - 1) << shift_;
-    list.push_back({{start}, geometry_.LengthAt(start), static_cast<uint32_t>(word & ((1u << kRefBits) - 1))});
+    list.push_back({{start}, geometry_.LengthAt(start), static_cast<uint32_t>(RefsOf(word))});
   }
   return list;
 }

@@ -29,7 +29,8 @@ class WindowTable final : public WindowOwner {
   // REQUIRES: `at` lies in the geometry's range.
   std::optional<WindowRef> Find(HostOffset at);
 
-  // The same with a reference that is counted, and seen in List(), even where nothing is ever replaced.
+  // The same with a reference that is counted, and seen in List(), even where nothing is ever replaced. Nothing as well
+  // when the window has as many as can be counted.
   std::optional<WindowRef> Pin(HostOffset at);
 
   // Maps the window around `at` in the place of the one in its slot. -> false when that is in use, or mapping fails.
@@ -57,9 +58,13 @@ class WindowTable final : public WindowOwner {
     Mapping mapping;
   };
   static constexpr unsigned kRefBits = 16;
+  // References that a window can be held by. Half of what the bits hold: those who count themselves in to look, and out
+  // again, are as many as there are threads, and a count that overflows would change the number above it.
+  static constexpr uint64_t kMostRefs = uint64_t{1} << (kRefBits - 1);
   static constexpr uint64_t kBusy = ~uint64_t{0} >> kRefBits;
 
   uint64_t NumberOf(HostOffset at) const { return at.value / geometry_.size; }
+  static uint64_t RefsOf(uint64_t word) { return word & ((uint64_t{1} << kRefBits) - 1); }
   static uint64_t Tag(uint64_t number) { return (number + 1) << kRefBits; }
   void Release(void* window) override;
   // Maps window `number` into a slot whose tag, in place, is `tag_now`, and publishes it; empties the slot on failure.
