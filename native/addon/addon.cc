@@ -31,6 +31,8 @@ napi_value AllocateArena(napi_env env, napi_callback_info info) {
   void* data = nullptr;
   napi_value buffer = nullptr;
   napi_value arena = nullptr;
+  // JavaScript's own memory, so that an arena can be passed on and collected like any other; V8 gives it zeroed, at
+  // whatever address: a page more has room for the alignment.
   if (napi_create_arraybuffer(env, size + page, &data, &buffer) != napi_ok) return nullptr;  // RangeError is pending
   const size_t skip = blk::AlignUp(reinterpret_cast<uintptr_t>(data), page) - reinterpret_cast<uintptr_t>(data);
   napi_create_typedarray(env, napi_uint8_array, size, buffer, skip, &arena);
@@ -40,6 +42,7 @@ napi_value AllocateArena(napi_env env, napi_callback_info info) {
 void OnCleanup(void* state) { static_cast<EnvState*>(state)->Shutdown(); }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  // Once per environment: the main thread and each worker thread load the addon for themselves.
   EnvState* state = new EnvState(env);  // owned by the environment
   env.SetInstanceData(state);
   // After the thread-safe function was made, whose own hook then runs later: workers are joined while it still exists.

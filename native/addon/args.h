@@ -12,13 +12,15 @@
 
 namespace blk_addon {
 
-// The bytes of an ArrayBufferView as they lie right now: valid until JavaScript runs again.
+// The bytes of an ArrayBufferView as they lie right now: valid until JavaScript runs again, which may detach, transfer
+// or resize what is behind the view. Nobody keeps one over a call into JavaScript or past the return to it.
 struct ViewBytes {
   uint8_t* data = nullptr;
   size_t size = 0;
 };
 
-// Empty for what is no view, and for one whose memory was taken away.
+// Where the bytes of `view` lie.
+// Shape: empty for what is no view, and for one whose memory was taken away; data may also be null for an empty view.
 inline ViewBytes BytesOf(napi_env env, napi_value view) {
   void* data = nullptr;
   size_t size = 0;
@@ -26,11 +28,13 @@ inline ViewBytes BytesOf(napi_env env, napi_value view) {
   return {static_cast<uint8_t*>(data), size};
 }
 
+// Lives on the stack of one call into native code; the values are valid in that call's scope.
 class Args {
  public:
   // Positional arguments of the longest call, openPath.
   static constexpr size_t kMax = 10;
 
+  // Arguments that were not given read as undefined; those beyond kMax are dropped.
   Args(napi_env env, napi_callback_info info) : env_(env) {
     size_t count = kMax;
     napi_get_cb_info(env, info, &count, values_, &self_, nullptr);
@@ -40,18 +44,21 @@ class Args {
   napi_value self() const { return self_; }
   napi_value at(size_t i) const { return values_[i]; }
 
-  // The native object behind `this`, or null for a foreign one.
+  // The native object behind `this`, or null for an object that has none. Which class made it is not looked at: lib
+  // keeps native objects to itself and calls their methods on nothing else.
   template <typename T>
   T* Self() const {
     void* native = nullptr;
     return napi_unwrap(env_, self_, &native) == napi_ok ? static_cast<T*>(native) : nullptr;
   }
-  // 0 and false for what is no number and no boolean.
+  // A number as it is; 0 and false for what is no number and no boolean. i < kMax, for all of these.
   double Number(size_t i) const {
     double value = 0;
     napi_get_value_double(env_, values_[i], &value);
     return value;
   }
+  // Whole numbers up to 2^53 cross as doubles without loss. lib lets nothing else through: the cast of a NaN or of one
+  // beyond 64 bits would be undefined.
   int64_t Int(size_t i) const { return static_cast<int64_t>(Number(i)); }
   bool Bool(size_t i) const {
     bool value = false;
@@ -59,16 +66,17 @@ class Args {
     return value;
   }
   ViewBytes View(size_t i) const { return BytesOf(env_, values_[i]); }
-  // [offset, offset + length) of the view, cut to what the view holds.
+  // [offset, offset + length) of the view, cut to what the view holds: whatever the numbers are, nothing outside the
+  // view is touched. All three are indices of arguments.
   ViewBytes Part(size_t view, size_t offset, size_t length) const;
   // A copy of the bytes of a view: a host path, which need not be UTF-8.
   std::string Bytes(size_t i) const {
     const ViewBytes view = View(i);
     return std::string(reinterpret_cast<const char*>(view.data), view.size);
   }
-  // A string, as UTF-8.
+  // A string, as UTF-8; empty for what is none.
   std::string Text(size_t i) const;
-  // Not set for undefined.
+  // Not set for undefined, as for everything else that is no number.
   std::optional<uint64_t> OptionalNumber(size_t i) const;
 
  private:

@@ -23,6 +23,7 @@ void CopyEntries(uint8_t* to, const uint8_t* from, size_t arena_size, const blk:
 
 }  // namespace
 
+// A strong reference: batch_ is a plain reference into the object that it keeps.
 BatchCall::BatchCall(napi_env env, napi_value self, BatchWrap& wrap, uint64_t token)
     : PendingCall(env, *EnvState::Of(env).completion), env_(env), batch_(wrap), device_(wrap.device_), token_(token) {
   napi_create_reference(env, self, 1, &self_);
@@ -37,6 +38,7 @@ napi_value BatchCall::Submit(napi_env env, napi_value self, BatchWrap& wrap, con
   device.Begin(token, call.get());
   wrap.running_ = call.get();
   if (!call->TakeMemory(env, target, begun, count)) {
+    // Taken before Refuse(), after which the call goes with this scope.
     napi_value promise = call->promise();
     call->Refuse(env, {ENOMEM, blk::Op::kStrategy});
     return promise;
@@ -71,7 +73,9 @@ void BatchCall::Work(blk::IoWorker& worker) {
 }
 
 napi_value BatchCall::Settle(napi_env env) {
+  // What was written is written all the same: EFAULT is about the answer, which has no place to go.
   if (!GiveBack(env)) return ToFailure(env, {EFAULT, blk::Op::kStrategy});
+  // Relaxed: it was set on this very thread.
   if (cancel_.load(std::memory_order_relaxed)) return ToFailure(env, {ECANCELED, blk::Op::kStrategy});
   return ToNumber(env, run_->succeeded());
 }
@@ -82,6 +86,7 @@ bool BatchCall::GiveBack(napi_env env) {
   const ViewBytes arena = batch_.Arena(env);
   const blk::BatchArrays ours = ArraysIn(control_.data(), batch_.depth_);
   const blk::BatchArrays theirs = ArraysIn(control.data, batch_.depth_);
+  // Only the two columns of the outcome: what the caller has put into the others meanwhile is its own.
   std::memcpy(theirs.resid, ours.resid, count_ * sizeof *ours.resid);
   std::memcpy(theirs.error, ours.error, count_ * sizeof *ours.error);
   CopyEntries(
@@ -91,11 +96,13 @@ bool BatchCall::GiveBack(napi_env env) {
 }
 
 void BatchCall::Done() {
+  // Not this one after a Cancel() in the queue: the batch may run again by now, in another call.
   if (batch_.running_ == this) batch_.running_ = nullptr;
   device_->End(token_);
 }
 
 void BatchCall::Cancel(napi_env env) {
+  // Relaxed: the flag carries nothing but itself. The worker sees it in time, or runs to its end.
   cancel_.store(true, std::memory_order_relaxed);
   if (!GiveUp(env, {ECANCELED, blk::Op::kStrategy})) return;
   // It never runs: its entries say so, and the batch can run again before the queue comes to this call.

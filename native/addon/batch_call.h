@@ -18,8 +18,11 @@ namespace blk_addon {
 
 class BatchCall final : public PendingCall, public Cancellable {
  public:
-  // Queues the entries from `begun` to `count`; those before it are done. `self` is the JavaScript object of `wrap`.
-  // -> a promise of the number that succeeded. ENOMEM when there is no memory for the copies.
+  // Queues the entries from `begun` to `count`; those before it are done, and the injector has drawn for all of them.
+  // `self` is the JavaScript object of `wrap`. `token` 0: cannot be cancelled.
+  // -> a promise of the number that succeeded, or of a failure: ENOMEM no memory for the copies · EFAULT the caller's
+  // arrays are gone when it settles · ECANCELED · those of Completion::Submit().
+  // REQUIRES: no other run of this batch is under way.
   static napi_value Submit(napi_env env, napi_value self, BatchWrap& wrap, const blk::BatchTarget& target,
                            uint32_t begun, uint32_t count, uint64_t token);
   ~BatchCall() override;
@@ -38,15 +41,21 @@ class BatchCall final : public PendingCall, public Cancellable {
   napi_value Settle(napi_env env) override;
   void Done() override;
 
+  // Member order is destruction order, last first: run_ points into control_ and arena_.
   const napi_env env_;
   napi_ref self_ = nullptr;  // keeps the batch alive
   BatchWrap& batch_;
+  // Shared with batch_, for Work(), which touches nothing of the wrap on its thread.
   const std::shared_ptr<DeviceState> device_;
   const uint64_t token_;
+  // Set on the JavaScript thread, looked at by the worker between entries and segments. Read again in Settle(), where a
+  // run that was cancelled says so even if its last entry came through.
   std::atomic<bool> cancel_{false};
   uint32_t count_ = 0;
+  // Copies of the caller's control block and arena; page-aligned, for O_DIRECT and the kernel's copy.
   blk::AlignedBuffer control_;
   blk::AlignedBuffer arena_;
+  // Not set when the copies could not be had: then nothing of it runs.
   std::optional<blk::BatchRun> run_;
 };
 

@@ -8,6 +8,8 @@ namespace blk_addon {
 Completion::Completion(napi_env env) : env_(env) {
   napi_value name = nullptr;
   napi_create_string_utf8(env, "rumpblk", NAPI_AUTO_LENGTH, &name);
+  // No JavaScript function behind it: OnWake() is called with nothing but the context. The queue is unbounded (0), and
+  // one thread counts as its user (1): this object, until Abandon().
   napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, OnWake, &wake_);
   napi_unref_threadsafe_function(env, wake_);
   napi_get_uv_event_loop(env, &loop_);
@@ -15,6 +17,7 @@ Completion::Completion(napi_env env) : env_(env) {
 
 void Completion::NoteTurn() {
   const uint64_t now = uv_now(loop_);
+  // libuv updates the clock once a turn, so a clock that has moved says that other events had their chance.
   if (now == turn_ms_) return;
   turn_ms_ = now;
   answers_left_ = kAnswersATurn;
@@ -70,6 +73,7 @@ void Completion::SettleAll() {
   // Before anything settles: the workers go on while JavaScript runs.
   for (Backlog* backlog : backlogs_) Refill(*backlog);
   for (std::unique_ptr<PendingCall>& call : done) {
+    // A scope for each call: the handles of a burst of thousands go as it settles, not when all have.
     napi_handle_scope scope;
     napi_open_handle_scope(env_, &scope);
     call->Finish(env_);

@@ -19,12 +19,14 @@ namespace blk_addon {
 // The calls of one driver that found its ring full, oldest first: the JavaScript thread never waits for a slot.
 struct Backlog {
   explicit Backlog(blk::IoQueue& queue) : queue(queue) {}
+  // The driver's own; outlives this.
   blk::IoQueue& queue;
   std::deque<std::unique_ptr<blk::IoTask>> calls;
 };
 
 class Completion {
  public:
+  // Makes the thread-safe function, unreferenced: nothing is pending yet.
   explicit Completion(napi_env env);
   Completion(const Completion&) = delete;
   Completion& operator=(const Completion&) = delete;
@@ -37,18 +39,20 @@ class Completion {
     return true;
   }
 
-  // Queues `call`; its promise settles in a later turn. When no thread can be had it runs here if it must, else settles
-  // with EAGAIN.
-  // -> the promise.
+  // Queues `call`, behind what waits in `backlog`; its promise settles in a later turn. When no thread can be had it
+  // runs here if it must, else settles with EAGAIN; on a driver that is stopped, with EBADF.
+  // -> the promise, in any case: lib awaits every failure alike.
   napi_value Submit(Backlog& backlog, std::unique_ptr<PendingCall> call);
 
-  // Takes a call whose work is done. Thread: any.
+  // Takes a call whose work is done, and wakes the JavaScript thread if it is the first since the last pass.
+  // Thread: any.   Never blocks but for mu_.
   void Post(std::unique_ptr<PendingCall> call) EXCLUDES(mu_);
 
   // Lets go of everything without settling it, and of the thread-safe function. For the end of the environment, when no
   // worker runs any more; nothing is submitted after it.
   void Abandon() EXCLUDES(mu_);
 
+  // Lists a driver's backlog, to be refilled after each pass, until RemoveBacklog(). Not owned.
   void AddBacklog(Backlog* backlog) { backlogs_.push_back(backlog); }
   void RemoveBacklog(Backlog* backlog);
 
@@ -58,20 +62,27 @@ class Completion {
   // Allows as many again once the event loop has come round: several wake-ups may fall into one turn of it.
   void NoteTurn();
 
+  // Called by the runtime, with a null env when the environment is closing.
   static void OnWake(napi_env env, napi_value callback, void* context, void* data);
+  // Settles what is done, in one pass: reactions of the promises run when it is over.
   void SettleAll() EXCLUDES(mu_);
+  // Moves calls from the backlog to the ring, oldest first, as far as there is room.
   void Refill(Backlog& backlog);
+  // Keeps the event loop alive from the first call on until the last one has settled.
   void CountPending(int change);
 
   const napi_env env_;
   napi_threadsafe_function wake_ = nullptr;
+  // Calls that are queued, in a backlog, at work, or done and not settled.
   size_t pending_ = 0;
   struct uv_loop_s* loop_ = nullptr;
   uint64_t turn_ms_ = 0;  // the loop's clock, which stands still during a turn, when answers were last allowed
   unsigned answers_left_ = kAnswersATurn;
+  // Of all drivers that are alive: which driver a wake-up came from is not known, so each pass looks at all of them.
   std::vector<Backlog*> backlogs_;
 
   blk::Mutex mu_;
+  // In the order in which they were done, which is the order in which they settle.
   std::vector<std::unique_ptr<PendingCall>> done_ GUARDED_BY(mu_);
 };
 

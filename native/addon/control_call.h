@@ -12,6 +12,8 @@
 
 namespace blk_addon {
 
+// Runs `work`, then `settle`, then both go. What they share, a shared_ptr that each captures, is written by the one
+// before the other reads it: the mutex of the completion lies in between.
 class ControlCall final : public PendingCall {
  public:
   struct Steps {
@@ -20,7 +22,8 @@ class ControlCall final : public PendingCall {
     std::function<void()> done = [] {};          // on the JavaScript thread, in every case
   };
 
-  // A call that is not queued yet; the driver counts it as pending from here on.
+  // A call that is not queued yet, for a close that waits; the driver counts it as pending from here on, so that it
+  // cannot be closed meanwhile.
   static std::unique_ptr<PendingCall> Make(napi_env env, std::shared_ptr<DriverState> driver, Steps steps) {
     driver->pending++;
     return std::unique_ptr<PendingCall>(new ControlCall(env, std::move(driver), std::move(steps)));
@@ -30,7 +33,8 @@ class ControlCall final : public PendingCall {
     return driver->Submit(Make(env, driver, std::move(steps)));
   }
 
-  // A close has to free, threads or not.
+  // A close has to free, threads or not; and an open or a flush on this thread is better than one that fails for want
+  // of another.
   bool MustRun() const override { return true; }
 
  private:
@@ -38,6 +42,7 @@ class ControlCall final : public PendingCall {
       : PendingCall(env, *EnvState::Of(env).completion), driver_(std::move(driver)), steps_(std::move(steps)) {}
 
   void Work(blk::IoWorker& worker) override {
+    // Every one of them may wait for a disk or a lock.
     worker.WillBlock();
     steps_.work(worker.lane());
   }

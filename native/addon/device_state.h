@@ -14,25 +14,27 @@
 
 namespace blk_addon {
 
-// A call that JavaScript can end early.
+// A call that JavaScript can end early. Not owned through this.
 class Cancellable {
  public:
+  // Ends the call as soon as that can be; its promise settles all the same. A second time does nothing.
   virtual void Cancel(napi_env env) = 0;
 
  protected:
   ~Cancellable() = default;
 };
 
-// Memory of the device in JavaScript's hands.
+// Memory of the device in JavaScript's hands: a lease. Takes itself off DeviceState::leases.
 class Detachable {
  public:
-  // Takes it away. Idempotent.
+  // Takes it away. Idempotent. Errors: what the release has to say of stores that are lost.
   virtual blk::Status Detach(napi_env env) = 0;
 
  protected:
   ~Detachable() = default;
 };
 
+// Plain data with its rules: whoever queues a call begins it here, and ends it when it has settled.
 struct DeviceState {
   DeviceState(std::shared_ptr<DriverState> driver, std::shared_ptr<blk::Device> device)
       : driver(std::move(driver)), device(std::move(device)) {}
@@ -40,15 +42,21 @@ struct DeviceState {
   // The driver outlives its devices.
   const std::shared_ptr<DriverState> driver;
   const std::shared_ptr<blk::Device> device;
+  // From the first close() on, before it runs: no call begins any more. Never false again.
   bool closing = false;
+  // Calls begun and not ended. A device is not closed, nor its memory unmapped, before this is 0 (B16).
   size_t in_flight = 0;
+  // Calls that can be cancelled, by the token that lib gave them; each is alive for as long as it is listed.
   std::unordered_map<uint64_t, Cancellable*> by_token;
+  // Alive for as long as they are listed; the newest last.
   std::vector<Detachable*> leases;
+  // The close that came while calls were in flight, not queued yet.
   std::unique_ptr<PendingCall> waiting_close;
 
   bool open() const { return !closing; }
 
-  // Takes back every lease. Errors: the first one's.
+  // Takes back every lease, newest first; each takes itself off the list. Errors: the first one's; all are taken back
+  // in any case.
   blk::Status DetachLeases(napi_env env) {
     blk::Status first = blk::Status::Ok();
     while (!leases.empty()) {
@@ -58,12 +66,14 @@ struct DeviceState {
     return first;
   }
 
-  // Counts a call in, and out again when it has settled or was refused; the last one out lets a waiting close begin.
+  // Counts a call in. `token` 0: it cannot be cancelled.   REQUIRES: open(), and a token that is not in use.
   void Begin(uint64_t token, Cancellable* call) {
     in_flight++;
     driver->pending++;
     if (token != 0) by_token.emplace(token, call);
   }
+  // Counts a call out, when it has settled or was refused; the last one out lets a waiting close begin. Before the
+  // promise resolves, so that who closes then finds it gone.
   void End(uint64_t token) {
     in_flight--;
     driver->pending--;

@@ -25,7 +25,7 @@ template <napi_value (*method)(const Args&, Device)>
 napi_value Method(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   const DeviceWrap* wrap = args.Self<DeviceWrap>();
-  if (wrap == nullptr) return nullptr;  // the constructor was called by hand, on no device
+  if (wrap == nullptr || wrap->state() == nullptr) return nullptr;  // an object that was made by hand, of no device
   if (!wrap->state()->open()) return ToFailure(env, {EBADF, blk::Op::kStrategy});
   return method(args, wrap->state());
 }
@@ -39,6 +39,8 @@ napi_value CreateBatch(const Args& args, Device device) {
 
 // (position, length)
 napi_value Map(const Args& args, Device device) {
+  // On this thread: mapping reads nothing from the disk. Under mmap it may wait for a window, as long as requests hold
+  // all.
   auto lease = device->device->Map(static_cast<uint64_t>(args.Int(0)), static_cast<size_t>(args.Int(1)));
   if (!lease.ok()) return ToFailure(args.env(), lease.status());
   return LeaseWrap::Create(args.env(), device, lease.Take());
@@ -48,6 +50,7 @@ napi_value Map(const Args& args, Device device) {
 
 napi_value Cancel(const Args& args, Device device) {
   const auto found = device->by_token.find(static_cast<uint64_t>(args.Int(0)));
+  // Not there: it has settled meanwhile.
   if (found != device->by_token.end()) found->second->Cancel(args.env());
   return nullptr;
 }
@@ -86,6 +89,8 @@ Flushed CloseAfter(blk::Status detached, blk::Device& device, blk::Lane lane) {
 napi_value Close(const Args& args, Device device) {
   const blk::Status detached = device->DetachLeases(args.env());
   auto flushed = std::make_shared<Flushed>();
+  // From here on nothing begins; what is in flight ends first, and the last of it queues the close
+  // (DeviceState::End()).
   device->closing = true;
   auto call = ControlCall::Make(
       args.env(), device->driver,
@@ -98,6 +103,7 @@ napi_value Close(const Args& args, Device device) {
 }
 
 napi_value CloseSync(const Args& args, Device device) {
+  // Waiting here would be for ever: calls settle on this thread (B16).
   if (device->in_flight > 0) return ToFailure(args.env(), {EBUSY, blk::Op::kClose});
   const blk::Status detached = device->DetachLeases(args.env());
   device->closing = true;
@@ -106,6 +112,7 @@ napi_value CloseSync(const Args& args, Device device) {
 
 napi_value Requests(const Args& args, Device device) { return MakeRequestTarget(args.env(), device); }
 
+// [minor, size, access, path], as lib/binding.ts has it; the path in the host's own bytes, which need not be UTF-8.
 napi_value Info(const Args& args, Device device) {
   const Napi::Env env(args.env());
   const blk::Minor& minor = device->device->minor();
@@ -117,6 +124,7 @@ napi_value Info(const Args& args, Device device) {
   return info;
 }
 
+// Three numbers a window in one array: thousands of windows would be thousands of objects.
 napi_value Windows(const Args& args, Device device) {
   const std::vector<blk::WindowInfo> list = device->device->Windows();
   Napi::Float64Array flat = Napi::Float64Array::New(args.env(), list.size() * 3);

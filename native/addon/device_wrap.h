@@ -12,6 +12,7 @@ namespace blk_addon {
 
 class DeviceWrap final : public Napi::ObjectWrap<DeviceWrap> {
  public:
+  // The class. lib gets no constructor of it: Create() alone makes devices.
   static Napi::Function Define(Napi::Env env);
   // -> a NativeDevice.
   static napi_value Create(napi_env env, std::shared_ptr<DeviceState> state);
@@ -19,6 +20,7 @@ class DeviceWrap final : public Napi::ObjectWrap<DeviceWrap> {
   // `info` holds one external, a std::shared_ptr<DeviceState> to take over.
   explicit DeviceWrap(const Napi::CallbackInfo& info);
 
+  // Null for an object that was made by hand, out of the constructor of another.
   const std::shared_ptr<DeviceState>& state() const { return state_; }
 
  private:

@@ -24,6 +24,7 @@ napi_value Method(napi_env env, napi_callback_info info) {
 
 // ---- the table
 
+// (offset, size) from argument `i` on; a negative size is TO_THE_END of lib/binding.ts.
 blk::HostRange RangeAt(const Args& args, size_t i) {
   blk::HostRange range;
   range.offset = static_cast<uint64_t>(args.Int(i));
@@ -40,6 +41,7 @@ napi_value RegisterSync(const Args& args, Driver state) {
 }
 
 napi_value Register(const Args& args, Driver state) {
+  // Holds any number until the worker has put in the real one: a Result cannot be empty.
   auto minor = std::make_shared<blk::Result<int>>(blk::kPrivateMinor);
   return ControlCall::Submit(args.env(), state,
                              {[state, minor, path = args.Bytes(0), range = RangeAt(args, 1)](blk::Lane) {
@@ -100,6 +102,7 @@ blk::OpenOptions OptionsAt(const Args& args, size_t i) {
   options.cache = static_cast<blk::CacheMode>(args.Int(i + 3));
   options.direct = args.Bool(i + 4);
   options.lock = args.Bool(i + 5);
+  // Pairs of doubles; copied out, since nothing says where the view begins.
   const ViewBytes spans = args.View(i + 6);
   for (size_t at = 0; at + 2 * sizeof(double) <= spans.size; at += 2 * sizeof(double)) {
     double span[2];
@@ -169,6 +172,7 @@ napi_value SetFaults(const Args& args, Driver state) {
   return nullptr;
 }
 
+// Off, but with the seed still to be read: who clears after a failure wants to know how to repeat it.
 napi_value ClearFaults(const Args&, Driver state) {
   state->driver.SetFaults({0, state->driver.faults().seed});
   return nullptr;
@@ -192,6 +196,7 @@ napi_value Close(const Args& args, Driver state) {
 
 // ---- the class
 
+// WINDOW_SIZE of lib/binding.ts.
 blk::WindowSize ToWindowSize(int64_t number) {
   if (number == 0) return {};
   if (number < 0) return {blk::WindowSize::Kind::kAuto, 0};
@@ -223,17 +228,13 @@ Napi::Function DriverWrap::Define(Napi::Env env) {
 }
 
 DriverWrap::DriverWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DriverWrap>(info) {
-  const auto number = [&](size_t i) {
-    double value = 0;
-    napi_get_value_double(info.Env(), info[i], &value);
-    return static_cast<int64_t>(value);
-  };
+  const Args args(info.Env(), static_cast<napi_callback_info>(info));
   blk::DriverOptions options;
-  options.minor_count = static_cast<uint32_t>(number(0));
-  options.window_size = ToWindowSize(number(1));
-  options.window_count = static_cast<uint32_t>(number(2));
-  options.queue_depth = static_cast<uint32_t>(number(3));
-  options.workers = static_cast<uint32_t>(number(4));
+  options.minor_count = static_cast<uint32_t>(args.Int(0));
+  options.window_size = ToWindowSize(args.Int(1));
+  options.window_count = static_cast<uint32_t>(args.Int(2));
+  options.queue_depth = static_cast<uint32_t>(args.Int(3));
+  options.workers = static_cast<uint32_t>(args.Int(4));
   EnvState& env_state = EnvState::Of(info.Env());
   state_ = std::make_shared<DriverState>(env_state.completion, options);
   env_state.Track(state_);

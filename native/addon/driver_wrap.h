@@ -12,9 +12,11 @@ namespace blk_addon {
 
 class DriverWrap final : public Napi::ObjectWrap<DriverWrap> {
  public:
+  // The class, which lib makes drivers of.
   static Napi::Function Define(Napi::Env env);
 
-  // (minorCount, windowSize, windowCount, queueDepth, workers)
+  // (minorCount, windowSize, windowCount, queueDepth, workers), as lib/options.ts has checked them; windowSize as
+  // WINDOW_SIZE of lib/binding.ts codes it. No thread starts before the first queued call.
   explicit DriverWrap(const Napi::CallbackInfo& info);
 
   const std::shared_ptr<DriverState>& state() const { return state_; }

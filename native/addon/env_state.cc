@@ -5,6 +5,7 @@
 namespace blk_addon {
 
 void EnvState::Track(const std::shared_ptr<DriverState>& driver) {
+  // Here, since a driver that goes has no way to take itself off: the list stays as long as there are drivers.
   drivers_.erase(std::remove_if(drivers_.begin(), drivers_.end(), [](const auto& weak) { return weak.expired(); }),
                  drivers_.end());
   drivers_.push_back(driver);
@@ -18,6 +19,7 @@ void EnvState::Shutdown() {
   }
   for (const auto& driver : alive) driver->driver.StopQueue();
   for (const auto& driver : alive) driver->backlog.calls.clear();
+  // Last: no task runs any more that could post to it.
   completion->Abandon();
 }
 

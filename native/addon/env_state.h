@@ -14,6 +14,8 @@
 
 namespace blk_addon {
 
+// Kept by the driver's JavaScript object, by its devices and by every call of either; the last of them destroys it, on
+// the JavaScript thread.
 class DriverState {
  public:
   DriverState(std::shared_ptr<Completion> completion, const blk::DriverOptions& options)
@@ -33,23 +35,30 @@ class DriverState {
   Backlog backlog;
   size_t pending = 0;  // calls in the queue or the backlog, or done and not settled
 
+  // As Completion has them, for this driver.
   bool MayAnswerNow() { return completion_->MayAnswerNow(); }
   napi_value Submit(std::unique_ptr<PendingCall> call) { return completion_->Submit(backlog, std::move(call)); }
 };
 
+// Instance data of the addon: made when an environment loads it, destroyed by the runtime when the environment is gone.
 class EnvState {
  public:
   explicit EnvState(Napi::Env env) : completion(std::make_shared<Completion>(env)) {}
 
+  // The environment's own. REQUIRES: Init() of addon.cc has run in it, and its instance data is not gone: true of all
+  // calls from JavaScript, not of finalisers.
   static EnvState& Of(napi_env env) { return *Napi::Env(env).GetInstanceData<EnvState>(); }
 
   // Stops every worker, then lets go of calls that will not settle any more. The environment's cleanup hook: a process
-  // that exits, or a worker thread that ends, with I/O in flight comes through here.
+  // that exits, or a worker thread that ends, with I/O in flight comes through here. Running tasks end
+  // first, which takes as long as their disks do.
   void Shutdown();
+  // Lists a driver for Shutdown(), weakly: one that is collected before goes by itself.
   void Track(const std::shared_ptr<DriverState>& driver);
 
   // Shared: drivers may be finalised after this object.
   const std::shared_ptr<Completion> completion;
+  // The classes that only native code makes objects of.
   Napi::FunctionReference device_constructor;
   Napi::FunctionReference batch_constructor;
   Napi::FunctionReference lease_constructor;

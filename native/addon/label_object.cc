@@ -42,6 +42,7 @@ Napi::Object LabelToObject(Napi::Env env, const blk::DiskLabel& label) {
   object.Set("subtype", static_cast<uint32_t>(label.subtype));
   object.Set("typename", Name(env, label.type_name));
   object.Set("packname", Name(env, label.pack_name));
+  // The fields by their names in api.d.ts: those of struct disklabel without the `d_`.
   const struct {
     const char* name;
     uint32_t value;
@@ -86,6 +87,7 @@ blk::DiskLabel LabelOf(const ViewBytes& numbers, const ViewBytes& names) {
     uint32_t value = 0;
     if (at + sizeof(value) <= numbers.size) std::memcpy(&value, numbers.data + at, sizeof(value));
     at += sizeof(value);
+    // The fields of 8 and 16 bits too come as 32: lib has checked that they fit.
     field = static_cast<std::remove_reference_t<decltype(field)>>(value);
   };
   take(label.type), take(label.subtype), take(label.secsize), take(label.nsectors), take(label.ntracks);

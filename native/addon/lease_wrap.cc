@@ -31,6 +31,7 @@ napi_value LeaseWrap::Create(napi_env env, std::shared_ptr<DeviceState> device, 
 blk::Status LeaseWrap::Detach(napi_env env, blk::ByteSpan* lost) {
   if (!lent_) return blk::Status::Ok();
   const napi_value buffer = buffer_.Value();
+  // Both before anything else: whatever comes of it, a second Detach() finds nothing to do.
   buffer_.Reset();
   const std::shared_ptr<Lent> lent = lent_;
   Forget();
@@ -39,6 +40,7 @@ blk::Status LeaseWrap::Detach(napi_env env, blk::ByteSpan* lost) {
   // Gone: the caller has transferred the bytes to another buffer, from which nobody can take them away. The finalizer
   // ends the lease when that one goes.
   if (gone || napi_detach_arraybuffer(env, buffer) != napi_ok) return blk::Status::Ok();
+  // Only now that JavaScript cannot reach the memory. Its finalizer has run or will: it finds a lease that has ended.
   const blk::Status status = lent->lease->Release();
   *lost = lent->device->device->ToDevice(lent->lease->Lost());
   return status;

@@ -19,7 +19,9 @@ class LeaseWrap final : public Napi::ObjectWrap<LeaseWrap>, public Detachable {
   // -> a NativeLease, or a failure: ENOTSUP where the runtime refuses memory that is not its own.
   static napi_value Create(napi_env env, std::shared_ptr<DeviceState> device, std::unique_ptr<blk::Lease> lease);
 
+  // Of no lease yet: Create() gives it one.
   explicit LeaseWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<LeaseWrap>(info) {}
+  // Takes itself off the device's list. The memory stays mapped for as long as the buffer does.
   ~LeaseWrap() override { Forget(); }
 
   // Detaches the buffer and ends the lease. Idempotent. Errors: those of Lease::Release().
@@ -29,19 +31,25 @@ class LeaseWrap final : public Napi::ObjectWrap<LeaseWrap>, public Detachable {
   }
 
  private:
+  // The same, and which bytes of the device are lost; `*lost` stays as it is when nothing had to be done.
   blk::Status Detach(napi_env env, blk::ByteSpan* lost);
 
-  // What the wrap and the finalizer share. The device outlives the lease.
+  // What the wrap and the finalizer share. The device outlives the lease: members go last first.
   struct Lent {
     std::shared_ptr<DeviceState> device;
     std::unique_ptr<blk::Lease> lease;
   };
 
+  // The finalizer of the buffer's memory: drops its share of Lent. On the JavaScript thread.
   static void OnBufferGone(napi_env env, void* data, void* hint);
+  // () -> the ArrayBuffer, undefined after the release.
   static napi_value Buffer(napi_env env, napi_callback_info info);
+  // () -> 0, or the failure with what is lost.
   static napi_value Release(napi_env env, napi_callback_info info);
+  // Ends what the wrap has to do with the lease and the device. Idempotent.
   void Forget();
 
+  // Null before Create() is done, and after the release.
   std::shared_ptr<Lent> lent_;
   Napi::Reference<Napi::Value> buffer_;  // weak: lib lets the buffer keep this object alive, so that close finds it
 };

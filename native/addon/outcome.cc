@@ -5,6 +5,7 @@
 namespace blk_addon {
 
 napi_value ToFailure(napi_env env, blk::Status status, const FailureDetail& detail) {
+  // Doubles hold all of them exactly: positions are below 2^53.
   const std::array<double, 8> fields = {static_cast<double>(status.err),        static_cast<double>(status.op),
                                         static_cast<double>(detail.moved),      detail.injected ? 1.0 : 0.0,
                                         static_cast<double>(detail.blkno),      static_cast<double>(detail.holder),

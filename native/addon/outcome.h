@@ -12,6 +12,8 @@
 
 namespace blk_addon {
 
+// A call of Node-API that fails here fails because the thread is being terminated: the value is null then, and nobody
+// looks.
 inline napi_value ToNumber(napi_env env, double value) {
   napi_value result = nullptr;
   napi_create_double(env, value, &result);
@@ -35,6 +37,8 @@ struct FailureDetail {
   blk::ByteSpan lost = {};  // of the device
 };
 
+// The array that lib/errors.ts makes an Error of, in the order of Failure in lib/binding.ts: errno, positive; op;
+// moved; injected; blkno; holder; first and last byte lost.   REQUIRES: status is a failure.
 napi_value ToFailure(napi_env env, blk::Status status, const FailureDetail& detail = {});
 
 // 0, or the failure.

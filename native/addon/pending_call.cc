@@ -10,6 +10,8 @@ PendingCall::PendingCall(napi_env env, Completion& completion) : completion_(com
 }
 
 void PendingCall::Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) {
+  // Against GiveUp(): the exchange alone decides. What the call consists of reaches this thread, and its outcome the
+  // other one, under the mutexes of the queue and of the completion.
   State expected = State::kQueued;
   if (state_.compare_exchange_strong(expected, State::kRunning, std::memory_order_acq_rel)) Work(worker);
   self.release();  // owned again one line below, as what it is
@@ -19,6 +21,7 @@ void PendingCall::Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) 
 void PendingCall::Finish(napi_env env) {
   // First the bookkeeping: what runs when the promise resolves may close the device, and must not find this call there.
   Done();
+  // GiveUp() runs on this thread, and Run() is over: the state does not change any more.
   if (state_.load(std::memory_order_acquire) != State::kGivenUp) Resolve(env, Settle(env));
 }
 

@@ -15,23 +15,32 @@ namespace blk_addon {
 
 class Completion;
 
+// Its states: queued, then running and done, or given up. A call that is given up still passes through the queue and
+// the completion, which destroy it on the right thread.
 class PendingCall : public blk::IoTask {
  public:
+  // Makes the promise. Thread: JavaScript.   `completion` outlives the call.
   PendingCall(napi_env env, Completion& completion);
 
   // The promise that JavaScript gets.
   napi_value promise() const { return promise_; }
 
-  // Runs Work() unless given up, and hands itself to the completion.
+  // Runs Work() unless given up, and hands itself to the completion; this object may be gone when it returns. Thread: a
+  // worker.
   void Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) final;
-  // Resolves the promise with Settle()'s value, unless that was done by GiveUp().
+  // Resolves the promise with Settle()'s value, unless that was done by GiveUp(). Once, after Run().   Thread:
+  // JavaScript, as for all below.
   void Finish(napi_env env);
-  // Runs Work() on this thread and settles. For calls that must not be refused when no thread can be had.
+  // Runs Work() on this thread, which may block it, and settles. For calls that must not be refused when no thread can
+  // be had.
   void RunHere(napi_env env);
+  // Whether RunHere() is better than Refuse().
   virtual bool MustRun() const { return false; }
-  // Resolves the promise with `status` as a failure; Work() is never run. REQUIRES: not in the queue, not run.
+  // Resolves the promise with `status` as a failure; Work() and Settle() are never called. REQUIRES: not in the queue,
+  // not run.
   void Refuse(napi_env env, blk::Status status);
-  // Does the same to a call that may be in the queue. -> false when it runs already, or was given up before.
+  // Does the same to a call that may be in the queue; Done() comes when the queue has got to it. -> false when it runs
+  // already, or was given up before.
   bool GiveUp(napi_env env, blk::Status status);
 
  protected:
@@ -48,8 +57,10 @@ class PendingCall : public blk::IoTask {
   void Resolve(napi_env env, napi_value value);
 
   Completion& completion_;
+  // The other end of promise_; gone once it is resolved.
   napi_deferred deferred_ = nullptr;
   napi_value promise_ = nullptr;  // valid in the scope of the call that made it
+  // Moved once, from kQueued: by the worker that begins the call, or by GiveUp().
   std::atomic<State> state_{State::kQueued};
 };
 

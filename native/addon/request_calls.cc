@@ -16,6 +16,7 @@ napi_value Call(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   void* target = nullptr;
   if (napi_get_value_external(env, args.at(0), &target) != napi_ok) return nullptr;
+  // Externals of this addon that lib hands over here are all of one kind: those of MakeRequestTarget().
   Device device = *static_cast<const std::shared_ptr<DeviceState>*>(target);
   if (!device->open()) return ToFailure(env, {EBADF, blk::Op::kStrategy});
   return request(args, device);
@@ -27,9 +28,12 @@ blk::Transfer BytesRequest(const Args& args, Device device) {
   const ViewBytes part = args.Part(1, 2, 3);
   blk::Fua fua = blk::Fua::kByCacheMode;
   if constexpr (op == blk::BufOp::kWrite) {
+    // FUA of lib/binding.ts: -1 by the cache mode.
     const int64_t asked = args.Int(5);
     if (asked >= 0) fua = asked == 0 ? blk::Fua::kOff : blk::Fua::kOn;
   }
+  // The position is not negative: lib refuses that. The length is that of the part, so no more is asked for than there
+  // is.
   return device->device->BytesRequest(op, static_cast<uint64_t>(args.Int(4)), part.data, part.size, fua);
 }
 
@@ -40,6 +44,7 @@ blk::Transfer BufRequest(const Args& args, Device device) {
   return device->device->BufRequest(op, args.Int(2), view.data, view.size, args.Bool(4));
 }
 
+// The Sync forms: on this thread, and straight into the caller's view, which cannot go while it runs.
 napi_value RunNow(const Args& args, Device device, blk::Transfer transfer) {
   device->device->Run(transfer);
   return ToOutcome(args.env(), transfer);

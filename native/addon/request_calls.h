@@ -11,7 +11,8 @@
 
 namespace blk_addon {
 
-// -> what the functions know the device by; it keeps the state alive, not the device open.
+// -> what the functions know the device by; it keeps the state alive, not the device open: calls after close() are
+// EBADF.
 napi_value MakeRequestTarget(napi_env env, const std::shared_ptr<DeviceState>& device);
 
 // Sets readSync, writeSync, strategySync, read, write and strategy of lib/binding.ts.

@@ -23,6 +23,7 @@ using Device = const std::shared_ptr<DeviceState>&;
 using FoundOutcome = blk::Result<std::optional<blk::PlacedLabel>>;
 using TableOutcome = blk::Result<std::optional<blk::PartitionTable>>;
 
+// What a worker leaves for ToValue(). Until it has run it holds a failure, since a Result cannot be empty.
 template <typename Outcome>
 struct Answer {
   Outcome outcome{blk::Status{EIO, blk::Op::kStrategy}};
@@ -63,6 +64,7 @@ Answer<TableOutcome> Read(blk::Device& device, blk::Lane lane) {
 template <typename Outcome, typename Work>
 napi_value Queued(const Args& args, Device device, Work work) {
   auto outcome = std::make_shared<Answer<Outcome>>();
+  // Counted like a request, so that a close waits for it; it cannot be cancelled, so it has no token.
   device->Begin(0, nullptr);
   return ControlCall::Submit(
       args.env(), device->driver,
@@ -70,6 +72,7 @@ napi_value Queued(const Args& args, Device device, Work work) {
        [outcome](napi_env env) { return ToValue(env, *outcome); }, [device] { device->End(0); }});
 }
 
+// A table on its way to the medium, and what came of it: names and verdicts are filled in on the way.
 struct Written {
   explicit Written(blk::PartitionTable table) : table(std::move(table)) {}
   blk::PartitionTable table;
@@ -87,6 +90,7 @@ napi_value ToValue(napi_env env, const Written& written) {
 napi_value DecodeLabel(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   const ViewBytes view = args.View(0);
+  // A short view is a truncated label, which the decoder has a verdict for.
   const size_t offset = std::min<size_t>(static_cast<size_t>(args.Int(1)), view.size);
   return LabelToArray(env, blk::DecodeLabel(view.data + offset, view.size - offset));
 }
@@ -100,6 +104,7 @@ napi_value EncodeLabel(napi_env env, napi_callback_info info) {
   label.checksum = blk::LabelChecksum(label, order);
   const blk::EncodedLabel bytes = blk::EncodeLabel(label, order);
   const ViewBytes into = args.View(3);
+  // `into` may have been taken away: what is left of it is filled.
   std::copy_n(bytes.begin(), std::min(bytes.size(), into.size), into.data);
   return nullptr;
 }

@@ -10,21 +10,23 @@
 
 namespace blk_addon {
 
-// -> [NativeLabel, position], null without a label, or a failure.
+// -> NativeFoundLabel, null without a label, or a failure: those of blk::FindLabel(). The Sync form reads on this
+// thread, the other one on a worker, and gives a promise. So it is with each pair below.
 napi_value FindLabelSync(const Args& args, const std::shared_ptr<DeviceState>& device);
 napi_value FindLabel(const Args& args, const std::shared_ptr<DeviceState>& device);
 
-// -> NativeTable, null where there is none, or a failure.
+// -> NativeTable, null where there is none, or a failure: those of blk::ReadPartitionTable().
 napi_value ReadTableSync(const Args& args, const std::shared_ptr<DeviceState>& device);
 napi_value ReadTable(const Args& args, const std::shared_ptr<DeviceState>& device);
 
-// (table as TableOf() takes it) -> [0 or a failure, NativeTable with its verdicts].
+// (table as TableOf() takes it) -> NativeWritten: 0 or a failure, and the table with its names and verdicts, which say
+// what is wrong with one that was refused.
 napi_value WriteTableSync(const Args& args, const std::shared_ptr<DeviceState>& device);
 napi_value WriteTable(const Args& args, const std::shared_ptr<DeviceState>& device);
 
-// (numbers, names, to the medium) -> 0, or a failure.
+// (numbers, names, to the medium) -> 0, or a failure: those of blk::SetLabel(). On this thread, in both cases.
 napi_value SetLabel(const Args& args, const std::shared_ptr<DeviceState>& device);
-// (all of the disk's, or the device's own) -> NativeWedge[], or a failure.
+// (all of the disk's, or the device's own) -> NativeWedge[] in an object, or a failure. On this thread.
 napi_value Wedges(const Args& args, const std::shared_ptr<DeviceState>& device);
 
 // Adds decodeLabel and encodeLabel to the exports.

@@ -69,8 +69,10 @@ blk::PartitionEntry EntryOf(Napi::Env env, const Napi::Array& row) {
   entry.type_guid = guid(5);
   entry.uuid = guid(6);
   entry.label = row.Get(7).ToString().Utf16Value();
+  // Attributes are 64 bits, and lib has checked that.
   bool lossless = false;
   entry.attributes = row.Get(8).As<Napi::BigInt>().Uint64Value(&lossless);
+  // Tables lie in each other as deep as lib lets them: three.
   if (row.Get(9).IsArray()) entry.table = std::make_unique<blk::PartitionTable>(TableOf(env, row.Get(9)));
   return entry;
 }

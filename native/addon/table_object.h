@@ -11,15 +11,16 @@
 
 namespace blk_addon {
 
-// -> a NativeTable.
+// -> a NativeTable, with the tables inside it.
 Napi::Object TableToObject(Napi::Env env, const blk::PartitionTable& table);
 // -> [label, order, verdicts], a NativeLabel.
 Napi::Array LabelToArray(Napi::Env env, const blk::DecodedLabel& decoded);
 
-// What lib/write-partitions.ts laid out: [scheme, position, sectorSize, diskId, diskGuid, entries], an entry being
-// [index, start, size, type, bootable, typeGuid, uuid, label, attributes, table or undefined].
+// What lib/table-rows.ts laid out, TableRows of lib/binding.ts: [scheme, position, sectorSize, diskId, diskGuid,
+// entries], an entry being [index, start, size, type, bootable, typeGuid, uuid, label, attributes, table or undefined].
+// Names and verdicts are empty: blk::PlanTable() fills them in.
 blk::PartitionTable TableOf(Napi::Env env, napi_value rows);
-// -> NativeWedge[].
+// -> NativeWedge[] in an object with the one property `wedges`: an array by itself would look like a failure to lib.
 Napi::Object WedgesToArray(Napi::Env env, const std::vector<blk::Wedge>& wedges);
 
 }  // namespace blk_addon

@@ -10,10 +10,11 @@ namespace blk_addon {
 
 namespace {
 
-// The most that is copied on the JavaScript thread inside a promise form; beyond it a worker does it meanwhile.
+// Bytes: the most that is copied on the JavaScript thread inside a promise form; beyond it a worker does it meanwhile.
 constexpr size_t kMaxNow = 256 * 1024;
 
-// Runs a read that needs no disk. -> false when it would, and then nothing has happened.
+// Runs a read that needs no disk, of one buf, so that it moves all or nothing. -> false when it would need one, and
+// then nothing has happened.
 bool RunNow(blk::Strategy& entry, blk::Transfer& transfer) {
   if (transfer.op != blk::BufOp::kRead || transfer.length > kMaxNow || transfer.chunk_count() > 1) return false;
   transfer.nowait = true;
@@ -35,6 +36,7 @@ TransferCall::TransferCall(napi_env env, std::shared_ptr<DeviceState> device, co
       transfer_(transfer),
       entry_(&entry),
       token_(token) {
+  // Points into this object, which is never moved.
   if (token != 0) transfer_.cancel = &cancel_;
 }
 
@@ -46,6 +48,8 @@ napi_value TransferCall::Submit(napi_env env, const std::shared_ptr<DeviceState>
                                 napi_value view, size_t view_offset, uint64_t token) {
   DeviceState& state = *device;
   blk::Strategy& entry = state.device->Admit(transfer);
+  // Admitted once: the queued call goes on with what was drawn here, and through the strategies that it was admitted
+  // to.
   if (state.driver->MayAnswerNow() && RunNow(entry, transfer)) return ToOutcome(env, transfer);
   std::unique_ptr<TransferCall> call(new TransferCall(env, device, transfer, entry, token));
   state.Begin(token, call.get());
@@ -64,6 +68,7 @@ bool TransferCall::TakeMemory(napi_value view, size_t view_offset) {
   if (transfer_.op == blk::BufOp::kWrite) {
     blk::CopyBytes(memory_.data(), transfer_.data, transfer_.length);
   } else {
+    // Strong: the view is where the answer goes, even if the caller keeps nothing but the promise.
     napi_create_reference(env_, view, 1, &view_);
     view_offset_ = view_offset;
   }
@@ -80,6 +85,7 @@ void TransferCall::Work(blk::IoWorker& worker) {
 }
 
 napi_value TransferCall::Settle(napi_env env) {
+  // Also of a read that failed half-way: what moved before is the caller's, as bytesTransferred says.
   if (transfer_.moved > 0 && transfer_.op == blk::BufOp::kRead && !DeliverTo(env)) {
     return ToFailure(env, {EFAULT, blk::Op::kPread}, {.blkno = transfer_.failed_blkno});
   }
@@ -97,6 +103,7 @@ bool TransferCall::DeliverTo(napi_env env) {
 }
 
 void TransferCall::Cancel(napi_env env) {
+  // Relaxed: the flag carries nothing but itself, and the worker may see it late.
   cancel_.store(true, std::memory_order_relaxed);
   // Still queued: the promise settles now, and the copy in our memory is dropped when the queue comes to it.
   static_cast<void>(GiveUp(env, {ECANCELED, blk::Op::kStrategy}));

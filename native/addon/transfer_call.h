@@ -14,22 +14,28 @@
 
 namespace blk_addon {
 
+// On the JavaScript thread but for Work(), which touches transfer_, its memory and cancel_ alone.
 class TransferCall final : public PendingCall, public Cancellable {
  public:
-  // Answers at once when that takes no disk, else queues `transfer`, whose data points into `view` at `view_offset`.
-  // `token` 0: cannot be cancelled.
-  // -> the outcome or a promise of it. ENOMEM when there is no memory for the copy.
+  // Answers at once when that takes no disk, else queues `transfer`, whose data points into `view` at `view_offset`
+  // bytes. `token` 0: cannot be cancelled. Draws for faults in any case, now, in the order of the calls.
+  // -> the outcome or a promise of it. Failures: those of RunTransfer() · ENOMEM no memory for the copy · EFAULT the
+  // view no longer holds what a read is to be copied into · ECANCELED · those of Completion::Submit().
+  // REQUIRES: the device is open.
   static napi_value Submit(napi_env env, const std::shared_ptr<DeviceState>& device, blk::Transfer transfer,
                            napi_value view, size_t view_offset, uint64_t token);
 
   ~TransferCall() override;
 
+  // Ends it at once while it is queued, after the current segment when it runs.
   void Cancel(napi_env env) override;
 
  private:
   TransferCall(napi_env env, std::shared_ptr<DeviceState> device, const blk::Transfer& transfer, blk::Strategy& entry,
                uint64_t token);
 
+  // Moves transfer_.data from the view into memory of ours: a copy for a write, room for a read. -> false when there is
+  // none.
   bool TakeMemory(napi_value view, size_t view_offset);
   void Work(blk::IoWorker& worker) override;
   napi_value Settle(napi_env env) override;
@@ -38,6 +44,7 @@ class TransferCall final : public PendingCall, public Cancellable {
   bool DeliverTo(napi_env env);
 
   const napi_env env_;
+  // Keeps the device, and so the strategies behind entry_, until the call has settled.
   const std::shared_ptr<DeviceState> device_;
   blk::Transfer transfer_;
   blk::Strategy* entry_;  // where Admit() sent it

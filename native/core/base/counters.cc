@@ -5,6 +5,8 @@ namespace blk {
 Counters::Values Counters::Sum() const {
   Values sum{};
   for (const Set& set : lanes_) {
+    // Relaxed: a count says nothing about other memory. What makes a snapshot exact at rest is that the requests have
+    // completed before it, by whatever told the caller so.
     for (size_t i = 0; i < kCounterCount; i++) sum[i] += set.counts[i].load(std::memory_order_relaxed);
   }
   return sum;

@@ -13,6 +13,7 @@
 
 namespace blk {
 
+// What is counted, for each driver by itself. The order is that of lib/counters.ts, which reads a snapshot by index.
 enum class Counter : uint8_t {
   kIoTotal,            // bufs that passed faults and bounds, whatever the host then answered
   kIoAsync,            // those of them that were deferred
@@ -30,15 +31,18 @@ enum class Counter : uint8_t {
 inline constexpr size_t kCounterCount = static_cast<size_t>(Counter::kCount);
 
 // Index of a set of counts. Each lane below kSharedLane belongs to one thread at a time: 0 to the one that calls, 1..
-// to the I/O workers. Threads that cannot tell, or are too many, use kSharedLane.
+// to the I/O workers. Threads that cannot tell, or are too many, use kSharedLane, which is right for all and slower.
 using Lane = uint8_t;
 inline constexpr Lane kSharedLane = 15;
 
+// Memory: a pair of cache lines for each lane, 2 KiB in all.
 class Counters {
  public:
+  // One number for each Counter, by its value.
   using Values = std::array<uint64_t, kCounterCount>;
 
-  // REQUIRES: lane <= kSharedLane.
+  // Adds `n`: events, or bytes where the counter counts bytes.
+  // Thread: the lane's own, any for kSharedLane.   Locks: none.   REQUIRES: lane <= kSharedLane.
   void Add(Counter counter, uint64_t n, Lane lane) {
     // Relaxed: a count orders nothing; only its sum is read. A lane's own thread is its only writer, so load and store
     // lose nothing and cost a third of a locked add.
@@ -50,9 +54,11 @@ class Counters {
     }
   }
 
-  // Counts since construction or the last Reset().
+  // Counts since construction or the last Reset(). Each is read by itself: while requests are in flight two of them may
+  // be of different moments.   Thread: that of Reset().
   Values Snapshot() const;
-  // One count since construction, whatever was reset.
+  // One count since construction, whatever was reset: for who compares with a stream that no reset touches, as the
+  // number of injected faults.   Thread: any.
   uint64_t Total(Counter counter) const { return Sum()[static_cast<size_t>(counter)]; }
   // Starts again from zero. Adds that run at the same time are on one side or the other, never lost.
   // REQUIRES: one caller at a time, and no Snapshot() at the same time.
@@ -60,13 +66,16 @@ class Counters {
 
  private:
   static constexpr size_t kLanes = kSharedLane + 1;
+  // Two cache lines: processors fetch lines in pairs, so neighbours at 64 bytes would still disturb each other.
   struct alignas(128) Set {
     std::array<std::atomic<uint64_t>, kCounterCount> counts{};
   };
 
+  // Over all lanes, since construction.
   Values Sum() const;
 
   std::array<Set, kLanes> lanes_{};
+  // What Snapshot() counts from. Not atomic: it belongs to the one thread that resets and looks.
   Values baseline_{};
 };
 

@@ -14,6 +14,7 @@ namespace blk {
 // What was being done when an error came: a call of the host, or a step of ours where no call was made. The values
 // cross the addon as numbers, so lib reads the names from OpName() once instead of keeping a list of its own.
 enum class Op : uint8_t {
+  // Steps of ours and calls of the host alike, in no order that matters; new ones go before kCount.
   kRegister,
   kDeregister,
   kOpen,
@@ -33,7 +34,8 @@ enum class Op : uint8_t {
   kCount  // number of operations, not one of them
 };
 
-// The word that becomes `syscall` in JavaScript.
+// The word that becomes `syscall` in JavaScript. A switch without a default: a compiler warns of an operation that has
+// no word yet.
 constexpr const char* OpName(Op op) {
   switch (op) {
     case Op::kRegister: return "register";
@@ -66,12 +68,13 @@ struct [[nodiscard]] Status {
   bool ok() const { return err == 0; }
 };
 
-// A value or the Status that explains its absence, never neither (B46). Move-only values are fine. The constructors
-// convert, so that a function returns either of them as it is.
+// A value or the Status that explains its absence, never neither (B46). Move-only values are fine; not thread-safe, as
+// the value it holds. The constructors convert, so that a function returns either of them as it is.
 template <typename T>
 class [[nodiscard]] Result {
  public:
   Result(T value) : state_(std::move(value)) {}
+  // REQUIRES: status is a failure; an ok one would be a success without a value.
   Result(Status status) : state_(status) { assert(!status.ok()); }
 
   bool ok() const { return std::holds_alternative<T>(state_); }

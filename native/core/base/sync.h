@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <mutex>
 
+// std::mutex has no annotations of its own in the C++ library that is used here, which is why it is wrapped at all.
 #if defined(__clang__)
 #define BLK_ANNOTATE(x) __attribute__((x))
 #else
@@ -30,7 +31,8 @@
 
 namespace blk {
 
-// Not recursive. Held by MutexLock; Lock() and Unlock() are for it.
+// Mutual exclusion. Not recursive: a thread that takes it twice stops for ever. Fair to nobody: who asks first need not
+// get it first. Lock() and Unlock() are for MutexLock, which is what everybody else uses.
 class CAPABILITY("mutex") Mutex {
  public:
   Mutex() = default;
@@ -41,11 +43,13 @@ class CAPABILITY("mutex") Mutex {
   void Unlock() RELEASE() { mu_.unlock(); }
 
  private:
+  // The C++ library's condition variable waits on its own kind of mutex.
   friend class CondVar;
   std::mutex mu_;
 };
 
-// Holds a Mutex for a scope. Unlock() and Lock() let the scope step out, for a system call or a callback.
+// Holds a Mutex for a scope. Unlock() and Lock() let the scope step out, for a system call or a callback; the end of
+// the scope gives back what is held then. Used by the thread that made it.
 class SCOPED_CAPABILITY MutexLock {
  public:
   explicit MutexLock(Mutex& mu) ACQUIRE(mu) : mu_(mu) { mu_.Lock(); }
@@ -55,6 +59,7 @@ class SCOPED_CAPABILITY MutexLock {
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;
 
+  // REQUIRES: it is held. What was read under it is old news when Lock() comes back: look again.
   void Unlock() RELEASE() {
     held_ = false;
     mu_.Unlock();
@@ -69,11 +74,13 @@ class SCOPED_CAPABILITY MutexLock {
   bool held_ = true;
 };
 
-// Waits for a change to what one Mutex guards.
+// Waits for a change to what one Mutex guards. Always with the same Mutex.
 class CondVar {
  public:
   // Releases `mu`, waits for a notification or a spurious wake-up, takes `mu` again: callers loop on their condition.
   void Wait(Mutex& mu) REQUIRES(mu) {
+    // Adopted, since the caller holds it, and released again below, since the caller still does: this scope only lends
+    // it to the wait.
     std::unique_lock<std::mutex> lock(mu.mu_, std::adopt_lock);
     cv_.wait(lock);
     lock.release();

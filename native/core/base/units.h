@@ -23,11 +23,12 @@ inline constexpr uint32_t kMaxPartitions = 16;               // MAXPARTITIONS; p
 inline constexpr uint64_t kSegmentSize = uint64_t{1} << 20;  // longest stretch between two looks at a cancel flag
 inline constexpr uint64_t kMaxSafeInteger = (uint64_t{1} << 53) - 1;  // largest size JavaScript can name exactly
 
-// Bytes from the start of the device, and bytes from the start of the host file. Two types, so that only
-// ToHost() turns one into the other.
+// Bytes from the start of the device, and bytes from the start of the host file. Two types without a conversion, so
+// that only ToHost() turns one into the other (B2).
 struct DeviceOffset {
   uint64_t value = 0;
 };
+// From the start of the host file, a device's own offset included. Up to kMaxSafeInteger, so sums of a few do not wrap.
 struct HostOffset {
   uint64_t value = 0;
 };
@@ -44,7 +45,8 @@ struct HostSpan {
   HostOffset end;
 
   bool empty() const { return begin.value >= end.value; }
-  // The smallest span that holds both.
+  // The smallest span that holds both: what lies between two that do not touch is in it. An empty one adds nothing,
+  // wherever it lies.
   HostSpan With(const HostSpan& other) const {
     if (empty()) return other;
     if (other.empty()) return *this;
@@ -52,7 +54,7 @@ struct HostSpan {
   }
 };
 
-// Sum and product, or nothing when they do not fit 64 bits.
+// Sum and product, or nothing when they do not fit 64 bits: what a caller's numbers are put together with (B5, B22).
 inline std::optional<uint64_t> CheckedAdd(uint64_t a, uint64_t b) {
   uint64_t sum;
   if (__builtin_add_overflow(a, b, &sum)) return std::nullopt;
