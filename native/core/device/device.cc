@@ -64,13 +64,18 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
   entry_.store(path_, std::memory_order_release);
 }
 
-void Device::Guard() {
+std::vector<HostSpan> Device::ProtectedSpans() const {
   std::vector<HostSpan> spans;
   for (const ByteSpan& span : options_.protect) {
     const uint64_t begin = std::min(span.begin, range_.size);
     const uint64_t end = std::min(span.end, range_.size);
     spans.push_back({{range_.begin.value + begin}, {range_.begin.value + end}});
   }
+  return spans;
+}
+
+void Device::Guard() {
+  std::vector<HostSpan> spans = ProtectedSpans();
   const LabelSector* label = minor_->partition() != nullptr ? &minor_->disk().label_state().sector() : nullptr;
   if (spans.empty() && label == nullptr) return;
   guard_ = std::make_unique<GuardStrategy>(range_, std::move(spans), label, *path_);
@@ -110,7 +115,7 @@ Result<std::unique_ptr<Device>> Device::Open(std::shared_ptr<Minor> minor, const
   return std::unique_ptr<Device>(new Device(std::move(minor), options, context, file.value()));
 }
 
-Device::~Device() { static_cast<void>(Close(0)); }
+Device::~Device() { static_cast<void>(Close(kSharedLane)); }
 
 bool Device::IsDurable(Fua fua) const {
   if (options_.cache == CacheMode::kUnsafe) return false;
@@ -142,13 +147,8 @@ Transfer Device::BufRequest(BufOp op, int64_t blkno, uint8_t* data, size_t lengt
 
 Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lane) {
   DeviceRange range = RangeOf(minor_->disk(), options_.mode, *range_.counters);
-  std::vector<HostSpan> spans;
-  for (const ByteSpan& span : options_.protect) {
-    spans.push_back({{range_.begin.value + std::min(span.begin, range_.size)},
-                     {range_.begin.value + std::min(span.end, range_.size)}});
-  }
   PioStrategy disk(range, file_);
-  GuardStrategy entry(range, std::move(spans), nullptr, disk);
+  GuardStrategy entry(range, ProtectedSpans(), nullptr, disk);
   Buf buf;
   buf.op = BufOp::kWrite;
   buf.blkno = static_cast<int64_t>(position >> kDevBshift);

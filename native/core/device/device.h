@@ -109,6 +109,8 @@ class Device {
   Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const DeviceContext& context, const HostFile& file);
 
   bool IsDurable(Fua fua) const;
+  // What options_.protect names, as parts of the host file.
+  std::vector<HostSpan> ProtectedSpans() const;
   // Wraps the path in a guard, if this open has something to guard.
   void Guard();
   void MapWindows(const DeviceContext& context);
