@@ -26,6 +26,7 @@ uint64_t CoveringWindowSize(WindowGeometry geometry) {
   return geometry.size;
 }
 
+// Where windows lie: in host coordinates, with the range's end for a limit (B3, B6, B7).
 WindowGeometry GeometryOf(const Minor& minor, Access access, const DeviceContext& context) {
   WindowGeometry geometry;
   geometry.begin = minor.begin();
@@ -56,10 +57,16 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
       range_(RangeOf(*minor_, options.mode, context.counters)),
       file_(file),
       pio_(range_, file, DurableBy(options)) {
+  // Regular files alone, as in the seed: a node need not be one that can be mapped. What goes by O_DIRECT goes past the
+  // pages of a map.
   const bool mappable = minor_->type() == FileType::kRegular && !options.direct && options.access != Access::kPio;
   if (mappable) MapWindows(context);
+  // From inside to outside: the path, the guard around it, and outermost the injector, which draws before anything is
+  // refused.
   path_ = mapped_ ? mapped_.get() : &pio_;
+  // A device that cannot write has nothing to be kept from.
   if (range_.writable) Guard();
+  // Made now and put in by SetFaulty(): a request that was admitted to it may still run when faults are off again.
   faulty_ = std::make_unique<FaultStrategy>(range_, context.faults, *path_);
   entry_.store(path_, std::memory_order_release);
 }
@@ -76,6 +83,7 @@ std::vector<HostSpan> Device::ProtectedSpans() const {
 
 void Device::Guard() {
   std::vector<HostSpan> spans = ProtectedSpans();
+  // Partitions alone are kept off it: who opens the disk itself may write its label.
   const LabelSector* label = minor_->partition() != nullptr ? &minor_->disk().label_state().sector() : nullptr;
   if (spans.empty() && label == nullptr) return;
   guard_ = std::make_unique<GuardStrategy>(range_, std::move(spans), label, *path_);
@@ -94,6 +102,7 @@ void Device::MapWindows(const DeviceContext& context) {
     mapped_ = std::make_unique<AutoStrategy>(range_, file_, *table_, pio_);
   } else {
     auto cache = WindowCache::Create(*file_.host, file_.fd, mode, geometry_, *range_.counters);
+    // All or nothing here: the seed's LRU is a promise about so many windows. A table takes what it can get.
     if (!cache.ok()) return;
     cache_ = cache.Take();
     mapped_ = std::make_unique<MappedStrategy>(range_, *cache_, pio_);
@@ -115,6 +124,7 @@ Result<std::unique_ptr<Device>> Device::Open(std::shared_ptr<Minor> minor, const
   return std::unique_ptr<Device>(new Device(std::move(minor), options, context, file.value()));
 }
 
+// The shared lane: any thread may be the last owner.
 Device::~Device() { static_cast<void>(Close(kSharedLane)); }
 
 bool Device::IsDurable(Fua fua) const {
@@ -130,6 +140,7 @@ Transfer Device::BytesRequest(BufOp op, uint64_t position, uint8_t* data, size_t
   transfer.data = data;
   transfer.length = length;
   transfer.raw = options_.raw;
+  // Reads are never durable: no strategy has to ask which it is.
   transfer.durable = op == BufOp::kWrite && IsDurable(fua);
   return transfer;
 }
@@ -146,6 +157,7 @@ Transfer Device::BufRequest(BufOp op, int64_t blkno, uint8_t* data, size_t lengt
 }
 
 Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lane) {
+  // The range of the whole disk, on the descriptors of this open: a partition has no others.
   DeviceRange range = RangeOf(minor_->disk(), options_.mode, *range_.counters);
   PioStrategy disk(range, file_);
   GuardStrategy entry(range, ProtectedSpans(), nullptr, disk);
@@ -158,6 +170,7 @@ Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lan
   buf.durable = true;
   buf.lane = lane;
   entry.Submit(buf);
+  // Short at the end of the disk: half a label is none.
   if (buf.status.ok() && buf.resid > 0) return {ENOSPC, Op::kStrategy};
   return buf.status;
 }
@@ -165,6 +178,7 @@ Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lan
 BatchTarget Device::ForBatch() const {
   BatchTarget target;
   target.entry = entry_.load(std::memory_order_acquire);
+  // From the one load above, so that the two cannot disagree.
   target.faulty = target.entry != path_;
   target.guarded = guard_ != nullptr;
   target.flush = range_.flush;
@@ -179,6 +193,7 @@ Result<std::unique_ptr<Lease>> Device::Map(uint64_t position, size_t length) {
   const bool inside = position <= range_.size && length > 0 && length <= range_.size - position;
   if (!inside) return Status{EINVAL, Op::kMap};
   const HostOffset at{range_.begin.value + position};
+  // A lease lies in one window in every case, so that the same ranges can be mapped whatever the mode of the open.
   if (geometry_.StartOf(at) != geometry_.StartOf({at.value + length - 1})) return Status{EINVAL, Op::kMap};
   if (guard_ && guard_->Forbids({at, {at.value + length}})) return Status{EROFS, Op::kMap};
   return range_.writable ? MapWindow(at, length) : MapOwn(at, length, MapMode::kCopyOnWrite, std::nullopt);
@@ -186,6 +201,7 @@ Result<std::unique_ptr<Lease>> Device::Map(uint64_t position, size_t length) {
 
 Result<std::unique_ptr<Lease>> Device::MapOwn(HostOffset at, size_t length, MapMode mode,
                                               std::optional<Lease::Shared> shared) {
+  // mmap(2) begins at a page; AddressOf() in lease.cc skips the rest again.
   const size_t skip = static_cast<size_t>(at.value % PageSize());
   auto mapped = Mapping::Create(*file_.host, file_.fd, {at.value - skip}, skip + length, mode);
   if (!mapped.ok()) return mapped.status();
@@ -194,6 +210,7 @@ Result<std::unique_ptr<Lease>> Device::MapOwn(HostOffset at, size_t length, MapM
 
 Result<std::unique_ptr<Lease>> Device::MapWindow(HostOffset at, size_t length) {
   const uint64_t number = at.value / geometry_.size;
+  // Pinned before the window is looked for: two leases at once would each find the last free one.
   const auto pin = pins_.Pin(geometry_, number);
   if (!pin) return Status{EBUSY, Op::kMap};
   // A window that is pinned already is always pinned once more.
@@ -202,6 +219,7 @@ Result<std::unique_ptr<Lease>> Device::MapWindow(HostOffset at, size_t length) {
   if (!window.ok()) return window.status();
   if (window.value()) {
     auto lease = Lease::Create(std::move(*window.value()), at, length, file_, shared());
+    // Not sound: it goes here, and its watch and pin with it.
     if (!lease.ok() || lease.value()->sound()) return lease;
   }
   return MapOwn(at, length, MapMode::kReadWrite, shared());
@@ -209,6 +227,7 @@ Result<std::unique_ptr<Lease>> Device::MapWindow(HostOffset at, size_t length) {
 
 Result<std::optional<WindowRef>> Device::AcquireForLease(HostOffset at) {
   if (cache_) {
+    // Any thread may map, so no lane is its own.
     auto window = cache_->Acquire(at, kSharedLane);
     if (!window.ok()) return window.status();
     return std::optional<WindowRef>(window.Take());
@@ -233,6 +252,7 @@ ByteSpan Device::ToDevice(HostSpan span) const {
 Status Device::Flush(Lane lane, ByteSpan* lost) {
   if (lost != nullptr) *lost = {};
   if (options_.cache == CacheMode::kUnsafe) return Status::Ok();
+  // The sync before the size: what was written before the file shrank is made durable in any case.
   Status status = pio_.Sync(lane);
   if (status.ok()) status = minor_->CheckHostSize();
   if (!status.ok() && lost != nullptr) *lost = ToDevice(range_.flush->TakeLoss());
@@ -241,7 +261,9 @@ Status Device::Flush(Lane lane, ByteSpan* lost) {
 
 Status Device::Close(Lane lane, ByteSpan* lost) {
   if (lost != nullptr) *lost = {};
+  // Exchanged, not looked at and set: of two that close at once, one does it.
   if (closed_.exchange(true, std::memory_order_acq_rel)) return Status::Ok();
+  // While the windows are mapped and the descriptors open; the minor last, for its last close ends the sticky error.
   Status first = Flush(lane, lost);
   // A leased window is in somebody's hands still: it is unmapped with this object, which its lease keeps alive.
   if (!pins_.Any()) {
@@ -258,6 +280,7 @@ std::vector<WindowInfo> Device::Windows() const {
 }
 
 void Device::SetFaulty(bool faulty) {
+  // The cast is to the common type of both; release as in the constructor, for the acquire in Admit().
   entry_.store(faulty ? static_cast<Strategy*>(faulty_.get()) : path_, std::memory_order_release);
 }
 

@@ -35,27 +35,34 @@ struct DeviceContext {
   uint32_t window_count = kDefaultWindowCount;
 };
 
-// `fua` of a write: by the cache mode, or against it.
+// `fua` of a write: by the cache mode, or against it. Under CacheMode::kUnsafe all three promise nothing.
 enum class Fua : uint8_t { kByCacheMode, kOff, kOn };
 
 class Device {
  public:
-  // Opens `minor`. Windows that cannot be mapped make it a pread/pwrite device; nodes always are.
-  // Errors: those of Minor::Acquire().
+  // Opens `minor`. Windows that cannot be mapped make it a pread/pwrite device; nodes always are, and so is what asks
+  // for O_DIRECT. Reads nothing of the device, but for the label of a disk that a partition is opened 'r+' on.
+  // Errors: those of Minor::Acquire() · the host's, of reading that label.   Thread: any; it may wait for the host.
   static Result<std::unique_ptr<Device>> Open(std::shared_ptr<Minor> minor, const OpenOptions& options,
                                               const DeviceContext& context);
-  // Closes if need be; the failure of an implicit close has nobody to go to, so owners call Close().
+  // Closes if need be; the failure of an implicit close has nobody to go to, so owners call Close(). Unmaps what
+  // Close() has left to leases.   REQUIRES: no request and no lease is left.
   ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
-  // A transfer of bytes [position, position + length), cut into bufs by the rule of this open.
+  // A transfer of bytes [position, position + length), cut into bufs by the rule of this open. Makes it, and no more:
+  // Admit() and RunTransfer() do it. `fua` is of writes only.
+  // Shape: data holds length bytes until it has run.   Errors: none here; the bounds check answers when it runs.
   Transfer BytesRequest(BufOp op, uint64_t position, uint8_t* data, size_t length, Fua fua) const;
-  // A transfer that is one buf of `length` bytes from sector `blkno` on, as d_strategy gets it.
+  // A transfer that is one buf of `length` bytes from sector `blkno` on, as d_strategy gets it: also on a raw open, and
+  // of any length. Durable when complete unless `deferred`, whatever the cache mode but kUnsafe: the kernel's B_ASYNC.
   Transfer BufRequest(BufOp op, int64_t blkno, uint8_t* data, size_t length, bool deferred) const;
 
-  // Passes `transfer` by the fault injector; on the caller's thread, in call order. -> where to run it.
+  // Passes `transfer` by the fault injector and the guard; on the caller's thread, in call order, once.
+  // -> where to run it; valid as long as the device.
   Strategy& Admit(Transfer& transfer) {
+    // Acquire, with the release in SetFaulty(): who finds the injector in the stack finds it set up.
     Strategy& entry = *entry_.load(std::memory_order_acquire);
     entry.Admit(transfer);
     return entry;
@@ -63,42 +70,50 @@ class Device {
   // Admits and runs in one go, on the caller's thread.
   void Run(Transfer& transfer) { RunTransfer(Admit(transfer), transfer); }
 
-  // Writes to the disk that this device is, or is a partition of, wherever its label lies; durable when it returns.
-  // `position` counts from the start of the disk. REQUIRES: mode() is kReadWrite.
-  // Errors: EROFS this open protects the place · those of Strategy::Submit().
+  // Writes to the disk that this device is, or is a partition of, wherever its label lies; durable when it returns,
+  // also under CacheMode::kUnsafe: a label is worth a sync. Draws no fault. `position` counts bytes from the start of
+  // the disk.
+  // Errors: EROFS this open protects the place · ENOSPC behind the end of the disk · those of Strategy::Submit().
+  // REQUIRES: mode() is kReadWrite.
   Status WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lane);
 
-  // What the entries of a batch go through, now.
+  // What the entries of a batch go through, now: later changes of the faults are not seen by a batch under way.
   BatchTarget ForBatch() const;
   // Makes what a batch wrote durable. Errors: those of Flush().
   Status SyncBatch(Lane lane) { return Flush(lane); }
 
-  // Lends [position, position + length) of the device as memory.
+  // Lends [position, position + length) of the device as memory. On an 'r+' device its stores are the file's; on an 'r'
+  // one they are private. May wait for a window under mmap, never reads from the disk.
   // Errors: ENOTSUP a pread/pwrite device · EROFS part of it may not be written · EINVAL empty, outside the device or
   // across windows · EBUSY it would pin the last window that requests can use · those of Mapping::Create().
+  // Thread: any.   The device outlives the lease.
   Result<std::unique_ptr<Lease>> Map(uint64_t position, size_t length);
 
-  // Makes every write that has completed durable, unless the cache mode is unsafe; skips the sync when nothing is
-  // dirty. `*lost`, where given: the bytes that are known to be lost when it fails, as the smallest span that holds all
-  // that no flush of the minor has told before; else empty.
+  // Makes every write that has completed durable, by whichever open of the minor it came, unless the cache mode is
+  // unsafe; skips the sync when nothing is dirty. `*lost`, where given: the bytes that are known to be lost when it
+  // fails, as the smallest span that holds all that no flush of the minor has told before; else empty.
   // Errors: fdatasync's, and from then on the same one again until the last close · EIO the host file shrank · EIO,
-  // ENOSPC stores through a lease are lost, which sticks too.
+  // ENOSPC stores through a lease are lost, which sticks too.   Thread: any; it waits for the disk.
   Status Flush(Lane lane, ByteSpan* lost = nullptr);
 
-  // Flushes, unmaps and lets go of the minor: always all three. Idempotent.
-  // Errors: the first of the flush's, munmap's and close's.
+  // Flushes, unmaps and lets go of the minor: always all three, whatever fails (B25). Idempotent: later calls are ok
+  // and do nothing. `*lost` as in Flush().
+  // Errors: the first of the flush's, munmap's and close's.   REQUIRES: no request is under way or comes any more
+  // (B16).
   Status Close(Lane lane, ByteSpan* lost = nullptr);
 
-  // The part of the device that is this one of the host file.
+  // The part of the device that is this one of the host file; empty where they do not meet.
   ByteSpan ToDevice(HostSpan span) const;
 
   // Puts the fault injector into the stack or takes it out. Requests admitted before keep the stack they were given.
+  // Thread: any.   Driver::SetFaults() calls it under its lock.
   void SetFaulty(bool faulty);
 
   // The mapped windows, none for a pread/pwrite device. Most recently used first under mmap; under auto, where nothing
-  // orders them, by slot.
+  // orders them, by slot. Of this moment: requests go on meanwhile.
   std::vector<WindowInfo> Windows() const;
 
+  // Shared with the minor's other opens; lives at least as long as this object, also after Close().
   const Minor& minor() const { return *minor_; }
   Minor& minor() { return *minor_; }
   OpenMode mode() const { return options_.mode; }
@@ -108,15 +123,19 @@ class Device {
  private:
   Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const DeviceContext& context, const HostFile& file);
 
+  // Whether a write with this `fua` is durable when it completes: the one place that decides it.
   bool IsDurable(Fua fua) const;
   // What options_.protect names, as parts of the host file.
   std::vector<HostSpan> ProtectedSpans() const;
   // Wraps the path in a guard, if this open has something to guard.
   void Guard();
+  // Makes windows and the strategy over them; leaves the device at pread and pwrite when that fails.
   void MapWindows(const DeviceContext& context);
-  // A lease of a mapping of its own.
+  // A lease of a mapping of its own. `shared`: nothing for a private one.
   Result<std::unique_ptr<Lease>> MapOwn(HostOffset at, size_t length, MapMode mode,
                                         std::optional<Lease::Shared> shared);
+  // A lease of the window around `at`, or, where that cannot be had or is not sound, of a mapping of its own over the
+  // same bytes.
   Result<std::unique_ptr<Lease>> MapWindow(HostOffset at, size_t length);
   // The window around `at`, mapped if need be; nothing when its place is taken, by a lease or by requests under way.
   // One that is not sound is of no use to a lease either: it gets fresh pages, which the page cache keeps alike.
@@ -127,7 +146,9 @@ class Device {
   const OpenOptions options_;
   Access access_ = Access::kPio;
   std::atomic<bool> closed_{false};
+  // By value in each strategy too: plain numbers, and pointers to what outlives them all.
   const DeviceRange range_;
+  // Descriptors of the minor, valid from Acquire() to Release().
   const HostFile file_;
   WindowGeometry geometry_;  // of cache_ or table_
   LeasePins pins_;

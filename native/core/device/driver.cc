@@ -18,6 +18,7 @@ Driver::~Driver() {
 
 // ---- the table
 
+// A closed table is empty, but EBADF tells more than ENXIO.
 Result<std::shared_ptr<Minor>> Driver::Find(int minor, Op op) const {
   MutexLock lock(mu_);
   if (closed_) return Status{EBADF, op};
@@ -35,12 +36,14 @@ Result<int> Driver::Insert(std::shared_ptr<Minor> minor) {
   const auto free = std::find(table_.begin(), table_.end(), nullptr);
   if (free == table_.end()) return Status{EBUSY, Op::kRegister};
   const int index = static_cast<int>(free - table_.begin());
+  // Before anybody can find it.
   minor->SetIndex(index);
   *free = std::move(minor);
   return index;
 }
 
 Result<int> Driver::Register(const std::string& path, const HostRange& range) {
+  // Asked here for a clear error without touching the host, and again in Insert(), where it decides.
   if (closed()) return Status{EBADF, Op::kRegister};
   // Outside the lock: a host that is slow to open one file holds up nobody else (B24).
   auto created = Minor::Create(host_, path, range);
@@ -110,6 +113,7 @@ Result<std::shared_ptr<Device>> Driver::OpenPrivate(const std::string& path, con
 Result<std::shared_ptr<Device>> Driver::OpenMinor(const std::shared_ptr<Minor>& minor, const OpenOptions& options,
                                                   int* holder) {
   auto opened = Device::Open(minor, options, Context());
+  // Asked after the fact, and only for the words of the error: whoever was in the way may be gone again.
   if (holder != nullptr) *holder = opened.status().err == EBUSY ? minor->LockHolder(options.mode) : 0;
   if (!opened.ok()) return opened.status();
   // Off the list before it goes, so that SetFaults() never meets one that is half destroyed.
@@ -145,9 +149,11 @@ Status Driver::Close() {
   std::vector<std::shared_ptr<Minor>> freed;
   {
     MutexLock lock(mu_);
+    // A device that is closed may still be held by somebody; it is no obstacle.
     const bool open = std::any_of(devices_.begin(), devices_.end(), [](const Device* d) { return !d->closed(); });
     if (open) return {EBUSY, Op::kClose};
     closed_ = true;
+    // Retired below, outside the lock: closing a host file may take its time.
     freed.swap(table_);
   }
   queue_.Stop();

@@ -19,6 +19,7 @@
 
 namespace blk {
 
+// What is told of a registered minor. A copy: the minor may be gone by the time it is read.
 struct MinorInfo {
   int minor = 0;
   std::string path;
@@ -32,6 +33,7 @@ struct MinorInfo {
 
 class Driver {
  public:
+  // An empty table. No thread starts before the first task is queued. `host` outlives the driver.
   // REQUIRES: options.window_size.bytes, when given, is a power of two of at least a page; the counts are not 0.
   explicit Driver(const DriverOptions& options, HostIo& host = PosixHostIo());
   // REQUIRES: every device is destroyed; closed is not enough, for a device takes itself off the driver's list last.
@@ -39,34 +41,40 @@ class Driver {
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
 
-  // Binds a range of a host file to the lowest free minor, or finds the minor that has it already. -> minor.
-  // Errors: those of Minor::Create() · EBUSY the table is full · EBADF closed.
+  // Binds a range of a host file to the lowest free minor, or finds the minor that has it already. Registrations are
+  // not counted: one Deregister() frees. -> minor.
+  // Errors: those of Minor::Create() · EBUSY the table is full · EBADF closed.   Thread: any; it may wait for the host.
   Result<int> Register(const std::string& path, const HostRange& range) EXCLUDES(mu_);
   // Binds a partition of the disk `minor`, by the name, the unique GUID or the GPT label that its table says now, to
   // the lowest free minor, or finds the minor that has it already. On a minor that is a partition itself, `name` goes
   // on from its name. -> minor. Errors: ENXIO no such minor or partition · EINVAL it does not lie inside the disk, or
   // inside what contains it · EBUSY the table is full · EBADF closed · the host's.
   Result<int> RegisterPartition(int minor, const std::string& name) EXCLUDES(mu_);
-  // Errors: ENXIO no such minor · EBUSY open, or a partition of it is registered · EBADF closed.
+  // Frees a minor, whose number the next registration may get. Errors: ENXIO no such minor · EBUSY open, or a partition
+  // of it is registered · EBADF closed · close(2)'s, and it is free all the same.
   Status Deregister(int minor) EXCLUDES(mu_);
 
   // Opens a registered minor. `*holder`, where given, names the process that is in the way when the error is EBUSY, and
-  // is 0 where the host cannot tell. Errors: ENXIO no such minor · those of Device::Open() · EBADF closed.
+  // is 0 where the host cannot tell. Errors: ENXIO no such minor · those of Device::Open() · EBADF closed.   Thread:
+  // any; it may wait for the host.   The driver outlives the device.
   Result<std::shared_ptr<Device>> Open(int minor, const OpenOptions& options, int* holder = nullptr) EXCLUDES(mu_);
-  // Opens a range of a host file on a minor of its own, outside the table.
-  // Errors: those of Minor::Create() and Device::Open() · EBADF closed.
+  // Opens a range of a host file on a minor of its own, outside the table: neither listed nor matched by Register(),
+  // and retired with this one open. Errors: those of Minor::Create() and Device::Open() · EBADF closed.
   Result<std::shared_ptr<Device>> OpenPrivate(const std::string& path, const HostRange& range,
                                               const OpenOptions& options, int* holder = nullptr) EXCLUDES(mu_);
 
+  // The registered minors, lowest first; empty after Close().
   std::vector<MinorInfo> Minors() const EXCLUDES(mu_);
 
-  // Sets the injector, rate 0 for off, and puts it into the stacks of all open devices.
+  // Sets the injector, rate 0 for off, which starts its stream afresh, and puts it into the stacks of all open devices,
+  // private ones too. Requests admitted before are not touched.   REQUIRES: rate <= kBlkfailMax.
   void SetFaults(FaultInjector::Settings settings) EXCLUDES(mu_);
   FaultInjector::Settings faults() const { return faults_.settings(); }
 
-  // Frees every minor and stops the workers. Idempotent. Errors: EBUSY while a device is open.
+  // Frees every minor and stops the workers: nothing can be registered, opened or queued afterwards. Idempotent.
+  // Errors: EBUSY while a device is open · the first of close(2)'s, and it is closed all the same.
   Status Close() EXCLUDES(mu_);
-  // Stops the workers whatever is open: for an environment that goes away.
+  // Stops the workers whatever is open: for an environment that goes away. Tasks that run end; the others never run.
   void StopQueue() { queue_.Stop(); }
 
   Counters& counters() { return counters_; }
@@ -75,8 +83,11 @@ class Driver {
  private:
   Result<std::shared_ptr<Device>> OpenMinor(const std::shared_ptr<Minor>& minor, const OpenOptions& options,
                                             int* holder) EXCLUDES(mu_);
-  // -> the minor that is in the table now: this one, or one that stands for the same.
+  // Gives the minor the lowest free slot. -> the number of the minor that is in the table now: this one, or one that
+  // stands for the same; then this one goes.
   Result<int> Insert(std::shared_ptr<Minor> minor) EXCLUDES(mu_);
+  // A registered minor; it may be deregistered a moment later, which Minor::Enter() then answers. `op` is for the
+  // error.
   Result<std::shared_ptr<Minor>> Find(int minor, Op op) const EXCLUDES(mu_);
   bool InTable(int minor) const REQUIRES(mu_) {
     return minor >= 0 && static_cast<size_t>(minor) < table_.size() && table_[minor];
@@ -85,6 +96,7 @@ class Driver {
     MutexLock lock(mu_);
     return closed_;
   }
+  // Takes a device off the list, from its deleter.
   void Forget(Device* device) EXCLUDES(mu_);
   DeviceContext Context();
 
@@ -94,6 +106,7 @@ class Driver {
   FaultInjector faults_;
 
   mutable Mutex mu_;
+  // By number; a slot is null or a complete minor (B41). Empty once closed.
   std::vector<std::shared_ptr<Minor>> table_ GUARDED_BY(mu_);
   std::vector<Device*> devices_ GUARDED_BY(mu_);  // every Device that is alive
   bool closed_ GUARDED_BY(mu_) = false;

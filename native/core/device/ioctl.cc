@@ -18,6 +18,7 @@ Result<IoctlResult> GetPartition(const Minor& minor, std::optional<uint64_t> arg
   if (!arg && spot != nullptr && spot->scheme != Scheme::kBsd) return IoctlResult(PartitionOf(*spot));
   const auto label = LabelOf(minor);
   if (!label.ok()) return label.status();
+  // The seed's rule for which partition a minor is (B12); a private one is number 0.
   const uint64_t by_minor = minor.index() == kPrivateMinor ? 0 : static_cast<uint64_t>(minor.index()) % kMaxPartitions;
   const uint64_t index = arg.value_or(spot != nullptr ? spot->index : by_minor);
   if (index >= label.value().npartitions) return Status{EINVAL, Op::kIoctl};
@@ -39,6 +40,7 @@ Result<IoctlResult> Ioctl(Device& device, std::string_view request, std::optiona
   if (request == "DIOCWLABEL") return done(AllowLabelWrites(device, arg.value_or(0) != 0));
   if (request == "DIOCKLABEL") return done(KeepLabel(device, arg.value_or(0) != 0));
   if (request == "DIOCGMEDIASIZE") return IoctlResult(minor.size());
+  // What requests are counted in, whatever the medium calls a sector.
   if (request == "DIOCGSECTORSIZE") return IoctlResult(kDevBsize);
   return Status{ENOTTY, Op::kIoctl};
 }

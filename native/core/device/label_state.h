@@ -19,7 +19,8 @@ class Minor;
 
 class LabelState {
  public:
-  // The label in memory, which goes before the medium's: from DIOCSDINFO on, to DIOCWDINFO or the last close.
+  // The label in memory, which goes before the medium's: from DIOCSDINFO on, to DIOCWDINFO or the last close. A copy:
+  // another thread may set it anew.
   std::optional<DiskLabel> in_memory() const EXCLUDES(mu_) {
     MutexLock lock(mu_);
     return in_memory_;
@@ -65,6 +66,8 @@ class LabelState {
   mutable Mutex mu_;
   std::optional<DiskLabel> in_memory_ GUARDED_BY(mu_);
   bool keep_ GUARDED_BY(mu_) = false;
+  // In order of their registration. Plain pointers: each holds the disk, and so this object, and takes itself off
+  // before it goes.
   std::vector<const Minor*> partitions_ GUARDED_BY(mu_);
 };
 

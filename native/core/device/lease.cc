@@ -38,6 +38,8 @@ Lease::~Lease() {
   if (data_ != nullptr) static_cast<void>(End({EIO, Op::kMap}));
 }
 
+// Flushes ask on any thread while stores are bracketed; from EndStores() on only the owner does, so that the watch can
+// stop.
 HostSpan Lease::Lost() const {
   if (!watch_.valid()) return lost_;
   const PageWatch::Lost lost = watch_.lost();
@@ -52,6 +54,8 @@ Status Lease::Release() {
 
 Status Lease::End(Status why) {
   data_ = nullptr;
+  // In this order: the loss is looked at for the last time while the watch runs, then told while flushes can still be
+  // failed by it, and only then does the watch stop, before the memory goes that it watches.
   lost_ = Lost();
   if (shared_) shared_->flush->EndStores(*this, why);
   watch_.Stop();

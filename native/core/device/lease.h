@@ -23,37 +23,43 @@ class Lease final : public StoreSource {
  public:
   using Memory = std::variant<WindowRef, Mapping>;
 
-  // What a lease on an 'r+' device has to do with others: where its stores are told of, and the pin of its window.
+  // What a lease on an 'r+' device has to do with others: where its stores are told of, and the pin of its window. A
+  // private lease has none of it: its stores reach nobody.
   struct Shared {
     FlushState* flush;
     LeasePin pin;
   };
 
-  // Lends [at, at + size), which lies in `memory`; a Mapping begins at the page of `at`.
-  // Errors: ENOMEM no watch could be had.
+  // Lends [at, at + size), which lies in `memory`; a Mapping begins at the page of `at`. Dirty from here on, if shared.
+  // On the heap, since FlushState knows it by its address.
+  // Errors: ENOMEM no watch could be had.   REQUIRES: size is not 0.
   static Result<std::unique_ptr<Lease>> Create(Memory memory, HostOffset at, size_t size, const HostFile& file,
                                                std::optional<Shared> shared);
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
+  // Ends it, if Release() has not: stores that are lost then stick to the minor as EIO.
   ~Lease();
 
+  // The memory, null after the release. Whoever has it may read, and store, on any thread.
   uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
-  // False when a page of its window was substituted before the lease began: its bytes may be none of the file's.
+  // False when a page of its window was substituted before the lease began: its bytes may be none of the file's, and it
+  // is of no use.
   bool sound() const { return sound_; }
 
   // What of it the host could not give: what was read there were zeros, what was stored is lost. Page by page, and all
   // between the first such page and the last. Stays after the release.
   HostSpan Lost() const override;
 
-  // Gives the bytes back. Idempotent. REQUIRES: nothing touches them any more, and the device is not closed.
-  // Errors: WhyLost() of what is lost, which later flushes answer too · munmap's.
+  // Gives the bytes back. Idempotent: later calls are ok. REQUIRES: nothing touches them any more, and the device is
+  // not closed.
+  // Errors: WhyLost() of what is lost, which later flushes answer too · munmap's.   Thread: any; it may ask the host.
   Status Release();
 
  private:
   Lease(Memory memory, HostOffset at, size_t size, const HostFile& file, PageWatch watch, std::optional<Shared> shared);
 
-  // `why`: what the host says of the loss, if there is one.
+  // Ends it. `why`: what the host says of the loss, if there is one. -> that, or munmap's error.
   Status End(Status why);
 
   uint8_t* data_;

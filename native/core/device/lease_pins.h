@@ -17,7 +17,7 @@ namespace blk {
 
 class LeasePins;
 
-// Move-only; unpins when it goes. The LeasePins outlive it.
+// One lease's hold on a window. Move-only; unpins when it goes. The LeasePins outlive it.
 class LeasePin {
  public:
   LeasePin(LeasePins& pins, uint64_t number) : pins_(&pins), number_(number) {}
@@ -35,7 +35,9 @@ static_assert(!std::is_copy_constructible_v<LeasePin>);
 
 class LeasePins {
  public:
-  // Pins window number `number`. -> nothing when that would be the last free one.
+  // Pins window `number`, as often as it is asked. -> nothing when that would be the last one that requests can use:
+  // each of them holds one window at most, so a single free one is enough for all to go on. Windows that need no
+  // replacing are never in anybody's way.
   std::optional<LeasePin> Pin(const WindowGeometry& geometry, uint64_t number) EXCLUDES(mu_) {
     MutexLock lock(mu_);
     const bool replaced = geometry.needed() > geometry.count;
@@ -43,6 +45,7 @@ class LeasePins {
     pins_[number]++;
     return std::make_optional<LeasePin>(*this, number);
   }
+  // Whether a window is leased at this moment.
   bool Any() const EXCLUDES(mu_) {
     MutexLock lock(mu_);
     return !pins_.empty();

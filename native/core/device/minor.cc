@@ -17,6 +17,8 @@ Minor::Minor(HostIo& host, std::string path, UniqueFd fd, const FileInfo& info)
 
 Result<std::shared_ptr<Minor>> Minor::Create(HostIo& host, const std::string& path, const HostRange& range) {
   FileInfo info;
+  // Looked at by path first: opening a pipe would wake its other end, or wait for one. Looked at again once it is open,
+  // since the path may name something else by then.
   int rc = host.StatPath(path, &info);
   if (rc < 0) return Status{-rc, Op::kStat};
   if (info.type == FileType::kOther) return Status{EINVAL, Op::kRegister};
@@ -41,6 +43,7 @@ Result<std::shared_ptr<Minor>> Minor::Create(HostIo& host, const std::string& pa
 }
 
 Status Minor::SetRange(const HostRange& range, uint64_t file_size) {
+  // A node that says 0 may be one that does not tell, as many character nodes: then the caller's word counts.
   const bool size_untold = type_ != FileType::kRegular && file_size == 0;
   if (size_untold) {
     if (!range.size) return {EINVAL, Op::kRegister};
@@ -49,6 +52,7 @@ Status Minor::SetRange(const HostRange& range, uint64_t file_size) {
     file_size = *end;
   }
   if (range.offset > file_size) return {EINVAL, Op::kRegister};
+  // By subtraction, which cannot wrap (B22).
   const uint64_t rest = file_size - range.offset;
   if (range.size && *range.size > rest) return {EINVAL, Op::kRegister};
   offset_ = range.offset;
@@ -59,6 +63,7 @@ Status Minor::SetRange(const HostRange& range, uint64_t file_size) {
 }
 
 bool Minor::SameAs(const Minor& other) const {
+  // The name as well: two entries of a table may say the same range.
   if (disk_ != other.disk_ || spot_.name != other.spot_.name) return false;
   return type_ == other.type_ && identity_device_ == other.identity_device_ &&
          identity_inode_ == other.identity_inode_ && offset_ == other.offset_ && size_ == other.size_;
@@ -66,10 +71,12 @@ bool Minor::SameAs(const Minor& other) const {
 
 void Minor::SetIndex(int index) {
   index_ = index;
+  // The minor is a partition of the default label, as in the seed: its number modulo 16 (B12).
   label_ = DefaultLabel(size_, static_cast<uint32_t>(index) % kMaxPartitions);
 }
 
 Status Minor::Retire() {
+  // Acquire, with the release in Leave(): all that the last user did is over before the file is closed.
   uint64_t none = 0;
   if (!uses_.compare_exchange_strong(none, kRetired, std::memory_order_acq_rel)) {
     return {none == kRetired ? ENXIO : EBUSY, Op::kDeregister};
@@ -82,6 +89,7 @@ Status Minor::Retire() {
 Status Minor::CheckHostSize() {
   if (type_ != FileType::kRegular) return Status::Ok();
   FileInfo info;
+  // read_fd_ needs no lock here: an open bars Retire(), the only one who closes it.
   const int rc = host_.Stat(disk().read_fd_.get(), &info);
   if (rc < 0) return {-rc, Op::kStat};
   const HostOffset end{offset_ + size_};

@@ -27,6 +27,7 @@
 
 namespace blk {
 
+// The index of a minor in no table.
 inline constexpr int kPrivateMinor = -1;
 
 // What a table says of a partition, apart from what it holds.
@@ -41,13 +42,17 @@ struct PartitionSpot {
   Guid uuid;           // of gpt
   std::u16string label;
 };
+// What `table` says of `entry`, which is one of its own.
 PartitionSpot SpotOf(const PartitionTable& table, const PartitionEntry& entry);
 
 class Minor {
  public:
   // Looks at the host file and takes a descriptor of it, which fixes its identity (B23). The minor is in no table yet.
-  // Errors: EINVAL a directory, socket or pipe, a range outside the file or one that overflows, a node that does not
-  // tell its size and was given none · EOVERFLOW larger than 2^53 - 1 bytes · ENOENT, EACCES and open(2)'s others.
+  // `host` outlives it.
+  // Units: bytes; no size means to the end of the file (B1).
+  // Errors: EINVAL a directory, socket or pipe, a range outside the file or one that overflows (B22), a node that does
+  // not tell its size and was given none · EOVERFLOW larger than 2^53 - 1 bytes · ENOENT, EACCES and open(2)'s others.
+  // Thread: any; it may wait for the host.
   static Result<std::shared_ptr<Minor>> Create(HostIo& host, const std::string& path, const HostRange& range);
   // Makes the minor of a partition of `of`, by what its tables say now; `of` may be a partition that holds others. It
   // is in no table yet, and its disk cannot be retired before it. Errors: ENXIO no such partition, or the disk is
@@ -61,27 +66,32 @@ class Minor {
   // when they are the same one of the same disk.
   bool SameAs(const Minor& other) const;
 
-  // Gives the minor its place in the table and the label that goes with it. REQUIRES: not open, called once.
+  // Gives the minor its place in the table and the label that goes with it. REQUIRES: not open, called once, and before
+  // anybody else can see it.
   void SetIndex(int index);
 
-  // Takes part in the minor: opens what `options` need, takes or strengthens the lock. -> the descriptors to use.
+  // Takes part in the minor: opens what `options` need, takes or strengthens the lock. -> the descriptors to use, until
+  // Release(). After a failure nothing of it is left.
   // Errors: ENXIO deregistered · EACCES, EROFS by mode · EBUSY another minor or process has the range · ESTALE.
   Result<HostFile> Acquire(const OpenOptions& options) EXCLUDES(mu_);
   // Who is in the way of such an open: a process with a lock, or 0 where the host cannot tell. Slow; asked after EBUSY.
   int LockHolder(OpenMode mode) EXCLUDES(mu_);
   // Ends what Acquire() began with the same options. The last one frees descriptors and lock, ends a sticky error, and
   // retires a private minor.
-  // Errors: close(2)'s.
+  // Errors: close(2)'s, and the lock's; everything is freed all the same (B18).
   Status Release(const OpenOptions& options) EXCLUDES(mu_);
 
   // Bars the minor from being opened again and lets go of the host file. Errors: EBUSY while it is open or a partition
-  // of it is registered · ENXIO done before · close(2)'s.
+  // of it is registered · ENXIO done before · close(2)'s.   Against an open at the same time, one of the two wins.
   Status Retire();
 
-  // EIO when the host file no longer reaches to the end of the range; what it lacks is noted as lost.
+  // EIO when the host file no longer reaches to the end of the range (B34); what it lacks is noted as lost.
+  // Thread: any.   REQUIRES: it is open.
   Status CheckHostSize();
 
+  // Fixed once the minor is in the table, or open; no lock.
   int index() const { return index_; }
+  // As it was given at registration. For people: the file behind it is known by its descriptor.
   const std::string& path() const { return path_; }
   FileType type() const { return type_; }
   uint64_t size() const { return size_; }
@@ -91,8 +101,10 @@ class Minor {
   // Of a disk.
   LabelState& label_state() { return label_state_; }
   const LabelState& label_state() const { return label_state_; }
+  // That of the disk, so that a sync that fails is told on every partition of it.
   FlushState& flush() { return disk().flush_; }
   HostIo& host() const { return host_; }
+  // The cast drops what stands above the opens. Relaxed: a number to look at, which may have changed by then.
   uint32_t open_count() const { return static_cast<uint32_t>(uses_.load(std::memory_order_relaxed)); }
 
   // The disk that a partition is part of; a minor that is no partition is its own disk.
@@ -107,12 +119,13 @@ class Minor {
   Status ReadHost(uint64_t position, uint8_t* data, size_t size) const;
   // What a block node calls a sector, 512 bytes for everything else and where the host cannot tell.
   uint64_t MediumSectorSize() const;
-  // Bars Retire() until Unhold(). Errors: ENXIO retired.
+  // Bars Retire() until Unhold(), which each Hold() needs. Errors: ENXIO retired.
   Status Hold();
   void Unhold();
 
  private:
-  // uses_: opens, and above them partitions and holds, which an open count does not show; kRetired once deregistered.
+  // One word, so that one exchange decides between an open, a hold and the end: the lower half counts opens, above it
+  // partitions and holds, which an open count does not show; kRetired once deregistered, for good.
   static constexpr uint64_t kHold = uint64_t{1} << 32;
   static constexpr uint64_t kRetired = uint64_t{1} << 63;
 
@@ -130,15 +143,21 @@ class Minor {
   RangeLocks::Range range() const { return {offset_, offset_ + size_}; }
   // Of a disk: those that its lock may lie on, the reader's first.
   std::vector<int> Descriptors() EXCLUDES(mu_);
+  // Checks the range and takes it over. `file_size` 0 of a node: it does not tell.
   Status SetRange(const HostRange& range, uint64_t file_size);
+  // Opens the descriptor that writers share, if it is not open. Errors: EROFS a node that refuses writes · open(2)'s.
   Status OpenForWriting() REQUIRES(mu_);
+  // The same for O_DIRECT, by mode; leaves it closed where the host has none.
   Status OpenDirect(bool write) REQUIRES(mu_);
   // Makes the lock, and the claim on a block node, fit the opens that want one; see the rules in minor_open.cc.
   Status AdjustLock() REQUIRES(mu_);
+  // Takes a block node for this minor alone, O_EXCL. Errors: EBUSY.
   Status Claim() REQUIRES(mu_);
+  // Makes all of the lock as locks_ wants it; goes on after a failure. Errors: the first one's.
   Status MoveLock() REQUIRES(mu_);
   Status MoveLock(const RangeLocks::Change& change) REQUIRES(mu_);
   Status LockWith(const RangeLocks::Change& change, LockKind kind, bool on_writer) REQUIRES(mu_);
+  // Closes all but read_fd_. Errors: the first one's.
   Status CloseAll() REQUIRES(mu_);
 
   const std::shared_ptr<Minor> disk_;  // null: this is one
@@ -146,12 +165,15 @@ class Minor {
   HostIo& host_;
   const std::string path_;
   const FileType type_;
+  // st_dev and st_ino of a file, st_rdev and 0 of a node: what SameAs() compares (B21).
   const uint64_t identity_device_;
   const uint64_t identity_inode_;
   int index_ = kPrivateMinor;
+  // Bytes of the host file; set by SetRange() before anybody else sees the minor, and never changed.
   uint64_t offset_ = 0;
   uint64_t size_ = 0;
   DiskLabel label_;
+  // Of a disk, as flush_: partitions use those of theirs.
   LabelState label_state_;
   FlushState flush_;
 

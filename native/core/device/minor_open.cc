@@ -6,6 +6,7 @@
 
 namespace blk {
 
+// Neither half of the word can overflow: what it counts are objects in memory.
 bool Minor::Enter(uint64_t use) {
   uint64_t uses = uses_.load(std::memory_order_relaxed);
   do {
@@ -18,6 +19,7 @@ Status Minor::Hold() { return Enter(kHold) ? Status::Ok() : Status{ENXIO, Op::kR
 void Minor::Unhold() { Leave(kHold); }
 
 int Minor::LockHolder(OpenMode mode) {
+  // Like an open, so that the descriptors stay: it may be deregistered at any moment.
   if (!Enter(1)) return 0;
   const std::vector<int> own = disk().Descriptors();
   const LockKind kind = mode == OpenMode::kReadWrite ? LockKind::kExclusive : LockKind::kShared;
@@ -44,6 +46,7 @@ Result<HostFile> Minor::Acquire(const OpenOptions& options) {
 }
 
 Status Minor::Release(const OpenOptions& options) {
+  // Before it is counted out: as long as it counts, Retire() answers EBUSY and read_fd_ stays open.
   const Status status = disk().Detach(options, range());
   Leave(1);
   if (index_ != kPrivateMinor) return status;
@@ -55,6 +58,7 @@ Result<HostFile> Minor::Attach(const OpenOptions& options, RangeLocks::Range ran
   const bool write = options.mode == OpenMode::kReadWrite;
   const LockKind kind = write ? LockKind::kExclusive : LockKind::kShared;
   MutexLock lock(mu_);
+  // Before anything is opened: a failure below closes what no other open uses, and this says whether there is one.
   active_++;
   Status status = write ? OpenForWriting() : Status::Ok();
   if (status.ok() && options.direct) status = OpenDirect(write);
@@ -91,6 +95,7 @@ Status Minor::Detach(const OpenOptions& options, RangeLocks::Range range) {
   if (--active_ == 0) {
     const Status closed = CloseAll();
     if (status.ok()) status = closed;
+    // The last one: nothing is open that could answer for old errors, and the next open begins afresh.
     flush_.Reset();
     label_state_.Closed();
   }
@@ -179,6 +184,7 @@ Status Minor::MoveLock(const RangeLocks::Change& change) {
 Status Minor::LockWith(const RangeLocks::Change& change, LockKind kind, bool on_writer) {
   const UniqueFd& fd = on_writer ? write_fd_ : read_fd_;
   const int rc = host_.Lock(fd.get(), kind, change.range.begin, change.range.end - change.range.begin);
+  // POSIX lets a host say either of a lock that somebody has.
   if (rc == -EAGAIN || rc == -EACCES) return {EBUSY, Op::kLock};
   if (rc < 0) return {-rc, Op::kLock};
   locks_.Note(change, kind, on_writer);

@@ -26,6 +26,7 @@ struct WindowSize {
   uint64_t bytes = 0;        // kBytes: a power of two, at least a page
 };
 
+// Tunables of a driver, for all its minors.
 struct DriverOptions {
   uint32_t minor_count = kDefaultMinorCount;  // slots of the table; private minors need none
   WindowSize window_size;
@@ -40,6 +41,7 @@ struct HostRange {
   std::optional<uint64_t> size;  // bytes; unset: to the end
 };
 
+// What an open asks for. Kept by the Device, since Release() wants the same again.
 struct OpenOptions {
   OpenMode mode = OpenMode::kRead;
   bool raw = false;               // the character device: physio's rules for positions and sizes
