@@ -10,4 +10,4 @@ export function sources(pattern) {
   return [...new Set(listed.split('\n'))].filter((file) => pattern.test(file) && existsSync(path.join(ROOT, file)));
 }
 
-export const NATIVE_SOURCES = /^native\/.*\.(cc|h)$/;
+export const NATIVE_SOURCES = /^native\/.*\.(c|cc|h)$/;

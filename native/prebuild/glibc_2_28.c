@@ -1,0 +1,60 @@
+// What a prebuilt binary for x64 must not take from the glibc that it is built on: symbols younger than 2.28, the
+// oldest glibc that Node.js 20 itself runs on. Functions of old that got a new symbol version when they moved between
+// libraries are bound to their first version; the rest is put together from what 2.28 has. Linked by binding.gyp when
+// prebuildify runs it, hidden from everything outside the addon; a build on the machine that uses it goes without.
+// test/install.test.ts reads the result.
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define HIDDEN __attribute__((visibility("hidden")))
+
+// NAME(PARAMETERS) of its first version, which glibc has had on x64 from the beginning.
+#define FIRST_VERSION(NAME, PARAMETERS, ARGUMENTS)           \
+  extern int first_##NAME PARAMETERS;                        \
+  __asm__(".symver first_" #NAME ", " #NAME "@GLIBC_2.2.5"); \
+  HIDDEN int NAME PARAMETERS { return first_##NAME ARGUMENTS; }
+
+// 2.34 moved these from libpthread, which node of that time has loaded, to libc.
+FIRST_VERSION(pthread_create,
+              (pthread_t * thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument),
+              (thread, attributes, start, argument))
+FIRST_VERSION(pthread_join, (pthread_t thread, void** result), (thread, result))
+FIRST_VERSION(pthread_detach, (pthread_t thread), (thread))
+FIRST_VERSION(pthread_once, (pthread_once_t * control, void (*routine)(void)), (control, routine))
+FIRST_VERSION(pthread_key_create, (pthread_key_t * key, void (*destructor)(void*)), (key, destructor))
+FIRST_VERSION(pthread_key_delete, (pthread_key_t key), (key))
+FIRST_VERSION(pthread_setspecific, (pthread_key_t key, const void* value), (key, value))
+
+extern void* first_pthread_getspecific(pthread_key_t key);
+__asm__(".symver first_pthread_getspecific, pthread_getspecific@GLIBC_2.2.5");
+HIDDEN void* pthread_getspecific(pthread_key_t key) { return first_pthread_getspecific(key); }
+
+// libstdc++ asks by this name, weakly, whether threads exist.
+HIDDEN int __pthread_key_create(pthread_key_t* key, void (*destructor)(void*)) {
+  return pthread_key_create(key, destructor);
+}
+
+// 2.33 made functions of these; before they were inline calls with the version of the struct, 1.
+extern int first_xstat(int version, const char* path, struct stat64* result);
+__asm__(".symver first_xstat, __xstat64@GLIBC_2.2.5");
+HIDDEN int stat64(const char* path, struct stat64* result) { return first_xstat(1, path, result); }
+
+extern int first_fxstat(int version, int fd, struct stat64* result);
+__asm__(".symver first_fxstat, __fxstat64@GLIBC_2.2.5");
+HIDDEN int fstat64(int fd, struct stat64* result) { return first_fxstat(1, fd, result); }
+
+// 2.32: whether reference counts can do without atomic instructions. Node has threads.
+HIDDEN char __libc_single_threaded = 0;
+
+// 2.36, for std::random_device. getrandom() fails only before the kernel has gathered entropy once, and waits for that.
+HIDDEN uint32_t arc4random(void) {
+  uint32_t value = 0;
+  while (getrandom(&value, sizeof value, 0) != (ssize_t)sizeof value) {
+  }
+  return value;
+}
