@@ -2,8 +2,12 @@
 // Over 300 lines: what crosses is declared in one place, a line or two each.
 // Positional and numeric on purpose: reading the fields of an options object costs C++ 490 ns and JavaScript 15.
 // Nothing here validates: callers in lib hand over what lib/validate.ts has accepted.
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import nodeGypBuild from 'node-gyp-build';
+
+/** The code of Node's own error when an addon cannot be loaded. */
+const LOAD_FAILED = 'ERR_DLOPEN_FAILED';
 
 /**
  * A failed call. errno is positive, op indexes `NativeBinding.ops`, blkno is -1 where none applies; holder is the process
@@ -288,17 +292,33 @@ export interface NativeBinding {
   readonly Driver: new (minorCount: number, windowSize: number, windowCount: number, queueDepth: number, workers: number) => NativeDriver;
 }
 
-function load(): NativeBinding {
+/** Where node-gyp-build looks for build/ and prebuilds/: the package, or in a bundle the folder `rumpblk` beside the bundle. */
+function addonFolder(): string {
   const root = path.join(__dirname, '..');
   try {
-    return nodeGypBuild(root) as NativeBinding;
+    const { name } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { name?: string };
+    if (name === 'rumpblk') return root;
+  } catch {
+    // No package.json, or none that can be read: not the package.
+  }
+  return path.join(__dirname, 'rumpblk');
+}
+
+function adviceFor(folder: string): string {
+  if (process.platform !== 'linux') return 'It needs Linux.';
+  if (folder.startsWith(__dirname))
+    return 'In a bundle: keep rumpblk external, or copy its folder prebuilds to the folder rumpblk beside the bundle.';
+  return 'To build it: `npm explore rumpblk -- npm run install`, in a checkout `npm run build`; that needs a C++20 compiler, make and Python.';
+}
+
+function load(): NativeBinding {
+  const folder = addonFolder();
+  try {
+    return nodeGypBuild(folder) as NativeBinding;
   } catch (cause) {
-    const advice =
-      process.platform === 'linux'
-        ? 'To build it: `npm rebuild rumpblk`, in a checkout with `npm run build`; that needs a C++20 compiler, make and Python.'
-        : 'It needs Linux.';
     const [reason] = String(cause).split('\n');
-    throw new Error(`rumpblk: the addon for ${process.platform}-${process.arch} cannot be loaded (${reason}). ${advice}`, { cause });
+    const message = `rumpblk: the addon for ${process.platform}-${process.arch} cannot be loaded (${reason}). ${adviceFor(folder)}`;
+    throw Object.assign(new Error(message, { cause }), { code: LOAD_FAILED });
   }
 }
 

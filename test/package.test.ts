@@ -66,7 +66,7 @@ test('without the addon, loading says how to build it', async () => {
   const { code, stderr } = await runChild(`require(${JSON.stringify(folder)})`, { plain: true });
   expect(code).toBe(1);
   expect(stderr).toContain(`Error: rumpblk: the addon for ${process.platform}-${process.arch} cannot be loaded (`);
-  expect(stderr).toContain('To build it: `npm rebuild rumpblk`');
+  expect(stderr).toContain('To build it: `npm explore rumpblk -- npm run install`');
 });
 
 test('loading it twice in one process gives two copies that both work', async () => {

@@ -1,5 +1,4 @@
-#!/usr/bin/env node
-// rumpblk: the command line tool. Declares the commands, runs one, turns its failure into a line on stderr and an exit status.
+// The command line tool, which bin.ts loads. Declares the commands, runs one, turns its failure into a line on stderr and an exit status.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
@@ -114,7 +113,7 @@ function addBench(program: Command, done: Done): void {
 }
 
 /** Runs one command line. With `--json` a failure is a document on stdout, too. */
-async function main(args: readonly string[]): Promise<number> {
+async function run(args: readonly string[]): Promise<number> {
   let status: number = EXIT.ok;
   const program = createProgram((result) => (status = result));
   try {
@@ -133,7 +132,11 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-main(process.argv.slice(2)).then(
-  (status) => (process.exitCode = status),
-  (error: unknown) => (process.exitCode = error instanceof ReaderGone ? EXIT.ok : EXIT.failed),
-);
+/** The exit status of a command line. When stdout is gone, nobody is left to be told of a failure. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    return await run(args);
+  } catch (error) {
+    return error instanceof ReaderGone ? EXIT.ok : EXIT.failed;
+  }
+}

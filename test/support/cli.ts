@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { ROOT } from './child';
 
-export const TOOL = path.join(ROOT, 'dist', 'cli', 'main.js');
+export const TOOL = path.join(ROOT, 'dist', 'cli', 'bin.js');
 
 export interface Finished {
   status: number | null;
