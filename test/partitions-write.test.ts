@@ -1,7 +1,14 @@
 // Tables that are written: by value, and as real tools read them.
 import { readFileSync, truncateSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { type BlockDevice, type PartitionTable, readPartitionsSync, writePartitions, writePartitionsSync } from 'rumpblk';
+import {
+  type BlockDevice,
+  type PartitionTable,
+  findDiskLabelSync,
+  readPartitionsSync,
+  writePartitions,
+  writePartitionsSync,
+} from 'rumpblk';
 import {
   FDISK,
   MMLS,
@@ -173,20 +180,38 @@ describe('what we make is what tools read', () => {
     }
   });
 
-  test('any scheme over any other is what is read then; boot code stays', () => {
-    const device = writable(bench.image(pattern(SIZE)));
-    const code = readFileSync(device.path).subarray(0, 440);
-    const tables = [table('gpt', [0, 2048, 2048, LINUX]), table('mbr', [1, 2048, 2048, 0x83]), table('mbr'), table('bsd', [0, 16, 100, 7])];
-    for (const one of tables) {
-      for (const other of tables) {
-        writePartitionsSync(device, one);
-        writePartitionsSync(device, other);
-        expect(readBack(device)).toMatchObject({ scheme: other.scheme, problems: [] });
-        expect(sectors(readBack(device).partitions)).toEqual(sectors(other.partitions));
+  const at = (position: number, sectorSize = 512): PartitionTable => ({ ...table('bsd', [0, 16, 64, 7]), position, sectorSize });
+  const kinds: [string, PartitionTable][] = [
+    ['a GPT', table('gpt', [0, 2048, 2048, LINUX])],
+    ['a GPT with sectors of 4096 bytes', { ...table('gpt', [0, 2048, 2048, LINUX]), sectorSize: 4096 }],
+    ['an MBR', table('mbr', [1, 2048, 2048, 0x83])],
+    ['an empty MBR', table('mbr')],
+    ['a label in sector 1', at(512)],
+    ['a label at byte 64', at(64)],
+    ['a label at byte 128', at(128)],
+    ['a label with sectors of 4096 bytes in sector 1', at(4096, 4096)],
+  ];
+  for (const [name, first] of kinds) {
+    test(`any scheme over ${name} is the one that is read then, and so is its label; boot code stays`, () => {
+      for (const [other, second] of kinds) {
+        const file = bench.image(pattern(MiB));
+        truncateSync(file, SIZE);
+        const device = writable(file);
+        const inSector0 = [first, second].some(({ scheme, position }) => scheme === 'bsd' && position < 512);
+        const code = pattern(MiB).subarray(0, inSector0 ? 64 : 440);
+        writePartitionsSync(device, first);
+        writePartitionsSync(device, second);
+        const read = readBack(device);
+        expect([other, read]).toMatchObject([other, { scheme: second.scheme, problems: [] }]);
+        expect(sectors(read.partitions)).toEqual(sectors(second.partitions));
+        if (second.scheme === 'bsd') expect([other, read.position]).toEqual([other, second.position]);
+        expect([other, findDiskLabelSync(device)?.position]).toEqual([other, second.scheme === 'bsd' ? second.position : undefined]);
+        const kept = Buffer.alloc(code.length);
+        device.readSync(kept, 0);
+        expect(kept.equals(code)).toBe(true);
       }
-    }
-    expect(readFileSync(device.path).subarray(0, 440).equals(code)).toBe(true);
-  });
+    });
+  }
 
   test('sectors of 4096 bytes', () => {
     const device = writable();

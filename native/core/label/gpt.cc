@@ -158,6 +158,14 @@ Result<GptFound> FindGpt(TableSource& source, uint64_t sector_size) {
   return found;
 }
 
+std::vector<uint64_t> GptSectorSizes(const TableSource& source) {
+  std::vector<uint64_t> sizes = {source.sector_size()};
+  for (const uint64_t other : {uint64_t{512}, uint64_t{4096}}) {
+    if (other != sizes.front()) sizes.push_back(other);
+  }
+  return sizes;
+}
+
 PartitionTable ToTable(const GptFound& found, uint64_t medium_size, uint64_t sector_size) {
   using Kind = Verdict::Kind;
   PartitionTable table;

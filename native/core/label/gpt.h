@@ -79,6 +79,10 @@ struct GptFound {
 // Errors: those of source.Read().
 Result<GptFound> FindGpt(TableSource& source, uint64_t sector_size);
 
+// Sizes of sectors in which a GPT of this medium may count, the likeliest first: the medium's own; and 512 and 4096,
+// since an image may have been made on a disk with other sectors than it is read with.
+std::vector<uint64_t> GptSectorSizes(const TableSource& source);
+
 // The table that `found` says, with verdicts. `found` has neither header: a table without entries.
 PartitionTable ToTable(const GptFound& found, uint64_t medium_size, uint64_t sector_size);
 

@@ -11,7 +11,6 @@ namespace blk {
 namespace {
 
 using MaybeTable = std::optional<PartitionTable>;
-constexpr uint64_t kGptSectorSizes[] = {512, 4096};
 
 Slice SliceOf(const PartitionEntry& entry) { return {entry.start, entry.end(), entry.type, entry.name}; }
 Slice WholeDisk(const TableSource& source) { return {0, source.size(), 0, ""}; }
@@ -52,7 +51,7 @@ Status AddLabels(TableSource& source, PartitionTable& mbr) {
 Result<MaybeTable> ReadGpt(TableSource& source, bool announced, bool has_mbr) {
   if (has_mbr && !announced) return MaybeTable();
   MaybeTable broken;
-  for (const uint64_t sector_size : kGptSectorSizes) {
+  for (const uint64_t sector_size : GptSectorSizes(source)) {
     auto found = FindGpt(source, sector_size);
     if (!found.ok()) return found.status();
     const bool holds = announced ? found.value().any() : found.value().primary.has_value();

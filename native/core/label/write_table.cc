@@ -57,11 +57,11 @@ bool IsInside(const PartitionTable& table, uint64_t position) {
                      [&](const PartitionEntry& entry) { return entry.start <= position && position < entry.end(); });
 }
 
-// The headers of a GPT that was there.
+// The headers of a GPT that was there; one that is being written is there already and stays.
 Status EraseGpt(TableSource& source, const PartitionTable& table, std::vector<TableWrite>& step) {
-  for (const uint64_t sector_size : {uint64_t{512}, uint64_t{4096}}) {
+  for (const uint64_t sector_size : GptSectorSizes(source)) {
     const uint64_t sectors = source.size() / sector_size;
-    if (sectors < 3) continue;
+    if (sectors < 3 || (table.scheme == Scheme::kGpt && sector_size == table.sector_size)) continue;
     for (const uint64_t position : {sector_size, (sectors - 1) * sector_size}) {
       uint8_t signature[8];
       Status status = source.Read(position, signature, sizeof(signature));
@@ -76,11 +76,15 @@ Status EraseGpt(TableSource& source, const PartitionTable& table, std::vector<Ta
   return Status::Ok();
 }
 
-// A label of the whole disk that was there.
+// A label of the whole disk that was there; the one that is being written stays. A partition of an MBR may begin with
+// bytes that look like one, a partition of a label often lies over the label itself.
 Status EraseLabels(TableSource& source, const PartitionTable& table, std::vector<TableWrite>& step) {
+  const bool is_label = table.scheme == Scheme::kBsd;
   for (const uint64_t position : kBareLabelPlaces) {
     uint8_t bytes[kLabelHeaderBytes];
-    if (!source.Holds(position, sizeof(bytes)) || IsInside(table, position)) continue;
+    const bool same_sector = AlignDown(position, kDevBsize) == AlignDown(table.position, kDevBsize);
+    const bool own = is_label && same_sector && position >= table.position;
+    if (own || (!is_label && IsInside(table, position)) || !source.Holds(position, sizeof(bytes))) continue;
     Status status = source.Read(position, bytes, sizeof(bytes));
     if (!status.ok()) return status;
     if (!HasLabelMagic(bytes, sizeof(bytes))) continue;
@@ -140,19 +144,19 @@ Result<TablePlan> PlanTable(TableSource& medium, PartitionTable& table) {
     status = PlanGpt(source, table, plan);
   } else if (table.scheme == Scheme::kMbr) {
     status = PlanMbr(source, table, plan);
-    if (status.ok()) status = EraseGpt(source, table, erasures);
-    if (status.ok()) status = EraseLabels(source, table, erasures);
   } else if (table.scheme == Scheme::kBsd) {
     // First the MBR goes, which would be believed before a label.
     status = EraseMbr(source, erasures);
     if (status.ok() && !erasures.empty()) plan.push_back(std::exchange(erasures, {}));
     if (status.ok()) status = PlanBsd(source, table, {0, source.size(), 0, ""}, plan);
-    if (status.ok() && table.position != kDevBsize) status = EraseGpt(source, table, erasures);
   } else {
     table.verdicts.push_back({Verdict::Kind::kBadNesting});
   }
   if (!status.ok()) return status;
   if (HasVerdict(table)) return TablePlan();
+  status = EraseGpt(source, table, erasures);
+  if (status.ok()) status = EraseLabels(source, table, erasures);
+  if (!status.ok()) return status;
   if (!erasures.empty()) plan.push_back(std::move(erasures));
   return plan;
 }
