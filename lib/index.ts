@@ -26,4 +26,4 @@ export type { Counters } from './counters.js';
 export type { IoctlMap, WedgeInfo } from './ioctl.js';
 export type { DiskLabel, Partition } from './label.js';
 export type { DecodedLabel } from './label-codec.js';
-export type { FoundLabel, PartitionEntry, PartitionTable } from './partitions.js';
+export type { EntryToWrite, FoundLabel, PartitionEntry, PartitionTable, TableToWrite } from './partitions.js';

@@ -62,6 +62,29 @@ export interface PartitionEntry {
 }
 
 /**
+ * A table to be written: a {@link PartitionTable}, of which what describes it (names, problems) may be missing, and what the device decides
+ * has a default.
+ */
+export interface TableToWrite extends Partial<Omit<PartitionTable, 'scheme' | 'partitions'>> {
+  /** A disklabel, an MBR, a GPT; within an MBR the chain of an extended partition. */
+  scheme: PartitionTable['scheme'];
+  /** The partitions, in any order. */
+  partitions: EntryToWrite[];
+}
+
+/** A partition to be written. */
+export interface EntryToWrite extends Partial<Omit<PartitionEntry, 'start' | 'size' | 'type' | 'table'>> {
+  /** First byte, from the start of the device. */
+  start: Bytes;
+  /** Bytes in it. */
+  size: Bytes;
+  /** fstype of a disklabel, type byte of an MBR, or type GUID of a GPT. */
+  type: number | string;
+  /** The table that it holds. Without one, a label or a chain that lies there stays, and an extended partition that has none gets an empty one. */
+  table?: TableToWrite;
+}
+
+/**
  * Finds the valid disklabel of a device: in a BSD slice of its MBR, in sector 1, or at byte 64 or 128 of sector 0.
  *
  * @param device device to look at
@@ -119,14 +142,17 @@ export function readPartitionsSync(device: BlockDevice): PartitionTable | undefi
  * write what was read repairs it.
  *
  * @param device device opened with mode 'r+'
- * @param table the tree, as {@link readPartitions} gives it; an entry is known by its `index`
+ * @param table the tree, as {@link readPartitions} gives it or a new one; an entry is known by its `index`, default the first free one
  * @throws {BlockDeviceError} EINVAL a table that cannot be, whose `cause` says why; EACCES mode 'r'; EBUSY it moves, shrinks or drops an open partition; EROFS protected; EIO or ENOSPC host; EBADF closed
  *
  * @example
  * const table = await readPartitions(device);
  * if (table !== undefined && table.problems.length > 0) await writePartitions(device, table);
+ *
+ * @example
+ * await writePartitions(device, { scheme: 'mbr', partitions: [{ start: 1048576, size: 8388608, type: 0x83, bootable: true }] });
  */
-export async function writePartitions(device: BlockDevice, table: PartitionTable): Promise<void> {
+export async function writePartitions(device: BlockDevice, table: TableToWrite): Promise<void> {
   const handle = handleOf(device, 'write');
   finish(await handle.native.writeTable(tableRows(table)), handle);
 }
@@ -135,10 +161,10 @@ export async function writePartitions(device: BlockDevice, table: PartitionTable
  * Makes a table how a device is divided, on the calling thread.
  *
  * @param device device opened with mode 'r+'
- * @param table the tree, as {@link readPartitionsSync} gives it; an entry is known by its `index`
+ * @param table the tree, as {@link readPartitionsSync} gives it or a new one; an entry is known by its `index`, default the first free one
  * @throws {BlockDeviceError} EINVAL a table that cannot be, whose `cause` says why; EACCES mode 'r'; EBUSY it moves, shrinks or drops an open partition; EROFS protected; EIO or ENOSPC host; EBADF closed
  */
-export function writePartitionsSync(device: BlockDevice, table: PartitionTable): void {
+export function writePartitionsSync(device: BlockDevice, table: TableToWrite): void {
   const handle = handleOf(device, 'write');
   finish(handle.native.writeTableSync(tableRows(table)), handle);
 }

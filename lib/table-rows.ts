@@ -18,34 +18,47 @@ const LABEL_UNITS = 36;
 const U8 = 2 ** 8 - 1;
 const U32 = 2 ** 32 - 1;
 const U64 = 2n ** 64n - 1n;
+/** A position, or bytes of a sector, that native fills in: where such a table lies, and the sectors of the device. */
+const FROM_DEVICE = 0;
 /** A table in a partition in a table: no scheme goes deeper. */
 const MAX_DEPTH = 3;
 
 /** Accepts the table that a device is to get. */
 export function tableRows(table: unknown): TableRows {
-  return rowsOf(table, 'table', DEV_BSIZE, 1);
+  return rowsOf(table, 'table', 1);
 }
 
-function rowsOf(table: unknown, name: string, defaultSize: number, depth: number): TableRows {
+function rowsOf(table: unknown, name: string, depth: number): TableRows {
   requireObject(table, name);
   const { scheme, position, sectorSize, id, partitions } = table as GivenTable;
   const kind = oneOf(scheme, `${name}.scheme`, SCHEME_NUMBERS);
   if (depth > MAX_DEPTH) throw invalidArgValue(name, table, 'is too deep in other tables');
-  const size = sectorSize === undefined ? defaultSize : sectorSizeOf(sectorSize, `${name}.sectorSize`);
   if (!Array.isArray(partitions)) throw invalidArgType(`${name}.partitions`, 'an instance of Array', partitions);
   return [
     SCHEME_NUMBERS[kind],
-    position === undefined ? size : bytes(position, `${name}.position`),
-    size,
+    positionOf(position, `${name}.position`, kind === 'bsd' && depth === 1),
+    sectorSize === undefined ? FROM_DEVICE : sectorSizeOf(sectorSize, `${name}.sectorSize`),
     kind === 'mbr' ? diskId(id, `${name}.id`) : 0,
     kind === 'gpt' ? guid(id, `${name}.id`) : '',
-    partitions.map((entry: unknown, i) => entryRow(entry, `${name}.partitions[${i}]`, kind, size, depth)),
+    entryRows(partitions, `${name}.partitions`, kind, depth),
   ];
 }
 
-function entryRow(entry: unknown, name: string, scheme: Scheme, sectorSize: number, depth: number): EntryRow {
-  requireObject(entry, name);
-  const { index, start, size, type, bootable, uuid, label, attributes, table } = entry as GivenEntry;
+/** An entry without an index gets the first one that no other has. */
+function entryRows(entries: readonly unknown[], name: string, scheme: Scheme, depth: number): EntryRow[] {
+  const taken = new Set(entries.map((entry) => (entry as GivenEntry | null | undefined)?.index));
+  let free = 0;
+  return entries.map((entry, i) => {
+    const place = `${name}[${i}]`;
+    requireObject(entry, place);
+    if ((entry as GivenEntry).index !== undefined) return entryRow(entry, place, scheme, depth);
+    while (taken.has(free)) free += 1;
+    return entryRow({ ...entry, index: free++ }, place, scheme, depth);
+  });
+}
+
+function entryRow(entry: GivenEntry, name: string, scheme: Scheme, depth: number): EntryRow {
+  const { index, start, size, type, bootable, uuid, label, attributes, table } = entry;
   const isGpt = scheme === 'gpt';
   return [
     integer(index, `${name}.index`, 0, U32),
@@ -57,8 +70,15 @@ function entryRow(entry: unknown, name: string, scheme: Scheme, sectorSize: numb
     isGpt ? guid(uuid, `${name}.uuid`) : '',
     isGpt ? labelText(label, `${name}.label`) : '',
     isGpt ? attributeBits(attributes, `${name}.attributes`) : 0n,
-    table === undefined ? undefined : rowsOf(table, `${name}.table`, sectorSize, depth + 1),
+    table === undefined ? undefined : rowsOf(table, `${name}.table`, depth + 1),
   ];
+}
+
+function positionOf(value: unknown, name: string, isBareLabel: boolean): number {
+  if (value === undefined) return FROM_DEVICE;
+  const position = bytes(value, name);
+  if (isBareLabel && position === FROM_DEVICE) throw invalidArgValue(name, value, 'must not be 0, where no label begins');
+  return position;
 }
 
 function sectorSizeOf(value: unknown, name: string): number {

@@ -22,7 +22,7 @@ const VERDICTS: readonly Words[] = [
   (sector) => `the chain breaks off: sector ${sector} has no signature`,
   (count) => `the chain is cut after ${count} sectors`,
   () => 'ends beyond the end of the device',
-  () => 'is not inside what contains it',
+  () => 'is not inside the slice, the extended partition or the usable sectors that have to contain it',
   () => 'overlaps',
   (index) => `entry ${index} ends before it begins`,
   (sector) => `sector ${sector} of the chain has more than one partition and one link`,
@@ -36,6 +36,7 @@ const VERDICTS: readonly Words[] = [
   () => 'has no free sector in front of it for its link in the chain',
   () => 'cannot hold such a table',
   () => 'has a type that stands for no partition',
+  (bytes) => `counts in sectors of ${bytes} bytes, with which nobody would read it on this device`,
 ];
 const OVERLAPS = 17;
 

@@ -1,32 +1,14 @@
 // A loop device as a block node of the host.
 import { readFileSync } from 'node:fs';
-import { afterEach, describe, expect } from '@jest/globals';
+import { describe, expect } from '@jest/globals';
 import { failure } from './support/failure';
-import { ability, peer, run, testWith } from './support/peers';
+import { loops } from './support/loop';
+import { run } from './support/peers';
 import { ACCESSES, MiB, pattern, rig } from './support/rig';
 
-// The rig comes first: its devices are closed before their nodes are detached.
 const bench = rig();
-const attached: string[] = [];
-afterEach(() => {
-  for (const node of attached.splice(0)) run('losetup', '-d', node);
-});
+const { attach, looped } = loops(bench);
 const SIZE = 4 * MiB;
-
-function attach(file: string, ...options: string[]): string {
-  const node = run('losetup', '-f', '--show', ...options, file).trim();
-  attached.push(node);
-  return node;
-}
-
-const NEEDS = [
-  peer('losetup', 'mount'),
-  ability('loop devices', () => {
-    run('losetup', '-d', run('losetup', '-f', '--show', bench.sparse(MiB)).trim());
-    return true;
-  }),
-];
-const looped = testWith(...NEEDS);
 
 describe('a loop device', () => {
   for (const access of ACCESSES) {

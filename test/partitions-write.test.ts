@@ -213,6 +213,32 @@ describe('what we make is what tools read', () => {
     });
   }
 
+  testWith(SFDISK)('a table of the least that says what it is: the device, and the first free index, are the rest', () => {
+    const device = writable();
+    writePartitionsSync(device, { scheme: 'gpt', partitions: [{ start: MiB, size: MiB, type: LINUX }] });
+    expect(readBack(device)).toMatchObject({ position: 512, sectorSize: 512, problems: [], partitions: [{ name: 'p1', label: '' }] });
+    const read = readBack(device);
+    const more = { start: 4 * MiB, size: MiB, type: LINUX };
+    writePartitionsSync(device, { ...read, partitions: [more, { ...more, index: 1, start: 8 * MiB }, ...read.partitions] });
+    expect(readBack(device).partitions.map(({ name, start }) => [name, start / MiB])).toEqual([
+      ['p1', 1],
+      ['p2', 8],
+      ['p3', 4],
+    ]);
+    const label = { scheme: 'bsd' as const, partitions: [{ start: 9 * MiB, size: MiB, type: 7 }] };
+    writePartitionsSync(device, {
+      scheme: 'mbr',
+      partitions: [
+        { start: 8 * MiB, size: 8 * MiB, type: 0xa9, table: label },
+        { start: 16 * MiB, size: 8 * MiB, type: 0x0f },
+      ],
+    });
+    expect(sectors(sfdiskRows(device.path, '-Y', 'bsd'))).toEqual([[18432, 2048]]);
+    expect(readBack(device).partitions.map(({ table: inside }) => inside?.problems)).toEqual([[], []]);
+    writePartitionsSync(device, label);
+    expect(readBack(device)).toMatchObject({ scheme: 'bsd', position: 512 });
+  });
+
   test('sectors of 4096 bytes', () => {
     const device = writable();
     const gpt = table('gpt', [0, 2048, 2048, LINUX]);

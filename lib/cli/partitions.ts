@@ -1,5 +1,12 @@
 // rumpblk partitions: how a device is divided, shown as a tree, or written from JSON.
-import { readPartitions, writePartitions, type BlockDevice, type PartitionEntry, type PartitionTable } from '../index.js';
+import {
+  readPartitions,
+  writePartitions,
+  type BlockDevice,
+  type PartitionEntry,
+  type PartitionTable,
+  type TableToWrite,
+} from '../index.js';
 import { EXIT, UsageError } from './failure.js';
 import { withImage, type ImageOptions } from './image.js';
 import { readJson } from './json.js';
@@ -36,9 +43,9 @@ async function repairTable(device: BlockDevice): Promise<void> {
 }
 
 /** The table in what was read: alone, or in the document that `--json` prints. What is wrong with it is for writePartitions to say. */
-function tableOf(given: unknown): PartitionTable {
+function tableOf(given: unknown): TableToWrite {
   const table = typeof given === 'object' && given !== null && 'table' in given ? given.table : given;
-  return withBits(table) as PartitionTable;
+  return withBits(table) as TableToWrite;
 }
 
 /** Attributes, which JSON has as text, become the numbers they are. */

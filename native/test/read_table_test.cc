@@ -2,6 +2,8 @@
 // test/partitions*.
 #include "core/label/read_table.h"
 
+#include "core/label/write_label.h"
+
 #include <doctest/doctest.h>
 
 #include "test/support/memory_source.h"
@@ -196,6 +198,28 @@ TEST_CASE("bsd: a label in a logical partition, and one that reaches out of its 
   CHECK(Entry(table, "s5a").usable);
   CHECK_FALSE(Entry(table, "s5b").usable);
   CHECK(KindsOf(Entry(table, "s5").table->verdicts) == std::vector{Kind::kOutsideContainer});
+}
+
+TEST_CASE("bsd: on sectors of 4096 bytes a slice's label lies behind one of them, or behind 512 bytes") {
+  for (const uint64_t into : {512, 4096}) {
+    Medium medium(1000, 4096);
+    medium.PutEntry(0, 0, 0xa9, 100, 200);
+    medium.PutLabel(100 * 4096 + into, {{100, 120, 0, 7, 0, 0}});
+    const PartitionTable table = Table(medium);
+    CHECK(Names(table) == "s1(s1a)");
+    CHECK(Entry(table, "s1a").start == 120 * 4096);  // counted so, although the label says 512
+    CHECK(FindLabel(medium).value()->found.position == 100 * 4096 + into);
+  }
+}
+
+TEST_CASE("bsd: a slice that ends before its sector 1 has no label, whatever lies there") {
+  Medium medium(1000);
+  medium.PutEntry(0, 0, 0xa9, 100, 1);
+  medium.PutEntry(0, 1, 0x83, 101, 10);
+  medium.PutLabel(101 * 512, {{1, 100, 0, 7, 0, 0}});
+  CHECK(Names(Table(medium)) == "s1 s2");
+  CHECK_FALSE(FindLabel(medium).value().has_value());
+  CHECK(PlaceForLabel(medium).status().err == EINVAL);
 }
 
 TEST_CASE("a label and a GUID that two partitions share name neither") {

@@ -10,6 +10,7 @@ namespace {
 
 using test::Entry;
 using test::Gpt;
+using test::KindsOf;
 using test::Medium;
 using test::Names;
 using test::Table;
@@ -117,6 +118,75 @@ TEST_CASE("the checksum of an alpha's boot block is kept true, and made for no o
     Apply(medium, table);
     CHECK((Load<uint64_t>(&medium.bytes[504]) == sum()) == alpha);
     CHECK(Table(medium).partitions[0].start == 200 * 512);
+  }
+}
+
+TEST_CASE("a table counts in sectors with which it will be read, by default the medium's") {
+  using Kind = Verdict::Kind;
+  const auto verdicts = [](Scheme scheme, uint64_t sectors_of, uint64_t medium_sectors) {
+    Medium medium(4000, medium_sectors);
+    PartitionTable table = Make(scheme, {{800, 80}});
+    table.sector_size = sectors_of;
+    const auto plan = PlanTable(medium, table);
+    CHECK(table.sector_size == (sectors_of != 0 ? sectors_of : medium_sectors));
+    return KindsOf(table.verdicts);
+  };
+  const std::vector<Kind> bad = {Kind::kBadSectors};
+  for (const uint64_t medium_sectors : {512, 4096}) {
+    for (const Scheme scheme : {Scheme::kMbr, Scheme::kGpt, Scheme::kBsd}) {
+      CHECK(verdicts(scheme, 0, medium_sectors).empty());
+      CHECK(verdicts(scheme, medium_sectors, medium_sectors).empty());
+    }
+    CHECK(verdicts(Scheme::kGpt, 4608 - medium_sectors, medium_sectors).empty());
+    CHECK(verdicts(Scheme::kGpt, 1024, medium_sectors) == bad);
+    CHECK(verdicts(Scheme::kMbr, 4608 - medium_sectors, medium_sectors) == bad);
+    CHECK(verdicts(Scheme::kBsd, 8192, medium_sectors).empty());
+  }
+  CHECK(verdicts(Scheme::kBsd, 1024, 512).empty());
+  CHECK(verdicts(Scheme::kBsd, 1024, 4096) == bad);
+  Medium medium(4000);
+  PartitionTable table = Make(Scheme::kMbr, {{1000, 2000}});
+  table.partitions[0].type = 0x05;
+  table.partitions[0].table = std::make_unique<PartitionTable>(Make(Scheme::kEbr, {{1008, 8}}));
+  table.partitions[0].table->sector_size = 4096;
+  CHECK(PlanTable(medium, table).value().empty());
+  CHECK(KindsOf(table.partitions[0].table->verdicts) == bad);
+}
+
+TEST_CASE("bsd: a label in a slice is written where one lies, and never behind its slice") {
+  for (const uint64_t into : {512, 4096}) {
+    Medium medium(1000, 4096);
+    medium.PutEntry(0, 0, 0xa9, 100, 200);
+    medium.PutLabel(100 * 4096 + into, {{100, 800, 0, 7, 0, 0}});
+    medium.bytes[100 * 4096 + into + 8] ^= 1;  // not even one that holds
+    PartitionTable table = Make(Scheme::kMbr, {{800, 1600}});
+    table.sector_size = 0;
+    table.partitions[0].type = 0xa9;
+    table.partitions[0].table = std::make_unique<PartitionTable>(Make(Scheme::kBsd, {{904, 104}}));
+    table.partitions[0].table->sector_size = 0;
+    Apply(medium, table);
+    CHECK(Entry(Table(medium), "s1a").start == 904 * 512);
+    CHECK(Table(medium).partitions[0].table->position == 100 * 4096 + into);
+    CHECK(Table(medium).partitions[0].table->verdicts.empty());
+  }
+  Medium medium(1000);
+  PartitionTable table = Make(Scheme::kMbr, {{100, 1}, {101, 10}});
+  table.partitions[0].type = 0xa9;
+  table.partitions[0].table = std::make_unique<PartitionTable>(Make(Scheme::kBsd, {}));
+  CHECK(PlanTable(medium, table).value().empty());
+  CHECK(KindsOf(table.partitions[0].table->verdicts) == std::vector{Verdict::Kind::kNoRoom});
+}
+
+TEST_CASE("mbr: an extended partition without a chain gets an empty one, and keeps one that is there") {
+  Medium medium(4000);
+  std::fill(medium.bytes.begin(), medium.bytes.end(), uint8_t{0x11});
+  for (const char* names : {"s1()", "s1(s5)"}) {
+    PartitionTable table = Make(Scheme::kMbr, {{1000, 2000}});
+    table.partitions[0].type = 0x05;
+    Apply(medium, table);
+    CHECK(Names(Table(medium)) == names);
+    CHECK(Table(medium).partitions[0].table->verdicts.empty());
+    medium.PutEntry(1000, 0, 0x83, 10, 10);
   }
 }
 

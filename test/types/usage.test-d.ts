@@ -1,5 +1,5 @@
 // What callers write, and what must not compile. Never run.
-import { BlockDevice, BlockDeviceError, BlockDriver, open, openSync, type DiskLabel } from 'rumpblk';
+import { BlockDevice, BlockDeviceError, BlockDriver, open, openSync, writePartitions, type DiskLabel, type TableToWrite } from 'rumpblk';
 import type { Equal, Expect } from './expect.js';
 
 export async function accepted(driver: BlockDriver, device: BlockDevice): Promise<unknown[]> {
@@ -11,6 +11,8 @@ export async function accepted(driver: BlockDriver, device: BlockDevice): Promis
   const opened = await open(new URL('file:///x.img'), { mode: 'r+', offset: 512, size: 1024n, driver });
   const { signal } = new AbortController();
   await Promise.all([opened.write(Buffer.alloc(512), 0, { fua: true, signal }), opened.flush({ signal }), synced]);
+  const fresh: TableToWrite = { scheme: 'mbr', partitions: [{ start: 1048576, size: 1048576, type: 0x83 }] };
+  await writePartitions(opened, fresh);
   return [bytesRead, keepsTheView, label.partitions, partition, openSync(Buffer.from('x.img'), { access: 'pio', direct: true })];
 }
 
@@ -40,6 +42,8 @@ export function refused(driver: BlockDriver, device: BlockDevice, data: Buffer, 
     device.ioctl('DIOCEJECT'),
     // @ts-expect-error this one takes no argument
     device.ioctl('DIOCGDINFO', 1),
+    // @ts-expect-error an entry has a place
+    writePartitions(device, { scheme: 'mbr', partitions: [{ type: 0x83 }] }),
     // @ts-expect-error a rate is needed
     driver.faults.set({ seed: 1 }),
     // @ts-expect-error what a device is does not change

@@ -14,13 +14,22 @@ namespace {
 
 constexpr Status kInvalid{EINVAL, Op::kIoctl};
 
+// From the numbers of a label to bytes of the disk.
+struct Units {
+  uint64_t base = 0;    // where they begin to count
+  uint64_t sector = 0;  // bytes
+
+  uint64_t StartOf(const Partition& partition) const { return base + partition.offset * sector; }
+  uint64_t SizeOf(const Partition& partition) const { return partition.size * sector; }
+};
+
 // What setdisklabel refuses, and partitions that the disk has no room for. Entries of type unused claim nothing: c and
 // d may say what they like.
-Status CheckLabel(const DiskLabel& label, uint64_t base, uint64_t disk_size) {
+Status CheckLabel(const DiskLabel& label, const Units& units, uint64_t disk_size) {
   if (label.secpercyl == 0 || !IsSectorSize(label.secsize) || label.npartitions == 0) return kInvalid;
   for (uint32_t i = 0; i < label.npartitions; i++) {
     const Partition& partition = label.partitions[i];
-    const uint64_t end = base + (uint64_t{partition.offset} + partition.size) * label.secsize;
+    const uint64_t end = units.StartOf(partition) + units.SizeOf(partition);
     if (partition.fstype != kFsUnused && partition.size != 0 && end > disk_size) return kInvalid;
   }
   return Status::Ok();
@@ -28,15 +37,14 @@ Status CheckLabel(const DiskLabel& label, uint64_t base, uint64_t disk_size) {
 
 // Compares `label` with the partitions of it that are open, and gives them what it does not say of them: an entry that
 // it has as unused stays what it was.
-Status CheckOpenPartitions(const Minor& disk, const DiskLabel& old, uint64_t base, DiskLabel* label) {
+Status CheckOpenPartitions(const Minor& disk, const DiskLabel& old, const Units& units, DiskLabel* label) {
   Status status = Status::Ok();
   disk.label_state().ForEachPartition([&](const Minor& minor) {
     const PartitionSpot& spot = *minor.partition();
     if (spot.scheme != Scheme::kBsd || minor.open_count() == 0) return;
     Partition& partition = label->partitions[spot.index];
-    const bool there = spot.index < label->npartitions &&
-                       base + partition.offset * uint64_t{label->secsize} == spot.start &&
-                       partition.size * uint64_t{label->secsize} >= spot.size;
+    const bool there = spot.index < label->npartitions && units.StartOf(partition) == spot.start &&
+                       units.SizeOf(partition) >= spot.size;
     if (!there) status = {EBUSY, Op::kIoctl};
     if (there && partition.fstype == kFsUnused && spot.index < old.npartitions) partition = old.partitions[spot.index];
   });
@@ -77,9 +85,9 @@ Status SetLabel(Device& device, DiskLabel label, LabelWrite write) {
   auto old = LabelOf(disk);
   if (!old.ok()) return old.status();
   label.magic = label.magic2 = kDiskMagic;
-  const uint64_t base = BaseOf(label, slice.value());
-  Status status = CheckLabel(label, base, disk.size());
-  if (status.ok()) status = CheckOpenPartitions(disk, old.value(), base, &label);
+  const Units units{BaseOf(label, slice.value()), UnitOf(label, source)};
+  Status status = CheckLabel(label, units, disk.size());
+  if (status.ok()) status = CheckOpenPartitions(disk, old.value(), units, &label);
   if (!status.ok()) return status;
   label.checksum = 0;
   label.checksum = LabelChecksum(label);

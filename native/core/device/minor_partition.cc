@@ -32,7 +32,7 @@ Result<std::optional<PartitionTable>> TableInMemory(Minor& disk, TableSource& so
   if (!slice.ok()) return slice.status();
   FoundLabel found;
   found.decoded.label = *label;
-  return Nothing(ToTable(found, slice.value(), source.size()));
+  return Nothing(ToTable(found, slice.value(), source));
 }
 
 // The spot of the partition that the label in memory, or else the tables of the medium, know by this name.

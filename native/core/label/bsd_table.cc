@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <utility>
+#include <vector>
 
 namespace blk {
 namespace {
@@ -12,6 +13,23 @@ constexpr uint8_t kFreeBsdSlice = 0xa5;
 
 // An unused entry that covers the disk or the slice, as c and d do, is a name for all of it and claims nothing.
 bool Claims(const PartitionEntry& entry) { return entry.type != kFsUnused; }
+
+// A label has its sector for itself.
+bool EndsInside(const Slice& slice, uint64_t position) { return position + kDevBsize <= slice.end; }
+
+// Of the labels at `places` the first valid one, or else the first.
+template <typename Places>
+Result<std::optional<FoundLabel>> BestOf(TableSource& source, const Places& places) {
+  std::optional<FoundLabel> best;
+  for (const uint64_t position : places) {
+    auto found = LabelAt(source, position);
+    if (!found.ok()) return found;
+    if (!found.value()) continue;
+    if (found.value()->decoded.valid) return found;
+    if (!best) best = found.Take();
+  }
+  return best;
+}
 
 }  // namespace
 
@@ -28,20 +46,19 @@ Result<std::optional<FoundLabel>> LabelAt(TableSource& source, uint64_t position
   return Nothing(FoundLabel{DecodeLabel(bytes.data(), size), position});
 }
 
-Result<std::optional<FoundLabel>> FindBareLabel(TableSource& source) {
-  std::optional<FoundLabel> best;
-  for (const uint64_t position : kBareLabelPlaces) {
-    auto found = LabelAt(source, position);
-    if (!found.ok()) return found;
-    if (!found.value()) continue;
-    if (found.value()->decoded.valid) return found;
-    if (!best) best = found.Take();
+Result<std::optional<FoundLabel>> FindBareLabel(TableSource& source) { return BestOf(source, kBareLabelPlaces); }
+
+Result<std::optional<FoundLabel>> FindSliceLabel(TableSource& source, const Slice& slice) {
+  std::vector<uint64_t> places;
+  for (const uint64_t sector_size : {kFirstLabelPlace, source.sector_size()}) {
+    if (EndsInside(slice, slice.begin + sector_size)) places.push_back(slice.begin + sector_size);
   }
-  return best;
+  return BestOf(source, places);
 }
 
-Result<std::optional<FoundLabel>> FindSliceLabel(TableSource& source, const Slice& slice, uint64_t sector_size) {
-  return LabelAt(source, slice.begin + sector_size);
+std::optional<uint64_t> PlaceInSlice(const Slice& slice) {
+  const uint64_t position = slice.begin + kFirstLabelPlace;
+  return EndsInside(slice, position) ? std::optional(position) : std::nullopt;
 }
 
 uint64_t BaseOf(const DiskLabel& label, const Slice& slice) {
@@ -50,12 +67,16 @@ uint64_t BaseOf(const DiskLabel& label, const Slice& slice) {
   return relative ? slice.begin : 0;
 }
 
-PartitionTable ToTable(const FoundLabel& found, const Slice& slice, uint64_t medium_size) {
+uint64_t UnitOf(const DiskLabel& label, const TableSource& source) {
+  return IsSectorSize(label.secsize) ? std::max<uint64_t>(label.secsize, source.sector_size()) : source.sector_size();
+}
+
+PartitionTable ToTable(const FoundLabel& found, const Slice& slice, const TableSource& source) {
   const DiskLabel& label = found.decoded.label;
   PartitionTable table;
   table.scheme = Scheme::kBsd;
   table.position = found.position;
-  table.sector_size = IsSectorSize(label.secsize) ? label.secsize : kDevBsize;
+  table.sector_size = UnitOf(label, source);
   table.order = found.decoded.order;
   // What the label says of its own unit is said again below, of the real one.
   std::copy_if(found.decoded.verdicts.begin(), found.decoded.verdicts.end(), std::back_inserter(table.verdicts),
@@ -72,7 +93,7 @@ PartitionTable ToTable(const FoundLabel& found, const Slice& slice, uint64_t med
     entry.type = partition.fstype;
     table.partitions.push_back(std::move(entry));
   }
-  JudgeRanges(table, {slice.begin, slice.end, ""}, medium_size, Claims);
+  JudgeRanges(table, {slice.begin, slice.end, ""}, source.size(), Claims);
   return table;
 }
 

@@ -31,18 +31,28 @@ struct Slice {
 // Where the label of an undivided medium may begin: sector 1 of 512 and of 4096 bytes; byte 64 of sector 0, as alpha,
 // mips and vax have it; byte 128, as sparc does.
 inline constexpr uint64_t kBareLabelPlaces[] = {512, 64, 128, 4096};
+// Where a medium or a slice gets a label that has none: where most tools look for one.
+inline constexpr uint64_t kFirstLabelPlace = 512;
 
 // The label that begins at `position`, if the magic numbers are there. Errors: those of source.Read().
 Result<std::optional<FoundLabel>> LabelAt(TableSource& source, uint64_t position);
 // The label on an undivided medium: in sector 1, at byte 64 or at byte 128 of sector 0. One that a kernel would take,
 // or else the first with the magic numbers. Errors: those of source.Read().
 Result<std::optional<FoundLabel>> FindBareLabel(TableSource& source);
-// The label of a slice: in its sector 1. Errors: those of source.Read().
-Result<std::optional<FoundLabel>> FindSliceLabel(TableSource& source, const Slice& slice, uint64_t sector_size);
+// The label of a slice: in its sector 1, counted in 512 bytes, as fdisk(8), libblkid and Linux do whatever the medium's
+// sectors are, or in those of the medium. One that a kernel would take, or else the first with the magic numbers; never
+// one that reaches out of the slice. Errors: those of source.Read().
+Result<std::optional<FoundLabel>> FindSliceLabel(TableSource& source, const Slice& slice);
+// Where a slice without a label gets one: kFirstLabelPlace into it; nothing where it ends before.
+std::optional<uint64_t> PlaceInSlice(const Slice& slice);
+
+// Bytes of the sectors that a label counts in: those that it says, but never smaller ones than the medium's. fdisk(8)
+// says 512 on any medium, and counts in the medium's like libblkid and the kernels.
+uint64_t UnitOf(const DiskLabel& label, const TableSource& source);
 
 // The partitions of a label. Its offsets count from the start of the disk; only FreeBSD's may count from the slice, and
 // then its partition c begins at 0.
-PartitionTable ToTable(const FoundLabel& found, const Slice& slice, uint64_t medium_size);
+PartitionTable ToTable(const FoundLabel& found, const Slice& slice, const TableSource& source);
 
 // Bytes from the start of the medium where partition `index` begins, by the rule above.
 uint64_t BaseOf(const DiskLabel& label, const Slice& slice);

@@ -38,10 +38,10 @@ Status AddLabels(TableSource& source, PartitionTable& mbr) {
   return ForEachSlice(
       mbr,
       [&](PartitionEntry& entry, bool*) {
-        auto found = FindSliceLabel(source, SliceOf(entry), mbr.sector_size);
+        auto found = FindSliceLabel(source, SliceOf(entry));
         if (!found.ok()) return found.status();
         if (!found.value()) return Status::Ok();
-        entry.table = std::make_unique<PartitionTable>(ToTable(*found.value(), SliceOf(entry), source.size()));
+        entry.table = std::make_unique<PartitionTable>(ToTable(*found.value(), SliceOf(entry), source));
         return Status::Ok();
       },
       &more);
@@ -86,7 +86,7 @@ Result<MaybeTable> ReadPartitionTable(TableSource& source) {
   auto label = FindBareLabel(source);
   if (!label.ok()) return label.status();
   if (!label.value()) return mbr;
-  return MaybeTable(ToTable(*label.value(), WholeDisk(source), source.size()));
+  return MaybeTable(ToTable(*label.value(), WholeDisk(source), source));
 }
 
 Result<std::optional<PlacedLabel>> FindLabel(TableSource& source) {
@@ -102,7 +102,7 @@ Result<std::optional<PlacedLabel>> FindLabel(TableSource& source) {
     status = ForEachSlice(
         mbr.value(),
         [&](PartitionEntry& entry, bool* go_on) {
-          auto found = FindSliceLabel(source, SliceOf(entry), source.sector_size());
+          auto found = FindSliceLabel(source, SliceOf(entry));
           if (!found.ok()) return found.status();
           if (!found.value() || !found.value()->decoded.valid) return Status::Ok();
           placed = PlacedLabel{std::move(*found.value()), SliceOf(entry)};

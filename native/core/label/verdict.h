@@ -46,6 +46,7 @@ struct Verdict {
     kNoLink,      // EBR: no sector in front of the partition is free for its link
     kBadNesting,  // a table that cannot lie in such a partition
     kBadType,     // a type that stands for no partition
+    kBadSectors,  // value: bytes of the sectors that it counts in, with which nobody would read it
   };
 
   Kind kind;

@@ -11,13 +11,14 @@ using Kind = Verdict::Kind;
 
 bool Claims(const PartitionEntry& entry) { return entry.type != kFsUnused; }
 
-// The label at its place, or a default one.
+// The label that lies at its place; a default one where none does, or none that holds. A label that lies in a slice
+// says where: it is written over, lest there be two.
 Result<FoundLabel> OldLabel(TableSource& source, const PartitionTable& table, const Slice& slice) {
-  auto found = slice.type == 0 ? LabelAt(source, table.position) : FindSliceLabel(source, slice, table.sector_size);
+  auto found = slice.type == 0 ? LabelAt(source, table.position) : FindSliceLabel(source, slice);
   if (!found.ok()) return found.status();
   if (found.value() && found.value()->decoded.valid) return std::move(*found.value());
   FoundLabel fresh;
-  fresh.position = table.position;
+  fresh.position = found.value() ? found.value()->position : table.position;
   fresh.decoded.order = table.order;
   fresh.decoded.label = DefaultLabel(source.size(), 0);
   fresh.decoded.label.npartitions = 0;
@@ -37,6 +38,10 @@ Partition ToPartition(const PartitionEntry& entry, const Partition& old, uint64_
   return partition;
 }
 
+bool IsBarePlace(uint64_t position) {
+  return std::find(std::begin(kBareLabelPlaces), std::end(kBareLabelPlaces), position) != std::end(kBareLabelPlaces);
+}
+
 void JudgeBsd(PartitionTable& table, const Slice& slice, uint64_t base, uint64_t medium_size) {
   JudgeEntries(table, kMaxPartitions);
   JudgeRanges(table, {slice.begin, slice.end, ""}, medium_size, Claims);
@@ -53,15 +58,14 @@ void JudgeBsd(PartitionTable& table, const Slice& slice, uint64_t base, uint64_t
 }  // namespace
 
 Status PlanBsd(TableSource& source, PartitionTable& table, const Slice& slice, TablePlan& plan) {
-  if (slice.type != 0) table.position = slice.begin + table.sector_size;
-  const bool bare =
-      std::find(std::begin(kBareLabelPlaces), std::end(kBareLabelPlaces), table.position) != std::end(kBareLabelPlaces);
-  if (slice.type == 0 && !bare) return table.verdicts.push_back({Kind::kBadPlace}), Status::Ok();
-  if (!source.Holds(AlignDown(table.position, kDevBsize), kDevBsize)) {
-    return table.verdicts.push_back({Kind::kNoRoom}), Status::Ok();
-  }
+  const bool in_slice = slice.type != 0;
+  if (in_slice) table.position = PlaceInSlice(slice).value_or(slice.end);
+  if (!in_slice && !IsBarePlace(table.position)) return table.verdicts.push_back({Kind::kBadPlace}), Status::Ok();
   auto old = OldLabel(source, table, slice);
   if (!old.ok()) return old.status();
+  table.position = old.value().position;
+  const bool room = source.Holds(AlignDown(table.position, kDevBsize), kDevBsize) && table.position < slice.end;
+  if (!room) return table.verdicts.push_back({Kind::kNoRoom}), Status::Ok();
   DiskLabel label = old.value().decoded.label;
   const uint64_t base = BaseOf(label, slice);
   JudgeBsd(table, slice, base, source.size());
@@ -74,7 +78,7 @@ Status PlanBsd(TableSource& source, PartitionTable& table, const Slice& slice, T
     label.partitions[entry.index] = ToPartition(entry, was[entry.index], base, table.sector_size);
     label.npartitions = std::max<uint16_t>(label.npartitions, static_cast<uint16_t>(entry.index + 1));
   }
-  auto write = EncodeAt(source, {old.value().position, old.value().decoded.order, slice}, label);
+  auto write = EncodeAt(source, {table.position, old.value().decoded.order, slice}, label);
   if (write.status().err == EINVAL) return table.verdicts.push_back({Kind::kNoRoom}), Status::Ok();
   if (!write.ok()) return write.status();
   plan.push_back({write.Take()});

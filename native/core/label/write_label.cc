@@ -44,13 +44,15 @@ Result<LabelPlace> PlaceForLabel(TableSource& source) {
   }
   const auto table = ReadPartitionTable(source);
   if (!table.ok()) return table.status();
-  LabelPlace place{source.sector_size(), ByteOrder::kLittle, {0, source.size(), 0, ""}};
+  LabelPlace place{kFirstLabelPlace, ByteOrder::kLittle, {0, source.size(), 0, ""}};
   if (table.value()) {
     if (table.value()->scheme == Scheme::kGpt) return kNoPlace;
     const PartitionEntry* slice = table.value()->scheme == Scheme::kMbr ? FirstSlice(*table.value()) : nullptr;
     if (slice != nullptr) {
       place.slice = {slice->start, slice->end(), slice->type, slice->name};
-      place.position = slice->start + source.sector_size();
+      const auto position = PlaceInSlice(place.slice);
+      if (!position) return kNoPlace;
+      place.position = *position;
     }
   }
   if (!source.Holds(place.position, kDevBsize)) return kNoPlace;

@@ -1,6 +1,7 @@
 // PlanMbr: sector 0, and the sectors of the chain of an extended partition.
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -135,6 +136,19 @@ Status PlanChain(TableSource& source, PartitionEntry& extended, uint32_t& next_n
   return Status::Ok();
 }
 
+// An extended partition that is given without a chain keeps the one that lies there; where none does it gets an empty
+// one, for whatever lies there instead would be read as its first link.
+Status BeginChain(TableSource& source, const PartitionTable& mbr, PartitionEntry& entry) {
+  if (entry.table || !IsExtended(entry.type)) return Status::Ok();
+  const auto first = ReadForWrite(source, entry.start, kMbrBytes);
+  if (!first.ok()) return first.status();
+  if (Load<uint16_t>(&first.value().bytes[kMbrSignatureAt]) == kMbrSignature) return Status::Ok();
+  entry.table = std::make_unique<PartitionTable>();
+  entry.table->scheme = Scheme::kEbr;
+  entry.table->sector_size = mbr.sector_size;
+  return Status::Ok();
+}
+
 }  // namespace
 
 Status PlanMbr(TableSource& source, PartitionTable& table, TablePlan& plan) {
@@ -143,6 +157,8 @@ Status PlanMbr(TableSource& source, PartitionTable& table, TablePlan& plan) {
   uint32_t next_number = kMbrSlots + 1;
   for (PartitionEntry& entry : table.partitions) {
     if (!table.verdicts.empty()) return Status::Ok();
+    const Status begun = BeginChain(source, table, entry);
+    if (!begun.ok()) return begun;
     const bool chain = entry.table && entry.table->scheme == Scheme::kEbr;
     const Status status = chain ? PlanChain(source, entry, next_number, plan) : PlanLabel(source, entry, plan);
     if (!status.ok()) return status;

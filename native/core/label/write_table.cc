@@ -105,6 +105,24 @@ Status EraseMbr(TableSource& source, std::vector<TableWrite>& step) {
   return AddErasure(source, kMbrEntriesAt, kMbrBytes - kMbrEntriesAt, step);
 }
 
+// Fills in the sectors that `table` and the tables in it count in, and judges them: what is written has to be read so.
+void SettleSectors(const TableSource& source, PartitionTable& table, uint64_t inherited) {
+  if (table.sector_size == 0) table.sector_size = inherited;
+  const auto sizes = GptSectorSizes(source);
+  bool fits = false;
+  switch (table.scheme) {
+    case Scheme::kMbr: fits = table.sector_size == source.sector_size(); break;
+    case Scheme::kEbr: fits = table.sector_size == inherited; break;
+    case Scheme::kGpt: fits = std::find(sizes.begin(), sizes.end(), table.sector_size) != sizes.end(); break;
+    // A label says it itself: see UnitOf().
+    case Scheme::kBsd: fits = IsSectorSize(table.sector_size) && table.sector_size >= source.sector_size(); break;
+  }
+  if (!fits) table.verdicts.push_back({Verdict::Kind::kBadSectors, Verdict::kNoEntry, table.sector_size});
+  for (PartitionEntry& entry : table.partitions) {
+    if (entry.table) SettleSectors(source, *entry.table, table.sector_size);
+  }
+}
+
 }  // namespace
 
 bool HasVerdict(const PartitionTable& table) {
@@ -136,6 +154,9 @@ Result<TableWrite> ReadForWrite(TableSource& source, uint64_t position, size_t s
 }
 
 Result<TablePlan> PlanTable(TableSource& medium, PartitionTable& table) {
+  SettleSectors(medium, table, medium.sector_size());
+  if (table.scheme == Scheme::kBsd && table.position == 0) table.position = kFirstLabelPlace;
+  if (HasVerdict(table)) return TablePlan();
   TablePlan plan;
   std::vector<TableWrite> erasures;
   Planned source(medium, plan, erasures);

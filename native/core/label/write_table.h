@@ -17,8 +17,9 @@ namespace blk {
 // Steps one after the other; the medium is synced behind each.
 using TablePlan = std::vector<std::vector<TableWrite>>;
 
-// Plans `table`, a tree with the scheme bsd, mbr or gpt at its top. Fills in names, `usable` and verdicts: for what
-// reading would say of it, for sectors that do not divide, and for what the scheme has no place for.
+// Plans `table`, a tree with the scheme bsd, mbr or gpt at its top. A sector_size of 0 is filled in: the sectors of the
+// medium, or of the table that it is in; so is the position 0 of a bare label. Fills in names, `usable` and verdicts:
+// for what reading would say of it, for sectors that do not divide, and for what the scheme has no place for.
 // -> the plan, empty when some table of the tree has a verdict. Errors: those of medium.Read().
 Result<TablePlan> PlanTable(TableSource& medium, PartitionTable& table);
 
