@@ -29,11 +29,13 @@ function fileBreaches(root, page, text) {
     .map((file) => `${page} speaks of ${file}, which is not there`);
 }
 
-/** @param {string} root of the package @returns {string[]} what is wrong with the pages of docs/ */
+/** @param {string} root of the package @returns {string[]} what is wrong with the pages of the root and of docs/ */
 export function docBreaches(root) {
-  const pages = readdirSync(path.join(root, 'docs'))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => path.join('docs', name));
+  const pages = ['.', 'docs', 'docs/guides'].flatMap((folder) =>
+    readdirSync(path.join(root, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => path.join(folder, name)),
+  );
   const read = (page) => readFileSync(path.join(root, page), 'utf8');
   return [...pages.flatMap((page) => fileBreaches(root, page, read(page))), ...rowBreaches(root, read('docs/seed-map.md'))];
 }
