@@ -68,7 +68,7 @@ bool BatchCall::TakeMemory(napi_env env, const blk::BatchTarget& target, uint32_
 
 void BatchCall::Work(blk::IoWorker& worker) {
   const blk::Lane lane = worker.lane();
-  worker.WillBlock();
+  worker.MayBlock();
   run_->Run(false, lane, token_ != 0 ? &cancel_ : nullptr, [&] { return device_->device->SyncBatch(lane); });
 }
 

@@ -48,15 +48,14 @@ napi_value Completion::Submit(Backlog& backlog, std::unique_ptr<PendingCall> cal
 }
 
 void Completion::Post(std::unique_ptr<PendingCall> call) {
-  bool first;
-  {
-    blk::MutexLock lock(mu_);
-    first = done_.empty();
-    done_.push_back(std::move(call));
-  }
+  PendingCall* const posted = call.release();
+  PendingCall* before = done_.load(std::memory_order_relaxed);
+  do {
+    posted->done_before_ = before;
+  } while (!done_.compare_exchange_weak(before, posted, std::memory_order_release, std::memory_order_relaxed));
   // The queue of the thread-safe function is unbounded, so this fails only when the environment is closing; Abandon()
   // then takes what is left.
-  if (first) static_cast<void>(napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking));
+  if (before == nullptr) static_cast<void>(napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking));
 }
 
 void Completion::OnWake(napi_env env, napi_value, void* context, void*) {
@@ -65,22 +64,31 @@ void Completion::OnWake(napi_env env, napi_value, void* context, void*) {
 
 void Completion::SettleAll() {
   NoteTurn();
-  std::vector<std::unique_ptr<PendingCall>> done;
-  {
-    blk::MutexLock lock(mu_);
-    done.swap(done_);
-  }
+  PendingCall* next = TakeDone();
   // Before anything settles: the workers go on while JavaScript runs.
   for (Backlog* backlog : backlogs_) Refill(*backlog);
-  for (std::unique_ptr<PendingCall>& call : done) {
+  int settled = 0;
+  for (; next != nullptr; settled++) {
     // A scope for each call: the handles of a burst of thousands go as it settles, not when all have.
+    std::unique_ptr<PendingCall> call(next);
+    next = call->done_before_;
     napi_handle_scope scope;
     napi_open_handle_scope(env_, &scope);
     call->Finish(env_);
     call.reset();
     napi_close_handle_scope(env_, scope);
   }
-  CountPending(-static_cast<int>(done.size()));
+  CountPending(-settled);
+}
+
+PendingCall* Completion::TakeDone() {
+  PendingCall* latest = done_.exchange(nullptr, std::memory_order_acquire);
+  PendingCall* first = nullptr;
+  while (latest != nullptr) {
+    PendingCall* const before = std::exchange(latest->done_before_, first);
+    first = std::exchange(latest, before);
+  }
+  return first;
 }
 
 void Completion::Refill(Backlog& backlog) {
@@ -97,10 +105,9 @@ void Completion::CountPending(int change) {
 }
 
 void Completion::Abandon() {
-  std::vector<std::unique_ptr<PendingCall>> done;
-  {
-    blk::MutexLock lock(mu_);
-    done.swap(done_);
+  for (PendingCall* next = TakeDone(); next != nullptr;) {
+    const std::unique_ptr<PendingCall> call(next);
+    next = call->done_before_;
   }
   // An error of this call would have nobody left to see it.
   static_cast<void>(napi_release_threadsafe_function(wake_, napi_tsfn_abort));

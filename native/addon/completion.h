@@ -1,17 +1,18 @@
 // Completion: brings finished calls from I/O workers back to the JavaScript thread (biodone -> settle). One wake-up and
 // one settle pass for a burst of them. One per environment.
-// Thread-safe: Post() from any thread; all else on the JavaScript thread. Lock order: mu_ is a leaf.
+// Thread-safe without locks: Post() from any thread; all else on the JavaScript thread.
 // While a call is pending it keeps the event loop alive; an idle one does not.
 #ifndef RUMPBLK_ADDON_COMPLETION_H_
 #define RUMPBLK_ADDON_COMPLETION_H_
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <vector>
 
 #include "addon/napi_setup.h"
 #include "addon/pending_call.h"
-#include "core/base/sync.h"
+#include "core/base/aligned_pool.h"
 #include "core/io/io_queue.h"
 
 namespace blk_addon {
@@ -45,12 +46,15 @@ class Completion {
   napi_value Submit(Backlog& backlog, std::unique_ptr<PendingCall> call);
 
   // Takes a call whose work is done, and wakes the JavaScript thread if it is the first since the last pass.
-  // Thread: any.   Never blocks but for mu_.
-  void Post(std::unique_ptr<PendingCall> call) EXCLUDES(mu_);
+  // Thread: any.   Never blocks.
+  void Post(std::unique_ptr<PendingCall> call);
 
   // Lets go of everything without settling it, and of the thread-safe function. For the end of the environment, when no
   // worker runs any more; nothing is submitted after it.
-  void Abandon() EXCLUDES(mu_);
+  void Abandon();
+
+  // Memory of the calls.
+  blk::AlignedPool& memory() { return memory_; }
 
   // Lists a driver's backlog, to be refilled after each pass, until RemoveBacklog(). Not owned.
   void AddBacklog(Backlog* backlog) { backlogs_.push_back(backlog); }
@@ -65,7 +69,9 @@ class Completion {
   // Called by the runtime, with a null env when the environment is closing.
   static void OnWake(napi_env env, napi_value callback, void* context, void* data);
   // Settles what is done, in one pass: reactions of the promises run when it is over.
-  void SettleAll() EXCLUDES(mu_);
+  void SettleAll();
+  // Takes all that is done: the call that was first, which leads to the next one. The caller owns them.
+  PendingCall* TakeDone();
   // Moves calls from the backlog to the ring, oldest first, as far as there is room.
   void Refill(Backlog& backlog);
   // Keeps the event loop alive from the first call on until the last one has settled.
@@ -80,10 +86,11 @@ class Completion {
   unsigned answers_left_ = kAnswersATurn;
   // Of all drivers that are alive: which driver a wake-up came from is not known, so each pass looks at all of them.
   std::vector<Backlog*> backlogs_;
+  blk::AlignedPool memory_;
 
-  blk::Mutex mu_;
-  // In the order in which they were done, which is the order in which they settle.
-  std::vector<std::unique_ptr<PendingCall>> done_ GUARDED_BY(mu_);
+  // Calls that are done, owned: the latest, which leads to the one before it. They settle in the order in which they
+  // were done.
+  std::atomic<PendingCall*> done_{nullptr};
 };
 
 }  // namespace blk_addon

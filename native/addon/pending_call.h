@@ -44,6 +44,8 @@ class PendingCall : public blk::IoTask {
   bool GiveUp(napi_env env, blk::Status status);
 
  protected:
+  Completion& completion() const { return completion_; }
+
   // Thread: any worker. Touches nothing of JavaScript.
   virtual void Work(blk::IoWorker& worker) = 0;
   // -> what the promise resolves with. Called once, after Work().
@@ -52,6 +54,8 @@ class PendingCall : public blk::IoTask {
   virtual void Done() {}
 
  private:
+  friend class Completion;
+
   enum class State : uint8_t { kQueued, kRunning, kGivenUp };
 
   void Resolve(napi_env env, napi_value value);
@@ -62,6 +66,7 @@ class PendingCall : public blk::IoTask {
   napi_value promise_ = nullptr;  // valid in the scope of the call that made it
   // Moved once, from kQueued: by the worker that begins the call, or by GiveUp().
   std::atomic<State> state_{State::kQueued};
+  PendingCall* done_before_ = nullptr;  // Completion's: its list of calls that are done
 };
 
 }  // namespace blk_addon

@@ -13,17 +13,20 @@ namespace {
 // Bytes: the most that is copied on the JavaScript thread inside a promise form; beyond it a worker does it meanwhile.
 constexpr size_t kMaxNow = 256 * 1024;
 
-// Runs a read that needs no disk, of one buf, so that it moves all or nothing. -> false when it would need one, and
-// then nothing has happened.
-bool RunNow(blk::Strategy& entry, blk::Transfer& transfer) {
-  if (transfer.op != blk::BufOp::kRead || transfer.length > kMaxNow || transfer.chunk_count() > 1) return false;
+// Whether a transfer was run; if not, whether it has to wait for the disk, as far as that is known.
+enum class Now { kDone, kWouldWait, kUnknown };
+
+// Runs a read that needs no disk, of one buf, so that it moves all or nothing. Unless it is done, nothing has happened.
+Now RunNow(blk::Strategy& entry, blk::Transfer& transfer) {
+  if (transfer.op == blk::BufOp::kWrite) return transfer.durable ? Now::kWouldWait : Now::kUnknown;
+  if (transfer.length > kMaxNow || transfer.chunk_count() > 1) return Now::kUnknown;
   transfer.nowait = true;
   blk::RunTransfer(entry, transfer);
-  // EAGAIN moved and counted nothing: the transfer is as it was.
-  if (transfer.status.err != EAGAIN) return true;
+  if (!blk::IsUndone(transfer.status)) return Now::kDone;
+  const Now now = transfer.status.err == EAGAIN ? Now::kWouldWait : Now::kUnknown;
   transfer.nowait = false;
   transfer.status = blk::Status::Ok();
-  return false;
+  return now;
 }
 
 }  // namespace
@@ -41,6 +44,7 @@ TransferCall::TransferCall(napi_env env, std::shared_ptr<DeviceState> device, co
 }
 
 TransferCall::~TransferCall() {
+  completion().memory().Give(std::move(memory_), transfer_.length);
   if (view_ != nullptr) napi_delete_reference(env_, view_);
 }
 
@@ -50,7 +54,7 @@ napi_value TransferCall::Submit(napi_env env, const std::shared_ptr<DeviceState>
   blk::Strategy& entry = state.device->Admit(transfer);
   // Admitted once: the queued call goes on with what was drawn here, and through the strategies that it was admitted
   // to.
-  if (state.driver->MayAnswerNow() && RunNow(entry, transfer)) return ToOutcome(env, transfer);
+  if (state.driver->MayAnswerNow() && RunNow(entry, transfer) == Now::kDone) return ToOutcome(env, transfer);
   std::unique_ptr<TransferCall> call(new TransferCall(env, device, transfer, entry, token));
   state.Begin(token, call.get());
   if (!call->TakeMemory(view, view_offset)) {
@@ -63,7 +67,7 @@ napi_value TransferCall::Submit(napi_env env, const std::shared_ptr<DeviceState>
 
 bool TransferCall::TakeMemory(napi_value view, size_t view_offset) {
   if (transfer_.length == 0) return true;
-  memory_ = blk::AlignedBuffer(transfer_.length);
+  memory_ = completion().memory().Take(transfer_.length);
   if (memory_.data() == nullptr) return false;
   if (transfer_.op == blk::BufOp::kWrite) {
     blk::CopyBytes(memory_.data(), transfer_.data, transfer_.length);
@@ -79,8 +83,10 @@ bool TransferCall::TakeMemory(napi_value view, size_t view_offset) {
 void TransferCall::Work(blk::IoWorker& worker) {
   transfer_.lane = worker.lane();
   // Pages that are in memory need no other worker to be woken for what is queued behind.
-  if (RunNow(*entry_, transfer_)) return;
-  worker.WillBlock();
+  const Now now = RunNow(*entry_, transfer_);
+  if (now == Now::kDone) return;
+  if (now == Now::kWouldWait) worker.WillBlock();
+  if (now == Now::kUnknown) worker.MayBlock();
   blk::RunTransfer(*entry_, transfer_);
 }
 

@@ -193,7 +193,7 @@ void ReadAsync(Stage& stage) {
   Strategy& entry = stage.device->Admit(transfer);
   transfer.nowait = true;
   RunTransfer(entry, transfer);
-  if (transfer.status.err == EAGAIN) {
+  if (IsUndone(transfer.status)) {
     transfer.nowait = false;
     OnWorker(stage, [&](Lane lane) {
       transfer.lane = lane;

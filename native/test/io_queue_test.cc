@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <mutex>
 #include <set>
 
@@ -138,20 +139,66 @@ TEST_CASE("a task that waits in the queue behind one that says it will wait is n
   CHECK(EventuallyTrue([&] { return counts.gone == 3; }));
 }
 
-TEST_CASE("one worker serves tasks that do not wait") {
+TEST_CASE("nothing is held up for long by a task that waits without having said so, or said only that it may") {
+  test::Watchdog watchdog("stuck");
+  for (const bool says : {false, true}) {
+    constexpr int kStuck = 3;
+    Gate gate;
+    Counts counts;
+    IoQueue queue(16, kStuck + 1);
+    for (int i = 0; i < kStuck; i++) {
+      CHECK(Put(queue, counts, [&](IoWorker& worker) {
+              if (says) worker.MayBlock();
+              gate.Wait();
+            }) == Outcome::kQueued);
+    }
+    CHECK(Put(queue, counts) == Outcome::kQueued);
+    CHECK(EventuallyTrue([&] { return counts.run == 1; }));
+    CHECK(Put(queue, counts) == Outcome::kQueued);  // and neither is one that comes later
+    CHECK(EventuallyTrue([&] { return counts.run == 2; }));
+    gate.Open();
+    CHECK(EventuallyTrue([&] { return counts.gone == kStuck + 2; }));
+  }
+}
+
+TEST_CASE("tasks that may wait bring in others when those before them have taken long") {
+  test::Watchdog watchdog("may block");
+  Gate first, second;
+  Counts counts;
+  IoQueue queue(16, 3);
+  CHECK(Put(queue, counts, [&](IoWorker& worker) {
+          worker.MayBlock();
+          first.Wait();
+        }) == Outcome::kQueued);
+  first.AwaitArrivals(1);
+  first.Open();
+  CHECK(EventuallyTrue([&] { return counts.gone == 1; }));
+  for (int i = 0; i < 3; i++) {
+    CHECK(Put(queue, counts, [&](IoWorker& worker) {
+            worker.MayBlock();
+            second.Wait();
+          }) == Outcome::kQueued);
+  }
+  second.AwaitArrivals(3);
+  second.Open();
+  CHECK(EventuallyTrue([&] { return counts.gone == 4; }));
+}
+
+TEST_CASE("one worker at a time serves tasks that do not wait") {
   test::Watchdog watchdog("short tasks");
   Counts counts;
-  std::mutex mu;
-  std::set<std::thread::id> threads;
-  IoQueue queue(4, 8);
+  std::atomic<int> at_work{0}, most{0};
+  // Nobody ever loses patience with one that is at work, however little of a processor it gets.
+  IoQueue queue(4, 8, std::chrono::minutes(10));
   for (int i = 0; i < 500; i++) {
     CHECK(Put(queue, counts, [&](IoWorker&) {
-            std::lock_guard lock(mu);
-            threads.insert(std::this_thread::get_id());
+            most = std::max<int>(most, ++at_work);
+            std::this_thread::yield();
+            at_work--;
           }) == Outcome::kQueued);
   }
   CHECK(EventuallyTrue([&] { return counts.gone == 500; }));
-  CHECK(threads.size() == 1);
+  CHECK(most == 1);
 }
 
 TEST_CASE("workers that are idle serve the next tasks, whichever of them has just waited") {

@@ -37,7 +37,11 @@ class Task final : public IoTask {
     Expect(!books_.stopped, "a task ran after Stop() had returned");
     Expect(self.get() == this, "a task was given another one as itself");
     if (waits_) {
-      worker.WillBlock();
+      if (books_.run % 2 == 0) {
+        worker.WillBlock();
+      } else {
+        worker.MayBlock();
+      }
       std::this_thread::yield();
     }
     books_.per_lane[worker.lane()]++;

@@ -5,8 +5,10 @@
 #ifndef RUMPBLK_CORE_BASE_SYNC_H_
 #define RUMPBLK_CORE_BASE_SYNC_H_
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 // std::mutex has no annotations of its own in the C++ library that is used here, which is why it is wrapped at all.
 #if defined(__clang__)
@@ -85,13 +87,40 @@ class CondVar {
     cv_.wait(lock);
     lock.release();
   }
-  // Wakes one, or all, of those in Wait(). With or without the mutex held.
+  // The same, but not beyond `until`.
+  void WaitUntil(Mutex& mu, std::chrono::steady_clock::time_point until) REQUIRES(mu) {
+    std::unique_lock<std::mutex> lock(mu.mu_, std::adopt_lock);
+    cv_.wait_until(lock, until);
+    lock.release();
+  }
+  // Wakes one, or all, of those that wait. With or without the mutex held.
   void NotifyOne() { cv_.notify_one(); }
   void NotifyAll() { cv_.notify_all(); }
 
  private:
   std::condition_variable cv_;
 };
+
+// Tells the processor that this thread only looks whether something has changed.
+inline void Relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+// Looks for at most `limit` whether `done()`, without sleeping: for what is likely to come sooner than a thread can be
+// put to sleep and woken. Not at all on a host with one processor, where it cannot come meanwhile.
+template <typename Done>
+void SpinUntil(std::chrono::nanoseconds limit, Done&& done) {
+  static const bool alone = std::thread::hardware_concurrency() == 1;
+  if (alone) return;
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (!done() && std::chrono::steady_clock::now() < deadline) {
+    for (int i = 0; i < 4 && !done(); i++) Relax();
+  }
+}
 
 }  // namespace blk
 

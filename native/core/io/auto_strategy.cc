@@ -57,7 +57,7 @@ Moved AutoStrategy::Read(const Buf& buf, HostOffset at, size_t size) {
   }
   const Moved moved = catch_up();
   // Not for a read that has to begin again because it must not wait.
-  if (hits > 0 && moved.status.err != EAGAIN) range().counters->Add(Counter::kWindowHits, hits, buf.lane);
+  if (hits > 0 && !(buf.nowait && IsUndone(moved.status))) range().counters->Add(Counter::kWindowHits, hits, buf.lane);
   return {done, moved.status};
 }
 

@@ -77,7 +77,7 @@ bool BatchRun::RunEntries(bool nowait, Lane lane, const std::atomic<bool>* cance
 bool BatchRun::RunSingle(uint32_t i, Buf& buf) {
   if (buf.op == BufOp::kWrite && IsDurable(i) && RefuseDurable(i)) return true;
   target_.entry->Submit(buf);
-  if (buf.nowait && buf.status.err == EAGAIN) return false;
+  if (buf.nowait && IsUndone(buf.status)) return false;
   Set(i, static_cast<uint32_t>(buf.resid), buf.status.err);
   return true;
 }

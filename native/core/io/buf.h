@@ -5,6 +5,7 @@
 #define RUMPBLK_CORE_IO_BUF_H_
 
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 
@@ -24,7 +25,7 @@ struct Buf {
   bool deferred = false;    // B_ASYNC: may complete before it is durable
   bool durable = false;     // a write that is on the medium before it completes
   bool doomed = false;      // the fault injector drew this one
-  bool nowait = false;  // a read that ends with EAGAIN, uncounted and without a byte moved, rather than wait for a disk
+  bool nowait = false;      // a read that ends as IsUndone() says rather than wait for a disk
   Lane lane = 0;
   const std::atomic<bool>* cancel = nullptr;  // set by others to end the buf after its current segment
 
@@ -33,6 +34,10 @@ struct Buf {
   Status status;
   bool injected = false;  // the failure is the injector's
 };
+
+// What became of a read that must not wait: EAGAIN, it would have to; EOPNOTSUPP, the host or the access cannot tell.
+// Nothing was moved then, or counted: it comes again without `nowait`.
+inline bool IsUndone(Status status) { return status.err == EAGAIN || status.err == EOPNOTSUPP; }
 
 // Completes `buf`, once: `moved` bytes went through, then `status` happened.
 inline void Biodone(Buf& buf, size_t moved, Status status) {

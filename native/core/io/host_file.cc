@@ -41,7 +41,8 @@ Moved HostFile::ReadNow(void* data, size_t size, HostOffset offset) const {
     const size_t n = std::min<size_t>(size - done, kSegmentSize);
     const int64_t rc =
         scratch.Read(to + done, n, at, [&](void* p, size_t m) { return host->PreadNowait(fd, p, m, at); });
-    // Whatever it is, the end of the file too: the read that may wait finds out and names it.
+    if (rc == -EOPNOTSUPP || rc == -ENOSYS) return {0, {EOPNOTSUPP, Op::kPread}};
+    // Whatever else it is, the end of the file too: the read that may wait finds out and names it.
     if (rc <= 0) return {0, {EAGAIN, Op::kPread}};
     done += static_cast<size_t>(rc);
   }

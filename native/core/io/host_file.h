@@ -27,7 +27,7 @@ struct HostFile {
 
   // The same, and durable when it returns. EOPNOTSUPP, ENOSYS, EINVAL: the host has no such call.
   Moved WriteAllDurable(const void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const;
-  // Reads all of it if that needs no disk. EAGAIN with nothing moved: it would, or the host cannot tell.
+  // Reads all of it if that needs no disk. With nothing moved: EAGAIN, it would; EOPNOTSUPP, the host cannot tell.
   Moved ReadNow(void* data, size_t size, HostOffset offset) const;
 
   // EIO when a regular file ends before host offset `end`.

@@ -10,14 +10,20 @@ IoQueue::Outcome IoQueue::TryPut(std::unique_ptr<IoTask>& task) {
   MutexLock lock(mu_);
   if (stopped_) return Outcome::kStopped;
   if (used_ == ring_.size()) return Outcome::kFull;
-  return PutLocked(task);
+  const Outcome outcome = PutLocked(task);
+  lock.Unlock();
+  puts_.fetch_add(1, std::memory_order_relaxed);
+  return outcome;
 }
 
 IoQueue::Outcome IoQueue::Put(std::unique_ptr<IoTask>& task) {
   MutexLock lock(mu_);
   while (!stopped_ && used_ == ring_.size()) not_full_.Wait(mu_);
   if (stopped_) return Outcome::kStopped;
-  return PutLocked(task);
+  const Outcome outcome = PutLocked(task);
+  lock.Unlock();
+  puts_.fetch_add(1, std::memory_order_relaxed);
+  return outcome;
 }
 
 IoQueue::Outcome IoQueue::PutLocked(std::unique_ptr<IoTask>& task) {
@@ -29,20 +35,51 @@ IoQueue::Outcome IoQueue::PutLocked(std::unique_ptr<IoTask>& task) {
 }
 
 bool IoQueue::Summon() {
-  // One is on its way, or one is at work that has not said it will wait: it takes this task next.
-  if (summoned_ > 0 || idle_ + blocked_ < workers_.size()) return true;
+  if (summoned_ > 0) return true;  // one is on its way
+  if (idle_ + blocked_ < workers_.size()) {
+    // One is at work that has not said it will wait: it takes this task next, and another one sees to it.
+    Guard();
+    return true;
+  }
   if (idle_ > 0) {
     summoned_++;
     not_empty_.NotifyOne();
     return true;
   }
   // All of them wait: those that exist serve in the end.
-  return (workers_.size() < worker_limit_ && StartWorker()) || !workers_.empty();
+  if (StartWorker()) summoned_++;
+  return !workers_.empty();
+}
+
+void IoQueue::Guard() {
+  if (watch_ != Watch::kNone) return;
+  if (idle_ > summoned_) {
+    watch_ = Watch::kWanted;
+    not_empty_.NotifyOne();
+  } else if (StartWorker()) {
+    watch_ = Watch::kWanted;
+  }
 }
 
 void IoWorker::WillBlock() {
   if (std::exchange(blocked_, true) || queue_ == nullptr) return;
   queue_->EnterBlocked();
+}
+
+void IoWorker::MayBlock() {
+  if (queue_ == nullptr) return;
+  may_block_since_ = std::chrono::steady_clock::now();
+  if (queue_->wary_.load(std::memory_order_relaxed) > 0) WillBlock();
+}
+
+// Several workers may do so at once; one that gets lost changes nothing.
+void IoQueue::Learn(std::chrono::nanoseconds took) {
+  const unsigned wary = wary_.load(std::memory_order_relaxed);
+  if (took > kShort) {
+    wary_.store(kWary, std::memory_order_relaxed);
+  } else if (wary > 0) {
+    wary_.store(wary - 1, std::memory_order_relaxed);
+  }
 }
 
 void IoQueue::EnterBlocked() {
@@ -52,33 +89,80 @@ void IoQueue::EnterBlocked() {
 }
 
 bool IoQueue::StartWorker() {
+  if (workers_.size() == worker_limit_) return false;
   // Lane 0 is the caller's; workers beyond the lanes there are share the last one.
   const Lane lane = static_cast<Lane>(std::min<size_t>(workers_.size() + 1, kSharedLane));
   try {
     workers_.emplace_back([this, lane] { Work(lane); });
+    idle_++;
     return true;
   } catch (const std::system_error&) {
     return false;  // the host's limit of threads: those that run serve alone
   }
 }
 
+// Steps out of a lock that its caller holds, which clang does not follow.
+void IoQueue::AwaitTask(MutexLock& lock) NO_THREAD_SAFETY_ANALYSIS {
+  // One is enough. It counts as at work, so nobody is woken for what comes meanwhile.
+  if (used_ == 0 && !stopped_ && !lookout_) {
+    lookout_ = true;
+    const uint64_t seen = puts_.load(std::memory_order_relaxed);
+    lock.Unlock();
+    SpinUntil(kLookout, [&] { return puts_.load(std::memory_order_relaxed) != seen; });
+    lock.Lock();
+    lookout_ = false;
+  }
+  if (used_ > 0 || stopped_) return;
+  idle_++;
+  Sleep();
+}
+
+void IoQueue::Sleep() {
+  bool stuck = false;
+  while (summoned_ == 0 && !stopped_ && !stuck) {
+    if (watch_ == Watch::kWanted) {
+      watch_ = Watch::kKept;
+      stuck = KeepWatch();
+      watch_ = Watch::kNone;
+    } else {
+      not_empty_.Wait(mu_);
+    }
+  }
+  if (!stuck && summoned_ > 0) summoned_--;
+  idle_--;
+}
+
+bool IoQueue::KeepWatch() {
+  for (;;) {
+    const uint64_t taken = taken_;
+    const auto until = std::chrono::steady_clock::now() + patience_;
+    while (std::chrono::steady_clock::now() < until) {
+      not_empty_.WaitUntil(mu_, until);
+      if (summoned_ > 0 || stopped_) return false;
+    }
+    if (taken == taken_) return used_ > 0;  // when nothing is queued either, there is nothing to look after
+  }
+}
+
 void IoQueue::Work(Lane lane) {
   MutexLock lock(mu_);
+  Sleep();
   for (;;) {
-    idle_++;
-    while (used_ == 0 && !stopped_) not_empty_.Wait(mu_);
-    idle_--;
-    if (summoned_ > 0) summoned_--;
+    if (used_ == 0) AwaitTask(lock);
     if (stopped_) return;
+    if (used_ == 0) continue;
     std::unique_ptr<IoTask> task = std::move(ring_[head_]);
     head_ = (head_ + 1) % ring_.size();
     used_--;
+    taken_++;
+    if (used_ > 0) Guard();
     not_full_.NotifyOne();
     lock.Unlock();
     // The task owns itself while it runs: it hands itself on, and may be gone when Run() returns.
     IoTask& running = *task;
     IoWorker worker(this, lane);
     running.Run(std::move(task), worker);
+    if (worker.may_block_since_) Learn(std::chrono::steady_clock::now() - *worker.may_block_since_);
     lock.Lock();
     if (worker.blocked_) blocked_--;
   }

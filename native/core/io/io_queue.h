@@ -2,14 +2,20 @@
 // start when they are needed. Tasks begin in the order they were put in; several run at once.
 // Waking a thread costs more than copying a page, so one worker takes short tasks one after the other. A task that is
 // about to wait says so, and another worker takes its place: while tasks are queued, one that does not wait is at work.
+// Of a task that may or may not wait the queue learns from those before it, and one idle worker watches: nothing is
+// held up for longer than kPatience by a task that was taken for a short one.
 // Thread-safe. A task runs without any lock of the queue. Lock order: mu_ is a leaf.
 // Model: the aio ring of rumpblk.c r1.31 lines 672-711 and rumpuser's aio thread; TryPut() never blocks, so that the
 // JavaScript thread never waits on a full ring (line 695).
 #ifndef RUMPBLK_CORE_IO_IO_QUEUE_H_
 #define RUMPBLK_CORE_IO_IO_QUEUE_H_
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -27,9 +33,10 @@ class IoWorker {
   IoWorker(IoQueue* queue, Lane lane) : queue_(queue), lane_(lane) {}
 
   Lane lane() const { return lane_; }
-  // Says that this task is about to wait, for a disk or a lock: what is queued behind it gets another worker. A task
-  // that waits without saying so holds all of them up.
+  // Says that this task is about to wait, for a disk or a lock: what is queued behind it gets another worker.
   void WillBlock();
+  // Says that it may: the same when tasks that said so have lately taken long.
+  void MayBlock();
 
  private:
   friend class IoQueue;
@@ -37,6 +44,7 @@ class IoWorker {
   IoQueue* const queue_;
   const Lane lane_;
   bool blocked_ = false;
+  std::optional<std::chrono::steady_clock::time_point> may_block_since_;
 };
 
 // One piece of work. Destroyed by the queue when it was run, or when it never will be.
@@ -49,8 +57,12 @@ class IoTask {
 
 class IoQueue {
  public:
+  // A worker that finds the same task at work after this takes over what is queued behind it.
+  static constexpr std::chrono::milliseconds kPatience{2};
+
   // REQUIRES: depth and workers are not 0.
-  IoQueue(size_t depth, size_t workers) : ring_(depth), worker_limit_(workers) {}
+  IoQueue(size_t depth, size_t workers, std::chrono::milliseconds patience = kPatience)
+      : ring_(depth), worker_limit_(workers), patience_(patience) {}
   // Stops as Stop() does.
   ~IoQueue() { Stop(); }
   IoQueue(const IoQueue&) = delete;
@@ -71,12 +83,31 @@ class IoQueue {
  private:
   friend class IoWorker;
 
+  // A task that may wait and takes longer has waited, and so many behind it are thought to.
+  static constexpr std::chrono::microseconds kShort{30};
+  static constexpr unsigned kWary = 64;
+  // Whether an idle worker looks after those at work; kWanted: one was told to and has not woken up yet.
+  enum class Watch : uint8_t { kNone, kWanted, kKept };
+  // How long a worker that has run out of tasks looks for more before it sleeps: waking it costs as much.
+  static constexpr std::chrono::microseconds kLookout{5};
+
   Outcome PutLocked(std::unique_ptr<IoTask>& task) REQUIRES(mu_);
   // Gets a worker going when tasks are queued and none is at work or on its way. -> false when none can be had at all.
   bool Summon() REQUIRES(mu_);
+  // Starts one more, which is idle. -> false when the limit is reached or the host has no more threads.
   bool StartWorker() REQUIRES(mu_);
   void EnterBlocked() EXCLUDES(mu_);
   void Work(Lane lane) EXCLUDES(mu_);
+  // Waits for a task or the end, first awake, then asleep. Steps out of `lock`, which holds mu_.
+  void AwaitTask(MutexLock& lock) REQUIRES(mu_);
+  // Sleeps until this worker is summoned, until the one at work turns out to be stuck, or until the end.
+  // REQUIRES: it is counted as idle, and is not any more on return.
+  void Sleep() REQUIRES(mu_);
+  // Sleeps, too, but looks at the others. -> whether they are stuck.
+  bool KeepWatch() REQUIRES(mu_);
+  // Gets somebody to keep watch.
+  void Guard() REQUIRES(mu_);
+  void Learn(std::chrono::nanoseconds took);
 
   Mutex mu_;
   CondVar not_empty_;
@@ -84,11 +115,17 @@ class IoQueue {
   std::vector<std::unique_ptr<IoTask>> ring_ GUARDED_BY(mu_);
   size_t head_ GUARDED_BY(mu_) = 0;  // next to run
   size_t used_ GUARDED_BY(mu_) = 0;
-  size_t idle_ GUARDED_BY(mu_) = 0;      // workers that wait for a task
-  size_t blocked_ GUARDED_BY(mu_) = 0;   // workers whose task has said it will wait
-  size_t summoned_ GUARDED_BY(mu_) = 0;  // of the idle ones, those that were notified
+  std::atomic<uint64_t> puts_{0};         // counted up behind each put, for workers that look without the lock
+  bool lookout_ GUARDED_BY(mu_) = false;  // one of them does
+  size_t idle_ GUARDED_BY(mu_) = 0;       // workers that wait for a task
+  size_t blocked_ GUARDED_BY(mu_) = 0;    // workers whose task has said it will wait
+  size_t summoned_ GUARDED_BY(mu_) = 0;   // of the idle ones, those that were notified to take tasks
+  uint64_t taken_ GUARDED_BY(mu_) = 0;    // tasks that have left the ring
+  Watch watch_ GUARDED_BY(mu_) = Watch::kNone;
+  std::atomic<unsigned> wary_{0};  // tasks that may wait and are thought to
   bool stopped_ GUARDED_BY(mu_) = false;
   const size_t worker_limit_;
+  const std::chrono::milliseconds patience_;
   std::vector<std::thread> workers_ GUARDED_BY(mu_);
 };
 

@@ -8,7 +8,7 @@ namespace blk {
 
 Moved MappedStrategy::Move(const Buf& buf, HostOffset at, size_t size) {
   // A window may have to be waited for, and a mapped page is not a resident one.
-  if (buf.nowait) return {0, {EAGAIN, Op::kStrategy}};
+  if (buf.nowait) return {0, {EOPNOTSUPP, Op::kStrategy}};
   size_t done = 0;
   while (done < size) {
     if (buf.cancel != nullptr && buf.cancel->load(std::memory_order_relaxed)) return {done, {ECANCELED, Op::kStrategy}};

@@ -32,7 +32,7 @@ void BoundedStrategy::Submit(Buf& buf) {
   if (buf.durable && buf.op == BufOp::kWrite) moved.status = range_.flush->sticky();
   if (moved.status.ok() && size > 0) moved = Move(buf, ToHost({*position}, range_.begin), size);
   // It comes again, through the queue, and is counted then.
-  if (buf.nowait && moved.status.err == EAGAIN) return Biodone(buf, 0, moved.status);
+  if (buf.nowait && IsUndone(moved.status)) return Biodone(buf, 0, moved.status);
   Count(buf, moved.bytes);
   Biodone(buf, moved.bytes, moved.status);
 }
