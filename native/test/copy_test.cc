@@ -62,13 +62,6 @@ TEST_CASE("CopyBytes copies, whichever kernel it chose") {
   }
 }
 
-TEST_CASE("a prefetch touches nothing, not even memory that is not there") {
-  PrefetchBytes(nullptr, 4096);
-  const std::vector<uint8_t> from = test::Pattern(3, 4096);
-  PrefetchBytes(from.data(), from.size());
-  CHECK(from == test::Pattern(3, 4096));
-}
-
 TEST_CASE("a destination is slow for the kernel 1 to 31 bytes behind the source, modulo a page") {
   const auto at = [](uintptr_t address) { return reinterpret_cast<const void*>(address); };
   CHECK_FALSE(IsSlowForKernel(at(0x10000), 0));

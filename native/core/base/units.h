@@ -73,6 +73,18 @@ inline constexpr bool IsPowerOfTwo(uint64_t n) { return n != 0 && (n & (n - 1)) 
 inline constexpr uint64_t AlignDown(uint64_t n, uint64_t alignment) { return n & ~(alignment - 1); }
 inline constexpr uint64_t AlignUp(uint64_t n, uint64_t alignment) { return AlignDown(n + alignment - 1, alignment); }
 
+// Blocks of 2^shift bytes, each at a multiple of its size, that a span touches.   REQUIRES: the span is not empty.
+inline uint64_t BlocksIn(const HostSpan& span, unsigned shift) {
+  return ((span.end.value - 1) >> shift) - (span.begin.value >> shift) + 1;
+}
+// The smallest shift, from `least` up, with which there are at most `most` of them: a table with an entry for each
+// block then stays small, however large the device.
+inline unsigned ShiftFor(const HostSpan& span, unsigned least, uint64_t most) {
+  unsigned shift = least;
+  while (BlocksIn(span, shift) > most) shift++;
+  return shift;
+}
+
 }  // namespace blk
 
 #endif  // RUMPBLK_CORE_BASE_UNITS_H_

@@ -90,11 +90,6 @@ void (*const kCopy)(void*, const void*, size_t) = Fastest().copy;
 
 void CopyBytes(void* dst, const void* src, size_t size) { kCopy(dst, src, size); }
 
-void PrefetchBytes(const void* src, size_t size) {
-  const char* at = static_cast<const char*>(src);
-  for (size_t i = 0; i < size; i += 64) __builtin_prefetch(at + i);
-}
-
 const CopyKernel* CopyKernels(size_t* count) {
   *count = sizeof kKernels / sizeof kKernels[0];
   return kKernels;

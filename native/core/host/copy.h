@@ -13,9 +13,6 @@ namespace blk {
 // Copies `size` bytes. Correct for every size and alignment.
 void CopyBytes(void* dst, const void* src, size_t size);
 
-// Starts to bring [src, src + size) into the cache, for a copy that comes soon. A hint: touches nothing else.
-void PrefetchBytes(const void* src, size_t size);
-
 // True for a destination into which the kernel's own copy from a page-aligned source at `offset` would be slow.
 inline bool IsSlowForKernel(const void* dst, uint64_t offset) {
   const uint64_t distance = (reinterpret_cast<uintptr_t>(dst) - offset) & 4095;

@@ -19,6 +19,12 @@ struct Moved {
   Status status;
 };
 
+// Whether whoever asked for a transfer has called it off; null: nobody can. Relaxed: the flag stands for itself and
+// publishes nothing, and a look that comes too early is repeated before the next piece.
+inline bool IsCancelled(const std::atomic<bool>* cancel) {
+  return cancel != nullptr && cancel->load(std::memory_order_relaxed);
+}
+
 // Calls `call(done, size)` until `total` bytes have moved, it answers 0 or an error, or `cancel` is set.
 // `call` gives bytes or a negative errno; EINTR is asked again.
 // Errors: the call's errno as `op` · EIO when it moved nothing before the end · ECANCELED.
@@ -26,7 +32,7 @@ template <typename Call>
 Moved MoveAll(Op op, size_t total, const std::atomic<bool>* cancel, Call&& call) {
   size_t done = 0;
   while (done < total) {
-    if (cancel != nullptr && cancel->load(std::memory_order_relaxed)) return {done, {ECANCELED, op}};
+    if (IsCancelled(cancel)) return {done, {ECANCELED, op}};
     const int64_t n = call(done, std::min<size_t>(total - done, kSegmentSize));
     if (n > 0) {
       done += static_cast<size_t>(n);

@@ -40,7 +40,7 @@ Moved AutoStrategy::Read(const Buf& buf, HostOffset at, size_t size) {
     return moved;
   };
   while (next < size) {
-    if (buf.cancel != nullptr && buf.cancel->load(std::memory_order_relaxed)) return {done, {ECANCELED, Op::kStrategy}};
+    if (IsCancelled(buf.cancel)) return {done, {ECANCELED, Op::kStrategy}};
     const HostOffset here{at.value + next};
     const size_t piece = std::min(size - next, policy_.RoomFrom(here));
     const auto window = Find(here, piece, buf.lane);

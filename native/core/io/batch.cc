@@ -47,7 +47,7 @@ bool BatchRun::RunEntries(bool nowait, Lane lane, const std::atomic<bool>* cance
   while (next_ < count_) {
     const uint32_t i = next_;
     if (nowait && OpOf(i) != BatchOp::kRead) return false;
-    if (cancel != nullptr && cancel->load(std::memory_order_relaxed)) {
+    if (IsCancelled(cancel)) {
       CancelRest();
       return true;
     }

@@ -2,11 +2,10 @@
 
 namespace blk {
 
-MapPolicy::MapPolicy(HostOffset begin, HostOffset end) {
-  while (((end.value - 1) >> shift_) - (begin.value >> shift_) >= kMaxBlocks) shift_++;
-  first_ = begin.value >> shift_;
-  blocks_.reset(new std::atomic<uint8_t>[static_cast<size_t>(((end.value - 1) >> shift_) - first_ + 1)]());
-}
+MapPolicy::MapPolicy(HostOffset begin, HostOffset end)
+    : shift_(ShiftFor({begin, end}, kMinShift, kMaxBlocks)),
+      first_(begin.value >> shift_),
+      blocks_(new std::atomic<uint8_t>[static_cast<size_t>(BlocksIn({begin, end}, shift_))]()) {}
 
 MapPolicy::Path MapPolicy::Choose(HostOffset at, size_t size, Lane lane) {
   std::atomic<uint8_t>& block = blocks_[BlockOf(at)];

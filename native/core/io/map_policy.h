@@ -75,9 +75,9 @@ class MapPolicy {
     account.balance.store(account.balance.load(std::memory_order_relaxed) + change, std::memory_order_relaxed);
   }
 
-  unsigned shift_ = kMinShift;
-  uint64_t first_ = 0;
-  std::unique_ptr<std::atomic<uint8_t>[]> blocks_;
+  const unsigned shift_;  // of block_size()
+  const uint64_t first_;  // number of the range's first block; block n starts at n * block_size()
+  const std::unique_ptr<std::atomic<uint8_t>[]> blocks_;  // kNever, kRead or kWarm, by number from first_ on
   std::array<Account, kLanes> accounts_;
 };
 

@@ -11,7 +11,7 @@ Moved MappedStrategy::Move(const Buf& buf, HostOffset at, size_t size) {
   if (buf.nowait) return {0, {EOPNOTSUPP, Op::kStrategy}};
   size_t done = 0;
   while (done < size) {
-    if (buf.cancel != nullptr && buf.cancel->load(std::memory_order_relaxed)) return {done, {ECANCELED, Op::kStrategy}};
+    if (IsCancelled(buf.cancel)) return {done, {ECANCELED, Op::kStrategy}};
     const Moved piece = Piece(buf, buf.data + done, {at.value + done}, size - done);
     done += piece.bytes;
     if (!piece.status.ok()) return {done, piece.status};

@@ -5,11 +5,11 @@
 namespace blk {
 
 Residency::Residency(HostIo& host, int fd, HostOffset begin, HostOffset end)
-    : host_(host), told_(host.TellsResidency(fd)) {
-  while (((end.value - 1) >> shift_) - (begin.value >> shift_) >= kMaxRegions) shift_++;
-  first_ = begin.value >> shift_;
-  seen_.reset(new std::atomic<uint32_t>[static_cast<size_t>(((end.value - 1) >> shift_) - first_ + 1)]());
-}
+    : host_(host),
+      told_(host.TellsResidency(fd)),
+      shift_(ShiftFor({begin, end}, kMinShift, kMaxRegions)),
+      first_(begin.value >> shift_),
+      seen_(new std::atomic<uint32_t>[static_cast<size_t>(BlocksIn({begin, end}, shift_))]()) {}
 
 bool Residency::Check(const WindowRef& window, HostOffset at, size_t size) {
   if (!told_) return false;

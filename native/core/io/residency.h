@@ -23,18 +23,18 @@ class Residency {
   bool Check(const WindowRef& window, HostOffset at, size_t size);
 
  private:
-  static constexpr uint64_t kMinRegion = uint64_t{1} << 21;
+  static constexpr unsigned kMinShift = 21;  // 2 MiB: one call of mincore for 512 pages
   static constexpr uint64_t kMaxRegions = uint64_t{1} << 20;
   static constexpr uint32_t kHoldsMs = 100;
 
   bool Ask(const WindowRef& window, uint64_t region);
 
   HostIo& host_;
-  const bool told_;  // to strangers of the file the host says that all of it is in memory
-  unsigned shift_ = 21;
-  uint64_t first_ = 0;
+  const bool told_;       // to strangers of the file the host says that all of it is in memory
+  const unsigned shift_;  // of the size of a region
+  const uint64_t first_;  // number of the range's first region
   // Millisecond of the last "all in memory", 0 for none.
-  std::unique_ptr<std::atomic<uint32_t>[]> seen_;
+  const std::unique_ptr<std::atomic<uint32_t>[]> seen_;
 };
 
 }  // namespace blk
