@@ -15,6 +15,16 @@ TEST_CASE("checked arithmetic gives the result at the edge of 64 bits and nothin
   CHECK(CheckedMul(0, UINT64_MAX) == 0u);
 }
 
+TEST_CASE("blocks are counted by what they touch, and grow until there are few enough") {
+  CHECK(BlocksIn({{0}, {1}}, 16) == 1);
+  CHECK(BlocksIn({{65535}, {65537}}, 16) == 2);
+  CHECK(BlocksIn({{65536}, {131072}}, 16) == 1);
+  CHECK(ShiftFor({{0}, {uint64_t{16} << 16}}, 16, 16) == 16);
+  CHECK(ShiftFor({{0}, {(uint64_t{16} << 16) + 1}}, 16, 16) == 17);
+  CHECK(ShiftFor({{65535}, {(uint64_t{16} << 16) + 65535}}, 16, 16) == 17);  // 17 blocks are touched
+  CHECK(ShiftFor({{0}, {kMaxSafeInteger}}, 16, uint64_t{1} << 20) == 33);
+}
+
 TEST_CASE("B3: alignment keeps the bits from 32 up") {
   CHECK(AlignDown((uint64_t{4} << 30) + 123, kDefaultWindowSize) == uint64_t{4} << 30);
   CHECK(AlignDown((uint64_t{6} << 40) + kDefaultWindowSize + 1, kDefaultWindowSize) ==

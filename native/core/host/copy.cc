@@ -20,11 +20,14 @@ void CopyPortable(void* dst, const void* src, size_t size) {
 constexpr size_t kSmall = 1024;
 
 // Four vectors a turn, stores aligned: the first and the last vector overlap their neighbours instead of a byte loop.
-// REQUIRES: size >= kSmall.
+// Both are loaded before anything is stored. The casts are those that the intrinsics are made for: vector types may
+// alias everything.
+// REQUIRES: size >= kSmall, and a processor with AVX2, which this one function is compiled for.
 __attribute__((target("avx2"))) void CopyLargeAvx2(uint8_t* dst, const uint8_t* src, size_t size) {
   const __m256i head = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(src));
   const __m256i tail = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(src + size - 32));
   uint8_t* const last = dst + size - 32;
+  // 1 to 32: what `head` covers, at least a byte of it, so that `to` is aligned.
   const size_t skip = 32 - (reinterpret_cast<uintptr_t>(dst) & 31);
   uint8_t* to = dst + skip;
   const uint8_t* from = src + skip;
@@ -77,13 +80,14 @@ constexpr CopyKernel kKernels[] = {
 constexpr CopyKernel kKernels[] = {{"portable", CopyPortable, Always}};
 #endif
 
+// The first that the processor has; the last one of the list always is.
 const CopyKernel& Fastest() {
   const CopyKernel* kernel = kKernels;
   while (!kernel->supported()) kernel++;
   return *kernel;
 }
 
-// Chosen before any thread starts.
+// Chosen before any thread starts, and never changed: one load a copy, no lock. A namespace-scope constant, not state.
 void (*const kCopy)(void*, const void*, size_t) = Fastest().copy;
 
 }  // namespace

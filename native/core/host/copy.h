@@ -10,16 +10,20 @@
 
 namespace blk {
 
-// Copies `size` bytes. Correct for every size and alignment.
+// Copies `size` bytes. Correct for every size and alignment, and for null pointers when size is 0.
+// REQUIRES: the ranges do not overlap.   A page of a watched mapping that the host cannot give reads as zeros, and is
+// marked (page_guard.h): whoever copies from or to one looks at the mark afterwards.
 void CopyBytes(void* dst, const void* src, size_t size);
 
-// True for a destination into which the kernel's own copy from a page-aligned source at `offset` would be slow.
+// True for a destination into which the kernel's own copy from a page-aligned source at `offset` would be slow: for who
+// can then read into other memory and copy from there.
 inline bool IsSlowForKernel(const void* dst, uint64_t offset) {
+  // The address as a number: only its place in its page counts, as that of `offset` in the page cache's.
   const uint64_t distance = (reinterpret_cast<uintptr_t>(dst) - offset) & 4095;
   return distance >= 1 && distance <= 31;
 }
 
-// The kernels behind CopyBytes, for tests of each.
+// One way to copy: its name, and whether this processor has it. For tests of each.
 struct CopyKernel {
   const char* name;
   void (*copy)(void* dst, const void* src, size_t size);

@@ -22,7 +22,8 @@ struct FileInfo {
   uint64_t size = 0;    // bytes, regular files only
 };
 
-// How Open() and Reopen() open; always close-on-exec, never a controlling terminal.
+// How Open() and Reopen() open; always close-on-exec, never a controlling terminal, never creating or cutting. The
+// three that there are, so that no other flag of a caller reaches the host (B26).
 struct OpenFlags {
   bool write = false;
   bool direct = false;     // O_DIRECT
@@ -38,18 +39,24 @@ struct DirectAlignment {
 // kRead and kReadWrite see and make the file's bytes; kCopyOnWrite sees them and keeps its stores to itself.
 enum class MapMode : uint8_t { kRead, kReadWrite, kCopyOnWrite };
 
+// kNone: drops what is held.
 enum class LockKind : uint8_t { kShared, kExclusive, kNone };
 
+// Each method: 0 or what is named below, or a negative errno. All may be called on any thread, with no lock of core
+// held but where docs/architecture.md says so. `fd` is an open descriptor of this host; it stays the caller's.
 class HostIo {
  public:
   virtual ~HostIo() = default;
 
-  // -> descriptor.
+  // Opens what is there, waiting for nobody: not for the other end of a pipe either. -> descriptor, the caller's to
+  // close.
   virtual int Open(const std::string& path, OpenFlags flags) = 0;
   // Opens again the very file behind `fd`, whatever its path names by now. -> descriptor, or -ESTALE.
   virtual int Reopen(int fd, const std::string& path, OpenFlags flags) = 0;
+  // The descriptor is gone whatever this answers: closing it again would close somebody else's.
   virtual int Close(int fd) = 0;
 
+  // Fills in all of `info`.
   virtual int Stat(int fd, FileInfo* info) = 0;
   // The same by path, following links: opening a pipe or a socket to look at it would have effects.
   virtual int StatPath(const std::string& path, FileInfo* info) = 0;
@@ -57,28 +64,35 @@ class HostIo {
   virtual int64_t NodeSize(int fd, FileType type) = 0;
   // 1 when a block node refuses writes although it could be opened for them, 0 otherwise.
   virtual int NodeReadOnly(int fd) = 0;
+  // What O_DIRECT on `fd` asks for; of a block node, `offset` is at least its sector.
   virtual int AlignmentForDirect(int fd, DirectAlignment* alignment) = 0;
 
+  // -> bytes moved, which may be fewer than asked for; 0 at the end of the file.
   virtual int64_t Pread(int fd, void* data, size_t size, uint64_t offset) = 0;
   virtual int64_t Pwrite(int fd, const void* data, size_t size, uint64_t offset) = 0;
-  // Writes with per-call durability. -EOPNOTSUPP, -ENOSYS or -EINVAL where the host has none.
+  // Writes with per-call durability: what it moved is on the medium. -EOPNOTSUPP, -ENOSYS or -EINVAL where the host has
+  // none.
   virtual int64_t PwriteDurable(int fd, const void* data, size_t size, uint64_t offset) = 0;
   // Reads only what is in memory. -EAGAIN: some of it is not; -EOPNOTSUPP or -ENOSYS: the host cannot tell.
   virtual int64_t PreadNowait(int fd, void* data, size_t size, uint64_t offset) = 0;
+  // Makes all that was written to the file durable, by whichever descriptor. An error is told once (flush_state.h).
   virtual int Fdatasync(int fd) = 0;
   // Takes room on the host for [offset, offset + size); bytes and file size stay. -EOPNOTSUPP: the host cannot.
   virtual int Allocate(int fd, uint64_t offset, uint64_t size) = 0;
 
-  // Maps [offset, offset + size); offset is a multiple of the page. -> 0 and *address.
+  // Maps [offset, offset + size); offset is a multiple of the page. Reads nothing yet. -> 0 and *address.
   virtual int Mmap(int fd, uint64_t offset, size_t size, MapMode mode, void** address) = 0;
+  // Of a whole mapping. Stores through it are in the page cache, and stay.
   virtual int Munmap(void* address, size_t size) = 0;
+  // Writes and waits. `address` is a multiple of the page (B32). Says nothing of pages that are none of the file's any
+  // more.
   virtual int Msync(void* address, size_t size) = 0;
   // Whether Mincore() of a mapping of this file tells the truth: it does to who owns the file or may write it.
   virtual bool TellsResidency(int fd) = 0;
-  // One byte a page, bit 0 set where the page is in memory.
+  // One byte a page, bit 0 set where the page is in memory. Of this moment: pages may leave before the answer is read.
   virtual int Mincore(void* address, size_t size, unsigned char* residency) = 0;
 
-  // A clock that runs, in milliseconds, cheap and a few of them coarse.
+  // A clock that runs, in milliseconds, cheap and a few of them coarse. It wraps after 49 days: only differences count.
   virtual uint32_t CoarseMilliseconds() = 0;
 
   // Takes, changes or drops the open-file-description lock of `fd` on the range, without waiting.
@@ -89,7 +103,7 @@ class HostIo {
   virtual int LockHolder(int fd, LockKind kind, uint64_t offset, uint64_t size, const std::vector<int>& own) = 0;
 };
 
-// The real host. Stateless; one for all.
+// The real host. Stateless; one for all, for as long as the process lasts.
 HostIo& PosixHostIo();
 
 // Bytes of a memory page.

@@ -67,6 +67,7 @@ class Posix final : public HostIo {
 
   int Reopen(int fd, const std::string& path, OpenFlags flags) override {
     char link[32];
+    // Opening the link opens the file that it stands for, also after a rename or an unlink (B23).
     int again = OrErrno(::open(FdLink(fd, link), ToPosix(flags)));
     if (again != -ENOENT) return again;
     // No /proc here: by path, and only if that still names the same file.
@@ -100,6 +101,7 @@ class Posix final : public HostIo {
   int64_t NodeSize(int fd, FileType type) override {
     uint64_t bytes = 0;
     if (type == FileType::kBlock && ::ioctl(fd, BLKGETSIZE64, &bytes) == 0) return static_cast<int64_t>(bytes);
+    // The cursor that this moves is nobody's: all reads and writes carry their offset.
     return OrErrno(static_cast<int64_t>(::lseek(fd, 0, SEEK_END)));
   }
 
@@ -136,6 +138,7 @@ class Posix final : public HostIo {
   }
 
   int64_t PwriteDurable(int fd, const void* data, size_t size, uint64_t offset) override {
+    // The cast: an iovec serves reads as well; a write only reads from it.
     struct iovec iov = {const_cast<void*>(data), size};
     return OrErrno(static_cast<int64_t>(::pwritev2(fd, &iov, 1, static_cast<off_t>(offset), RWF_DSYNC)));
   }
@@ -161,6 +164,7 @@ class Posix final : public HostIo {
 
   int Munmap(void* address, size_t size) override { return OrErrno(::munmap(address, size)); }
   int Msync(void* address, size_t size) override { return OrErrno(::msync(address, size, MS_SYNC)); }
+  // The kernel's own test in mincore(2), which answers "all in memory" to everybody else instead of an error.
   bool TellsResidency(int fd) override {
     struct stat st;
     if (::geteuid() == 0 || (::fstat(fd, &st) == 0 && st.st_uid == ::geteuid())) return true;
@@ -179,6 +183,7 @@ class Posix final : public HostIo {
 
   int Lock(int fd, LockKind kind, uint64_t offset, uint64_t size) override {
     struct flock lock = {};
+    // Casts from int, the type of the constants, to that of the field; and from unsigned positions below 2^53 to off_t.
     lock.l_type = static_cast<short>(kind == LockKind::kShared      ? F_RDLCK
                                      : kind == LockKind::kExclusive ? F_WRLCK
                                                                     : F_UNLCK);
@@ -195,6 +200,7 @@ class Posix final : public HostIo {
 }  // namespace
 
 HostIo& PosixHostIo() {
+  // Without state, so nothing of it is mutable, and its destruction at the end of the process harms nobody.
   static Posix host;
   return host;
 }
@@ -211,6 +217,7 @@ size_t MappingLimit() {
 }
 
 size_t PageSize() {
+  // Asked once: it does not change while the process lives.
   static const size_t size = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   return size;
 }

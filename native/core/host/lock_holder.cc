@@ -50,6 +50,8 @@ std::optional<uint64_t> Number(std::string_view word) {
   return number;
 }
 
+// One walk over the processes. The lock is looked for before the file is: reading fdinfo tells of both, but stat(2) of
+// a descriptor may wait for a network.
 class Search {
  public:
   Search(int fd, LockKind kind, uint64_t offset, uint64_t size, const std::vector<int>& own)
@@ -89,6 +91,7 @@ class Search {
     const ssize_t length = ::read(fd, text, sizeof text);
     static_cast<void>(::close(fd));  // only read from
     std::string_view rest(text, length < 0 ? 0 : static_cast<size_t>(length));
+    // One descriptor may have several locks, a line each.
     while (!rest.empty()) {
       const size_t end = std::min(rest.find('\n'), rest.size());
       const auto lock = ParseFdLock(rest.substr(0, end));
@@ -98,6 +101,7 @@ class Search {
     return false;
   }
 
+  // Two shared locks are not in each other's way; ranges are compared by their last bytes, so that none wraps.
   bool IsInTheWay(const FdLock& lock) const {
     return lock.inode == file_.st_ino && (lock.exclusive || kind_ == LockKind::kExclusive) && lock.begin <= last_ &&
            lock.last >= begin_;

@@ -26,7 +26,8 @@ struct FdLock {
 std::optional<FdLock> ParseFdLock(std::string_view line);
 
 // A process with a lock in the way of `kind` on [offset, offset + size), or 0. `own`: descriptors of this process whose
-// locks are not in the way. `size` 0 reaches to the end.
+// locks are not in the way. `size` 0 reaches to the end. Of this moment: the lock may be gone, or the number somebody
+// else's, by the time it is read.
 int FindLockHolder(int fd, LockKind kind, uint64_t offset, uint64_t size, const std::vector<int>& own);
 
 }  // namespace blk

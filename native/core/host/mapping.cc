@@ -8,6 +8,7 @@ Result<Mapping> Mapping::Create(HostIo& host, int fd, HostOffset offset, size_t 
   void* address = nullptr;
   const int rc = host.Mmap(fd, offset.value, size, mode, &address);
   if (rc < 0) return Status{-rc, Op::kMmap};
+  // An owner before anything else can fail: it unmaps if the watch could not be had.
   Mapping mapping(host, static_cast<uint8_t*>(address), size, PageWatch::OverMapping(address, size));
   // Unwatched, a bad page would end the process: better no mapping at all.
   if (!mapping.watch_.valid()) return Status{ENOMEM, Op::kMmap};
@@ -38,11 +39,13 @@ Status Mapping::Sync(size_t at, size_t size) const {
   const size_t start = AlignDown(at, PageSize());
   const int rc = host_->Msync(data_ + start, size + (at - start));
   if (rc < 0) return {-rc, Op::kMsync};
+  // Asked after msync, so that a page substituted while it ran counts too.
   return poisoned() ? Status{EIO, Op::kMsync} : Status::Ok();
 }
 
 Status Mapping::Unmap() {
   if (data_ == nullptr) return Status::Ok();
+  // First: once unmapped, the addresses may be somebody else's, whose faults are none of ours.
   watch_.Stop();
   const int rc = host_->Munmap(std::exchange(data_, nullptr), std::exchange(size_, 0));
   return rc < 0 ? Status{-rc, Op::kMunmap} : Status::Ok();

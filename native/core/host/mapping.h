@@ -1,4 +1,4 @@
-// Mapping: sole owner of one shared mapping of the host file and of its place in the page guard.
+// Mapping: sole owner of one mapping of the host file, shared or private, and of its place in the page guard.
 // Move-only; unmaps when it goes, Unmap() does so early and reports the errno. One owner at a time; its bytes may be
 // used from any thread while it lives.
 #ifndef RUMPBLK_CORE_HOST_MAPPING_H_
@@ -16,13 +16,16 @@ namespace blk {
 
 class Mapping {
  public:
-  // Maps [offset, offset + size) of `fd`. Units: bytes; offset is a multiple of the page, size is not 0.
+  // Maps [offset, offset + size) of `fd`, which may be closed afterwards; watched by the page guard from the start.
+  // `host` outlives it.
+  // Units: bytes; offset is a multiple of the page, size is not 0.
   // Errors: ENOMEM (memory, or more mappings than page_guard.h gives out) · EACCES writable on a read-only descriptor ·
   // ENODEV.
   static Result<Mapping> Create(HostIo& host, int fd, HostOffset offset, size_t size, MapMode mode);
 
   // Owns nothing.
   Mapping() = default;
+  // The bytes stay where they are: pointers into a mapping outlive its moves.
   Mapping(Mapping&& other) noexcept;
   Mapping& operator=(Mapping&& other) noexcept;
   Mapping(const Mapping&) = delete;
@@ -35,15 +38,17 @@ class Mapping {
   uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
   // True once the page guard has put a page of its own into this mapping: what was copied since may be zeros, what was
-  // stored since may be lost, and msync of it proves nothing.
+  // stored since may be lost, and msync of it proves nothing. For good: only a new mapping is sound again.
   bool poisoned() const { return watch_.poisoned(); }
 
   // Makes [at, at + size) of the mapping durable; the start is rounded down to its page (B32).
   // Errors: EIO, ENOSPC and whatever msync(2) reports · EIO for a mapping that is poisoned: to msync its pages are
   // fine.
+  // Thread: any; it waits for the disk.   REQUIRES: the range lies in the mapping, which is valid().
   Status Sync(size_t at, size_t size) const;
 
-  // Unmaps now. Errors: what munmap(2) reports; the mapping is given up either way.
+  // Unmaps now. Idempotent. Errors: what munmap(2) reports; the mapping is given up either way.
+  // REQUIRES: nobody uses its bytes any more.
   Status Unmap();
 
  private:

@@ -57,6 +57,8 @@ struct Piece {
   uintptr_t end = 0;
 };
 
+// Runs in the handler, perhaps on several threads for one slot: each bound only moves outwards, whoever comes last.
+// Relaxed, since the mark behind them is what publishes them.
 void Mark(GuardSlot& slot, Piece piece) {
   uintptr_t begin = slot.lost_begin.load(std::memory_order_relaxed);
   while (piece.begin < begin && !slot.lost_begin.compare_exchange_weak(begin, piece.begin, std::memory_order_relaxed)) {
@@ -64,6 +66,7 @@ void Mark(GuardSlot& slot, Piece piece) {
   uintptr_t end = slot.lost_end.load(std::memory_order_relaxed);
   while (piece.end > end && !slot.lost_end.compare_exchange_weak(end, piece.end, std::memory_order_relaxed)) {
   }
+  // Before the page appears, by the mmap(2) that follows: whoever has seen the page sees the mark.
   slot.poisoned.store(true, std::memory_order_seq_cst);
 }
 
@@ -72,6 +75,7 @@ template <typename Visit>
 void ForEachWatching(Registry& registry, Piece piece, Visit&& visit) {
   for (Block* block = registry.blocks.load(std::memory_order_acquire); block != nullptr; block = block->next) {
     for (GuardSlot& slot : block->slots) {
+      // Acquire, with the release in Begin(): a size that is not 0 comes with its base.
       const size_t size = slot.size.load(std::memory_order_acquire);
       if (size == 0) continue;
       const uintptr_t base = slot.base.load(std::memory_order_acquire);
@@ -143,6 +147,7 @@ bool Mend(Registry& registry, uintptr_t address) {
   return Substitute(registry, mapping.whole);
 }
 
+// What would have happened without us.
 void Forward(const struct sigaction& previous, int signal_number, siginfo_t* info, void* context) {
   if ((previous.sa_flags & SA_SIGINFO) != 0 && previous.sa_sigaction != nullptr) {
     previous.sa_sigaction(signal_number, info, context);
@@ -159,8 +164,11 @@ void Forward(const struct sigaction& previous, int signal_number, siginfo_t* inf
   }
 }
 
+// In a signal handler: no locks, no allocation, errno as it was. mmap(2) is not on POSIX's list of calls that are safe
+// here, but on Linux it is a bare system call.
 void OnSigbus(int signal_number, siginfo_t* info, void* context) {
   const int saved_errno = errno;
+  // Relaxed: it was stored before sigaction(2) made this function known.
   Registry& registry = *g_registry.load(std::memory_order_relaxed);
   const bool mended = info->si_code > 0 && Mend(registry, reinterpret_cast<uintptr_t>(info->si_addr));
   if (!mended) Forward(registry.previous, signal_number, info, context);
@@ -178,6 +186,8 @@ void Install(Registry& registry) {
   g_registry.store(&registry, std::memory_order_release);
   struct sigaction action = {};
   action.sa_sigaction = OnSigbus;
+  // On the thread's signal stack where it has one. SA_RESTART: a SIGBUS sent by kill(2) must not make system calls of
+  // other code fail.
   action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
   sigemptyset(&action.sa_mask);
   sigaction(SIGBUS, &action, &registry.previous);
@@ -187,6 +197,7 @@ bool Grow(Registry& registry) REQUIRES(registry.mu) {
   Block* block = new (std::nothrow) Block;
   if (block == nullptr) return false;
   for (GuardSlot& slot : block->slots) slot.next_free = std::exchange(registry.free_slots, &slot);
+  // Relaxed: writers are under the mutex. Release below: who finds the block finds its slots empty.
   block->next = registry.blocks.load(std::memory_order_relaxed);
   registry.blocks.store(block, std::memory_order_release);
   return true;
@@ -195,6 +206,8 @@ bool Grow(Registry& registry) REQUIRES(registry.mu) {
 }  // namespace
 
 PageWatch PageWatch::Begin(void* base, size_t size, bool is_mapping) {
+  // On first use, so that a program that maps nothing keeps its SIGBUS as it is. Never taken back: another handler may
+  // stand before ours by then.
   static std::once_flag installed;
   Registry& registry = TheRegistry();
   std::call_once(installed, Install, registry);
@@ -209,6 +222,7 @@ PageWatch PageWatch::Begin(void* base, size_t size, bool is_mapping) {
   slot->lost_end.store(0, std::memory_order_relaxed);
   slot->is_mapping.store(is_mapping, std::memory_order_relaxed);
   slot->pieces.store(0, std::memory_order_relaxed);
+  // The size last: it is what makes the slot a watched one.
   slot->base.store(reinterpret_cast<uintptr_t>(base), std::memory_order_release);
   slot->size.store(size, std::memory_order_release);
   return PageWatch(slot);
@@ -225,6 +239,7 @@ PageWatch::Lost PageWatch::lost() const {
 void PageWatch::Stop() {
   if (slot_ == nullptr) return;
   Registry& registry = TheRegistry();
+  // Before the slot is on the list of the free ones: nobody watches with it in between.
   slot_->size.store(0, std::memory_order_release);
   registry.pieces.fetch_sub(slot_->pieces.load(std::memory_order_relaxed), std::memory_order_relaxed);
   MutexLock lock(registry.mu);

@@ -19,7 +19,7 @@
 namespace blk {
 
 // One watched piece of memory. Written by its owner while it is not watched, read and marked by the handler at any
-// time.
+// time, on any thread: so all that both touch is atomic, and none of these types takes a lock.
 struct GuardSlot {
   std::atomic<uintptr_t> base{0};
   std::atomic<size_t> size{0};  // 0: slot is free
@@ -29,6 +29,7 @@ struct GuardSlot {
   // The smallest range of addresses with every page that was substituted; begin is above end while there is none.
   std::atomic<uintptr_t> lost_begin{UINTPTR_MAX};
   std::atomic<uintptr_t> lost_end{0};
+  // The owner's alone, under the registry's mutex.
   GuardSlot* next_free = nullptr;
 };
 
@@ -63,17 +64,19 @@ class PageWatch {
   ~PageWatch() { Stop(); }
 
   bool valid() const { return slot_ != nullptr; }
-  // True once a page of the piece was substituted.
+  // True once a page of the piece was substituted. For good; asked after each copy.   Thread: any.
   bool poisoned() const {
     // Whoever asks has copied before: without the fence the mark may be loaded before the bytes are (on ARM), and a
     // page substituted in between goes unseen.
     std::atomic_thread_fence(std::memory_order_acquire);
     return slot_ != nullptr && slot_->poisoned.load(std::memory_order_acquire);
   }
-  // The smallest part of the piece that holds every page that was substituted.
+  // The smallest part of the piece that holds every page that was substituted. Empty while not poisoned(); it may grow
+  // as long as the piece is watched.   Thread: any.
   Lost lost() const;
 
-  // Stops watching. Idempotent. REQUIRES: nothing touches the memory any more, and it is not unmapped yet.
+  // Stops watching: its slot is the next watch's. Idempotent.   Locks: takes the registry's own, a leaf.
+  // REQUIRES: nothing touches the memory any more, and it is not unmapped yet.
   void Stop();
 
  private:

@@ -13,7 +13,7 @@
 
 namespace blk {
 
-// How far a transfer came, and what ended it. Bytes count also when status is an error.
+// How far a transfer came, and what ended it. Bytes count also when status is an error, and are always a prefix.
 struct Moved {
   size_t bytes = 0;
   Status status;
@@ -25,9 +25,10 @@ inline bool IsCancelled(const std::atomic<bool>* cancel) {
   return cancel != nullptr && cancel->load(std::memory_order_relaxed);
 }
 
-// Calls `call(done, size)` until `total` bytes have moved, it answers 0 or an error, or `cancel` is set.
-// `call` gives bytes or a negative errno; EINTR is asked again.
-// Errors: the call's errno as `op` · EIO when it moved nothing before the end · ECANCELED.
+// Calls `call(done, size)`, with size at most kSegmentSize, until `total` bytes have moved, it answers 0 or an error,
+// or `cancel` is set. `call` gives bytes or a negative errno; EINTR is asked again. A short answer is no end: the rest
+// is asked for again.
+// Errors: the call's errno as `op` · EIO when it moved nothing before the end · ECANCELED.   Thread: any.
 template <typename Call>
 Moved MoveAll(Op op, size_t total, const std::atomic<bool>* cancel, Call&& call) {
   size_t done = 0;

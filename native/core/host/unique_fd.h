@@ -35,7 +35,8 @@ class UniqueFd {
   // The descriptor, still owned here; negative when not valid().
   int get() const { return fd_; }
 
-  // Closes now. Errors: EIO and whatever else close(2) reports; the descriptor is gone either way.
+  // Closes now. Idempotent. Errors: EIO and whatever else close(2) reports; the descriptor is gone either way, so it is
+  // never closed a second time, which could hit somebody else's (B18).
   Status Close() {
     if (fd_ < 0) return Status::Ok();
     int rc = host_->Close(std::exchange(fd_, -1));

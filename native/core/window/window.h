@@ -1,7 +1,7 @@
-// Window: one mapped, aligned piece of the host file, and WindowRef, the reference that keeps it mapped.
-// Windows start at multiples of the window size in the host file and end at its edge or at the end of the device's
-// range. A Window belongs to the WindowSet that made it.
-// Model: struct blkwin of rumpblk.c r1.31 lines 84-95; lengths come from the host range, not from the device size (B6).
+// Window: one mapped, aligned piece of the host file, and WindowRef, the reference that keeps it mapped. Windows start
+// at multiples of the window size in the host file and end at its edge or at the end of the device's range. A window
+// belongs to the WindowOwner that made it: WindowCache or WindowTable. Model: struct blkwin of rumpblk.c r1.31 lines
+// 84-95; lengths come from the host range, not from the device size (B6).
 #ifndef RUMPBLK_CORE_WINDOW_WINDOW_H_
 #define RUMPBLK_CORE_WINDOW_WINDOW_H_
 
@@ -24,9 +24,11 @@ struct WindowGeometry {
 
   // Number of the window that holds the first byte of the range; window n starts at n * size.
   uint64_t first() const { return begin.value / size; }
-  // Windows that it takes to cover the range, 0 for an empty one.
+  // Windows that it takes to cover the range, 0 for an empty one. Of a range that begins in the middle of a window,
+  // that window counts too (B7).
   uint64_t needed() const { return end.value <= begin.value ? 0 : (end.value - 1) / size - first() + 1; }
-  // Where the window around `at` starts in the host file: at or before `begin` for the first one.
+  // Where the window around `at` starts in the host file: at or before `begin` for the first one. All 64 bits count
+  // (B3).
   uint64_t StartOf(HostOffset at) const { return AlignDown(at.value, size); }
   // Bytes of the window that starts at `start`: all of it, or up to the end of the range.   REQUIRES: start < end.
   size_t LengthAt(uint64_t start) const {
@@ -46,14 +48,16 @@ class WindowRef;
 // What hands out windows and takes them back. An interface, so that one WindowRef serves both sets of windows.
 class WindowOwner {
  public:
-  // Called once by the last owner of a reference, on any thread. `window` is what the owner gave to WindowRef.
+  // Takes back one reference. Called once by the last owner of a reference, on any thread. `window` is what the owner
+  // gave to WindowRef, whose type it alone knows.
   virtual void Release(void* window) = 0;
 
  protected:
   ~WindowOwner() = default;
 };
 
-// Keeps one window mapped while it lives. Move-only, held by one thread at a time.
+// Keeps one window mapped while it lives. Move-only, held by one thread at a time. Held for one copy, or by a lease:
+// whoever holds one waits for no other, so that a single window is enough for all to go on.
 class WindowRef {
  public:
   // A window that stays mapped as long as its owner does: nothing to give back.
@@ -67,6 +71,7 @@ class WindowRef {
         window_(other.window_),
         start_(other.start_),
         mapping_(other.mapping_) {}
+  // Not assigned to: that would give back one window in the middle of using another.
   WindowRef& operator=(WindowRef&&) = delete;
   WindowRef(const WindowRef&) = delete;
   WindowRef& operator=(const WindowRef&) = delete;
@@ -76,7 +81,7 @@ class WindowRef {
 
   // Address of host offset `at`. REQUIRES: `at` lies in the window.
   uint8_t* At(HostOffset at) const { return mapping_->data() + (at.value - start_); }
-  // Bytes from `at` to the window's end.
+  // Bytes from `at` to the window's end.   REQUIRES: `at` lies in the window.
   size_t RoomFrom(HostOffset at) const { return mapping_->size() - static_cast<size_t>(at.value - start_); }
   // Where the window starts in the host file, and its bytes.
   uint64_t start() const { return start_; }
@@ -87,9 +92,11 @@ class WindowRef {
   Status Sync(HostOffset at, size_t size) const { return mapping_->Sync(static_cast<size_t>(at.value - start_), size); }
 
  private:
+  // Null: nothing to give back, or moved from.
   WindowOwner* owner_;
   void* window_;
   uint64_t start_;
+  // In the owner's window, which keeps its place as long as it is held.
   const Mapping* mapping_;
 };
 static_assert(!std::is_copy_constructible_v<WindowRef>);

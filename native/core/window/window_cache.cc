@@ -23,8 +23,11 @@ WindowCache::~WindowCache() { static_cast<void>(UnmapAll()); }
 Status WindowCache::MapFirstWindows() {
   const uint64_t count = std::min<uint64_t>(geometry_.count, geometry_.needed());
   MutexLock lock(mu_);
+  // As many as there will ever be. List nodes never move: references and by_start_ point to them.
   order_.resize(count);
   for (uint64_t i = 0; i < count; i++) {
+    // The last one each time: Remap() puts it to the head, so the window that was mapped first is at the tail in the
+    // end.
     Status status = Remap(std::prev(order_.end()), (geometry_.first() + i) * geometry_.size, lock);
     if (!status.ok()) return status;
   }
@@ -117,8 +120,10 @@ Status WindowCache::Remap(Order::iterator victim, uint64_t start, MutexLock& loc
 
 void WindowCache::Release(void* window) {
   MutexLock lock(mu_);
+  // The cast undoes that of WindowRef's void*: only this class gave it one.
   Window* held = static_cast<Window*>(window);
   assert(held->refs > 0);
+  // All, since they wait for different windows, and no turn is promised (B8, B9).
   if (--held->refs == 0 && waiters_ > 0) changed_.NotifyAll();
 }
 
@@ -135,6 +140,7 @@ Status WindowCache::UnmapAll() {
   Order windows;
   {
     MutexLock lock(mu_);
+    // Unmapped outside the lock, as all system calls.
     windows.swap(order_);
     by_start_.clear();
   }

@@ -19,8 +19,10 @@ namespace blk {
 
 class WindowCache final : public WindowOwner {
  public:
-  // Maps the first windows of the range, lowest offset first, so that the first one is the first victim.
+  // Maps the first windows of the range, lowest offset first, so that the first one is the first victim. `host`, `fd`
+  // and `counters` outlive it.
   // Errors: those of Mapping::Create(), which mean that this open cannot use windows at all.
+  // REQUIRES: geometry.size is a power of two, at least a page; the range is not empty.
   static Result<std::unique_ptr<WindowCache>> Create(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry,
                                                      Counters& counters);
   // Unmaps what UnmapAll() has not; a failure of that has nobody to go to.
@@ -28,15 +30,18 @@ class WindowCache final : public WindowOwner {
   WindowCache(const WindowCache&) = delete;
   WindowCache& operator=(const WindowCache&) = delete;
 
-  // Takes a reference on the window around `at`, mapping it first if need be.
+  // Takes a reference on the window around `at`, mapping it first if need be, and makes it the most recently used.
+  // Counts a hit, a miss, or that it had to wait, once each.
   // Errors: those of Mapping::Create() and Mapping::Unmap(); the caller falls back to pread and pwrite.
-  // Thread: any.   Locks: EXCLUDES(mu_).   REQUIRES: `at` lies in the geometry's range.
+  // Thread: any; it waits while all windows are held, for as long as others copy.   Locks: EXCLUDES(mu_), and holds
+  // none while it maps.   REQUIRES: `at` lies in the geometry's range, and the caller holds no window.
   Result<WindowRef> Acquire(HostOffset at, Lane lane) EXCLUDES(mu_);
 
   // The mapped windows, most recently used first; one that is being mapped right now is not among them.
   std::vector<WindowInfo> List() const EXCLUDES(mu_);
 
-  // Unmaps every window. REQUIRES: no reference is held, none is asked for. Errors: the first that munmap reports.
+  // Unmaps every window; there is none afterwards. REQUIRES: no reference is held, none is asked for (B35). Errors: the
+  // first that munmap reports; all are unmapped in any case.
   Status UnmapAll() EXCLUDES(mu_);
 
  private:
@@ -46,7 +51,9 @@ class WindowCache final : public WindowOwner {
   // the same place waits for it instead of mapping it again (B10).
   struct Window {
     State state = State::kEmpty;
+    // Where it starts in the host file, or will, while kMapping.
     uint64_t start = 0;
+    // Who holds it; 0 while it is kEmpty or kMapping.
     uint32_t refs = 0;
     Mapping mapping;
   };
@@ -62,6 +69,7 @@ class WindowCache final : public WindowOwner {
   // Gives the victim to `start`: on return it is kReady and at the head, or kEmpty and at the tail.
   // Steps out of `lock`, which holds mu_, for the system calls.
   Status Remap(Order::iterator victim, uint64_t start, MutexLock& lock) REQUIRES(mu_);
+  // For Create(). Takes the lock although nobody else is there yet: Remap() steps out of it.
   Status MapFirstWindows() EXCLUDES(mu_);
 
   HostIo& host_;

@@ -35,9 +35,12 @@ bool WindowTable::Fill(Slot& slot, uint64_t number, uint64_t tag_now) {
 }
 
 std::optional<WindowRef> WindowTable::Find(HostOffset at) {
+  // Where every window has a slot of its own, nothing under a reader is ever replaced: it need not be counted, and
+  // readers on different processors share no written word.
   if (!covers_) return Pin(at);
   const uint64_t number = at.value >> shift_;
   Slot& slot = slots_[SlotOf(at)];
+  // Acquire, with the release in Fill(): the mapping is there to be seen.
   if (slot.word.load(std::memory_order_acquire) >> kRefBits != number + 1) return std::nullopt;
   return WindowRef(number << shift_, slot.mapping);
 }
@@ -45,10 +48,14 @@ std::optional<WindowRef> WindowTable::Find(HostOffset at) {
 std::optional<WindowRef> WindowTable::Pin(HostOffset at) {
   const uint64_t number = at.value >> shift_;
   Slot& slot = slots_[SlotOf(at)];
+  // Counted first, looked at then: from here on Replace() fails, so a number that is right stays right. Acquire as in
+  // Find().
   const uint64_t before = slot.word.fetch_add(1, std::memory_order_acquire);
   if (before >> kRefBits == number + 1 && RefsOf(before) < kMostRefs) {
     return std::make_optional<WindowRef>(*this, &slot, number << shift_, slot.mapping);
   }
+  // Wrong number, or too many: out again. Meanwhile a Replace() may have failed for nothing; it is tried again some
+  // day.
   Release(&slot);
   return std::nullopt;
 }
@@ -59,6 +66,7 @@ void WindowTable::Release(void* window) { static_cast<Slot*>(window)->word.fetch
 bool WindowTable::Replace(HostOffset at) {
   const uint64_t number = at.value >> shift_;
   Slot& slot = slots_[SlotOf(at)];
+  // Relaxed: only a guess, which the exchange below checks.
   uint64_t word = slot.word.load(std::memory_order_relaxed);
   if (word >> kRefBits == kBusy || word >> kRefBits == number + 1) return false;
   uint64_t unused = AlignDown(word, uint64_t{1} << kRefBits);
@@ -84,6 +92,7 @@ std::vector<WindowInfo> WindowTable::List() const {
 Status WindowTable::UnmapAll() {
   Status first = Status::Ok();
   for (size_t i = 0; i < slot_count_; i++) {
+    // Relaxed: nobody is there to see it.
     slots_[i].word.store(0, std::memory_order_relaxed);
     Status status = slots_[i].mapping.Unmap();
     if (first.ok() && !status.ok()) first = status;

@@ -19,21 +19,26 @@ namespace blk {
 class WindowTable final : public WindowOwner {
  public:
   // Maps the first windows of the range, as many as there are slots. One that cannot be mapped stays empty; its
-  // requests are pread's.
+  // requests are pread's. `host` and `fd` outlive it.
+  // REQUIRES: geometry.size is a power of two, at least a page; the range is not empty.
   WindowTable(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry);
+  // Unmaps what UnmapAll() has not; a failure of that has nobody to go to.
   ~WindowTable();
   WindowTable(const WindowTable&) = delete;
   WindowTable& operator=(const WindowTable&) = delete;
 
-  // The window around `at`, or nothing when it is not mapped. Never blocks.
-  // REQUIRES: `at` lies in the geometry's range.
+  // The window around `at`, or nothing when it is not mapped. Counts a reference only where windows are replaced. Never
+  // blocks.
+  // Thread: any.   REQUIRES: `at` lies in the geometry's range.
   std::optional<WindowRef> Find(HostOffset at);
 
   // The same with a reference that is counted, and seen in List(), even where nothing is ever replaced. Nothing as well
   // when the window has as many as can be counted.
   std::optional<WindowRef> Pin(HostOffset at);
 
-  // Maps the window around `at` in the place of the one in its slot. -> false when that is in use, or mapping fails.
+  // Maps the window around `at` in the place of the one in its slot. -> false when that is in use, has it already or is
+  // being replaced, or when mapping fails, which leaves the slot empty.
+  // Thread: any; of several for one slot, one succeeds.
   bool Replace(HostOffset at);
 
   // True when every window of the range has a slot of its own.
@@ -46,7 +51,8 @@ class WindowTable final : public WindowOwner {
   // The mapped windows, lowest slot first.
   std::vector<WindowInfo> List() const;
 
-  // Unmaps every window. REQUIRES: no reference is held, none is asked for. Errors: the first that munmap reports.
+  // Unmaps every window; nothing is found afterwards. REQUIRES: no reference is held, none is asked for (B35). Errors:
+  // the first that munmap reports; all are unmapped in any case.
   Status UnmapAll();
 
  private:
@@ -55,14 +61,18 @@ class WindowTable final : public WindowOwner {
   // that a replacement, which wants the count to be zero, never takes a window from under a reader.
   struct Slot {
     std::atomic<uint64_t> word{0};
+    // Written by whoever has made the word kBusy, or made the slot, and by nobody while the word shows a number; read
+    // only by who holds a reference, or, where nothing is replaced, by who has seen the number.
     Mapping mapping;
   };
+  // The other 48 hold numbers up to 2^53 / 4096, with one to spare for kBusy.
   static constexpr unsigned kRefBits = 16;
   // References that a window can be held by. Half of what the bits hold: those who count themselves in to look, and out
   // again, are as many as there are threads, and a count that overflows would change the number above it.
   static constexpr uint64_t kMostRefs = uint64_t{1} << (kRefBits - 1);
   static constexpr uint64_t kBusy = ~uint64_t{0} >> kRefBits;
 
+  // Windows are numbered from the start of the host file, as in WindowGeometry.
   uint64_t NumberOf(HostOffset at) const { return at.value / geometry_.size; }
   static uint64_t RefsOf(uint64_t word) { return word & ((uint64_t{1} << kRefBits) - 1); }
   static uint64_t Tag(uint64_t number) { return (number + 1) << kRefBits; }
@@ -74,6 +84,7 @@ class WindowTable final : public WindowOwner {
   const int fd_;
   const MapMode mode_;
   const WindowGeometry geometry_;
+  // log2 of the window size: a shift finds a window in a nanosecond, a division takes ten.
   const unsigned shift_;
   const size_t slot_count_;
   const bool covers_;
