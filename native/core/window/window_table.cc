@@ -12,13 +12,14 @@ WindowTable::WindowTable(HostIo& host, int fd, MapMode mode, const WindowGeometr
       mode_(mode),
       geometry_(geometry),
       shift_(static_cast<unsigned>(std::countr_zero(geometry.size))),
+      first_(geometry.first()),
       slot_count_(static_cast<size_t>(std::min<uint64_t>(geometry.count, geometry.needed()))),
       covers_(slot_count_ == geometry.needed()),
       slots_(new Slot[slot_count_]) {
   assert(IsPowerOfTwo(geometry.size) && geometry.size >= PageSize() && geometry.needed() > 0);
   for (size_t i = 0; i < slot_count_; i++) {
     // An address space or a limit of mappings that is used up will not let the next one through either.
-    if (!Fill(slots_[i], geometry_.first() + i, 0)) break;
+    if (!Fill(slots_[i], first_ + i, 0)) break;
   }
 }
 
@@ -38,7 +39,7 @@ std::optional<WindowRef> WindowTable::Find(HostOffset at) {
   // Where every window has a slot of its own, nothing under a reader is ever replaced: it need not be counted, and
   // readers on different processors share no written word.
   if (!covers_) return Pin(at);
-  const uint64_t number = at.value >> shift_;
+  const uint64_t number = NumberOf(at);
   Slot& slot = slots_[SlotOf(at)];
   // Acquire, with the release in Fill(): the mapping is there to be seen.
   if (slot.word.load(std::memory_order_acquire) >> kRefBits != number + 1) return std::nullopt;
@@ -46,7 +47,7 @@ std::optional<WindowRef> WindowTable::Find(HostOffset at) {
 }
 
 std::optional<WindowRef> WindowTable::Pin(HostOffset at) {
-  const uint64_t number = at.value >> shift_;
+  const uint64_t number = NumberOf(at);
   Slot& slot = slots_[SlotOf(at)];
   // Counted first, looked at then: from here on Replace() fails, so a number that is right stays right. Acquire as in
   // Find().
@@ -64,7 +65,7 @@ std::optional<WindowRef> WindowTable::Pin(HostOffset at) {
 void WindowTable::Release(void* window) { static_cast<Slot*>(window)->word.fetch_sub(1, std::memory_order_release); }
 
 bool WindowTable::Replace(HostOffset at) {
-  const uint64_t number = at.value >> shift_;
+  const uint64_t number = NumberOf(at);
   Slot& slot = slots_[SlotOf(at)];
   // Relaxed: only a guess, which the exchange below checks.
   uint64_t word = slot.word.load(std::memory_order_relaxed);

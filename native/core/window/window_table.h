@@ -45,7 +45,7 @@ class WindowTable final : public WindowOwner {
   bool covers() const { return covers_; }
   const WindowGeometry& geometry() const { return geometry_; }
   // Slot of the window around `at`, below slot_count().
-  size_t SlotOf(HostOffset at) const { return static_cast<size_t>((NumberOf(at) - geometry_.first()) % slot_count_); }
+  size_t SlotOf(HostOffset at) const { return static_cast<size_t>((NumberOf(at) - first_) % slot_count_); }
   size_t slot_count() const { return slot_count_; }
 
   // The mapped windows, lowest slot first.
@@ -73,7 +73,7 @@ class WindowTable final : public WindowOwner {
   static constexpr uint64_t kBusy = ~uint64_t{0} >> kRefBits;
 
   // Windows are numbered from the start of the host file, as in WindowGeometry.
-  uint64_t NumberOf(HostOffset at) const { return at.value / geometry_.size; }
+  uint64_t NumberOf(HostOffset at) const { return at.value >> shift_; }
   static uint64_t RefsOf(uint64_t word) { return word & ((uint64_t{1} << kRefBits) - 1); }
   static uint64_t Tag(uint64_t number) { return (number + 1) << kRefBits; }
   void Release(void* window) override;
@@ -84,8 +84,8 @@ class WindowTable final : public WindowOwner {
   const int fd_;
   const MapMode mode_;
   const WindowGeometry geometry_;
-  // log2 of the window size: a shift finds a window in a nanosecond, a division takes ten.
-  const unsigned shift_;
+  const unsigned shift_;  // log2 of the window size
+  const uint64_t first_;  // number of the range's first window, geometry_.first()
   const size_t slot_count_;
   const bool covers_;
   std::unique_ptr<Slot[]> slots_;
