@@ -22,8 +22,11 @@ AutoStrategy::AutoStrategy(const DeviceRange& range, const HostFile& file, Windo
       residency_(*file.host, file.fd, range.begin, EndOf(range)) {}
 
 Moved AutoStrategy::Move(const Buf& buf, HostOffset at, size_t size) {
+  // Never through the map: a store pages in what it overwrites, and a full disk is a SIGBUS there and an ENOSPC here
+  // (B36). What was written shows in the map all the same, through the page cache.
   if (buf.op == BufOp::kWrite) return pio_.Piece(buf, buf.data, at, size);
   if (!buf.nowait) return Read(buf, at, size);
+  // The map first: asking it costs a look at a table, asking the host a system call.
   if (CopyResident(buf, at, size)) return {size, Status::Ok()};
   return pio_.Piece(buf, buf.data, at, size);
 }
@@ -43,11 +46,13 @@ Moved AutoStrategy::Read(const Buf& buf, HostOffset at, size_t size) {
     if (IsCancelled(buf.cancel)) return {done, {ECANCELED, Op::kStrategy}};
     const HostOffset here{at.value + next};
     const size_t piece = std::min(size - next, policy_.RoomFrom(here));
+    // Held for this piece alone: a window that is held cannot be replaced.
     const auto window = Find(here, piece, buf.lane);
     if (window && policy_.Choose(here, piece, buf.lane) != MapPolicy::Path::kPread) {
       // Behind a run that is pread's: that is read first, so that what has moved is always a prefix.
       const Moved moved = catch_up();
       if (!moved.status.ok()) return {done, moved.status};
+      // When it fails, the piece stays between done and next, and goes by pread with what follows it.
       if (Copy(*window, buf.data + next, here, piece)) {
         done += piece;
         hits++;
@@ -82,16 +87,20 @@ void AutoStrategy::Challenge(HostOffset at, Lane lane) {
   const uint64_t index = at.value / geometry.size - geometry.first();
   const size_t slot = windows_.SlotOf(at);
   if (!contest_.Challenge(index, slot) || !policy_.Spend(kRemapCost, lane) || !windows_.Replace(at)) return;
+  // The window starts with the heat that brought it here, and cold: none of its pages is in the page table.
   contest_.Take(index, slot);
   const uint64_t start = geometry.StartOf(at);
   policy_.Forget({std::max(start, geometry.begin.value)}, {start + geometry.LengthAt(start)});
+  // Of the request that made the mapping, although it is served by pread itself.
   range().counters->Add(Counter::kWindowMisses, 1, lane);
 }
 
 bool AutoStrategy::CopyResident(const Buf& buf, HostOffset at, size_t size) {
+  // One window or none: a read across two is not known to be resident.
   const auto window = windows_.Find(at);
   if (!window || window->RoomFrom(at) < size || window->poisoned()) return false;
   if (!residency_.Check(*window, at, size)) return false;
+  // By the ordinary way, which counts and chooses: it may still choose pread, in the form that does not wait.
   const Moved moved = Read(buf, at, size);
   return moved.status.ok();
 }

@@ -18,20 +18,24 @@ namespace blk {
 
 class AutoStrategy final : public BoundedStrategy {
  public:
-  // `windows` and `pio` outlive this object.
+  // `windows` and `pio` outlive this object; both are over the same file and range.
   AutoStrategy(const DeviceRange& range, const HostFile& file, WindowTable& windows, PioStrategy& pio);
 
  protected:
   Moved Move(const Buf& buf, HostOffset at, size_t size) override;
 
  private:
+  // Reads piece by piece, each from its window or by pread. Moves a prefix, as Move() promises, whatever fails on the
+  // way.
   Moved Read(const Buf& buf, HostOffset at, size_t size);
-  // The window that holds [at, at + size), inside one block, if there is a sound one. When there is none, pread earns.
+  // The window that holds [at, at + size), inside one block, if there is a sound one. When there is none, the pread
+  // that serves instead earns the lane money, and the window a chance of a slot.
   std::optional<WindowRef> Find(HostOffset at, size_t size, Lane lane);
   // Copies [at, at + size) from its window. -> false when pread is to do it.
   bool Copy(const WindowRef& window, uint8_t* data, HostOffset at, size_t size);
   // Copies all of it when its pages are in memory. -> false when that is not known.
   bool CopyResident(const Buf& buf, HostOffset at, size_t size);
+  // Remaps the slot of the window around `at` to it, if the contest says so and the lane can pay.
   void Challenge(HostOffset at, Lane lane);
 
   WindowTable& windows_;

@@ -16,7 +16,10 @@ constexpr int32_t kDoomed = 1;  // in the error slot of an entry that the inject
 int BatchRun::Prepare(uint32_t i, Lane lane, Buf* buf) const {
   if (arrays_.op[i] > static_cast<uint8_t>(BatchOp::kWrite)) return EINVAL;
   const double blkno = arrays_.blkno[i];
+  // Written so that NaN is refused, for which every comparison is false. Negative ones go on to the bounds check (B4),
+  // like those behind the end.
   if (!(std::fabs(blkno) <= kMaxBlkno) || std::trunc(blkno) != blkno) return EINVAL;
+  // 64 bits: the sum of two of 32 does not wrap.
   const uint64_t end = uint64_t{arrays_.offset[i]} + arrays_.bcount[i];
   if (end > arena_size_) return EINVAL;
   buf->op = OpOf(i) == BatchOp::kRead ? BufOp::kRead : BufOp::kWrite;
@@ -33,6 +36,7 @@ void BatchRun::Admit() {
   for (uint32_t i = 0; i < count_; i++) {
     arrays_.error[i] = 0;
     Buf buf;
+    // What never becomes a buf draws nothing, as a request that physio refuses.
     if (Prepare(i, 0, &buf) != 0) continue;
     Transfer transfer;
     transfer.op = buf.op;
@@ -46,6 +50,7 @@ void BatchRun::Admit() {
 bool BatchRun::RunEntries(bool nowait, Lane lane, const std::atomic<bool>* cancel) {
   while (next_ < count_) {
     const uint32_t i = next_;
+    // A write may always wait, for room in the page cache.
     if (nowait && OpOf(i) != BatchOp::kRead) return false;
     if (IsCancelled(cancel)) {
       CancelRest();
@@ -58,6 +63,7 @@ bool BatchRun::RunEntries(bool nowait, Lane lane, const std::atomic<bool>* cance
       wants_sync_ = true;
     } else if (const int err = Prepare(i, lane, &buf); err != 0) {
       Set(i, arrays_.bcount[i], err);
+      // No buf, as for every request of length zero.
     } else if (buf.bcount == 0) {
       Set(i, 0, 0);
     } else {
@@ -94,9 +100,11 @@ bool BatchRun::RefuseDurable(uint32_t i) {
 uint32_t BatchRun::Merge(uint32_t i, Buf* buf) const {
   if (buf->op != BufOp::kWrite || buf->doomed || target_.guarded) return 1;
   uint32_t n = 1;
+  // A write that does not end with a sector has no neighbour: blkno counts sectors.
   for (; i + n < count_ && buf->bcount < kMaxMerged && buf->bcount % kDevBsize == 0; n++) {
     Buf next;
     if (OpOf(i + n) != BatchOp::kWrite || Prepare(i + n, buf->lane, &next) != 0) break;
+    // In the arena as well as on the device: one write takes one piece of memory.
     const bool continues = next.blkno == buf->blkno + static_cast<int64_t>(buf->bcount / kDevBsize) &&
                            next.data == buf->data + buf->bcount;
     if (!continues || next.doomed || next.bcount == 0 || IsDurable(i + n) != IsDurable(i)) break;
@@ -107,6 +115,7 @@ uint32_t BatchRun::Merge(uint32_t i, Buf* buf) const {
 
 void BatchRun::RunMerged(uint32_t i, uint32_t n, Buf& buf) {
   if (IsDurable(i) && RefuseDurable(i)) {
+    // All of them are durable, or none: Merge() saw to that.
     for (uint32_t k = i + 1; k < i + n; k++) RefuseDurable(k);
     return;
   }
@@ -137,6 +146,7 @@ void BatchRun::CancelRest() {
 void BatchRun::SettleSynced(Status status) {
   if (status.ok()) return;
   for (uint32_t i = 0; i < count_; i++) {
+    // Moved but not durable: its residual stays what it was.
     const bool served = OpOf(i) == BatchOp::kFlush || (OpOf(i) == BatchOp::kWrite && IsDurable(i));
     if (served && arrays_.error[i] == 0) Set(i, arrays_.resid[i], status.err);
   }

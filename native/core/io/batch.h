@@ -16,9 +16,11 @@
 
 namespace blk {
 
+// The numbers are those of lib/batch.ts. Entries may hold any other: JavaScript writes them without a check.
 enum class BatchOp : uint8_t { kRead = 0, kWrite = 1, kFlush = 2 };
 
-// The arrays of a batch, `depth` entries each, and the memory that the entries point into. Owned by the caller.
+// The arrays of a batch, `depth` entries each, and the memory that the entries point into. Owned by the caller, and not
+// written by anybody else while a run lasts: what Prepare() has checked is what is used.
 struct BatchArrays {
   const uint8_t* op = nullptr;       // BatchOp
   const uint8_t* fua = nullptr;      // 1: durable when complete
@@ -42,13 +44,14 @@ struct BatchTarget {
 
 class BatchRun {
  public:
-  // Runs entries [begun, count).
+  // Runs entries [begun, count). Units: bytes, entries.
+  // REQUIRES: the arrays have `count` entries, the arena arena_size bytes, and all of it outlives this object.
   BatchRun(const BatchArrays& arrays, uint8_t* arena, size_t arena_size, uint32_t count, const BatchTarget& target,
            uint32_t begun = 0)
       : arrays_(arrays), arena_(arena), arena_size_(arena_size), count_(count), target_(target), next_(begun) {}
 
   // Passes every entry by the fault injector, in order, on the thread that submits the batch. Called once, before
-  // Run().
+  // Run(), and for all entries, those that Run() answers on the spot too. What was drawn waits in the error slots.
   void Admit();
 
   // Runs what is left of the entries. With `nowait` it stops, and answers false, before the first that is no read or
@@ -62,7 +65,7 @@ class BatchRun {
     return true;
   }
 
-  // Ends what is left of the entries with ECANCELED.
+  // Ends what is left of the entries with ECANCELED. They count as run.
   void CancelRest();
 
   // Entries that have run.
@@ -71,7 +74,9 @@ class BatchRun {
   uint32_t succeeded() const;
 
  private:
+  // Run() without the sync.
   bool RunEntries(bool nowait, Lane lane, const std::atomic<bool>* cancel);
+  // The rule of Device::IsDurable() for an entry, which has no way to say "not durable" under writethrough.
   bool IsDurable(uint32_t i) const {
     return !target_.never_durable && (arrays_.fua[i] != 0 || target_.durable_by_default);
   }
@@ -80,14 +85,18 @@ class BatchRun {
   int Prepare(uint32_t i, Lane lane, Buf* buf) const;
   // Entries from i on, at least one, that can go to the host as one write. Grows `buf`, the first one, over them.
   uint32_t Merge(uint32_t i, Buf* buf) const;
+  // Runs `n` entries from i on as the one write that `buf` is, and gives each its own outcome.
   void RunMerged(uint32_t i, uint32_t n, Buf& buf);
   // -> false when the entry would wait and must not.
   bool RunSingle(uint32_t i, Buf& buf);
+  // Notes that entry i wants the sync. -> true, with its error set, when a sync has failed before.
   bool RefuseDurable(uint32_t i);
+  // The outcome of entry i. `err` as in Status, positive; the slot holds it negative, as errno of Node is.
   void Set(uint32_t i, uint32_t resid, int err) {
     arrays_.resid[i] = resid;
     arrays_.error[i] = -err;
   }
+  // Gives the sync's error to every entry that it was to make durable and that has none of its own.
   void SettleSynced(Status status);
 
   const BatchArrays arrays_;
@@ -95,7 +104,9 @@ class BatchRun {
   const size_t arena_size_;
   const uint32_t count_;
   const BatchTarget target_;
+  // Entries below it have an outcome.
   uint32_t next_;
+  // Some entry that has run is a flush, or a durable write.
   bool wants_sync_ = false;
 };
 

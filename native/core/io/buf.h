@@ -14,6 +14,7 @@
 
 namespace blk {
 
+// B_READ, and its absence.
 enum class BufOp : uint8_t { kRead, kWrite };
 
 struct Buf {
@@ -39,7 +40,8 @@ struct Buf {
 // Nothing was moved then, or counted: it comes again without `nowait`.
 inline bool IsUndone(Status status) { return status.err == EAGAIN || status.err == EOPNOTSUPP; }
 
-// Completes `buf`, once: `moved` bytes went through, then `status` happened.
+// Completes `buf`, once: `moved` bytes went through, then `status` happened. The last thing that is done to it: its
+// owner may look from here on (B20). bcount is only subtracted from (B39).   REQUIRES: moved <= buf.bcount.
 inline void Biodone(Buf& buf, size_t moved, Status status) {
   buf.resid = buf.bcount - moved;
   buf.status = status;

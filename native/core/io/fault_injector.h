@@ -12,6 +12,7 @@
 
 namespace blk {
 
+// Rate and seed of a driver, and where its stream is. Off at first.
 class FaultInjector {
  public:
   struct Settings {
@@ -19,18 +20,21 @@ class FaultInjector {
     uint32_t seed = 0;  // start of the stream
   };
 
-  // Starts the stream afresh.   REQUIRES: rate <= kBlkfailMax.
+  // Starts the stream afresh, from the seed.   Thread: any.   REQUIRES: rate <= kBlkfailMax.
   void Set(Settings settings) EXCLUDES(mu_) {
     MutexLock lock(mu_);
     settings_ = settings;
     state_ = settings.seed;
   }
+  // As they were set: the seed is the one that the stream began with, not where it is.
   Settings settings() const EXCLUDES(mu_) {
     MutexLock lock(mu_);
     return settings_;
   }
 
-  // Draws for up to `count` bufs, in order, and stops after the first that fails. -> its index, or `count`.
+  // Draws for up to `count` bufs, in order, and stops after the first that fails: the bufs behind it are never issued,
+  // so they take nothing from the stream. -> its index, or `count`.   Thread: any; in one piece, so that draws of
+  // others are before or behind it.
   uint64_t DrawUntilFailure(uint64_t count) EXCLUDES(mu_) {
     MutexLock lock(mu_);
     if (settings_.rate == 0) return count;
@@ -41,6 +45,7 @@ class FaultInjector {
   }
 
  private:
+  // gimmerand: the constants are those of the C standard's sample rand(), with 31 bits of result.
   uint32_t Draw() REQUIRES(mu_) {
     state_ = state_ * 1103515245u + 12345u;
     return state_ % 0x80000000u;

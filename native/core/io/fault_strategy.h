@@ -17,7 +17,9 @@ class FaultStrategy final : public Strategy {
   FaultStrategy(const DeviceRange& range, FaultInjector& injector, Strategy& next)
       : range_(range), injector_(injector), next_(next) {}
 
+  // Draws for every buf that the transfer will become, and notes the first that is doomed.
   void Admit(Transfer& transfer) override;
+  // Fails a doomed buf, which is counted as injected and nowhere else (B43).
   void Submit(Buf& buf) override;
 
  private:

@@ -8,14 +8,17 @@ namespace blk {
 void FlushState::BeginStores(StoreSource& source) {
   MutexLock lock(mu_);
   sources_.push_back(&source);
+  // Under the lock like the list; counted apart for Sync(), which looks before it takes the lock.
   stores_.fetch_add(1, std::memory_order_acq_rel);
 }
 
 void FlushState::EndStores(StoreSource& source, Status why) {
+  // In this order: a flush in between sees the mark, or the source, or both, and never neither.
   MarkDirty();
   stores_.fetch_sub(1, std::memory_order_acq_rel);
   MutexLock lock(mu_);
   const auto found = std::find(sources_.begin(), sources_.end(), &source);
+  // Reset() has forgotten it: the open that it belonged to is closed.
   if (found == sources_.end()) return;
   sources_.erase(found);
   if (!Hear(source).empty()) Remember(why);

@@ -25,6 +25,8 @@ GuardStrategy::GuardStrategy(const DeviceRange& range, std::vector<HostSpan> spa
 bool GuardStrategy::Forbids(HostSpan span) const {
   if (span.empty()) return false;
   if (label_ != nullptr && label_->Forbids(span)) return true;
+  // Sorted and disjoint: the first that ends behind the start of `span` is the only one that can be the first to meet
+  // it.
   const auto next = std::partition_point(spans_.begin(), spans_.end(), [&](const HostSpan& protected_span) {
     return protected_span.end.value <= span.begin.value;
   });
@@ -32,6 +34,7 @@ bool GuardStrategy::Forbids(HostSpan span) const {
 }
 
 HostSpan GuardStrategy::SpanOf(int64_t blkno, uint32_t skip, size_t length) const {
+  // Outside in any way: nothing is guarded there, and the bounds check has the better answer.
   if (blkno < 0) return {};
   const auto sectors = CheckedMul(static_cast<uint64_t>(blkno), kDevBsize);
   const auto position = sectors ? CheckedAdd(*sectors, skip) : std::nullopt;

@@ -15,13 +15,16 @@ namespace blk {
 
 class GuardStrategy final : public Strategy {
  public:
-  // `spans` are parts of the host file. `label` may be null. `next` and `label` outlive this object.
+  // `spans` are parts of the host file, in any order; they may overlap or be empty. `label` may be null. `next` and
+  // `label` outlive this object.
   GuardStrategy(const DeviceRange& range, std::vector<HostSpan> spans, const LabelSector* label, Strategy& next);
 
+  // Refuses the whole transfer if any of it is guarded. Reads pass.
   void Admit(Transfer& transfer) override;
+  // Refuses the buf: what Admit() has not seen, or has let through.
   void Submit(Buf& buf) override;
 
-  // Whether something in `span` may not be written.
+  // Whether something in `span` may not be written. Of this moment, as far as the label goes.   Thread: any.
   bool Forbids(HostSpan span) const;
 
  private:

@@ -19,9 +19,11 @@ struct HostFile {
   DirectAlignment alignment;  // what direct_fd asks for
   bool character = false;     // a character node: has no page cache that a sync could write
 
-  // Read and write all of [offset, offset + size). Errors: the host's · EIO the file ends before · ECANCELED.
+  // Read and write all of [offset, offset + size), however often the host has to be asked (B40).
   // Through direct_fd where offset, size and memory fit its alignment; where the host then refuses with EINVAL, and
-  // otherwise, through fd.
+  // otherwise, through fd: both are of one file, and the kernel keeps its page cache in step.
+  // Errors: the host's · EIO the file ends before · ECANCELED.   What moved is a prefix.   Thread: any; they wait for
+  // the disk.
   Moved ReadAll(void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const;
   Moved WriteAll(const void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const;
 
@@ -30,7 +32,7 @@ struct HostFile {
   // Reads all of it if that needs no disk. With nothing moved: EAGAIN, it would; EOPNOTSUPP, the host cannot tell.
   Moved ReadNow(void* data, size_t size, HostOffset offset) const;
 
-  // EIO when a regular file ends before host offset `end`.
+  // EIO when a regular file ends before host offset `end`. Of this moment: somebody else may cut it right after.
   Status CheckReaches(uint64_t end) const;
 
   // Why the host could not give the pages of a mapping at both ends of `lost`: ENOSPC or EDQUOT when they can be read
@@ -38,11 +40,14 @@ struct HostFile {
   // now.
   Status WhyLost(HostSpan lost) const;
 
-  // Makes what was written durable. Errors: fdatasync's; EINVAL of a character node that has nothing to sync is ok.
+  // Makes what was written durable, by whichever descriptor. Errors: fdatasync's, which the host tells once; EINVAL of
+  // a character node that has nothing to sync is ok.
   Status Sync() const;
 
  private:
+  // The same for the page around `offset`.
   Status WhyPageLost(uint64_t offset) const;
+  // Whether a request may go through direct_fd: each piece of it anew, since a short transfer may end anywhere.
   bool FitsDirect(const void* data, size_t size, uint64_t offset) const;
 };
 

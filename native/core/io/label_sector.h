@@ -15,7 +15,8 @@ namespace blk {
 
 class LabelSector {
  public:
-  // The sector in which a label at `label` lies; nothing: the disk has none.
+  // Says where the label is: the sector in which a label at `label` lies; nothing: the disk has none.   Thread: any.
+  // Release, with the acquire in Forbids(): a write that begins after this has returned sees it.
   void Place(std::optional<HostOffset> label) {
     begin_.store(label ? AlignDown(label->value, kDevBsize) : kNone, std::memory_order_release);
   }

@@ -28,10 +28,12 @@ class MapPolicy {
     kPread,
   };
 
-  // For the range [begin, end) of the host file.
+  // For the range [begin, end) of the host file, which is not empty. Takes a byte for each block, 1 MiB at most.
   MapPolicy(HostOffset begin, HostOffset end);
 
-  // Decides for a read of [at, at + size), which lies in one block.
+  // Decides for a read of [at, at + size), which lies in one block, and books what it costs or saves; so once for each
+  // read, and only when a window could serve it.
+  // Thread: the lane's own; on kSharedLane, and of a block that several read at once, a decision may be a little off.
   Path Choose(HostOffset at, size_t size, Lane lane);
   // Credits the lane for a pread of `size` bytes.
   void Earn(size_t size, Lane lane) {
@@ -39,7 +41,7 @@ class MapPolicy {
   }
   // Takes `ns` out of the lane's account for something else than a fault, if it holds that much.
   bool Spend(int64_t ns, Lane lane);
-  // Forgets [begin, end): its window is gone.
+  // Forgets [begin, end): its window is gone, and with it its pages' entries in the page table. Not empty.
   void Forget(HostOffset begin, HostOffset end);
 
   // Bytes from `at` to the end of its block.
@@ -47,6 +49,7 @@ class MapPolicy {
   uint64_t block_size() const { return uint64_t{1} << shift_; }
 
  private:
+  // States of a block. Losing one to a race costs a pread or a fault.
   static constexpr uint8_t kNever = 0;  // not read since open
   static constexpr uint8_t kRead = 1;   // read by pread
   static constexpr uint8_t kWarm = 2;
@@ -71,6 +74,7 @@ class MapPolicy {
   };
 
   size_t BlockOf(HostOffset at) const { return static_cast<size_t>((at.value >> shift_) - first_); }
+  // Load and store, not an atomic add: a lane has one writer, as in Counters.
   static void Book(Account& account, int64_t change) {
     account.balance.store(account.balance.load(std::memory_order_relaxed) + change, std::memory_order_relaxed);
   }

@@ -21,6 +21,7 @@ Moved MappedStrategy::Move(const Buf& buf, HostOffset at, size_t size) {
 
 Moved MappedStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size) {
   auto acquired = windows_.Acquire(at, buf.lane);
+  // All of the rest, not this window's part alone (B33).
   if (!acquired.ok()) return pio_.Piece(buf, data, at, size);
   const WindowRef window = acquired.Take();
   size = std::min(size, window.RoomFrom(at));
@@ -34,6 +35,7 @@ Moved MappedStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t
   }
   CopyBytes(window.At(at), data, size);
   if (window.poisoned()) {
+    // First whether the file still reaches there: pwrite would make it longer again, and hide what was lost.
     const Status stored = pio_.CheckStored(at, size);
     return stored.ok() ? pio_.Piece(buf, data, at, size) : Moved{0, stored};
   }
@@ -41,6 +43,7 @@ Moved MappedStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t
     range().flush->MarkDirty();
     return {size, Status::Ok()};
   }
+  // Of this piece's pages alone: other stores stay dirty, and cost this write nothing (B45).
   Status status = window.Sync(at, size);
   range().counters->Add(Counter::kFlushes, 1, buf.lane);
   if (window.poisoned()) {
@@ -53,6 +56,7 @@ Moved MappedStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t
   if (status.ok()) status = pio_.CheckStored(at, size);
   if (!status.ok()) {
     range().flush->MarkDirty();
+    // The bytes did move; that they are not durable is the error, and everybody's from here on.
     return {size, range().flush->Fail(status)};
   }
   return {size, Status::Ok()};

@@ -10,6 +10,7 @@ Buf ChunkOf(const Transfer& transfer, uint64_t index) {
   const size_t at = static_cast<size_t>(index) * transfer.chunk_size();
   Buf buf;
   buf.op = transfer.op;
+  // Chunks are whole sectors, but for the last. lib clamps block numbers at 2^53, so the sum does not wrap.
   buf.blkno = transfer.blkno + static_cast<int64_t>(at / kDevBsize);
   buf.skip = transfer.skip;
   buf.bcount = std::min(transfer.length - at, transfer.chunk_size());
@@ -37,6 +38,7 @@ void RunTransfer(Strategy& entry, Transfer& transfer) {
   for (uint64_t i = 0; i < chunks; i++) {
     Buf buf = ChunkOf(transfer, i);
     entry.Submit(buf);
+    // The outcome so far after each: whatever ends the loop, it is that of the buf that ended it.
     transfer.moved += buf.bcount - buf.resid;
     transfer.status = buf.status;
     transfer.injected = buf.injected;

@@ -41,7 +41,7 @@ struct Transfer {
   bool injected = false;
   int64_t failed_blkno = 0;  // first sector of the buf that failed
 
-  // Bytes of one buf, and the number of bufs it takes to move all.
+  // Bytes of one buf, and the number of bufs that it takes to move all: none for a length of 0.
   size_t chunk_size() const { return raw ? static_cast<size_t>(kMaxPhys) : length; }
   uint64_t chunk_count() const { return length == 0 ? 0 : (length - 1) / chunk_size() + 1; }
 };

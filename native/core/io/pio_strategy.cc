@@ -5,10 +5,12 @@ namespace blk {
 Moved PioStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size) {
   if (buf.nowait) return file_.ReadNow(data, size, at);
   if (buf.op == BufOp::kRead) return file_.ReadAll(data, size, at, buf.cancel);
+  // Larger ones would sync after each segment, where one sync behind all of them does.
   if (buf.durable && durable_calls_ && size <= kSegmentSize) return WriteDurable(buf, data, at, size);
   Moved moved = file_.WriteAll(data, size, at, buf.cancel);
   // Also of a write that failed half-way: what moved is with the host and not on the medium.
   if (moved.bytes > 0) range().flush->MarkDirty();
+  // Before the buf completes (B20), and through O_DIRECT as well: the disk's own cache is to be emptied (B38).
   if (moved.status.ok() && buf.durable) moved.status = Sync(buf.lane);
   return moved;
 }
@@ -20,6 +22,7 @@ Moved PioStrategy::WriteDurable(const Buf& buf, const uint8_t* data, HostOffset 
   if (moved.bytes > 0) range().counters->Add(Counter::kFlushes, 1, buf.lane);
   if (err == 0 || err == ECANCELED) return moved;
   const bool no_such_call = err == EOPNOTSUPP || err == ENOSYS || err == EINVAL;
+  // Several threads may find out at once, and all say the same.
   if (no_such_call) durable_calls_ = false;
   // An error of the medium is told once; a second try would find clean pages and succeed.
   if (err == EIO) return {moved.bytes, range().flush->Fail(moved.status)};
@@ -41,6 +44,7 @@ Status PioStrategy::CheckStored(HostOffset at, size_t size) {
 Status PioStrategy::SyncAll() {
   const Status status = file_.Sync();
   if (!status.ok()) return status;
+  // After the sync, which may be what meets the page that cannot be written.
   const HostSpan lost = range().flush->LostStores();
   return lost.empty() ? status : file_.WhyLost(lost);
 }

@@ -17,6 +17,7 @@ bool Residency::Check(const WindowRef& window, HostOffset at, size_t size) {
   const uint64_t last = (at.value + size - 1) >> shift_;
   for (uint64_t region = at.value >> shift_; region <= last; region++) {
     std::atomic<uint32_t>& seen = seen_[static_cast<size_t>(region - first_)];
+    // Relaxed: a stale answer is asked for once more, and a fresh one publishes nothing.
     const uint32_t then = seen.load(std::memory_order_relaxed);
     if (then != 0 && now - then < kHoldsMs) continue;
     if (!Ask(window, region)) return false;

@@ -16,10 +16,14 @@ namespace blk {
 
 class Residency {
  public:
-  // For the range [begin, end) of the file behind `fd`.
+  // For the range [begin, end) of the file behind `fd`, which is not empty. Asks once whether the host tells at all.
+  // `host` outlives it.
   Residency(HostIo& host, int fd, HostOffset begin, HostOffset end);
 
-  // True when every page of the regions around [at, at + size) is in memory. REQUIRES: `window` holds the range.
+  // True when every page of the regions around [at, at + size), as far as the window has them, was in memory at most
+  // kHoldsMs ago. False too where the host does not tell.   Thread: any; it may ask the host, which does not wait for a
+  // disk.
+  // REQUIRES: `window` holds the range.
   bool Check(const WindowRef& window, HostOffset at, size_t size);
 
  private:
@@ -27,6 +31,7 @@ class Residency {
   static constexpr uint64_t kMaxRegions = uint64_t{1} << 20;
   static constexpr uint32_t kHoldsMs = 100;
 
+  // Whether all of one region is in memory now.
   bool Ask(const WindowRef& window, uint64_t region);
 
   HostIo& host_;

@@ -20,16 +20,18 @@ class Strategy {
   virtual ~Strategy() = default;
 
   // Looks at a transfer on the thread that asks for it, in the order of the calls, before it is queued or run. Once per
-  // transfer; it may only set `doomed_chunk`.
+  // transfer; it may only set `doomed_chunk` and `refusal`. Decorators pass it on.
   virtual void Admit(Transfer& transfer) { static_cast<void>(transfer); }
 
-  // Does `buf` and completes it: resid, status and injected are set on return.
-  // Errors in buf.status: EINVAL negative, overflowing or beyond the end · EACCES write on an 'r' open · EIO, ENOSPC
-  // and the host's others · ECANCELED.   Short with status ok only at the end of the device.
+  // Does `buf` and completes it, once: resid, status and injected are set on return.
+  // Errors in buf.status: EINVAL negative, overflowing or beyond the end (B4, B5) · EACCES write on an 'r' open (B15) ·
+  // EROFS guarded · EIO, ENOSPC and the host's others · ECANCELED · EAGAIN of a buf that must not wait.   Short with
+  // status ok only at the end of the device.
+  // Thread: any; it waits for the disk unless the buf says otherwise.   Source: d_strategy, strategy(9).
   virtual void Submit(Buf& buf) = 0;
 };
 
-// What the strategies of one open share. Outlives them.
+// What the strategies of one open share, each in a copy. What it points to outlives them.
 struct DeviceRange {
   uint64_t size = 0;  // bytes of the device
   HostOffset begin;   // where it starts in the host file
@@ -38,6 +40,7 @@ struct DeviceRange {
   FlushState* flush = nullptr;
 };
 
+// The innermost strategy: what is the same for every access mode. Submit() is final so that no mode forgets a rule.
 class BoundedStrategy : public Strategy {
  public:
   explicit BoundedStrategy(const DeviceRange& range) : range_(range) {}
@@ -54,6 +57,7 @@ class BoundedStrategy : public Strategy {
   const DeviceRange& range() const { return range_; }
 
  private:
+  // What moved, not what was asked for (B14, B43); also of a buf that failed half-way.
   void Count(const Buf& buf, size_t moved);
 
   const DeviceRange range_;

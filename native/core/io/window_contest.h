@@ -14,6 +14,7 @@ namespace blk {
 
 class WindowContest {
  public:
+  // For a range of `windows` windows and a table of `slots` slots, neither 0.
   WindowContest(uint64_t windows, size_t slots) : windows_(windows), slots_(slots) {
     // Past this many windows one is too rarely met again: what is mapped at open stays.
     if (windows > slots && windows <= kMaxWindows) heat_.reset(new std::atomic<uint8_t>[windows]());
@@ -23,7 +24,8 @@ class WindowContest {
   // The window in `slot` served a read.
   void Defend(size_t slot) { Warm(held_[slot]); }
 
-  // Window `index` of the range could not serve a read because another one has `slot`. -> whether it should take it.
+  // Window `index` of the range could not serve a read because another one has `slot`. -> whether it should take it: it
+  // is hotter by a margin. Never when every window has a slot of its own.   Thread: any.
   bool Challenge(uint64_t index, size_t slot) {
     if (!heat_) return false;
     const unsigned heat = Warm(heat_[index]);
@@ -31,7 +33,7 @@ class WindowContest {
     return heat > held_[slot].load(std::memory_order_relaxed) + kMargin;
   }
 
-  // Window `index` has taken `slot`.
+  // Window `index` has taken `slot`.   REQUIRES: Challenge() has said so.
   void Take(uint64_t index, size_t slot) {
     held_[slot].store(heat_[index].load(std::memory_order_relaxed), std::memory_order_relaxed);
   }
@@ -41,6 +43,7 @@ class WindowContest {
   static constexpr unsigned kHottest = 255;
   static constexpr unsigned kMargin = 16;  // about what a remapping costs in preads
 
+  // One more, up to kHottest. Two at once may count as one.
   static unsigned Warm(std::atomic<uint8_t>& heat) {
     const unsigned now = heat.load(std::memory_order_relaxed);
     if (now == kHottest) return now;
@@ -48,7 +51,7 @@ class WindowContest {
     return now + 1;
   }
 
-  // Old heat counts half.
+  // Old heat counts half: what was hot long ago makes room.
   void Cool() {
     for (uint64_t i = 0; i < windows_; i++)
       heat_[i].store(heat_[i].load(std::memory_order_relaxed) / 2, std::memory_order_relaxed);
