@@ -124,6 +124,21 @@ describe.each(MAPPED)('under %s', (access) => {
       expect(readFileSync(file)[0]).toBe(0x5a);
     });
 
+    test('takes no view that is being made', async () => {
+      // Array.isArray is what lib asks about each answer of native code: the moment between the two halves of mapSync().
+      const script = `
+        const device = openSync(args.file, { mode: 'r+', access: args.access });
+        const { isArray } = Array;
+        Array.isArray = (value) => { gc(); return isArray(value); };
+        const view = device.mapSync(4096, 100);
+        Array.isArray = isArray;
+        report([view.bytes[0], view.bytes.length]);
+        view.release();
+        await device.close();`;
+      const reports = await reportsFrom(script, { args: { file: bench.image(content), access }, ...options });
+      expect(reports).toEqual([[content[4096], 100]]);
+    });
+
     test("of an 'r' view unmaps it", async () => {
       const script = `${until}
         const device = openSync(args.file, { access: args.access });

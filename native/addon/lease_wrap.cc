@@ -22,7 +22,8 @@ napi_value LeaseWrap::Create(napi_env env, std::shared_ptr<DeviceState> device, 
   const Napi::Object object = EnvState::Of(env).lease_constructor.New({});
   LeaseWrap* wrap = object.IsEmpty() ? nullptr : Unwrap(object);
   if (wrap == nullptr) return nullptr;  // the thread is being terminated; the finalizer ends the lease
-  wrap->buffer_ = Napi::Reference<Napi::Value>::New(Napi::Value(env, buffer), 0);
+  // Strong: until lib has asked for it, the buffer is garbage to the collector.
+  wrap->buffer_ = Napi::Reference<Napi::Value>::New(Napi::Value(env, buffer), 1);
   lent->device->leases.push_back(wrap);
   wrap->lent_ = std::move(lent);
   return object;
@@ -55,8 +56,11 @@ void LeaseWrap::Forget() {
 
 napi_value LeaseWrap::Buffer(napi_env env, napi_callback_info info) {
   const Args args(env, info);
-  const LeaseWrap* wrap = args.Self<LeaseWrap>();
-  return wrap == nullptr || !wrap->lent_ ? nullptr : static_cast<napi_value>(wrap->buffer_.Value());
+  LeaseWrap* wrap = args.Self<LeaseWrap>();
+  if (wrap == nullptr || !wrap->lent_) return nullptr;
+  const napi_value buffer = wrap->buffer_.Value();
+  if (!std::exchange(wrap->taken_, true)) wrap->buffer_.Unref();
+  return buffer;
 }
 
 napi_value LeaseWrap::Release(napi_env env, napi_callback_info info) {

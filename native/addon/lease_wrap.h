@@ -51,7 +51,9 @@ class LeaseWrap final : public Napi::ObjectWrap<LeaseWrap>, public Detachable {
 
   // Null before Create() is done, and after the release.
   std::shared_ptr<Lent> lent_;
-  Napi::Reference<Napi::Value> buffer_;  // weak: lib lets the buffer keep this object alive, so that close finds it
+  // Weak once lib has taken it: lib lets the buffer keep this object alive, so that close finds it.
+  Napi::Reference<Napi::Value> buffer_;
+  bool taken_ = false;
 };
 
 }  // namespace blk_addon
