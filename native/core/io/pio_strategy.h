@@ -23,8 +23,8 @@ class PioStrategy final : public BoundedStrategy {
 
   // Moves the part of `buf` that starts at `data`, and makes it durable if the buf is. Marks what it writes as dirty.
   // Counts syncs, but no bytes: BoundedStrategy does.
-  // Errors: the host's · EIO the file ends before · ECANCELED · EAGAIN nothing moved, of a buf that must not wait · the
-  // sync's, which sticks.   Thread: any.   REQUIRES: [at, at + size) lies inside the device.
+  // Errors: the host's · EIO the file ends before · ECANCELED · those of IsUndone(), nothing moved · the sync's, which
+  // sticks.   Thread: any.   REQUIRES: [at, at + size) lies inside the device.
   Moved Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size);
 
   // What a piece gets that was stored into a window: EIO, for good, when the host file has come to end before it. Then

@@ -25,7 +25,7 @@ class Strategy {
 
   // Does `buf` and completes it, once: resid, status and injected are set on return.
   // Errors in buf.status: EINVAL negative, overflowing or beyond the end (B4, B5) · EACCES write on an 'r' open (B15) ·
-  // EROFS guarded · EIO, ENOSPC and the host's others · ECANCELED · EAGAIN of a buf that must not wait.   Short with
+  // EROFS guarded · EIO, ENOSPC and the host's others · ECANCELED · those of IsUndone().   Short with
   // status ok only at the end of the device.
   // Thread: any; it waits for the disk unless the buf says otherwise.   Source: d_strategy, strategy(9).
   virtual void Submit(Buf& buf) = 0;
