@@ -9,7 +9,7 @@ const NODE_GLOBALS = Object.fromEntries(
 );
 
 export default defineConfig(
-  { ignores: ['build/', 'coverage/', 'dist/', 'docs/', 'native/', 'prebuilds/', 'node_modules/'] },
+  { ignores: ['build/', 'coverage/', 'dist/', 'docs/', 'native/', 'prebuilds/', 'site/', 'node_modules/'] },
   js.configs.recommended,
   { rules: { 'no-empty': ['error', { allowEmptyCatch: true }] } },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },

@@ -14,10 +14,11 @@ export {
 } from './partitions.js';
 export { BlockDeviceError } from './errors.js';
 
+export type { OpenPathOptions } from './open.js';
 export type { MinorInfo } from './driver.js';
 export type { BlockErrorInfo, LockHolder, LostRange } from './errors.js';
 export type { CacheMode, DriverOptions, OpenOptions, RegisterOptions } from './options.js';
-export type { BufRequest, BufResult, TransferOptions, WriteOptions } from './transfer.js';
+export type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './transfer.js';
 export type { BatchOptions } from './batch.js';
 export type { WindowView } from './window-view.js';
 export type { WindowInfo } from './windows.js';

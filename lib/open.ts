@@ -9,8 +9,8 @@ import { openArguments, openSettings, rangeArguments } from './options.js';
 import type { OpenOptions, OpenSettings, RegisterOptions } from './options.js';
 import { hostPath } from './validate.js';
 
-/** Options of `open()`. */
-type OpenPathOptions = OpenOptions & RegisterOptions & { driver?: BlockDriver };
+/** Options of `open()` by path: how to open, which range of the file, and the driver that the device belongs to. */
+export type OpenPathOptions = OpenOptions & RegisterOptions & { driver?: BlockDriver };
 
 /**
  * Opens a host file, or a range of it, as a block device on a private minor, which is freed again on close.

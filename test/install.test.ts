@@ -6,13 +6,13 @@ import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { buildSync } from 'esbuild';
 import { ROOT } from './support/child';
 import { compilerless, install, pack, runIn, userEnv } from './support/installed';
-import { run } from './support/peers';
+import { NO_SANITIZER, run } from './support/peers';
 import { rig } from './support/rig';
 
 jest.setTimeout(600_000);
 const bench = rig();
 // An addon of a sanitizer needs its runtime in the process; what is packed here is another one.
-const declare = process.env['RUMPBLK_SANITIZER'] === undefined ? describe : describe.skip;
+const declare = NO_SANITIZER.met ? describe : describe.skip;
 
 /** Runs the install script whatever npm's policy about such scripts is; npm 12 blocks those of dependencies. */
 const INSTALL_SCRIPT = ['explore', 'rumpblk', '--', 'npm', 'run', 'install'];

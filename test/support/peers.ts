@@ -12,6 +12,13 @@ export interface Need {
   readonly installable: boolean;
 }
 
+/** For what starts other programs, which do not run with the library of a sanitizer loaded into them. */
+export const NO_SANITIZER: Need = {
+  met: process.env['RUMPBLK_SANITIZER'] === undefined,
+  why: 'a sanitizer is loaded into every program',
+  installable: false,
+};
+
 const SBIN = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /** A program, and the Debian package that has it. */
