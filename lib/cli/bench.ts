@@ -1,10 +1,11 @@
 // rumpblk bench: the main job on real input. Makes an image, verifies, replays faults, counts, compares; what `npm start` shows.
-import os from 'node:os';
 import { BlockDriver, type Counters, type DiskLabel, type MinorInfo } from '../index.js';
 import { compareWithFs, renderComparisons, type Comparison, type Effort } from './bench/compare.js';
 import { renderFaults, replayFaults, type FaultReplay } from './bench/faults.js';
 import { BenchImage } from './bench/image.js';
+import { machine, type Machine } from './bench/machine.js';
 import { createProgress, type Progress } from './bench/progress.js';
+import { onSignals } from './bench/signals.js';
 import { renderVerify, verifyMinors, type VerifyRun } from './bench/verify.js';
 import { EXIT, UsageError } from './failure.js';
 import { renderCounters, renderLabel } from './info.js';
@@ -31,7 +32,7 @@ interface Report {
   ok: boolean;
   problems: Problems;
   seconds: number;
-  machine: { node: string; platform: string; cpu: string; cpus: number };
+  machine: Machine;
   image: { path: string; size: number; fileSystem: string; temporary: boolean };
   minors: MinorInfo[];
   label: DiskLabel;
@@ -65,19 +66,6 @@ export async function benchCommand(file: string | undefined, options: BenchOptio
     image?.dispose();
     release();
   }
-}
-
-/** Cleans up on a signal, then dies of it as a shell expects. The handlers are there before the first file is. */
-function onSignals(cleanUp: () => void): () => void {
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  const die = (signal: NodeJS.Signals): void => {
-    cleanUp();
-    release();
-    process.kill(process.pid, signal);
-  };
-  const release = (): void => signals.forEach((signal) => process.removeListener(signal, die));
-  signals.forEach((signal) => process.on(signal, die));
-  return release;
 }
 
 async function bench(image: BenchImage, options: BenchOptions, progress: Progress): Promise<Report> {
@@ -179,7 +167,7 @@ function findProblems(
   return problems;
 }
 
-function renderImage(image: Report['image'], host: Report['machine']): string {
+function renderImage(image: Report['image'], host: Machine): string {
   const use = image.temporary ? 'a temporary file of noise' : 'only read';
   return table(
     ['', ''],
@@ -200,14 +188,4 @@ function renderMinors(minors: readonly MinorInfo[]): string {
     String(info.openCount),
   ]);
   return table(['>minor', 'type', '>offset', '>size', '>opens'], rows);
-}
-
-function machine(): Report['machine'] {
-  const cpus = os.cpus();
-  return {
-    node: process.version,
-    platform: `${process.platform}-${process.arch}`,
-    cpu: cpus[0]?.model.trim() ?? 'unknown',
-    cpus: cpus.length,
-  };
 }

@@ -1,22 +1,11 @@
 // The image a bench works on: a temporary one whose content is known byte by byte, or a given one that is only read.
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { fileSystemOf } from './file-system.js';
 import { Random } from './random.js';
 
 const PIECE = 1 << 20;
-
-/** Magic numbers of statfs(2) for the file systems that people keep images on. */
-const FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
-  [0xef53, 'ext4'],
-  [0x0102_1994, 'tmpfs'],
-  [0x5846_5342, 'xfs'],
-  [0x9123_683e, 'btrfs'],
-  [0x794c_7630, 'overlayfs'],
-  [0x6969, 'nfs'],
-  [0x2fc1_2fc1, 'zfs'],
-  [0xf2f5_2010, 'f2fs'],
-]);
 
 export class BenchImage {
   readonly path: string;
@@ -32,7 +21,7 @@ export class BenchImage {
     this.#fd = fd;
     this.#directory = directory;
     this.#mirror = mirror;
-    this.fileSystem = FILE_SYSTEMS.get(Number(statfsSync(file, { bigint: true }).type)) ?? 'an unknown file system';
+    this.fileSystem = fileSystemOf(file);
     process.once('exit', this.#onExit);
   }
 
