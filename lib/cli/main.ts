@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { benchCommand, type BenchOptions } from './bench.js';
+import { addBench } from './bench-command.js';
 import { EXIT, exitStatus, failureJson, failureLines } from './failure.js';
 import { addImageOptions, parsePath } from './image.js';
 import { labelCommand, type LabelOptions } from './label.js';
@@ -10,7 +10,7 @@ import { partitionsCommand, type PartitionsOptions } from './partitions.js';
 import { infoCommand, type InfoOptions } from './info.js';
 import { readCommand, type ReadOptions } from './read.js';
 import { emitJson, ReaderGone } from './report.js';
-import { parseBytes, parseUint32 } from './units.js';
+import { parseBytes } from './units.js';
 import { writeCommand, type WriteOptions } from './write.js';
 
 const SIZES = `
@@ -39,7 +39,7 @@ function createProgram(done: Done): Command {
   addWrite(program, done);
   addLabel(program, done);
   addPartitions(program, done);
-  addBench(program, done);
+  addBench(program, version(), done);
   return program;
 }
 
@@ -97,19 +97,6 @@ function addWrite(program: Command, done: Done): void {
     .option('--no-flush', 'end without making the data durable')
     .addHelpText('after', '\nInput that does not fit is ENOSPC, exit status 1; what fitted has been written.');
   addSharedOptions(command).action(async (file: string, options: WriteOptions) => done(await writeCommand(file, options)));
-}
-
-function addBench(program: Command, done: Done): void {
-  program
-    .command('bench')
-    .description('Write and verify at random in every access mode, replay injected faults, compare with node:fs.')
-    .argument('[file]', 'an image to read, never written (default: a temporary one, written too)', parsePath)
-    .option('--quick', 'take about a second')
-    .option('--size <bytes>', 'size of the temporary image', parseBytes, 64 << 20)
-    .option('--dir <directory>', 'where to make it (default: the directory for temporary files)', parsePath)
-    .option('--seed <number>', 'seed of the requests and of the faults', parseUint32, 1)
-    .option('--json', 'print one JSON document on stdout')
-    .action(async (file: string | undefined, options: BenchOptions) => done(await benchCommand(file, options)));
 }
 
 /** Runs one command line. With `--json` a failure is a document on stdout, too. */

@@ -1,0 +1,135 @@
+// Declares `rumpblk bench`: without a workload the demonstration of bench.ts, with one bench/workload.ts.
+import { Option, type Command } from 'commander';
+import { benchCommand } from './bench.js';
+import type { Given } from './bench/job/file.js';
+import { UsageError } from './failure.js';
+import { parsePath } from './image.js';
+import { parseBytes, parseUint32 } from './units.js';
+
+interface Options {
+  quick?: boolean;
+  size?: string;
+  directory?: string;
+  randseed?: string;
+  jobs?: string;
+  engine?: string;
+  access: 'auto' | 'mmap' | 'pio';
+  overwrite?: boolean;
+  lock: boolean;
+  parseOnly?: boolean;
+  html?: string;
+  json?: boolean;
+}
+
+/** Keys of a job that are options of the command, with what they mean. The demonstration has the first three, too. */
+const WORDS: readonly [flags: string, meaning: string][] = [
+  ['--size <size>', 'bytes of the file to work on, or a share of it: 64m, 10%'],
+  ['--dir, --directory <directory>', 'where files are made (default: the directory for temporary files)'],
+  ['--seed, --randseed <number>', 'seed of the requests (default: 1)'],
+  ['--rw <pattern>', 'read, write, randread, randwrite, rw, randrw'],
+  ['--bs <size>', 'bytes of a request, or of a read and of a write: 4k,64k (default: 4k)'],
+  ['--iodepth <n>', 'requests in flight (default: 1)'],
+  ['--numjobs <n>', 'threads (default: 1)'],
+  ['--runtime <time>', 'end after this time: 3, 500ms, 2m'],
+  ['--time_based [switch]', 'go on until the runtime is over'],
+  ['--loops <n>', 'passes over the file (default: 1)'],
+  ['--io_size <size>', 'bytes to move in all, where that is not size times loops'],
+  ['--offset <size>', 'where on the file to begin (default: 0)'],
+  ['--rwmixread <percent>', 'share of reads in rw and randrw (default: 50)'],
+  ['--norandommap [switch]', 'random positions may come twice in a pass'],
+  ['--fsync <n>', 'a sync after every n writes'],
+  ['--fdatasync <n>', 'the same by fdatasync'],
+  ['--direct [switch]', 'past the page cache'],
+  ['--invalidate [switch]', 'begin with the page cache of the file dropped (default: 1)'],
+  ['--group_reporting [switch]', 'one report for all threads of a job'],
+  ['--ioengine <name>', "fio's own engine, for --engine fio"],
+];
+
+const HELP = `
+Without a workload: writes and verifies at random in every access mode, replays injected faults, compares with node:fs. FILE is
+an image that is only read.
+
+With --rw or --jobs: runs it over the engines
+  sync, batch, async            a device's readSync, Batch.runSync, read
+  fs-sync, fs-callback, fs-promises    node:fs
+  fio                           fio itself, when it is installed
+and shows throughput and latencies. FILE is what --rw works on; without one, a temporary file. Options beside --jobs replace
+those keys in every job. A workload of the command line that nothing bounds takes three seconds.
+Files that the bench makes are removed. What a file or node holds is written over with --overwrite only.
+
+Sizes of a workload are fio's: k, m, g, t are powers of 1024. Job files have sections of key=value lines, [global] for all jobs
+below it; besides the keys above: filename, stonewall, rwmixwrite, buffered, and fio's other names for them. There is no verify=.`;
+
+export function addBench(program: Command, version: string, done: (status: number) => void): void {
+  const command = program
+    .command('bench')
+    .description('Run a workload over several engines, or show and verify what a device does.')
+    .argument('[file]', 'an image or device node', parsePath)
+    .option('--quick', 'the demonstration: take about a second')
+    .option('--jobs <file>', 'a workload: a fio job file', parsePath)
+    .option('--engine <names>', 'what does it: names with commas between, or all (default: sync, or async where iodepth is more than 1)')
+    .addOption(new Option('--access <way>', 'how the engines of devices reach it').choices(['auto', 'mmap', 'pio']).default('auto'))
+    .option('--overwrite', 'write jobs may write over what a file or node holds')
+    .option('--no-lock', 'work on a file even when another process has it locked')
+    .option('--parse-only', 'say how the workload is understood, and end')
+    .option('--html <file>', 'write a page with charts', parsePath)
+    .option('--json', "print one JSON document on stdout; of a workload, in fio's shape");
+  for (const [flags, meaning] of WORDS) command.option(flags, meaning);
+  command.addHelpText('after', HELP).action(async (file: string | undefined, options: Options) => done(await run(file, options, version)));
+}
+
+async function run(file: string | undefined, options: Options, version: string): Promise<number> {
+  const words = wordsOf(options);
+  const { rw, size, directory, randseed, ...others } = words;
+  const { jobs, engine, overwrite, parseOnly, html } = options;
+  const workload = rw ?? jobs;
+  if (workload === undefined) {
+    const stray =
+      Object.keys(others)[0] ??
+      Object.entries({ engine, overwrite, 'parse-only': parseOnly, html }).find(([, value]) => value !== undefined)?.[0];
+    if (stray !== undefined) throw new UsageError(`--${stray} belongs to a workload: give --rw or --jobs`);
+    if (file?.endsWith('.fio') === true) throw new UsageError(`a fio job file is given with --jobs: rumpblk bench --jobs ${file}`);
+    return benchCommand(file, {
+      size: parse(parseBytes, 'size', size) ?? 64 << 20,
+      seed: parse(parseUint32, 'seed', randseed) ?? 1,
+      ...(directory === undefined ? {} : { dir: directory }),
+      ...(options.quick === undefined ? {} : { quick: options.quick }),
+      ...(options.json === undefined ? {} : { json: options.json }),
+    });
+  }
+  if (options.quick !== undefined) throw new UsageError('--quick is for the demonstration: a workload has --runtime and --size');
+  // Loaded when it is needed: the other commands start without it.
+  const { workloadCommand } = await import('./bench/workload.js');
+  return workloadCommand({
+    words: file === undefined ? words : { ...words, filename: file.replaceAll(':', '\\:') },
+    ...(jobs === undefined ? {} : { jobs }),
+    ...(engine === undefined ? {} : { engine }),
+    ...(html === undefined ? {} : { html }),
+    access: options.access,
+    overwrite: overwrite === true,
+    lock: options.lock,
+    parseOnly: parseOnly === true,
+    json: options.json === true,
+    version,
+  });
+}
+
+/** The keys of a job among the options, as text; an option without its value is a switch. */
+function wordsOf(options: Options): Given {
+  const words: Given = {};
+  for (const [flags] of WORDS) {
+    const key = /--(\w+)(?: [<[]\w+[>\]])?$/.exec(flags)?.[1] ?? '';
+    const value = (options as unknown as Record<string, unknown>)[key];
+    if (value !== undefined) words[key] = typeof value === 'string' ? value : '1';
+  }
+  return words;
+}
+
+function parse<T>(parser: (text: string) => T, name: string, text: string | undefined): T | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return parser(text);
+  } catch (error) {
+    throw new UsageError(`--${name}: '${text}': ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
