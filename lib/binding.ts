@@ -128,7 +128,7 @@ declare const opaque: unique symbol;
 
 /** Core `blk::Device`: one open of one minor. */
 export interface NativeDevice {
-  /** `Device::info()` — `[minor (-1: private), size, access, path]`; access is what is in force, an index of ACCESS. */
+  /** `Device::minor()` and `access()` — `[minor (-1: private), size, access, path]`; access is what is in force, an index of ACCESS. */
   info(): readonly [number, number, 0 | 1 | 2, Buffer];
   /** What the request functions of the binding know the device by. */
   requests(): NativeRequests;
@@ -156,7 +156,7 @@ export interface NativeDevice {
   setLabel(numbers: Uint32Array, names: Uint8Array, toMedium: boolean): Outcome;
   /** `blk::ListWedges`, or `blk::GetWedge` alone. */
   wedges(all: boolean): { readonly wedges: readonly NativeWedge[] } | Failure;
-  /** `Device::windows()` — offset in the host file, length and references, three numbers a window, most recently used first. */
+  /** `Device::Windows` — offset in the host file, length and references, three numbers a window, most recently used first. */
   windows(): Float64Array;
   /** `Device::Close` — drains, flushes, frees; the failure is the flush's. closeSync: EBUSY while a request is in flight. Both idempotent. */
   close(): Promise<Outcome>;
@@ -238,7 +238,7 @@ export interface NativeDriver {
   /** `Counters::Snapshot` in the order of `Counters` in api: ioTotal, ioAsync, bytesRead, bytesWritten, bytesWrittenAsync, windowHits, windowBusy, windowMisses, faultsInjected, flushes. */
   counters(): Float64Array;
   resetCounters(): void;
-  /** `FaultInjector::Set` and `Clear`. */
+  /** `Driver::SetFaults`, with rate 0 to clear. */
   setFaults(rate: number, seed: number): void;
   clearFaults(): void;
   /** -> `[rate, seed, injected]`; rate 0 when off; seed is the one the stream began with. */
@@ -254,10 +254,10 @@ export interface NativeBinding {
   readonly pageSize: number;
   /** Zeroed memory that begins at a page. */
   allocateArena(bytes: number): Uint8Array;
-  /** `Device::Transfer` inline — (device, view, offset in the view, length, position), all in bytes. */
+  /** `Device::BytesRequest`, run inline — (device, view, offset in the view, length, position), all in bytes. */
   readSync(device: NativeRequests, view: NodeJS.ArrayBufferView, offset: number, length: number, position: number): Outcome;
   writeSync(device: NativeRequests, view: NodeJS.ArrayBufferView, offset: number, length: number, position: number, fua: number): Outcome;
-  /** `Device::Strategy` inline — one buf; blkno may be negative or beyond the end, the bounds check answers. */
+  /** `Device::BufRequest`, run inline — one buf; blkno may be negative or beyond the end, the bounds check answers. */
   strategySync(device: NativeRequests, op: number, blkno: number, view: NodeJS.ArrayBufferView, deferred: boolean): Outcome;
   /** The same through the I/O queue. `token`: a positive integer for `cancel`, or NO_TOKEN. A cancelled one ends with ECANCELED. */
   read(

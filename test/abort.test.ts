@@ -1,3 +1,4 @@
+// AbortSignals of every call that has one: before it begins, while it is queued, while it runs, and after it is done.
 import { getEventListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';

@@ -1,3 +1,4 @@
+// The table of a driver: which minor a registration gets, what makes two of them the same, and what frees one.
 import { linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';

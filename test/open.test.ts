@@ -1,3 +1,4 @@
+// Opening registered minors and paths: modes, counts, what an open says of itself, and what is refused. Locks are in locks.test.ts.
 import { chmodSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { type BlockDevice, type OpenOptions, open, openSync } from 'rumpblk';

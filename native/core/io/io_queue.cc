@@ -12,6 +12,8 @@ IoQueue::Outcome IoQueue::TryPut(std::unique_ptr<IoTask>& task) {
   if (used_ == ring_.size()) return Outcome::kFull;
   const Outcome outcome = PutLocked(task);
   lock.Unlock();
+  // After the lock, which whoever is on the lookout takes next. Relaxed: it is a hint to look, and what there is to see
+  // is read under the lock.
   puts_.fetch_add(1, std::memory_order_relaxed);
   return outcome;
 }
@@ -34,6 +36,7 @@ IoQueue::Outcome IoQueue::PutLocked(std::unique_ptr<IoTask>& task) {
   return Outcome::kQueued;
 }
 
+// Never more than one on its way: who wakes up takes what is queued, and sees to the next one.
 bool IoQueue::Summon() {
   if (summoned_ > 0) return true;  // one is on its way
   if (idle_ + blocked_ < workers_.size()) {
@@ -53,6 +56,7 @@ bool IoQueue::Summon() {
 
 void IoQueue::Guard() {
   if (watch_ != Watch::kNone) return;
+  // Those that are summoned have something else to do when they wake.
   if (idle_ > summoned_) {
     watch_ = Watch::kWanted;
     not_empty_.NotifyOne();
@@ -69,6 +73,7 @@ void IoWorker::WillBlock() {
 void IoWorker::MayBlock() {
   if (queue_ == nullptr) return;
   may_block_since_ = std::chrono::steady_clock::now();
+  // Relaxed: the worst that a stale answer costs is one thread woken, or kPatience.
   if (queue_->wary_.load(std::memory_order_relaxed) > 0) WillBlock();
 }
 
@@ -93,6 +98,7 @@ bool IoQueue::StartWorker() {
   // Lane 0 is the caller's; workers beyond the lanes there are share the last one.
   const Lane lane = static_cast<Lane>(std::min<size_t>(workers_.size() + 1, kSharedLane));
   try {
+    // The thread asks for the lock first, so it sees itself counted as idle.
     workers_.emplace_back([this, lane] { Work(lane); });
     idle_++;
     return true;
@@ -128,6 +134,7 @@ void IoQueue::Sleep() {
       not_empty_.Wait(mu_);
     }
   }
+  // Whoever leaves for stuck tasks was not summoned for them; a summons that came meanwhile is another one's.
   if (!stuck && summoned_ > 0) summoned_--;
   idle_--;
 }
@@ -150,11 +157,13 @@ void IoQueue::Work(Lane lane) {
   for (;;) {
     if (used_ == 0) AwaitTask(lock);
     if (stopped_) return;
+    // Somebody else was faster, or the task that this one was to rescue has been taken.
     if (used_ == 0) continue;
     std::unique_ptr<IoTask> task = std::move(ring_[head_]);
     head_ = (head_ + 1) % ring_.size();
     used_--;
     taken_++;
+    // From here on this worker is at work, for who knows how long, and others wait behind it.
     if (used_ > 0) Guard();
     not_full_.NotifyOne();
     lock.Unlock();

@@ -33,9 +33,11 @@ class IoWorker {
   IoWorker(IoQueue* queue, Lane lane) : queue_(queue), lane_(lane) {}
 
   Lane lane() const { return lane_; }
-  // Says that this task is about to wait, for a disk or a lock: what is queued behind it gets another worker.
+  // Says that this task is about to wait, for a disk or a lock: what is queued behind it gets another worker. Once is
+  // enough; nothing to say it to where the caller runs the task itself.
   void WillBlock();
-  // Says that it may: the same when tasks that said so have lately taken long.
+  // Says that it may: the same when tasks that said so have lately taken long. How long this one takes, from here on,
+  // is what the next ones are judged by.
   void MayBlock();
 
  private:
@@ -47,7 +49,7 @@ class IoWorker {
   std::optional<std::chrono::steady_clock::time_point> may_block_since_;
 };
 
-// One piece of work. Destroyed by the queue when it was run, or when it never will be.
+// One piece of work. Owned by the queue until it runs, then by itself; destroyed by Stop() when it never will.
 class IoTask {
  public:
   virtual ~IoTask() = default;
@@ -55,11 +57,15 @@ class IoTask {
   virtual void Run(std::unique_ptr<IoTask> self, IoWorker& worker) = 0;
 };
 
+// Each worker is idle, which is asleep; blocked, when its task has said that it waits; or at work, which one on the
+// lookout for more is too. While tasks are queued one worker is at work or summoned, unless none more can be had.
 class IoQueue {
  public:
   // A worker that finds the same task at work after this takes over what is queued behind it.
   static constexpr std::chrono::milliseconds kPatience{2};
 
+  // `depth` in tasks, those that run not counted; at most `workers` threads, none of which starts before the first
+  // task.
   // REQUIRES: depth and workers are not 0.
   IoQueue(size_t depth, size_t workers, std::chrono::milliseconds patience = kPatience)
       : ring_(depth), worker_limit_(workers), patience_(patience) {}
@@ -68,15 +74,18 @@ class IoQueue {
   IoQueue(const IoQueue&) = delete;
   IoQueue& operator=(const IoQueue&) = delete;
 
+  // What became of a put. kNoThreads: no worker runs and the host has no thread left. In all cases but kQueued the task
+  // is still the caller's.
   enum class Outcome { kQueued, kFull, kNoThreads, kStopped };
 
   // Puts `task` into the ring, or leaves it where it is when the ring is full, no thread can be had, or the queue has
-  // stopped. Never blocks on I/O.
+  // stopped. Never blocks on I/O.   Thread: any.
   Outcome TryPut(std::unique_ptr<IoTask>& task) EXCLUDES(mu_);
   // The same, but waits while the ring is full.
   Outcome Put(std::unique_ptr<IoTask>& task) EXCLUDES(mu_);
 
-  // Lets running tasks end, drops those that have not begun, and joins the workers. Idempotent.
+  // Lets running tasks end, however long that takes, drops those that have not begun, and joins the workers. Whoever
+  // waits in Put() gets kStopped. Idempotent.
   // REQUIRES: not called from a task.
   void Stop() EXCLUDES(mu_);
 
@@ -91,12 +100,15 @@ class IoQueue {
   // How long a worker that has run out of tasks looks for more before it sleeps: waking it costs as much.
   static constexpr std::chrono::microseconds kLookout{5};
 
+  // REQUIRES: there is room, and the queue has not stopped.
   Outcome PutLocked(std::unique_ptr<IoTask>& task) REQUIRES(mu_);
   // Gets a worker going when tasks are queued and none is at work or on its way. -> false when none can be had at all.
   bool Summon() REQUIRES(mu_);
   // Starts one more, which is idle. -> false when the limit is reached or the host has no more threads.
   bool StartWorker() REQUIRES(mu_);
+  // Counts a worker as blocked, and gets another one for what is queued.
   void EnterBlocked() EXCLUDES(mu_);
+  // What a worker does from its start to Stop().
   void Work(Lane lane) EXCLUDES(mu_);
   // Waits for a task or the end, first awake, then asleep. Steps out of `lock`, which holds mu_.
   void AwaitTask(MutexLock& lock) REQUIRES(mu_);
@@ -107,11 +119,15 @@ class IoQueue {
   bool KeepWatch() REQUIRES(mu_);
   // Gets somebody to keep watch.
   void Guard() REQUIRES(mu_);
+  // Draws the lesson from a task that said MayBlock(). Without the lock: it is a guess.
   void Learn(std::chrono::nanoseconds took);
 
   Mutex mu_;
+  // For sleeping workers: summoned, told to keep watch, or the end.
   CondVar not_empty_;
+  // For Put().
   CondVar not_full_;
+  // `used_` tasks from `head_` on, around the end.
   std::vector<std::unique_ptr<IoTask>> ring_ GUARDED_BY(mu_);
   size_t head_ GUARDED_BY(mu_) = 0;  // next to run
   size_t used_ GUARDED_BY(mu_) = 0;
@@ -126,6 +142,7 @@ class IoQueue {
   bool stopped_ GUARDED_BY(mu_) = false;
   const size_t worker_limit_;
   const std::chrono::milliseconds patience_;
+  // Only ever more of them, until Stop().
   std::vector<std::thread> workers_ GUARDED_BY(mu_);
 };
 
