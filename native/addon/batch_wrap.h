@@ -56,6 +56,7 @@ class BatchWrap final : public Napi::ObjectWrap<BatchWrap> {
 
   std::shared_ptr<DeviceState> device_;
   size_t depth_ = 0;
+  // Bytes, as the arena was when the batch was made: one of another size is another memory.
   size_t arena_size_ = 0;
   // Strong: the arrays live as long as the batch.
   napi_ref control_ = nullptr;

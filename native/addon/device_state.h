@@ -53,6 +53,7 @@ struct DeviceState {
   // The close that came while calls were in flight, not queued yet.
   std::unique_ptr<PendingCall> waiting_close;
 
+  // Whether calls may begin.
   bool open() const { return !closing; }
 
   // Takes back every lease, newest first; each takes itself off the list. Errors: the first one's; all are taken back

@@ -18,6 +18,7 @@ namespace blk_addon {
 // the JavaScript thread.
 class DriverState {
  public:
+  // Lists its backlog with the completion, and takes it off again.
   DriverState(std::shared_ptr<Completion> completion, const blk::DriverOptions& options)
       : completion_(std::move(completion)), driver(options), backlog(driver.queue()) {
     completion_->AddBacklog(&backlog);
@@ -64,6 +65,7 @@ class EnvState {
   Napi::FunctionReference lease_constructor;
 
  private:
+  // In order of their making; those that are gone are dropped by Track().
   std::vector<std::weak_ptr<DriverState>> drivers_;
 };
 

@@ -116,6 +116,7 @@ class Device {
   // Shared with the minor's other opens; lives at least as long as this object, also after Close().
   const Minor& minor() const { return *minor_; }
   Minor& minor() { return *minor_; }
+  // As it was asked for.
   OpenMode mode() const { return options_.mode; }
   Access access() const { return access_; }  // what is in force
   bool closed() const { return closed_.load(std::memory_order_acquire); }
@@ -144,6 +145,7 @@ class Device {
   // Order is destruction order, last first: strategies go before the windows and the minor they use.
   const std::shared_ptr<Minor> minor_;
   const OpenOptions options_;
+  // What is in force; fixed by the constructor.
   Access access_ = Access::kPio;
   std::atomic<bool> closed_{false};
   // By value in each strategy too: plain numbers, and pointers to what outlives them all.

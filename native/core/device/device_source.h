@@ -13,8 +13,10 @@ class DeviceSource final : public TableSource {
   // `device` outlives this object.
   DeviceSource(Device& device, Lane lane) : device_(device), lane_(lane) {}
 
+  // As TableSource has it: bytes of the device, and what its medium calls a sector.
   uint64_t size() const override { return device_.minor().size(); }
   uint64_t sector_size() const override { return device_.minor().MediumSectorSize(); }
+  // Errors: those of Strategy::Submit(); EIO of the injector, which injected() tells apart.
   Status Read(uint64_t position, uint8_t* data, size_t size) override {
     Transfer transfer = device_.BytesRequest(BufOp::kRead, position, data, size, Fua::kByCacheMode);
     transfer.raw = false;  // tables lie at any byte

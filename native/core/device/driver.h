@@ -77,7 +77,9 @@ class Driver {
   // Stops the workers whatever is open: for an environment that goes away. Tasks that run end; the others never run.
   void StopQueue() { queue_.Stop(); }
 
+  // Those of all its devices, open and closed.
   Counters& counters() { return counters_; }
+  // For whoever has tasks for the workers; its own devices run on the thread that calls them.
   IoQueue& queue() { return queue_; }
 
  private:
@@ -100,8 +102,10 @@ class Driver {
   void Forget(Device* device) EXCLUDES(mu_);
   DeviceContext Context();
 
+  // Outlives the driver.
   HostIo& host_;
   const DriverOptions options_;
+  // Lent to devices, as faults_ is; so both stand before queue_, whose tasks hold devices.
   Counters counters_;
   FaultInjector faults_;
 

@@ -42,6 +42,7 @@ class LabelState {
     if (!keep_) in_memory_.reset();
   }
 
+  // Where the medium's label is, for the guards of partitions: they look without this object's lock.
   LabelSector& sector() { return sector_; }
   const LabelSector& sector() const { return sector_; }
 

@@ -65,11 +65,14 @@ class Lease final : public StoreSource {
   uint8_t* data_;
   const size_t size_;
   const HostOffset at_;
+  // To ask the host why something is lost. Valid while the device is open.
   const HostFile file_;
   bool sound_ = true;
   HostSpan lost_;  // when it ended
+  // Empty once it has ended.
   std::optional<Memory> memory_;
   PageWatch watch_;  // after memory_, so that it ends before the memory goes
+  // Empty for a private lease, and once it has ended.
   std::optional<Shared> shared_;
 };
 

@@ -58,6 +58,7 @@ class Minor {
   // is in no table yet, and its disk cannot be retired before it. Errors: ENXIO no such partition, or the disk is
   // retired · EINVAL it does not lie inside the disk, or inside what contains it · the host's.
   static Result<std::shared_ptr<Minor>> CreatePartition(const std::shared_ptr<Minor>& of, const std::string& name);
+  // A partition that was not retired leaves its disk, and ends the hold on it. Closes what is open.
   ~Minor();
   Minor(const Minor&) = delete;
   Minor& operator=(const Minor&) = delete;
@@ -93,7 +94,9 @@ class Minor {
   int index() const { return index_; }
   // As it was given at registration. For people: the file behind it is known by its descriptor.
   const std::string& path() const { return path_; }
+  // What the host file is. kOther never gets this far.
   FileType type() const { return type_; }
+  // Bytes of the device, and where it begins in the host file. Neither changes, whatever becomes of the file.
   uint64_t size() const { return size_; }
   HostOffset begin() const { return {offset_}; }
   // The default label: what the minor is taken for when its medium has none.
@@ -103,6 +106,7 @@ class Minor {
   const LabelState& label_state() const { return label_state_; }
   // That of the disk, so that a sync that fails is told on every partition of it.
   FlushState& flush() { return disk().flush_; }
+  // The door to the host that it came through.
   HostIo& host() const { return host_; }
   // The cast drops what stands above the opens. Relaxed: a number to look at, which may have changed by then.
   uint32_t open_count() const { return static_cast<uint32_t>(uses_.load(std::memory_order_relaxed)); }

@@ -13,6 +13,7 @@ class MinorSource final : public TableSource {
   // `minor` outlives this object and cannot be retired meanwhile.
   explicit MinorSource(const Minor& minor) : minor_(minor) {}
 
+  // As TableSource has it. Errors of Read(): those of Minor::ReadHost().
   uint64_t size() const override { return minor_.size(); }
   uint64_t sector_size() const override { return minor_.MediumSectorSize(); }
   Status Read(uint64_t position, uint8_t* data, size_t size) override { return minor_.ReadHost(position, data, size); }

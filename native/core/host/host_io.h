@@ -69,6 +69,7 @@ class HostIo {
 
   // -> bytes moved, which may be fewer than asked for; 0 at the end of the file.
   virtual int64_t Pread(int fd, void* data, size_t size, uint64_t offset) = 0;
+  // The same for a write, which a full disk or a signal may cut short as well.
   virtual int64_t Pwrite(int fd, const void* data, size_t size, uint64_t offset) = 0;
   // Writes with per-call durability: what it moved is on the medium. -EOPNOTSUPP, -ENOSYS or -EINVAL where the host has
   // none.

@@ -30,6 +30,7 @@ class Mapping {
   Mapping& operator=(Mapping&& other) noexcept;
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
+  // Unmaps if need be; the errno has nobody to go to.
   ~Mapping();
 
   // False after Unmap(), after a move, and for one that owns nothing.
@@ -55,9 +56,11 @@ class Mapping {
   Mapping(HostIo& host, uint8_t* data, size_t size, PageWatch watch)
       : host_(&host), data_(data), size_(size), watch_(std::move(watch)) {}
 
+  // Null only for one that owns nothing.
   HostIo* host_ = nullptr;
   uint8_t* data_ = nullptr;
   size_t size_ = 0;
+  // Ends before the memory goes: Unmap() stops it first.
   PageWatch watch_;
 };
 static_assert(!std::is_copy_constructible_v<Mapping>);

@@ -50,6 +50,7 @@ class PageWatch {
   // Watches part of a mapping, for whoever has no more to do with it. The same, without the second limit.
   static PageWatch Over(void* base, size_t size) { return Begin(base, size, false); }
 
+  // Watches nothing.
   PageWatch() = default;
   PageWatch(PageWatch&& other) noexcept : slot_(std::exchange(other.slot_, nullptr)) {}
   PageWatch& operator=(PageWatch&& other) noexcept {
@@ -63,6 +64,7 @@ class PageWatch {
   PageWatch& operator=(const PageWatch&) = delete;
   ~PageWatch() { Stop(); }
 
+  // False for one that watches nothing: made so, moved from, stopped, or for want of memory.
   bool valid() const { return slot_ != nullptr; }
   // True once a page of the piece was substituted. For good; asked after each copy.   Thread: any.
   bool poisoned() const {
@@ -83,6 +85,7 @@ class PageWatch {
   static PageWatch Begin(void* base, size_t size, bool is_mapping);
   explicit PageWatch(GuardSlot* slot) : slot_(slot) {}
 
+  // The registry's; this watch's alone until Stop().
   GuardSlot* slot_ = nullptr;
 };
 static_assert(!std::is_copy_constructible_v<PageWatch>);

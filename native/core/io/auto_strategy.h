@@ -40,6 +40,7 @@ class AutoStrategy final : public BoundedStrategy {
 
   WindowTable& windows_;
   PioStrategy& pio_;
+  // Which pieces are worth a page fault; which windows are worth a slot; which pages are in memory.
   MapPolicy policy_;
   WindowContest contest_;
   Residency residency_;

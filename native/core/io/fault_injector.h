@@ -53,6 +53,7 @@ class FaultInjector {
 
   mutable Mutex mu_;
   Settings settings_ GUARDED_BY(mu_);
+  // Where the stream is: the last value before it was cut to 31 bits.
   uint32_t state_ GUARDED_BY(mu_) = 0;
 };
 

@@ -23,6 +23,7 @@ class FaultStrategy final : public Strategy {
   void Submit(Buf& buf) override;
 
  private:
+  // To know how many bufs physio will issue, and where to count.
   const DeviceRange range_;
   FaultInjector& injector_;
   Strategy& next_;

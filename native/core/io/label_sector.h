@@ -20,6 +20,7 @@ class LabelSector {
   void Place(std::optional<HostOffset> label) {
     begin_.store(label ? AlignDown(label->value, kDevBsize) : kNone, std::memory_order_release);
   }
+  // Lets writes over the label through, or refuses them again.   Thread: any.
   void SetWritable(bool writable) { writable_.store(writable, std::memory_order_release); }
 
   // Whether a write of `span` is one over a label that is not writable.
@@ -30,6 +31,7 @@ class LabelSector {
   }
 
  private:
+  // No position: sectors end long before.
   static constexpr uint64_t kNone = std::numeric_limits<uint64_t>::max();
 
   std::atomic<uint64_t> begin_{kNone};

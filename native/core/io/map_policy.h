@@ -46,6 +46,7 @@ class MapPolicy {
 
   // Bytes from `at` to the end of its block.
   size_t RoomFrom(HostOffset at) const { return static_cast<size_t>(block_size() - (at.value & (block_size() - 1))); }
+  // Bytes, a power of two: 64 KiB, or more on a device with more than kMaxBlocks of those.
   uint64_t block_size() const { return uint64_t{1} << shift_; }
 
  private:
@@ -82,6 +83,7 @@ class MapPolicy {
   const unsigned shift_;  // of block_size()
   const uint64_t first_;  // number of the range's first block; block n starts at n * block_size()
   const std::unique_ptr<std::atomic<uint8_t>[]> blocks_;  // kNever, kRead or kWarm, by number from first_ on
+  // By lane; the lanes are those of Counters.
   std::array<Account, kLanes> accounts_;
 };
 

@@ -17,6 +17,7 @@ struct Transfer;
 
 class Strategy {
  public:
+  // No buf may be under way.
   virtual ~Strategy() = default;
 
   // Looks at a transfer on the thread that asks for it, in the order of the calls, before it is queued or run. Once per
@@ -43,6 +44,7 @@ struct DeviceRange {
 // The innermost strategy: what is the same for every access mode. Submit() is final so that no mode forgets a rule.
 class BoundedStrategy : public Strategy {
  public:
+  // What `range` points to outlives this object.
   explicit BoundedStrategy(const DeviceRange& range) : range_(range) {}
 
   // Refuses what the open or the device does not allow, cuts at the end of the device, answers a durable write with the

@@ -61,6 +61,7 @@ class WindowCache final : public WindowOwner {
 
   WindowCache(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry, Counters& counters);
 
+  // Of WindowRef, from any thread; wakes those who wait for a window when it was the last reference.
   void Release(void* window) override EXCLUDES(mu_);
   // -> the least recently used window that can be remapped, or end() when all are held (B8).
   Order::iterator FindVictim() REQUIRES(mu_);
