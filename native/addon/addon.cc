@@ -15,6 +15,7 @@
 namespace blk_addon {
 namespace {
 
+// By value of Op, so that lib needs no list of its own.
 Napi::Array OpNames(Napi::Env env) {
   Napi::Array names = Napi::Array::New(env);
   for (uint32_t i = 0; i < static_cast<uint32_t>(blk::Op::kCount); i++) {
@@ -55,6 +56,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("pageSize", static_cast<double>(blk::PageSize()));
   DefineRequestCalls(env, exports);
   DefineLabelFunctions(env, exports);
+  // The only class with a constructor in lib's hands: the others come from its methods.
   exports.Set("Driver", DriverWrap::Define(env));
   return exports;
 }

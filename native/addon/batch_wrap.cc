@@ -114,6 +114,7 @@ BatchWrap::~BatchWrap() {
 
 napi_value BatchWrap::Create(napi_env env, std::shared_ptr<DeviceState> device, size_t depth, napi_value control,
                              napi_value arena) {
+  // Over the constructor, since only that can fill in a wrap before JavaScript sees it.
   Parts parts{std::move(device), depth, control, arena};
   return EnvState::Of(env).batch_constructor.New({Napi::External<Parts>::New(env, &parts)});
 }

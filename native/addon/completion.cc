@@ -42,12 +42,15 @@ napi_value Completion::Submit(Backlog& backlog, std::unique_ptr<PendingCall> cal
         pending->Refuse(env_, {EAGAIN, blk::Op::kStrategy});
       }
       break;
+    // The driver was closed: nothing more is queued on it.
     case blk::IoQueue::Outcome::kStopped: pending->Refuse(env_, {EBADF, blk::Op::kStrategy}); break;
   }
   return promise;
 }
 
 void Completion::Post(std::unique_ptr<PendingCall> call) {
+  // A list that only grows at its head and is only taken whole: nothing is ever popped, so a call that comes again at
+  // the same address does no harm. Release, with the acquire in TakeDone(): what Work() has left goes with the call.
   PendingCall* const posted = call.release();
   PendingCall* before = done_.load(std::memory_order_relaxed);
   do {
@@ -85,6 +88,7 @@ PendingCall* Completion::TakeDone() {
   PendingCall* latest = done_.exchange(nullptr, std::memory_order_acquire);
   PendingCall* first = nullptr;
   while (latest != nullptr) {
+    // Turned around on the way: the list leads from the latest back.
     PendingCall* const before = std::exchange(latest->done_before_, first);
     first = std::exchange(latest, before);
   }
@@ -99,6 +103,7 @@ void Completion::Refill(Backlog& backlog) {
 
 void Completion::CountPending(int change) {
   const size_t before = pending_;
+  // A negative change becomes a huge one, and the sum is right all the same: unsigned numbers wrap.
   pending_ += static_cast<size_t>(change);
   if (before == 0 && pending_ > 0) napi_ref_threadsafe_function(env_, wake_);
   if (before > 0 && pending_ == 0) napi_unref_threadsafe_function(env_, wake_);

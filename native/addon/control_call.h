@@ -13,7 +13,7 @@
 namespace blk_addon {
 
 // Runs `work`, then `settle`, then both go. What they share, a shared_ptr that each captures, is written by the one
-// before the other reads it: the mutex of the completion lies in between.
+// before the other reads it: the completion lies in between.
 class ControlCall final : public PendingCall {
  public:
   struct Steps {

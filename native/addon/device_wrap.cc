@@ -69,6 +69,7 @@ napi_value FlushSync(const Args& args, Device device) {
   return Answer(args.env(), flushed);
 }
 
+// Counted as in flight, so that a close waits for it. It has no token here: a sync cannot be cut short.
 napi_value Flush(const Args& args, Device device) {
   auto flushed = std::make_shared<Flushed>();
   device->Begin(0, nullptr);

@@ -70,6 +70,7 @@ napi_value Deregister(const Args& args, Driver state) {
 napi_value Minors(const Args& args, Driver state) {
   const Napi::Env env(args.env());
   const std::vector<blk::MinorInfo> list = state->driver.Minors();
+  // NativeMinorInfo[] of lib/binding.ts: rows by position, as all that crosses.
   Napi::Array result = Napi::Array::New(env, list.size());
   for (uint32_t i = 0; i < list.size(); i++) {
     const blk::MinorInfo& info = list[i];
@@ -112,6 +113,7 @@ blk::OpenOptions OptionsAt(const Args& args, size_t i) {
   return options;
 }
 
+// -> a NativeDevice, or a failure with whoever is in the way.
 napi_value ToDevice(napi_env env, Driver state, const Opened& opened) {
   if (!opened.device.ok()) return ToFailure(env, opened.device.status(), {.holder = opened.holder});
   return DeviceWrap::Create(env, std::make_shared<DeviceState>(state, opened.device.value()));
@@ -125,6 +127,7 @@ napi_value OpenNow(const Args& args, Driver state, OpenFn open) {
   return ToDevice(args.env(), state, opened);
 }
 
+// Arguments are read before it is queued: JavaScript's values are gone when the worker runs.
 template <typename OpenFn>
 napi_value OpenQueued(const Args& args, Driver state, OpenFn open) {
   auto opened = std::make_shared<Opened>();
@@ -155,6 +158,7 @@ napi_value OpenPath(const Args& args, Driver state) { return OpenQueued(args, st
 // ---- counters, faults, close
 
 napi_value Counters(const Args& args, Driver state) {
+  // As doubles, which hold every count that a process lives to see.
   const blk::Counters::Values values = state->driver.counters().Snapshot();
   Napi::Float64Array array = Napi::Float64Array::New(args.env(), values.size());
   if (array.IsEmpty()) return nullptr;  // the thread is being terminated

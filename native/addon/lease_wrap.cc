@@ -13,6 +13,7 @@ void LeaseWrap::OnBufferGone(napi_env, void*, void* hint) { delete static_cast<s
 
 napi_value LeaseWrap::Create(napi_env env, std::shared_ptr<DeviceState> device, std::unique_ptr<blk::Lease> lease) {
   auto lent = std::make_shared<Lent>(Lent{std::move(device), std::move(lease)});
+  // The finalizer's own share, on the heap, as Node-API hands it a plain pointer.
   auto held = std::make_unique<std::shared_ptr<Lent>>(lent);
   napi_value buffer = nullptr;
   const napi_status made = napi_create_external_arraybuffer(env, lent->lease->data(), lent->lease->size(), OnBufferGone,

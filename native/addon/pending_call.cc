@@ -10,8 +10,8 @@ PendingCall::PendingCall(napi_env env, Completion& completion) : completion_(com
 }
 
 void PendingCall::Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) {
-  // Against GiveUp(): the exchange alone decides. What the call consists of reaches this thread, and its outcome the
-  // other one, under the mutexes of the queue and of the completion.
+  // Against GiveUp(): the exchange alone decides. What the call consists of reaches this thread through the queue, and
+  // its outcome the other one through the completion.
   State expected = State::kQueued;
   if (state_.compare_exchange_strong(expected, State::kRunning, std::memory_order_acq_rel)) Work(worker);
   self.release();  // owned again one line below, as what it is

@@ -58,6 +58,7 @@ class PendingCall : public blk::IoTask {
 
   enum class State : uint8_t { kQueued, kRunning, kGivenUp };
 
+  // Once. A promise never rejects: lib makes the Error of a value that says failure.
   void Resolve(napi_env env, napi_value value);
 
   Completion& completion_;

@@ -72,6 +72,7 @@ napi_value StrategyQueued(const Args& args, Device device) {
 }  // namespace
 
 napi_value MakeRequestTarget(napi_env env, const std::shared_ptr<DeviceState>& device) {
+  // On the heap, as an external holds a plain pointer; `drop` is its finalizer.
   auto* held = new std::shared_ptr<DeviceState>(device);
   const auto drop = [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<DeviceState>*>(data); };
   napi_value target = nullptr;

@@ -16,10 +16,12 @@ namespace blk {
 
 class AlignedPool {
  public:
+  // Bytes, both: beyond 256 KiB the copy costs more than the heap; 4 MiB are a thousand requests of a page.
   static constexpr size_t kLargest = size_t{1} << 18;
   static constexpr size_t kMostKept = size_t{1} << 22;
 
-  // At least `size` bytes, not zeroed; data() is null when there is no memory for them, or size is 0.
+  // At least `size` bytes, not zeroed: they hold what the last user left.
+  // Shape: data() is null when there is no memory for them, or size is 0.
   AlignedBuffer Take(size_t size) {
     if (size == 0 || size > kLargest) return AlignedBuffer(size);
     std::vector<AlignedBuffer>& kept = kept_[ClassOf(size)];
@@ -30,7 +32,8 @@ class AlignedPool {
     return buffer;
   }
 
-  // Takes back what Take(size) gave.
+  // Takes back what Take(size) gave, with the same size; frees it when enough is kept, or when it is too large to be
+  // worth it.
   void Give(AlignedBuffer buffer, size_t size) {
     if (buffer.data() == nullptr || size == 0 || size > kLargest || bytes_ + BytesOf(ClassOf(size)) > kMostKept) return;
     kept_[ClassOf(size)].push_back(std::move(buffer));
@@ -43,12 +46,14 @@ class AlignedPool {
  private:
   // Powers of two from one page up.
   static constexpr size_t kFirst = 12;
+  // Index of the smallest power of two that holds `size`.   REQUIRES: 0 < size <= kLargest.
   static constexpr size_t ClassOf(size_t size) {
     const size_t bits = static_cast<size_t>(std::bit_width(size - 1));
     return bits < kFirst ? 0 : bits - kFirst;
   }
   static constexpr size_t BytesOf(size_t size_class) { return size_t{1} << (kFirst + size_class); }
 
+  // From 2^12 to 2^18 bytes; the last one that came is the first to go, since it may still be in the cache.
   std::array<std::vector<AlignedBuffer>, 7> kept_;
   size_t bytes_ = 0;  // in kept_
 };

@@ -71,6 +71,7 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
   entry_.store(path_, std::memory_order_release);
 }
 
+// Cut at the end of the device: what lies behind cannot be written anyway.
 std::vector<HostSpan> Device::ProtectedSpans() const {
   std::vector<HostSpan> spans;
   for (const ByteSpan& span : options_.protect) {
@@ -159,6 +160,7 @@ Transfer Device::BufRequest(BufOp op, int64_t blkno, uint8_t* data, size_t lengt
 Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lane) {
   // The range of the whole disk, on the descriptors of this open: a partition has no others.
   DeviceRange range = RangeOf(minor_->disk(), options_.mode, *range_.counters);
+  // Made for this one write: the strategies of this device know its own range alone.
   PioStrategy disk(range, file_);
   GuardStrategy entry(range, ProtectedSpans(), nullptr, disk);
   Buf buf;

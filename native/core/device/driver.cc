@@ -54,6 +54,7 @@ Result<int> Driver::Register(const std::string& path, const HostRange& range) {
 Result<int> Driver::RegisterPartition(int minor, const std::string& name) {
   auto found = Find(minor, Op::kRegister);
   if (!found.ok()) return found.status();
+  // Outside the lock too: it reads the tables of the disk.
   auto created = Minor::CreatePartition(found.value(), name);
   if (!created.ok()) return created.status();
   return Insert(created.Take());
@@ -105,6 +106,7 @@ Result<std::shared_ptr<Device>> Driver::Open(int minor, const OpenOptions& optio
 Result<std::shared_ptr<Device>> Driver::OpenPrivate(const std::string& path, const HostRange& range,
                                                     const OpenOptions& options, int* holder) {
   if (closed()) return Status{EBADF, Op::kOpen};
+  // Private: it is in no table, so nobody else can find it, and it goes with its device.
   auto created = Minor::Create(host_, path, range);
   if (!created.ok()) return created.status();
   return OpenMinor(created.value(), options, holder);

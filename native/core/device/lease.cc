@@ -14,6 +14,7 @@ uint8_t* AddressOf(const Lease::Memory& memory, HostOffset at) {
 
 Result<std::unique_ptr<Lease>> Lease::Create(Memory memory, HostOffset at, size_t size, const HostFile& file,
                                              std::optional<Shared> shared) {
+  // Over the lease alone: what happens elsewhere in its window is none of its losses.
   PageWatch watch = PageWatch::Over(AddressOf(memory, at), size);
   if (!watch.valid()) return Status{ENOMEM, Op::kMap};
   return std::unique_ptr<Lease>(new Lease(std::move(memory), at, size, file, std::move(watch), std::move(shared)));

@@ -22,6 +22,7 @@ Result<std::shared_ptr<Minor>> Minor::Create(HostIo& host, const std::string& pa
   int rc = host.StatPath(path, &info);
   if (rc < 0) return Status{-rc, Op::kStat};
   if (info.type == FileType::kOther) return Status{EINVAL, Op::kRegister};
+  // Read-only: that fixes which file it is and needs no right to write, which only an 'r+' open asks for.
   rc = host.Open(path, {});
   if (rc < 0) return Status{-rc, Op::kOpen};
   UniqueFd fd(host, rc);

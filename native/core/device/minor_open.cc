@@ -77,6 +77,7 @@ Result<HostFile> Minor::Attach(const OpenOptions& options, RangeLocks::Range ran
   }
   HostFile file;
   file.host = &host_;
+  // Copies of the numbers: they stay open until Detach() of the last open.
   file.fd = write ? write_fd_.get() : read_fd_.get();
   if (options.direct) file.direct_fd = write ? direct_write_fd_.get() : direct_read_fd_.get();
   file.alignment = alignment_;
