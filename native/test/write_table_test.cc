@@ -47,27 +47,50 @@ void Apply(Medium& medium, PartitionTable& table) {
 }
 
 TEST_CASE("gpt: after every write, and after any part of one, the old table is there or the new one") {
-  Medium medium(1000);
-  PartitionTable old = Make(Scheme::kGpt, {{100, 50}});
-  Apply(medium, old);
-  PartitionTable fresh = Make(Scheme::kGpt, {{200, 60}, {300, 70}});
-  const auto plan = PlanTable(medium, fresh);
-  REQUIRE(plan.ok());
-  for (const auto& step : plan.value()) {
-    for (const TableWrite& write : step) {
-      for (const size_t part : {size_t{1}, write.bytes.size() / 2, write.bytes.size() - 1}) {
-        Medium torn(medium);
-        std::copy_n(write.bytes.begin(), part, torn.bytes.begin() + static_cast<ptrdiff_t>(write.position));
-        const std::string names = Names(Table(torn));
+  enum class Damage { kNone, kPrimary, kBackup };
+  for (const Damage damage : {Damage::kNone, Damage::kPrimary, Damage::kBackup}) {
+    Medium medium(1000);
+    PartitionTable old = Make(Scheme::kGpt, {{100, 50}});
+    Apply(medium, old);
+    if (damage == Damage::kPrimary) medium.bytes[512 + 60] ^= 1;
+    if (damage == Damage::kBackup) medium.bytes[999 * 512 + 60] ^= 1;
+    PartitionTable fresh = Make(Scheme::kGpt, {{200, 60}, {300, 70}});
+    const auto plan = PlanTable(medium, fresh);
+    REQUIRE(plan.ok());
+    REQUIRE(plan.value().size() == 2);
+    for (const auto& step : plan.value()) {
+      for (const TableWrite& write : step) {
+        for (const size_t part : {size_t{1}, write.bytes.size() / 2, write.bytes.size() - 1}) {
+          Medium torn(medium);
+          std::copy_n(write.bytes.begin(), part, torn.bytes.begin() + static_cast<ptrdiff_t>(write.position));
+          const std::string names = Names(Table(torn));
+          CHECK((names == "p1" || names == "p1 p2"));
+        }
+        Put(medium, write);
+        const std::string names = Names(Table(medium));
         CHECK((names == "p1" || names == "p1 p2"));
       }
-      Put(medium, write);
-      const std::string names = Names(Table(medium));
-      CHECK((names == "p1" || names == "p1 p2"));
     }
+    CHECK(Names(Table(medium)) == "p1 p2");
+    CHECK(Table(medium).verdicts.empty());
   }
-  CHECK(Names(Table(medium)) == "p1 p2");
-  CHECK(Table(medium).verdicts.empty());
+}
+
+TEST_CASE("gpt: one that begins late does so still when it comes from the backup") {
+  for (const bool damaged : {false, true}) {
+    Medium medium(4000);
+    medium.PutGpt({Gpt(2048, 2100, 1)});
+    medium.header.first_usable = 2048;
+    medium.header.last_usable = 3900;
+    medium.PutGptCopy(1, 3999, 2);
+    medium.PutGptCopy(3999, 1, 3999 - 32);
+    const std::vector<uint8_t> whole = medium.bytes;
+    if (damaged) medium.bytes[512] ^= 1;
+    PartitionTable table = Table(medium);
+    table.verdicts.clear();
+    Apply(medium, table);
+    CHECK(std::equal(whole.begin() + 512, whole.end(), medium.bytes.begin() + 512));
+  }
 }
 
 TEST_CASE("mbr: until its last write the old partitions are the ones of sector 0") {

@@ -116,6 +116,7 @@ Result<std::unique_ptr<Device>> Device::Open(std::shared_ptr<Minor> minor, const
   auto file = minor->Acquire(options);
   if (!file.ok()) return file.status();
   if (minor->partition() != nullptr && options.mode == OpenMode::kReadWrite) {
+    MutexLock lock(minor->disk().label_state().changes());
     const Status placed = PlaceLabel(*minor);
     if (!placed.ok()) {
       static_cast<void>(minor->Release(options));  // the error to tell is that of the medium

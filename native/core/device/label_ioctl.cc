@@ -79,6 +79,7 @@ Status PlaceLabel(Minor& minor) {
 Status SetLabel(Device& device, DiskLabel label, LabelWrite write) {
   if (device.mode() != OpenMode::kReadWrite) return {EBADF, Op::kIoctl};
   Minor& disk = device.minor().disk();
+  MutexLock lock(disk.label_state().changes());
   MinorSource source(disk);
   const auto slice = SliceForLabel(source);
   if (!slice.ok()) return slice.status();

@@ -1,5 +1,5 @@
 // LabelIoctl: the requests that look at the label of a disk and change it: in memory, or on the medium too.
-// No state; thread-safe. Two that change the same label at once leave one of the two.
+// No state; thread-safe: LabelState::changes() is taken by each that changes a label, and must not be held already.
 // Model: setdisklabel and writedisklabel of NetBSD's subr_disk.c, and the DIOC* cases of its drivers.
 #ifndef RUMPBLK_CORE_DEVICE_LABEL_IOCTL_H_
 #define RUMPBLK_CORE_DEVICE_LABEL_IOCTL_H_
@@ -15,6 +15,7 @@ namespace blk {
 Result<DiskLabel> LabelOf(const Minor& minor);
 
 // Finds the label that partitions of this minor's disk must not write over. Errors: the host's.
+// REQUIRES: LabelState::changes() of the disk is held.
 Status PlaceLabel(Minor& minor);
 
 enum class LabelWrite : uint8_t { kInMemory, kToMedium };

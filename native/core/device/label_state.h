@@ -1,7 +1,7 @@
 // LabelState: what one disk knows of its label beside what its medium says: the label that was set in memory, where the
 // one on the medium lies, and which of its partitions are registered.
-// Thread-safe. Lock order: mu_ is a leaf.   Model: the disklabel of struct disk, and the label flags of NetBSD's
-// drivers.
+// Thread-safe. Lock order: mu_ is a leaf; changes() comes before every lock that a request or Minor::Hold() takes.
+// Model: the disklabel of struct disk, and the label flags of NetBSD's drivers.
 #ifndef RUMPBLK_CORE_DEVICE_LABEL_STATE_H_
 #define RUMPBLK_CORE_DEVICE_LABEL_STATE_H_
 
@@ -42,6 +42,11 @@ class LabelState {
     if (!keep_) in_memory_.reset();
   }
 
+  // Held from the first look at the tables of the disk to the last write by whoever changes them, and by whoever acts
+  // on what they say: two changes at once would leave half of each, and a partition be registered that neither knows.
+  // Held across requests and syncs of the device, on purpose. Not recursive.
+  Mutex& changes() { return changes_; }
+
   // Where the medium's label is, for the guards of partitions: they look without this object's lock.
   LabelSector& sector() { return sector_; }
   const LabelSector& sector() const { return sector_; }
@@ -63,6 +68,7 @@ class LabelState {
   }
 
  private:
+  Mutex changes_;
   LabelSector sector_;
   mutable Mutex mu_;
   std::optional<DiskLabel> in_memory_ GUARDED_BY(mu_);

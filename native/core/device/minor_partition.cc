@@ -7,6 +7,7 @@
 #include "core/label/write_label.h"
 
 namespace blk {
+
 PartitionSpot SpotOf(const PartitionTable& table, const PartitionEntry& entry) {
   PartitionSpot spot;
   spot.name = entry.name;
@@ -75,6 +76,7 @@ Result<std::shared_ptr<Minor>> Minor::CreatePartition(const std::shared_ptr<Mino
   const std::shared_ptr<Minor>& disk = of->disk_ ? of->disk_ : of;
   const Status held = disk->Hold();
   if (!held.ok()) return held;
+  MutexLock lock(disk->label_state_.changes());
   auto spot = FindSpot(*disk, of->spot_.name + name);
   if (!spot.ok()) return disk->Unhold(), spot.status();
   std::shared_ptr<Minor> partition(new Minor(disk, spot.Take()));  // which ends the hold

@@ -36,6 +36,8 @@ Status WriteAll(Device& device, TableWrite& write, Lane lane) {
 
 Status WriteTable(Device& device, PartitionTable& table, Lane lane) {
   if (device.mode() != OpenMode::kReadWrite) return {EACCES, Op::kStrategy};
+  LabelState& state = device.minor().disk().label_state();
+  MutexLock lock(state.changes());
   DeviceSource source(device, lane);
   auto plan = PlanTable(source, table);
   if (!plan.ok()) return plan.status();
@@ -50,7 +52,7 @@ Status WriteTable(Device& device, PartitionTable& table, Lane lane) {
     status = device.Flush(lane);
     if (!status.ok()) return status;
   }
-  device.minor().disk().label_state().SetInMemory(std::nullopt);  // the medium says it now
+  state.SetInMemory(std::nullopt);  // the medium says it now
   return PlaceLabel(device.minor());
 }
 

@@ -1,4 +1,5 @@
-// TableIoctl: writes partition tables through a device. No state; one thread at a time for a device's tables.
+// TableIoctl: writes partition tables through a device. No state; thread-safe: one change of a disk's tables at a time,
+// the others wait for it.
 #ifndef RUMPBLK_CORE_DEVICE_TABLE_IOCTL_H_
 #define RUMPBLK_CORE_DEVICE_TABLE_IOCTL_H_
 

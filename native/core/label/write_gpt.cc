@@ -1,5 +1,5 @@
-// PlanGpt: the backup header and its array first, then the primary ones and the protective MBR: at every moment one of
-// the two copies holds.
+// PlanGpt: the backup header and its array first, then the primary ones and the protective MBR; the other way round
+// where the backup alone holds. At every moment one of the two copies does, if one did before.
 #include <algorithm>
 #include <limits>
 #include <string>
@@ -32,16 +32,20 @@ GptHeader Layout(const GptFound& found, const PartitionTable& table, uint64_t se
     header.entry_count = (slots + 3) / 4 * 4;
   }
   const uint64_t array = SectorsOf(header.array_bytes(), table.sector_size);
-  const GptHeader* primary = found.primary ? &found.primary->header : nullptr;
-  const bool kept = primary != nullptr && primary->entry_count == header.entry_count &&
-                    primary->entry_bytes == header.entry_bytes && primary->array_lba >= 2 &&
-                    primary->array_lba + array <= primary->first_usable;
-  header.array_lba = kept ? primary->array_lba : 2;
-  header.first_usable = kept ? primary->first_usable : 2 + array;
+  // Only the primary header knows where its array lies.
+  header.array_lba = found.primary ? std::max<uint64_t>(found.primary->header.array_lba, 2) : 2;
+  header.first_usable = header.array_lba + array;
   header.last_usable = sectors - std::min(sectors, array + 2);
-  // A medium that has not grown keeps its end as well.
-  if (kept && primary->other_lba == sectors - 1) {
-    header.last_usable = std::min(header.last_usable, primary->last_usable);
+  const bool kept = old != nullptr && old->header.entry_count == header.entry_count &&
+                    old->header.entry_bytes == header.entry_bytes && old->header.first_usable >= header.first_usable;
+  if (kept) {
+    header.first_usable = old->header.first_usable;
+    // A medium that has not grown keeps its end as well.
+    const bool grown = found.primary && old->header.other_lba != sectors - 1;
+    if (!grown) header.last_usable = std::min(header.last_usable, old->header.last_usable);
+  } else {
+    header.array_lba = 2;
+    header.first_usable = 2 + array;
   }
   header.disk_guid = table.disk_guid;
   return header;
@@ -128,14 +132,15 @@ Status PlanGpt(TableSource& source, PartitionTable& table, TablePlan& plan) {
   GptHeader backup = header;
   std::swap(backup.own_lba, backup.other_lba);
   backup.array_lba = sectors - 1 - SectorsOf(array.size(), ss);
-  std::vector<TableWrite> first, second;
-  AddCopy(first, backup, array, ss);
-  AddCopy(second, header, array, ss);
   auto mbr = ProtectiveMbr(source, sectors);
   if (!mbr.ok()) return mbr.status();
-  second.push_back(mbr.Take());
-  plan.push_back(std::move(first));
-  plan.push_back(std::move(second));
+  // The copy that holds is written over last, when the other one is on the medium.
+  const bool backup_holds_alone = !found.value().primary && found.value().backup;
+  TablePlan steps(2);
+  AddCopy(steps[backup_holds_alone ? 1 : 0], backup, array, ss);
+  AddCopy(steps[backup_holds_alone ? 0 : 1], header, array, ss);
+  steps[1].push_back(mbr.Take());
+  for (auto& step : steps) plan.push_back(std::move(step));
   return Status::Ok();
 }
 
