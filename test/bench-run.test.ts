@@ -1,14 +1,12 @@
-// rumpblk bench with a workload: what it does to files, what it counts, and the shape of its JSON.
-import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+// rumpblk bench with a workload: what its engines do, what it counts, and the shape of its JSON.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { openSync } from 'rumpblk';
-import { cli, documentOf, start, TOOL, type Finished } from './support/cli';
+import { cli, documentOf, type Finished } from './support/cli';
 import { peer, run, testWith } from './support/peers';
 import { KiB, MiB, pattern, rig } from './support/rig';
 
 const bench = rig();
 const FIO = peer('fio', 'fio');
-const PRLIMIT = peer('prlimit', 'util-linux');
 const TIMEOUT = 60_000;
 const OURS = ['sync', 'batch', 'async', 'fs-sync', 'fs-callback', 'fs-promises'];
 const BS = 4 * KiB;
@@ -78,104 +76,6 @@ describe.each(OURS)('the engine %s', (engine) => {
     expect(timed.read.runtime).toBeGreaterThanOrEqual(300);
     expect(timed.read.total_ios).toBeGreaterThan(64);
   });
-});
-
-describe('files', () => {
-  const WRITE = ['--rw', 'randwrite', '--size', '64k', '--json'];
-
-  test('what the user has in a file is written over with --overwrite only', async () => {
-    const content = pattern(256 * KiB);
-    const file = bench.image(content);
-    for (const rw of ['write', 'randwrite', 'rw', 'randrw']) {
-      const refused = await cli(['bench', file, '--rw', rw]);
-      expect(refused).toMatchObject({
-        status: 2,
-        stderr: expect.stringMatching(/would write over '.*', which holds 256 KiB: --overwrite allows/),
-      });
-    }
-    expect(readFileSync(file).equals(content)).toBe(true);
-    ok(await cli(['bench', file, ...WRITE, '--overwrite']));
-    expect(statSync(file).size).toBe(256 * KiB);
-  });
-
-  test('a job file is refused as a whole before its first job has touched anything', async () => {
-    const content = pattern(256 * KiB);
-    const file = bench.image(content);
-    const jobs = bench.path('two.fio');
-    writeFileSync(jobs, `[a]\nrw=read\nsize=64k\nfilename=${bench.path('made.tmp')}\n[b]\nstonewall\nrw=write\nfilename=${file}\n`);
-    expect(await cli(['bench', '--jobs', jobs])).toMatchObject({ status: 2, stdout: Buffer.alloc(0) });
-    expect(readFileSync(file).equals(content)).toBe(true);
-    expect(readdirSync(bench.path('.'))).not.toContain('made.tmp');
-  });
-
-  test('what the bench makes is removed, in the end and after a signal; an empty file is empty again', async () => {
-    const directory = bench.path('made');
-    mkdirSync(directory);
-    ok(await cli(['bench', ...WRITE, '--directory', directory, '--numjobs', '2']));
-    ok(await cli(['bench', `${directory}/named`, ...WRITE]));
-    expect(readdirSync(directory)).toEqual([]);
-    writeFileSync(`${directory}/empty`, '');
-    ok(await cli(['bench', `${directory}/empty`, ...WRITE]));
-    expect(statSync(`${directory}/empty`).size).toBe(0);
-    const killed = await cli(['bench', '--rw', 'randread', '--directory', directory], {
-      watch: (text, kill) => text.includes('randread  sync') && kill('SIGINT'),
-    });
-    expect(killed).toMatchObject({ status: null, signal: 'SIGINT' });
-    expect(readdirSync(directory)).toEqual(['empty']);
-  }, 60_000);
-
-  test('more than a file holds, and a directory', async () => {
-    const file = bench.image(pattern(64 * KiB));
-    const asks = async (...args: string[]) => cli(['bench', file, '--rw', 'read', ...args]);
-    expect(await asks('--size', '1m')).toMatchObject({ status: 2, stderr: expect.stringContaining('asks for 1 MiB') });
-    expect(await asks('--offset', '32k', '--size', '64k')).toMatchObject({ status: 2, stderr: expect.stringContaining('asks for 96 KiB') });
-    expect(await asks('--bs', '128k')).toMatchObject({ status: 2, stderr: expect.stringContaining('less than one bs') });
-    expect(await asks('--offset', '1m')).toMatchObject({ status: 2 });
-    expect(await cli(['bench', bench.path('.'), '--rw', 'read'])).toMatchObject({ status: 1, stderr: expect.stringContaining('EINVAL') });
-    expect(await cli(['bench', bench.path('no/where'), '--rw', 'read'])).toMatchObject({
-      status: 1,
-      stderr: expect.stringContaining('ENOENT'),
-    });
-    const share = await cli(['bench', bench.path('new'), '--rw', 'read', '--size', '10%']);
-    expect(share).toMatchObject({ status: 2, stderr: expect.stringContaining('yet to be made') });
-  });
-
-  test('a file that another process has locked, unless --no-lock says so', async () => {
-    const file = bench.image(pattern(64 * KiB));
-    const holder = openSync(file, { mode: 'r+' });
-    try {
-      expect(await cli(['bench', file, '--rw', 'read'])).toMatchObject({ status: 1, stderr: expect.stringContaining('EBUSY') });
-      ok(await cli(['bench', file, '--rw', 'read', '--size', '64k', '--json', '--no-lock']));
-    } finally {
-      holder.closeSync();
-    }
-  });
-
-  test('--html does not write over what is no page', async () => {
-    const file = bench.image(pattern(64 * KiB));
-    const page = await cli(['bench', '--rw', 'read', '--size', '64k', '--html', file]);
-    expect(page).toMatchObject({ status: 2, stderr: expect.stringContaining('is no page') });
-    expect(readFileSync(file).equals(pattern(64 * KiB))).toBe(true);
-  });
-
-  testWith(PRLIMIT)(
-    'a request that fails ends its job, the others go on, and the status is 1',
-    async () => {
-      const file = bench.image(pattern(128 * KiB));
-      const jobs = bench.path('failing.fio');
-      const written = bench.image(pattern(128 * KiB));
-      writeFileSync(jobs, `[good]\nrw=read\nfilename=${file}\n[bad]\nrw=write\nfilename=${written}\n`);
-      const tool = [process.execPath, TOOL, 'bench', '--jobs', jobs, '--overwrite', '--json'];
-      for (const engine of OURS) {
-        const finished = await start('prlimit', ['--fsize=65536', ...tool, '--engine', engine]); // EFBIG from there on
-        expect(finished).toMatchObject({ status: 1, stderr: expect.stringMatching(/^rumpblk: job bad, engine [\w-]+: EFBIG: .*\n$/) });
-        const [good, bad] = documentOf(finished).jobs;
-        expect(good).toMatchObject({ error: 0, read: { total_ios: 32 } });
-        expect(bad).toMatchObject({ error: 27, write: { total_ios: 16 } });
-      }
-    },
-    60_000,
-  );
 });
 
 describe('the report', () => {

@@ -145,6 +145,19 @@ describe('on a terminal', () => {
     TIMEOUT,
   );
 
+  testWith(SCRIPT)(
+    'a workload draws a bar with figures and removes it',
+    async () => {
+      const { status, stdout } = await terminal('bench', '--rw', 'randread', '--size', '1m', '--runtime', '700ms', '--time_based');
+      const text = stdout.toString();
+      expect(status).toBe(0);
+      expect(text).toMatch(/[█░]{24} +\d+% +randread {2}sync {2}\d[\d ]* IOPS {2}\d[\d .]* MiB\/s/);
+      expect(text).toContain('p99.99');
+      expect(text.lastIndexOf('\u001b[?25h')).toBeGreaterThan(text.lastIndexOf('\u001b[?25l')); // the cursor is back
+    },
+    TIMEOUT,
+  );
+
   testWith(SCRIPT)('raw data stays off the screen, and is not typed in, unless - insists', async () => {
     const file = bench.image(Buffer.from('plain text\n'));
     const refused = await terminal('read', file);

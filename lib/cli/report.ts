@@ -5,6 +5,7 @@ import { styleText } from 'node:util';
 export class ReaderGone extends Error {}
 
 process.stdout.on('error', () => undefined); // each write below reports its own error
+process.stderr.on('error', () => undefined); // nobody left to tell
 
 /** Writes to stdout and waits until it is taken. */
 export function emit(data: string | Uint8Array): Promise<void> {

@@ -10,7 +10,7 @@ import { jobOfOptions, parseJobFile, type Given, type JobFile } from './job/file
 import type { Job } from './job/job.js';
 import { createLiveProgress } from './live.js';
 import { checkJob } from './load/check.js';
-import { ENGINES, type EngineName } from './load/engine.js';
+import { ENGINES, type EngineName } from './engine.js';
 import { findFio } from './load/fio.js';
 import { runJobs } from './load/run.js';
 import { Targets } from './load/targets.js';
@@ -51,12 +51,15 @@ export async function workloadCommand(options: WorkloadOptions): Promise<number>
   }
   const started = new Date();
   const { results, fileSystems } = await run(jobs, engines, options);
-  if (options.json) await emitJson(fioReport(results, global, options.version, started));
-  else await emit(`${section('Jobs', renderJobs(jobs))}${section('Results', renderResults(results))}`);
-  if (options.html !== undefined) {
-    await writePage(options.html, { results, fileSystems, machine: machine(), started, version: options.version });
-    if (!options.json) note(`the page is in '${options.html}'`);
+  try {
+    if (options.json) await emitJson(fioReport(results, global, options.version, started));
+    else await emit(`${section('Jobs', renderJobs(jobs))}${section('Results', renderResults(results))}`);
+  } finally {
+    // Also when the reader of stdout has left.
+    if (options.html !== undefined)
+      await writePage(options.html, { results, fileSystems, machine: machine(), started, version: options.version });
   }
+  if (options.html !== undefined && !options.json) note(`the page is in '${options.html}'`);
   const failures = results.flatMap(({ job, engine, failures }) => failures.map((why) => `job ${job.name}, engine ${engine}: ${why}`));
   for (const failure of failures) process.stderr.write(`rumpblk: ${failure}\n`);
   return failures.length === 0 ? EXIT.ok : EXIT.failed;

@@ -12,7 +12,7 @@ const INTERVAL = parseCount(0, 0xffff_ffff);
 /** fio's engines that do reads and writes on a file. */
 const FILE_ENGINES = new Set('sync psync vsync pvsync pvsync2 libaio io_uring posixaio mmap splice'.split(' '));
 
-const KEYS: Readonly<Record<string, Take>> = {
+const TAKES: Readonly<Record<string, Take>> = {
   rw: (text, words) => {
     const rw = text === 'readwrite' ? 'rw' : PATTERNS.find((pattern) => pattern === text);
     if (rw === undefined) throw new BadValue(`give one of ${PATTERNS.join(', ')}, readwrite`);
@@ -52,6 +52,9 @@ const KEYS: Readonly<Record<string, Take>> = {
   },
 };
 
+/** A map: a key of a job file may be called `constructor`. */
+const KEYS: ReadonlyMap<string, Take> = new Map(Object.entries(TAKES));
+
 /** fio's second names. */
 const ALIASES: ReadonlyMap<string, string> = new Map([
   ['readwrite', 'rw'],
@@ -84,7 +87,7 @@ export type KeyOutcome = 'taken' | 'ignored';
 /** Reads one key into `words`. Throws BadValue for a key that is not known and for a value that cannot be. */
 export function takeKey(key: string, text: string, words: JobWords): KeyOutcome {
   if (IGNORED.has(key)) return 'ignored';
-  const take = KEYS[canonical(key)];
+  const take = KEYS.get(canonical(key));
   if (take !== undefined) {
     if (text === '' && !isSwitch(key)) throw new BadValue('a value is missing');
     take(text, words);

@@ -1,8 +1,8 @@
 // What can be said of a job and its engines before a file is touched.
 import { UsageError } from '../../failure.js';
 import { reads, writes, type Job } from '../job/job.js';
-import type { EngineName } from './engine.js';
-import { isSerial } from './engine.js';
+import type { EngineName } from '../engine.js';
+import { isSerial } from '../engine.js';
 
 const SECTOR = 512;
 const MAX_MEMORY = 1 << 28; // of one thread

@@ -1,7 +1,7 @@
 // The loop for batches: as many requests as there are lanes in each, and a flush where one is due. All requests of a batch are
 // done when it is, so they have its latency.
 import { BATCH_FLUSH, BATCH_READ, BATCH_WRITE, BlockDeviceError, type Batch } from '../../../index.js';
-import type { Lane } from './engine.js';
+import type { Lane } from './calls.js';
 import { SyncDue, type Drive } from './drive-plan.js';
 
 const SECTOR = 512;

@@ -1,5 +1,5 @@
 // The loop for callbacks: each lane issues its next request from the callback of the last one.
-import type { Calls, Lane } from './engine.js';
+import type { Calls, Lane } from './calls.js';
 import { SyncDue, type Drive } from './drive-plan.js';
 
 type CallbackCalls = Extract<Calls, { shape: 'callback' }>;

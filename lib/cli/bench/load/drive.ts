@@ -1,5 +1,5 @@
 // Drives an engine through its work: one loop for each shape of calls. The clock is read right before and right after a request.
-import type { Calls, Lane, OpenEngine } from './engine.js';
+import type { Calls, Lane, OpenEngine } from './calls.js';
 import { driveBatch } from './drive-batch.js';
 import { driveCallback } from './drive-callback.js';
 import { SyncDue, type Drive } from './drive-plan.js';

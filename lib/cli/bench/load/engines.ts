@@ -6,7 +6,8 @@ import { open, type BlockDevice, type OpenOptions } from '../../../index.js';
 import { useAndClose } from '../../scope.js';
 import { writes, type Job } from '../job/job.js';
 import { Random } from '../random.js';
-import { isSerial, type Calls, type OpenEngine, type OwnEngine } from './engine.js';
+import type { Calls, OpenEngine } from './calls.js';
+import { isSerial, type OwnEngine } from '../engine.js';
 
 const PAGE = 4096;
 

@@ -1,7 +1,7 @@
 // What the main thread and a worker thread of a job tell each other.
 import type { OpenOptions } from '../../../index.js';
 import type { Job } from '../job/job.js';
-import type { OwnEngine } from './engine.js';
+import type { OwnEngine } from '../engine.js';
 import type { TallyData } from './tally.js';
 import type { Region } from './work.js';
 

@@ -4,7 +4,7 @@ import type { OpenOptions } from '../../../index.js';
 import { Latency } from '../result/latency.js';
 import type { JobResult, Outcome, Side, Usage } from '../result/outcome.js';
 import type { Job } from '../job/job.js';
-import type { OwnEngine } from './engine.js';
+import type { OwnEngine } from '../engine.js';
 import { Sampler, type Snapshot, type ThreadSamples } from './sampler.js';
 import type { SideData } from './tally.js';
 import type { Target } from './targets.js';

@@ -9,7 +9,7 @@ import type { LiveProgress } from '../live.js';
 import type { JobResult } from '../result/outcome.js';
 import { formatRate } from '../result/table.js';
 import { dropCache } from './cache.js';
-import type { EngineName } from './engine.js';
+import type { EngineName } from '../engine.js';
 import { runFio } from './fio.js';
 import { runOwn, type PlannedJob } from './run-own.js';
 import type { Snapshot } from './sampler.js';

@@ -4,7 +4,7 @@ import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, statSync, truncate
 import os from 'node:os';
 import path from 'node:path';
 import { BlockDriver, type BlockDevice } from '../../../index.js';
-import { UsageError } from '../../failure.js';
+import { UsageError, withPath } from '../../failure.js';
 import { formatExact } from '../../units.js';
 import { writes, type Job } from '../job/job.js';
 import { resolveAmount } from '../job/units.js';
@@ -146,6 +146,8 @@ export class Targets {
         await step();
       }
       fsyncSync(fd);
+    } catch (error) {
+      throw withPath(error, name);
     } finally {
       closeSync(fd);
     }

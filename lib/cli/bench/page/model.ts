@@ -1,5 +1,5 @@
 // What the page shows: for each job its reads, its writes and its syncs, and in each of them the engines.
-import type { EngineName } from '../load/engine.js';
+import type { EngineName } from '../engine.js';
 import type { Latency } from '../result/latency.js';
 import { bandwidth, DIRECTIONS, iops, merge, type JobResult, type Outcome } from '../result/outcome.js';
 import type { Job } from '../job/job.js';

@@ -1,6 +1,6 @@
 // The page: one document with everything in it. It asks the network for nothing, and its policy says so to the browser.
 import { formatBytes, formatExact } from '../../units.js';
-import { ENGINE_NOTES, type EngineName } from '../load/engine.js';
+import { ENGINE_NOTES, type EngineName } from '../engine.js';
 import type { Job } from '../job/job.js';
 import { reads, writes } from '../job/job.js';
 import type { Machine } from '../machine.js';

@@ -1,6 +1,6 @@
 // The report of `--json`: the document that fio 3.33 prints for `--output-format=json`, key by key. Two keys are ours: `rumpblk`
 // beside the version, and `engine` in each job. `disk_util` is left out, and `slat_ns` is all zeros: submission is not timed apart.
-import { isSerial } from '../load/engine.js';
+import { isSerial } from '../engine.js';
 import type { Given } from '../job/file.js';
 import type { Latency } from './latency.js';
 import { bandwidth, DIRECTIONS, iops, merge, type Direction, type JobResult, type Outcome, type Sample } from './outcome.js';

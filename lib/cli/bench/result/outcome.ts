@@ -1,5 +1,5 @@
 // What came out of a job on an engine: for each of its threads, and merged.
-import type { EngineName } from '../load/engine.js';
+import type { EngineName } from '../engine.js';
 import type { Job } from '../job/job.js';
 import { Latency } from './latency.js';
 
