@@ -89,9 +89,9 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    */
   async read<T extends View>(buffer: T, position: Position, options?: TransferOptions): Promise<{ bytesRead: Bytes; buffer: T }> {
     const handle = BlockDevice.#open(this, 'read');
-    const { offset, length, signal } = partOf(buffer, options);
+    const { offset, length, signal, aborted } = partOf(buffer, options);
     const start = startOf(position);
-    const token = handle.token(signal);
+    const token = handle.token(signal, aborted);
     const begun = binding.read(handle.requests, buffer, offset, length, start, token);
     const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, signal, token);
     if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
@@ -130,9 +130,9 @@ export class BlockDevice implements AsyncDisposable, Disposable {
   async write<T extends View>(buffer: T, position: Position, options?: WriteOptions): Promise<{ bytesWritten: Bytes; buffer: T }> {
     const handle = BlockDevice.#open(this, 'write');
     const fua = fuaRule(options);
-    const { offset, length, signal } = partOf(buffer, options);
+    const { offset, length, signal, aborted } = partOf(buffer, options);
     const start = startOf(position);
-    const token = handle.token(signal);
+    const token = handle.token(signal, aborted);
     const begun = binding.write(handle.requests, buffer, offset, length, start, fua, token);
     const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, signal, token);
     if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
@@ -178,8 +178,9 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     const first = blockNumber(blkno, 'request.blkno');
     const isDeferred = flag(deferred, 'request.deferred', false);
     const abort = abortSignal(signal, 'request.signal');
+    const aborted = abort?.aborted === true; // before the memory is looked at, as in partOf()
     const bcount = viewLength(data, 'request.data');
-    const token = handle.token(abort);
+    const token = handle.token(abort, aborted);
     const begun = binding.strategy(handle.requests, way, first, data, isDeferred, token);
     const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, abort, token);
     if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { blkno: Number(blkno) });

@@ -1,6 +1,6 @@
 // DeviceHandle: the owner of one native device. It decides what "closed" means, ends requests, and outlives a BlockDevice that nobody closed.
 import { ACCESS, NO_TOKEN, type Eventual, type NativeDevice, type NativeRequests, type Outcome } from './binding.js';
-import { throwIfAborted, untilAborted } from './abort.js';
+import { untilAborted } from './abort.js';
 import { EBUSY, closedError, fromFailure } from './errors.js';
 
 type AccessName = keyof typeof ACCESS;
@@ -45,10 +45,10 @@ export class DeviceHandle {
     if (this.#closed) throw closedError('device', method);
   }
 
-  /** Makes the token of one request; throws the reason of a signal that is aborted already. */
-  token(signal: AbortSignal | undefined): number {
+  /** Makes the token of one request; throws the reason of a signal that is aborted already, as it said when it was asked. */
+  token(signal: AbortSignal | undefined, aborted = signal?.aborted === true): number {
     if (signal === undefined) return NO_TOKEN;
-    throwIfAborted(signal);
+    if (aborted) throw signal.reason;
     return ++this.#lastToken;
   }
 

@@ -116,19 +116,22 @@ export interface Part {
   readonly offset: number;
   readonly length: number;
   readonly signal: AbortSignal | undefined;
+  /** What the signal said when it was asked, which is once. */
+  readonly aborted: boolean;
 }
 
 /** Accepts a view and the options that choose a part of it. The options are read first: their getters may change the view. */
 export function partOf(view: unknown, options: unknown): Part {
-  if (options === undefined) return { offset: 0, length: viewLength(view, 'buffer'), signal: undefined };
+  if (options === undefined) return { offset: 0, length: viewLength(view, 'buffer'), signal: undefined, aborted: false };
   requireObject(options, 'options');
   const given = options as TransferOptions;
   const { offset: first, length: count } = given;
   const signal = abortSignal(given.signal, 'options.signal');
+  const aborted = signal?.aborted === true;
   const size = viewLength(view, 'buffer');
   const offset = first === undefined ? 0 : integer(first, 'options.offset', 0, size);
   const length = count === undefined ? size - offset : integer(count, 'options.length', 0, size - offset);
-  return { offset, length, signal };
+  return { offset, length, signal, aborted };
 }
 
 /** Accepts the position of a read or a write. */

@@ -58,6 +58,26 @@ describe.each(CALLS)('%s', (_name, call) => {
   });
 });
 
+test.each(['read', 'write', 'strategy'] as const)('%s: a made-up signal that takes the memory away when it is asked', async (form) => {
+  const device = bench.device(bench.image(content), { mode: 'r+' });
+  for (const aborted of [false, true]) {
+    const data = new Uint8Array(512);
+    const nothing = (): void => undefined;
+    const signal = {
+      addEventListener: nothing,
+      removeEventListener: nothing,
+      reason: 'aborted',
+      get aborted() {
+        structuredClone(data, { transfer: [data.buffer] });
+        return aborted;
+      },
+    } as unknown as AbortSignal;
+    const call = (): Promise<unknown> =>
+      form === 'strategy' ? device.strategy({ op: 'write', blkno: 0, data, signal }) : device[form](data, 0, { signal });
+    expect(await refusal(call)).toBe('ERR_INVALID_ARG_VALUE');
+  }
+});
+
 describe('abort of what waits', () => {
   test('a request still queued ends at once and never touches the device', async () => {
     const file = bench.sparse(64 * MiB);
