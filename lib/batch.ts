@@ -163,14 +163,18 @@ function create(native: NativeDevice, depth: number, control: ArrayBuffer, arena
   return native.createBatch(depth, new Uint8Array(control), arena);
 }
 
+/** Zeroed memory that begins at a page. By JavaScript's own hand: a runtime that is asked from native ends when it has none. */
+function allocateArena(size: number): Uint8Array {
+  const buffer = new ArrayBuffer(size + binding.pageSize);
+  return new Uint8Array(buffer, binding.pageSkip(buffer), size);
+}
+
 function accept(options: BatchOptions | undefined): { depth: number; arena: Uint8Array } {
   if (options !== undefined) requireObject(options, 'options');
   const { depth: askedDepth, arena } = options ?? {};
   const depth = askedDepth === undefined ? DEFAULT_DEPTH : integer(askedDepth, 'options.depth', 1, DEPTH_MAX);
-  if (arena === undefined) return { depth, arena: binding.allocateArena(depth * DEFAULT_ENTRY) };
-  if (typeof arena === 'number') {
-    return { depth, arena: binding.allocateArena(integer(arena, 'options.arena', 0, ARENA_MAX)) };
-  }
+  if (arena === undefined) return { depth, arena: allocateArena(depth * DEFAULT_ENTRY) };
+  if (typeof arena === 'number') return { depth, arena: allocateArena(integer(arena, 'options.arena', 0, ARENA_MAX)) };
   if (!(ArrayBuffer.isView(arena) && Object.prototype.toString.call(arena) === '[object Uint8Array]')) {
     throw invalidArgType('options.arena', 'of type number or an instance of Uint8Array', arena);
   }

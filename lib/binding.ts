@@ -150,14 +150,14 @@ export interface NativeDevice {
   readTableSync(): NativeTable | null | Failure;
   readTable(): Promise<NativeTable | null | Failure>;
   /** `blk::WriteTable`; the table comes back with names and verdicts. */
-  writeTableSync(table: TableRows): NativeWritten;
-  writeTable(table: TableRows): Promise<NativeWritten>;
+  writeTableSync(table: TableRows): NativeWritten | Failure;
+  writeTable(table: TableRows): Promise<NativeWritten | Failure>;
   /** `blk::SetLabel` of a label as lib/label-codec.ts lays it out, in memory or to the medium as well. */
   setLabel(numbers: Uint32Array, names: Uint8Array, toMedium: boolean): Outcome;
   /** `blk::ListWedges`, or `blk::GetWedge` alone. */
   wedges(all: boolean): { readonly wedges: readonly NativeWedge[] } | Failure;
   /** `Device::Windows` — offset in the host file, length and references, three numbers a window, most recently used first. */
-  windows(): Float64Array;
+  windows(): Float64Array | Failure;
   /** `Device::Close` — drains, flushes, frees; the failure is the flush's. closeSync: EBUSY while a request is in flight. Both idempotent. */
   close(): Promise<Outcome>;
   closeSync(): Outcome;
@@ -181,6 +181,8 @@ export interface NativeLease {
 
 /** Core `blk::Driver`: a table of minors. The open arguments stand for `OpenOptions`, one for one. */
 export interface NativeDriver {
+  /** 0, or ENOMEM of the constructor; other methods answer ENOMEM then as well. */
+  ready(): Outcome;
   /** `Driver::Register` -> minor. */
   registerSync(path: Uint8Array, offset: number, size: number): Outcome;
   register(path: Uint8Array, offset: number, size: number): Promise<Outcome>;
@@ -234,7 +236,7 @@ export interface NativeDriver {
     lock: boolean,
     protect: Float64Array,
   ): Promise<NativeDevice | Failure>;
-  minors(): NativeMinorInfo[];
+  minors(): { readonly minors: readonly NativeMinorInfo[] } | Failure;
   /** `Counters::Snapshot` in the order of `Counters` in api: ioTotal, ioAsync, bytesRead, bytesWritten, bytesWrittenAsync, windowHits, windowBusy, windowMisses, faultsInjected, flushes. */
   counters(): Float64Array;
   resetCounters(): void;
@@ -252,8 +254,8 @@ export interface NativeBinding {
   readonly ops: readonly string[];
   /** Bytes of a memory page: the smallest window. */
   readonly pageSize: number;
-  /** Zeroed memory that begins at a page. */
-  allocateArena(bytes: number): Uint8Array;
+  /** Bytes from the start of an ArrayBuffer to the first page in it. */
+  pageSkip(buffer: ArrayBuffer): number;
   /** `Device::BytesRequest`, run inline — (device, view, offset in the view, length, position), all in bytes. */
   readSync(device: NativeRequests, view: NodeJS.ArrayBufferView, offset: number, length: number, position: number): Outcome;
   writeSync(device: NativeRequests, view: NodeJS.ArrayBufferView, offset: number, length: number, position: number, fua: number): Outcome;

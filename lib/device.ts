@@ -4,7 +4,7 @@ import { createBatch, type Batch, type BatchOptions } from './batch.js';
 import { FUA, binding, type NativeDevice } from './binding.js';
 import type { BlockDriver } from './driver.js';
 import type { CacheMode, OpenSettings } from './options.js';
-import { fromFailure, illegalConstructor, invalidArgType, invalidThis } from './errors.js';
+import { fromFailure, illegalConstructor, invalidArgType, invalidThis, isFailure } from './errors.js';
 import { DeviceHandle } from './handle.js';
 import { runIoctl, type IoctlMap } from './ioctl.js';
 import { blockNumber, direction, fuaRule, partOf, startOf, viewLength } from './transfer.js';
@@ -212,6 +212,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    *
    * @param options `depth` in entries, default 128; `arena` in bytes or as memory, default depth × 4096 bytes
    * @throws {BlockDeviceError} EBADF closed
+   * @throws {RangeError} no memory for the arena, as JavaScript says it of an ArrayBuffer
    */
   createBatch(options?: BatchOptions): Batch {
     return createBatch(BlockDevice.#open(this, 'createBatch'), this, options);
@@ -237,7 +238,10 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @throws {BlockDeviceError} EBADF closed
    */
   windows(): WindowInfo[] {
-    return toWindows(BlockDevice.#open(this, 'windows').native.windows());
+    const handle = BlockDevice.#open(this, 'windows');
+    const answer = handle.native.windows();
+    if (isFailure(answer)) throw fromFailure(answer, handle);
+    return toWindows(answer);
   }
 
   /**

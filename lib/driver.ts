@@ -71,10 +71,13 @@ export class BlockDriver implements Disposable {
    * Makes a driver with an empty table.
    *
    * @param options tunables; each has a default
+   * @throws {BlockDeviceError} ENOMEM no memory for a table or a ring of that size
    */
   constructor(options: DriverOptions = {}) {
     const { native, faults } = driverArguments(options);
     this.#native = new binding.Driver(...native);
+    const ready = this.#native.ready();
+    if (typeof ready !== 'number') throw fromFailure(ready, {});
     this.faults = createFaultInjector(this.#native, (method) => void nativeOf(this, method));
     if (faults !== undefined) this.#native.setFaults(faults.rate, faults.seed);
   }
@@ -213,8 +216,9 @@ export class BlockDriver implements Disposable {
    * @throws {BlockDeviceError} EBADF closed
    */
   minors(): MinorInfo[] {
-    const rows = nativeOf(this, 'minors').minors();
-    return rows.map(([minor, path, offset, size, type, openCount, disk, partition]) => {
+    const answer = nativeOf(this, 'minors').minors();
+    if (isFailure(answer)) throw fromFailure(answer, {});
+    return answer.minors.map(([minor, path, offset, size, type, openCount, disk, partition]) => {
       const info: MinorInfo = { minor, path: path.toString(), offset, size, type: TYPE_NAMES[type], openCount };
       return partition === '' ? info : { ...info, disk, partition };
     });
@@ -260,6 +264,7 @@ export class BlockDriver implements Disposable {
 
 /** Names the host file of a minor in an error. */
 function placeOf(native: NativeDriver, minor: number): FailurePlace {
-  const row = native.minors().find(([index]) => index === minor);
+  const answer = native.minors();
+  const row = isFailure(answer) ? undefined : answer.minors.find(([index]) => index === minor);
   return { minor, path: row?.[1].toString() };
 }

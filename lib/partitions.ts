@@ -169,7 +169,9 @@ export function writePartitionsSync(device: BlockDevice, table: TableToWrite): v
   finish(handle.native.writeTableSync(tableRows(table)), handle);
 }
 
-function finish({ outcome, table }: NativeWritten, place: FailurePlace): void {
+function finish(written: NativeWritten | Failure, place: FailurePlace): void {
+  if (isFailure(written)) throw fromFailure(written, place);
+  const { outcome, table } = written;
   if (typeof outcome === 'number') return;
   const problems = problemsOf(toTable(table));
   throw Object.assign(fromFailure(outcome, place), problems.length > 0 ? { cause: new Error(problems.join('; ')) } : {});

@@ -7,6 +7,7 @@
 #include "addon/env_state.h"
 #include "addon/lease_wrap.h"
 #include "addon/napi_setup.h"
+#include "addon/outcome.h"
 #include "addon/request_calls.h"
 #include "addon/table_calls.h"
 #include "core/base/status.h"
@@ -24,20 +25,14 @@ Napi::Array OpNames(Napi::Env env) {
   return names;
 }
 
-// (bytes) -> a Uint8Array that begins at a page, inside an ArrayBuffer of JavaScript's own.
-napi_value AllocateArena(napi_env env, napi_callback_info info) {
+// (buffer) -> bytes to the first page in an ArrayBuffer.
+napi_value PageSkip(napi_env env, napi_callback_info info) {
   const Args args(env, info);
-  const size_t size = static_cast<size_t>(args.Int(0));
-  const size_t page = blk::PageSize();
   void* data = nullptr;
-  napi_value buffer = nullptr;
-  napi_value arena = nullptr;
-  // JavaScript's own memory, so that an arena can be passed on and collected like any other; V8 gives it zeroed, at
-  // whatever address: a page more has room for the alignment.
-  if (napi_create_arraybuffer(env, size + page, &data, &buffer) != napi_ok) return nullptr;  // RangeError is pending
-  const size_t skip = blk::AlignUp(reinterpret_cast<uintptr_t>(data), page) - reinterpret_cast<uintptr_t>(data);
-  napi_create_typedarray(env, napi_uint8_array, size, buffer, skip, &arena);
-  return arena;
+  size_t size = 0;
+  napi_get_arraybuffer_info(env, args.at(0), &data, &size);
+  const uintptr_t address = reinterpret_cast<uintptr_t>(data);
+  return ToCount(env, static_cast<size_t>(blk::AlignUp(address, blk::PageSize()) - address));
 }
 
 void OnCleanup(void* state) { static_cast<EnvState*>(state)->Shutdown(); }
@@ -52,7 +47,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   state->batch_constructor = Napi::Persistent(BatchWrap::Define(env));
   state->lease_constructor = Napi::Persistent(LeaseWrap::Define(env));
   exports.Set("ops", OpNames(env));
-  DefineFunction(env, exports, "allocateArena", AllocateArena);
+  DefineFunction(env, exports, "pageSkip", PageSkip);
   exports.Set("pageSize", static_cast<double>(blk::PageSize()));
   DefineRequestCalls(env, exports);
   DefineLabelFunctions(env, exports);

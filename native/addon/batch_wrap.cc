@@ -4,6 +4,7 @@
 
 #include "addon/batch_call.h"
 #include "addon/define.h"
+#include "addon/edge.h"
 #include "addon/outcome.h"
 
 namespace blk_addon {
@@ -94,7 +95,7 @@ ViewBytes BatchWrap::BytesBehind(napi_env env, napi_ref reference) {
 }
 
 Napi::Function BatchWrap::Define(Napi::Env env) {
-  return DefineClass(env, "NativeBatch", {Property("runSync", RunSync), Property("run", Run)});
+  return DefineClass(env, "NativeBatch", {Property("runSync", Edge<RunSync>), Property("run", Edge<Run>)});
 }
 
 BatchWrap::BatchWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<BatchWrap>(info) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/no_memory.h"
+
 namespace blk_addon {
 
 Completion::Completion(napi_env env) : env_(env) {
@@ -32,20 +34,25 @@ napi_value Completion::Submit(Backlog& backlog, std::unique_ptr<PendingCall> cal
   switch (outcome) {
     case blk::IoQueue::Outcome::kQueued: CountPending(+1); break;
     case blk::IoQueue::Outcome::kFull:
-      backlog.calls.push_back(std::move(task));
-      CountPending(+1);
-      break;
-    case blk::IoQueue::Outcome::kNoThreads:
-      if (pending->MustRun()) {
-        pending->RunHere(env_);
+      if (blk::HadMemory([&] { backlog.calls.push_back(std::move(task)); })) {
+        CountPending(+1);
       } else {
-        pending->Refuse(env_, {EAGAIN, blk::Op::kStrategy});
+        RunOrRefuse(*pending, ENOMEM);
       }
       break;
+    case blk::IoQueue::Outcome::kNoThreads: RunOrRefuse(*pending, EAGAIN); break;
     // The driver was closed: nothing more is queued on it.
     case blk::IoQueue::Outcome::kStopped: pending->Refuse(env_, {EBADF, blk::Op::kStrategy}); break;
   }
   return promise;
+}
+
+void Completion::RunOrRefuse(PendingCall& call, int err) {
+  if (call.MustRun()) {
+    call.RunHere(env_);
+  } else {
+    call.Refuse(env_, {err, blk::Op::kStrategy});
+  }
 }
 
 void Completion::Post(std::unique_ptr<PendingCall> call) {

@@ -74,6 +74,8 @@ class Completion {
   PendingCall* TakeDone();
   // Moves calls from the backlog to the ring, oldest first, as far as there is room.
   void Refill(Backlog& backlog);
+  // For a call that cannot be queued: runs it here if it must run, else settles it with `err`.
+  void RunOrRefuse(PendingCall& call, int err);
   // Keeps the event loop alive from the first call on until the last one has settled.
   void CountPending(int change);
 

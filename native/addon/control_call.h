@@ -25,8 +25,10 @@ class ControlCall final : public PendingCall {
   // A call that is not queued yet, for a close that waits; the driver counts it as pending from here on, so that it
   // cannot be closed meanwhile.
   static std::unique_ptr<PendingCall> Make(napi_env env, std::shared_ptr<DriverState> driver, Steps steps) {
-    driver->pending++;
-    return std::unique_ptr<PendingCall>(new ControlCall(env, std::move(driver), std::move(steps)));
+    DriverState& counted = *driver;
+    std::unique_ptr<PendingCall> call(new ControlCall(env, std::move(driver), std::move(steps)));
+    counted.pending++;
+    return call;
   }
   // Queues the steps. -> the promise.
   static napi_value Submit(napi_env env, const std::shared_ptr<DriverState>& driver, Steps steps) {

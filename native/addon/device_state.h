@@ -69,9 +69,9 @@ struct DeviceState {
 
   // Counts a call in. `token` 0: it cannot be cancelled.   REQUIRES: open(), and a token that is not in use.
   void Begin(uint64_t token, Cancellable* call) {
+    if (token != 0) by_token.emplace(token, call);  // first: it may find no memory
     in_flight++;
     driver->pending++;
-    if (token != 0) by_token.emplace(token, call);
   }
   // Counts a call out, when it has settled or was refused; the last one out lets a waiting close begin. Before the
   // promise resolves, so that who closes then finds it gone.

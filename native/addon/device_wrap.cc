@@ -8,6 +8,7 @@
 #include "addon/batch_wrap.h"
 #include "addon/control_call.h"
 #include "addon/define.h"
+#include "addon/edge.h"
 #include "addon/label_object.h"
 #include "addon/lease_wrap.h"
 #include "addon/outcome.h"
@@ -27,7 +28,7 @@ napi_value Method(napi_env env, napi_callback_info info) {
   const DeviceWrap* wrap = args.Self<DeviceWrap>();
   if (wrap == nullptr || wrap->state() == nullptr) return nullptr;  // an object that was made by hand, of no device
   if (!wrap->state()->open()) return ToFailure(env, {EBADF, blk::Op::kStrategy});
-  return method(args, wrap->state());
+  return OrNoMemory(env, [&] { return method(args, wrap->state()); });
 }
 
 // ---- batches and leases
@@ -72,11 +73,12 @@ napi_value FlushSync(const Args& args, Device device) {
 // Counted as in flight, so that a close waits for it. It has no token here: a sync cannot be cut short.
 napi_value Flush(const Args& args, Device device) {
   auto flushed = std::make_shared<Flushed>();
-  device->Begin(0, nullptr);
-  return ControlCall::Submit(
+  auto call = ControlCall::Make(
       args.env(), device->driver,
       {[device, flushed](blk::Lane lane) { flushed->status = device->device->Flush(lane, &flushed->lost); },
        [flushed](napi_env env) { return Answer(env, *flushed); }, [device] { device->End(0); }});
+  device->Begin(0, nullptr);
+  return device->driver->Submit(std::move(call));
 }
 
 // The error of a lease that close() takes back comes first; what it lost is among what the flush has to tell.
@@ -88,15 +90,16 @@ Flushed CloseAfter(blk::Status detached, blk::Device& device, blk::Lane lane) {
 }
 
 napi_value Close(const Args& args, Device device) {
-  const blk::Status detached = device->DetachLeases(args.env());
+  // The call first: without memory for it nothing has happened yet, and the device is open still.
   auto flushed = std::make_shared<Flushed>();
+  auto call = ControlCall::Make(
+      args.env(), device->driver,
+      {[device, flushed](blk::Lane lane) { *flushed = CloseAfter(flushed->status, *device->device, lane); },
+       [flushed](napi_env env) { return Answer(env, *flushed); }});
+  flushed->status = device->DetachLeases(args.env());
   // From here on nothing begins; what is in flight ends first, and the last of it queues the close
   // (DeviceState::End()).
   device->closing = true;
-  auto call = ControlCall::Make(
-      args.env(), device->driver,
-      {[device, flushed, detached](blk::Lane lane) { *flushed = CloseAfter(detached, *device->device, lane); },
-       [flushed](napi_env env) { return Answer(env, *flushed); }});
   if (device->in_flight == 0) return device->driver->Submit(std::move(call));
   napi_value promise = call->promise();
   device->waiting_close = std::move(call);

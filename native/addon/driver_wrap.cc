@@ -7,6 +7,7 @@
 #include "addon/control_call.h"
 #include "addon/define.h"
 #include "addon/device_wrap.h"
+#include "addon/edge.h"
 #include "addon/outcome.h"
 
 namespace blk_addon {
@@ -19,7 +20,9 @@ template <napi_value (*method)(const Args&, Driver)>
 napi_value Method(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   const DriverWrap* wrap = args.Self<DriverWrap>();
-  return wrap == nullptr ? nullptr : method(args, wrap->state());
+  if (wrap == nullptr) return nullptr;
+  if (!wrap->state()) return ToFailure(env, {ENOMEM, blk::Op::kRegister});
+  return OrNoMemory(env, [&] { return method(args, wrap->state()); });
 }
 
 // ---- the table
@@ -85,7 +88,9 @@ napi_value Minors(const Args& args, Driver state) {
     row.Set(uint32_t{7}, info.partition);
     result.Set(i, row);
   }
-  return result;
+  Napi::Object answer = Napi::Object::New(env);  // an array is a failure
+  answer.Set("minors", result);
+  return answer;
 }
 
 // ---- opening: (mode, raw, access, cache, direct, lock, protect) from argument `i` on
@@ -157,6 +162,9 @@ napi_value OpenPath(const Args& args, Driver state) { return OpenQueued(args, st
 
 // ---- counters, faults, close
 
+// The constructor has no way to fail: whether there was memory for the driver is asked here.
+napi_value Ready(const Args& args, Driver) { return ToNumber(args.env(), 0); }
+
 napi_value Counters(const Args& args, Driver state) {
   // As doubles, which hold every count that a process lives to see.
   const blk::Counters::Values values = state->driver.counters().Snapshot();
@@ -212,6 +220,7 @@ blk::WindowSize ToWindowSize(int64_t number) {
 Napi::Function DriverWrap::Define(Napi::Env env) {
   return DefineClass(env, "Driver",
                      {
+                         Property("ready", Method<Ready>),
                          Property("registerSync", Method<RegisterSync>),
                          Property("register", Method<Register>),
                          Property("registerPartitionSync", Method<RegisterPartitionSync>),
@@ -240,8 +249,11 @@ DriverWrap::DriverWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Driver
   options.queue_depth = static_cast<uint32_t>(args.Int(3));
   options.workers = static_cast<uint32_t>(args.Int(4));
   EnvState& env_state = EnvState::Of(info.Env());
-  state_ = std::make_shared<DriverState>(env_state.completion, options);
-  env_state.Track(state_);
+  const bool had_memory = blk::HadMemory([&] {
+    state_ = std::make_shared<DriverState>(env_state.completion, options);
+    env_state.Track(state_);
+  });
+  if (!had_memory) state_.reset();
 }
 
 }  // namespace blk_addon

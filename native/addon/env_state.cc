@@ -6,21 +6,23 @@ namespace blk_addon {
 
 void EnvState::Track(const std::shared_ptr<DriverState>& driver) {
   // Here, since a driver that goes has no way to take itself off: the list stays as long as there are drivers.
-  drivers_.erase(std::remove_if(drivers_.begin(), drivers_.end(), [](const auto& weak) { return weak.expired(); }),
-                 drivers_.end());
-  drivers_.push_back(driver);
+  const auto gone = [](const Tracked& tracked) { return tracked.driver.expired(); };
+  drivers_.erase(std::remove_if(drivers_.begin(), drivers_.end(), gone), drivers_.end());
+  drivers_.push_back({driver, nullptr});
 }
 
 void EnvState::Shutdown() {
   // Held all the while: the calls of a backlog may be the last owners of their driver.
-  std::vector<std::shared_ptr<DriverState>> alive;
-  for (const auto& weak : drivers_) {
-    if (auto driver = weak.lock()) alive.push_back(std::move(driver));
+  for (Tracked& tracked : drivers_) tracked.held = tracked.driver.lock();
+  for (const Tracked& tracked : drivers_) {
+    if (tracked.held) tracked.held->driver.StopQueue();
   }
-  for (const auto& driver : alive) driver->driver.StopQueue();
-  for (const auto& driver : alive) driver->backlog.calls.clear();
+  for (const Tracked& tracked : drivers_) {
+    if (tracked.held) tracked.held->backlog.calls.clear();
+  }
   // Last: no task runs any more that could post to it.
   completion->Abandon();
+  drivers_.clear();
 }
 
 }  // namespace blk_addon

@@ -65,8 +65,12 @@ class EnvState {
   Napi::FunctionReference lease_constructor;
 
  private:
+  struct Tracked {
+    std::weak_ptr<DriverState> driver;
+    std::shared_ptr<DriverState> held;  // by Shutdown()
+  };
   // In order of their making; those that are gone are dropped by Track().
-  std::vector<std::weak_ptr<DriverState>> drivers_;
+  std::vector<Tracked> drivers_;
 };
 
 }  // namespace blk_addon

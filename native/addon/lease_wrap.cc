@@ -5,6 +5,7 @@
 
 #include "addon/args.h"
 #include "addon/define.h"
+#include "addon/edge.h"
 #include "addon/outcome.h"
 
 namespace blk_addon {
@@ -74,7 +75,7 @@ napi_value LeaseWrap::Release(napi_env env, napi_callback_info info) {
 }
 
 Napi::Function LeaseWrap::Define(Napi::Env env) {
-  return DefineClass(env, "NativeLease", {Property("buffer", Buffer), Property("release", Release)});
+  return DefineClass(env, "NativeLease", {Property("buffer", Edge<Buffer>), Property("release", Edge<Release>)});
 }
 
 }  // namespace blk_addon

@@ -1,6 +1,7 @@
 #include "addon/pending_call.h"
 
 #include "addon/completion.h"
+#include "addon/edge.h"
 #include "addon/outcome.h"
 
 namespace blk_addon {
@@ -13,7 +14,7 @@ void PendingCall::Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) 
   // Against GiveUp(): the exchange alone decides. What the call consists of reaches this thread through the queue, and
   // its outcome the other one through the completion.
   State expected = State::kQueued;
-  if (state_.compare_exchange_strong(expected, State::kRunning, std::memory_order_acq_rel)) Work(worker);
+  if (state_.compare_exchange_strong(expected, State::kRunning, std::memory_order_acq_rel)) WorkIfMemory(worker);
   self.release();  // owned again one line below, as what it is
   completion_.Post(std::unique_ptr<PendingCall>(this));
 }
@@ -22,13 +23,19 @@ void PendingCall::Finish(napi_env env) {
   // First the bookkeeping: what runs when the promise resolves may close the device, and must not find this call there.
   Done();
   // GiveUp() runs on this thread, and Run() is over: the state does not change any more.
-  if (state_.load(std::memory_order_acquire) != State::kGivenUp) Resolve(env, Settle(env));
+  if (state_.load(std::memory_order_acquire) == State::kGivenUp) return;
+  const blk::Status no_memory{ENOMEM, blk::Op::kStrategy};
+  Resolve(env, no_memory_ ? ToFailure(env, no_memory) : OrNoMemory(env, [&] { return Settle(env); }));
+}
+
+void PendingCall::WorkIfMemory(blk::IoWorker& worker) {
+  no_memory_ = !blk::HadMemory([&] { Work(worker); });
 }
 
 void PendingCall::RunHere(napi_env env) {
   state_.store(State::kRunning, std::memory_order_release);
   blk::IoWorker here(nullptr, 0);
-  Work(here);
+  WorkIfMemory(here);
   Finish(env);
 }
 

@@ -58,9 +58,11 @@ class PendingCall : public blk::IoTask {
 
   enum class State : uint8_t { kQueued, kRunning, kGivenUp };
 
+  void WorkIfMemory(blk::IoWorker& worker);
   // Once. A promise never rejects: lib makes the Error of a value that says failure.
   void Resolve(napi_env env, napi_value value);
 
+  bool no_memory_ = false;  // Work() ran out of it
   Completion& completion_;
   // The other end of promise_; gone once it is resolved.
   napi_deferred deferred_ = nullptr;

@@ -2,6 +2,7 @@
 
 #include "addon/args.h"
 #include "addon/define.h"
+#include "addon/edge.h"
 #include "addon/outcome.h"
 #include "addon/transfer_call.h"
 
@@ -19,7 +20,7 @@ napi_value Call(napi_env env, napi_callback_info info) {
   // Externals of this addon that lib hands over here are all of one kind: those of MakeRequestTarget().
   Device device = *static_cast<const std::shared_ptr<DeviceState>*>(target);
   if (!device->open()) return ToFailure(env, {EBADF, blk::Op::kStrategy});
-  return request(args, device);
+  return OrNoMemory(env, [&] { return request(args, device); });
 }
 
 // (target, view, offset, length, position, fua?, token)

@@ -7,6 +7,7 @@
 
 #include "addon/control_call.h"
 #include "addon/define.h"
+#include "addon/edge.h"
 #include "addon/label_object.h"
 #include "addon/outcome.h"
 #include "addon/table_object.h"
@@ -64,12 +65,13 @@ Answer<TableOutcome> Read(blk::Device& device, blk::Lane lane) {
 template <typename Outcome, typename Work>
 napi_value Queued(const Args& args, Device device, Work work) {
   auto outcome = std::make_shared<Answer<Outcome>>();
+  auto call =
+      ControlCall::Make(args.env(), device->driver,
+                        {[outcome, work](blk::Lane lane) { *outcome = work(lane); },
+                         [outcome](napi_env env) { return ToValue(env, *outcome); }, [device] { device->End(0); }});
   // Counted like a request, so that a close waits for it; it cannot be cancelled, so it has no token.
   device->Begin(0, nullptr);
-  return ControlCall::Submit(
-      args.env(), device->driver,
-      {[outcome, work](blk::Lane lane) { *outcome = work(lane); },
-       [outcome](napi_env env) { return ToValue(env, *outcome); }, [device] { device->End(0); }});
+  return device->driver->Submit(std::move(call));
 }
 
 // A table on its way to the medium, and what came of it: names and verdicts are filled in on the way.
@@ -131,11 +133,12 @@ napi_value WriteTableSync(const Args& args, Device device) {
 
 napi_value WriteTable(const Args& args, Device device) {
   auto written = std::make_shared<Written>(TableOf(args.env(), args.at(0)));
-  device->Begin(0, nullptr);
-  return ControlCall::Submit(
+  auto call = ControlCall::Make(
       args.env(), device->driver,
       {[device, written](blk::Lane lane) { written->status = blk::WriteTable(*device->device, written->table, lane); },
        [written](napi_env env) { return ToValue(env, *written); }, [device] { device->End(0); }});
+  device->Begin(0, nullptr);
+  return device->driver->Submit(std::move(call));
 }
 
 napi_value SetLabel(const Args& args, Device device) {
@@ -159,8 +162,8 @@ napi_value Wedges(const Args& args, Device device) {
 }
 
 void DefineLabelFunctions(Napi::Env env, Napi::Object exports) {
-  DefineFunction(env, exports, "decodeLabel", DecodeLabel);
-  DefineFunction(env, exports, "encodeLabel", EncodeLabel);
+  DefineFunction(env, exports, "decodeLabel", Edge<DecodeLabel>);
+  DefineFunction(env, exports, "encodeLabel", Edge<EncodeLabel>);
 }
 
 }  // namespace blk_addon

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/aligned_buffer.h"
+#include "core/base/no_memory.h"
 
 namespace blk {
 
@@ -32,12 +33,12 @@ class AlignedPool {
     return buffer;
   }
 
-  // Takes back what Take(size) gave, with the same size; frees it when enough is kept, or when it is too large to be
-  // worth it.
+  // Takes back what Take(size) gave, with the same size; frees it when enough is kept, when it is too large to be worth
+  // it, or when there is no memory to keep it in.
   void Give(AlignedBuffer buffer, size_t size) {
     if (buffer.data() == nullptr || size == 0 || size > kLargest || bytes_ + BytesOf(ClassOf(size)) > kMostKept) return;
-    kept_[ClassOf(size)].push_back(std::move(buffer));
-    bytes_ += BytesOf(ClassOf(size));
+    const bool kept = HadMemory([&] { kept_[ClassOf(size)].push_back(std::move(buffer)); });
+    if (kept) bytes_ += BytesOf(ClassOf(size));
   }
 
   // Bytes that wait to be taken again.

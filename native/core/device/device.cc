@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/no_memory.h"
 #include "core/device/label_ioctl.h"
 
 namespace blk {
@@ -115,15 +116,18 @@ Result<std::unique_ptr<Device>> Device::Open(std::shared_ptr<Minor> minor, const
                                              const DeviceContext& context) {
   auto file = minor->Acquire(options);
   if (!file.ok()) return file.status();
-  if (minor->partition() != nullptr && options.mode == OpenMode::kReadWrite) {
-    MutexLock lock(minor->disk().label_state().changes());
-    const Status placed = PlaceLabel(*minor);
-    if (!placed.ok()) {
-      static_cast<void>(minor->Release(options));  // the error to tell is that of the medium
-      return placed;
+  Status status = Status::Ok();
+  std::unique_ptr<Device> device;
+  const bool had_memory = HadMemory([&] {
+    if (minor->partition() != nullptr && options.mode == OpenMode::kReadWrite) {
+      MutexLock lock(minor->disk().label_state().changes());
+      status = PlaceLabel(*minor);
     }
-  }
-  return std::unique_ptr<Device>(new Device(std::move(minor), options, context, file.value()));
+    if (status.ok()) device.reset(new Device(minor, options, context, file.value()));
+  });
+  if (device) return device;
+  static_cast<void>(minor->Release(options));  // the error to tell is what kept it from being opened
+  return had_memory ? status : Status{ENOMEM, Op::kOpen};
 }
 
 // The shared lane: any thread may be the last owner.

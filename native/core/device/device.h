@@ -42,7 +42,8 @@ class Device {
  public:
   // Opens `minor`. Windows that cannot be mapped make it a pread/pwrite device; nodes always are, and so is what asks
   // for O_DIRECT. Reads nothing of the device, but for the label of a disk that a partition is opened 'r+' on.
-  // Errors: those of Minor::Acquire() · the host's, of reading that label.   Thread: any; it may wait for the host.
+  // Errors: those of Minor::Acquire() · the host's, of reading that label · ENOMEM.   Thread: any; it may wait for the
+  // host.
   static Result<std::unique_ptr<Device>> Open(std::shared_ptr<Minor> minor, const OpenOptions& options,
                                               const DeviceContext& context);
   // Closes if need be; the failure of an implicit close has nobody to go to, so owners call Close(). Unmaps what

@@ -155,6 +155,8 @@ class Minor {
   Status OpenDirect(bool write) REQUIRES(mu_);
   // Makes the lock, and the claim on a block node, fit the opens that want one; see the rules in minor_open.cc.
   Status AdjustLock() REQUIRES(mu_);
+  // Counts in an open that wants a lock. Errors: those of AdjustLock() · ENOMEM.
+  Status TakeLock(RangeLocks::Range range, LockKind kind) REQUIRES(mu_);
   // Takes a block node for this minor alone, O_EXCL. Errors: EBUSY.
   Status Claim() REQUIRES(mu_);
   // Makes all of the lock as locks_ wants it; goes on after a failure. Errors: the first one's.

@@ -2,6 +2,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/no_memory.h"
 #include "core/device/minor.h"
 
 namespace blk {
@@ -21,11 +22,15 @@ void Minor::Unhold() { Leave(kHold); }
 int Minor::LockHolder(OpenMode mode) {
   // Like an open, so that the descriptors stay: it may be deregistered at any moment.
   if (!Enter(1)) return 0;
-  const std::vector<int> own = disk().Descriptors();
-  const LockKind kind = mode == OpenMode::kReadWrite ? LockKind::kExclusive : LockKind::kShared;
-  int holder = host_.LockHolder(own.front(), kind, offset_, size_, own);
-  // A block node is claimed as a whole: whoever has any range of it may be in the way.
-  if (holder == 0 && type_ == FileType::kBlock) holder = host_.LockHolder(own.front(), kind, 0, 0, own);
+  int holder = 0;
+  // Without memory to look, nobody is named.
+  static_cast<void>(HadMemory([&] {
+    const std::vector<int> own = disk().Descriptors();
+    const LockKind kind = mode == OpenMode::kReadWrite ? LockKind::kExclusive : LockKind::kShared;
+    holder = host_.LockHolder(own.front(), kind, offset_, size_, own);
+    // A block node is claimed as a whole: whoever has any range of it may be in the way.
+    if (holder == 0 && type_ == FileType::kBlock) holder = host_.LockHolder(own.front(), kind, 0, 0, own);
+  }));
   Leave(1);
   return holder;
 }
@@ -62,14 +67,7 @@ Result<HostFile> Minor::Attach(const OpenOptions& options, RangeLocks::Range ran
   active_++;
   Status status = write ? OpenForWriting() : Status::Ok();
   if (status.ok() && options.direct) status = OpenDirect(write);
-  if (status.ok() && options.lock) {
-    locks_.Add(range, kind);
-    status = AdjustLock();
-    if (!status.ok()) {
-      locks_.Remove(range, kind);
-      static_cast<void>(AdjustLock());  // back to what the others want; the error to tell is the first one
-    }
-  }
+  if (status.ok() && options.lock) status = TakeLock(range, kind);
   if (!status.ok()) {
     // The open's own error is the one to tell; what this attempt opened holds no data of ours.
     if (--active_ == 0) static_cast<void>(CloseAll());
@@ -83,6 +81,15 @@ Result<HostFile> Minor::Attach(const OpenOptions& options, RangeLocks::Range ran
   file.alignment = alignment_;
   file.character = type_ == FileType::kCharacter;
   return file;
+}
+
+Status Minor::TakeLock(RangeLocks::Range range, LockKind kind) {
+  if (!HadMemory([&]() REQUIRES(mu_) { locks_.Add(range, kind); })) return {ENOMEM, Op::kLock};
+  const Status status = AdjustLock();
+  if (status.ok()) return status;
+  locks_.Remove(range, kind);
+  static_cast<void>(AdjustLock());  // back to what the others want; the error to tell is the first one
+  return status;
 }
 
 Status Minor::Detach(const OpenOptions& options, RangeLocks::Range range) {
@@ -140,7 +147,8 @@ Status Minor::OpenDirect(bool write) {
 // given back with the last writer that has a lock, and by one that did not get it.
 Status Minor::AdjustLock() {
   Status status = locks_.has_writer() ? Claim() : Status::Ok();
-  if (status.ok()) status = MoveLock();
+  // Without memory it stays as it is: stronger than need be, if this is a close, until the next open or close.
+  if (status.ok() && !HadMemory([&]() REQUIRES(mu_) { status = MoveLock(); })) status = {ENOMEM, Op::kLock};
   if (locks_.has_writer()) return status;
   const Status given_back = claim_fd_.Close();
   return status.ok() ? given_back : status;
@@ -184,6 +192,7 @@ Status Minor::MoveLock(const RangeLocks::Change& change) {
 
 Status Minor::LockWith(const RangeLocks::Change& change, LockKind kind, bool on_writer) {
   const UniqueFd& fd = on_writer ? write_fd_ : read_fd_;
+  locks_.MakeRoom();
   const int rc = host_.Lock(fd.get(), kind, change.range.begin, change.range.end - change.range.begin);
   // POSIX lets a host say either of a lock that somebody has.
   if (rc == -EAGAIN || rc == -EACCES) return {EBUSY, Op::kLock};

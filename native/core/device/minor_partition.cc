@@ -1,6 +1,8 @@
 // The part of Minor that makes partitions of it.
+#include <memory>
 #include <utility>
 
+#include "core/base/no_memory.h"
 #include "core/device/minor.h"
 #include "core/device/minor_source.h"
 #include "core/label/read_table.h"
@@ -77,9 +79,15 @@ Result<std::shared_ptr<Minor>> Minor::CreatePartition(const std::shared_ptr<Mino
   const Status held = disk->Hold();
   if (!held.ok()) return held;
   MutexLock lock(disk->label_state_.changes());
-  auto spot = FindSpot(*disk, of->spot_.name + name);
-  if (!spot.ok()) return disk->Unhold(), spot.status();
-  std::shared_ptr<Minor> partition(new Minor(disk, spot.Take()));  // which ends the hold
+  Status status{ENOMEM, Op::kRegister};
+  std::unique_ptr<Minor> made;  // which ends the hold
+  static_cast<void>(HadMemory([&] {
+    auto spot = FindSpot(*disk, of->spot_.name + name);
+    if (spot.ok()) made.reset(new Minor(disk, spot.Take()));
+    if (!spot.ok()) status = spot.status();
+  }));
+  if (!made) return disk->Unhold(), status;
+  std::shared_ptr<Minor> partition(std::move(made));
   disk->label_state_.Enter(partition.get());
   return partition;
 }

@@ -66,7 +66,8 @@ std::vector<RangeLocks::Change> RangeLocks::Changes() const {
 }
 
 void RangeLocks::Note(const Change& change, LockKind kind, bool on_writer) {
-  std::vector<Held> rest;
+  std::vector<Held>& rest = spare_;
+  rest.clear();
   for (const Held& held : held_) {
     if (!Overlaps(held.range, change.range)) {
       rest.push_back(held);

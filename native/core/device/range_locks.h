@@ -32,7 +32,9 @@ class RangeLocks {
 
   // What to do, in order of the host file: every byte gets the strongest lock that is wanted of it.
   std::vector<Change> Changes() const;
-  // Notes that the stretch of a change is locked so by now, and on which descriptor.
+  // Makes sure of the memory that the next Note() takes: once the host has locked, the books have to say so.
+  void MakeRoom() { spare_.reserve(held_.size() + 2); }
+  // Notes that the stretch of a change is locked so by now, and on which descriptor. REQUIRES: MakeRoom() before.
   void Note(const Change& change, LockKind kind, bool on_writer);
   // Notes that the writer's descriptor was closed, and its locks with it.
   void ForgetWriter();
@@ -52,7 +54,8 @@ class RangeLocks {
   Change At(Range range) const;
 
   std::vector<Want> wants_;
-  std::vector<Held> held_;  // disjoint
+  std::vector<Held> held_;   // disjoint
+  std::vector<Held> spare_;  // what Note() builds the next one in
 };
 
 }  // namespace blk

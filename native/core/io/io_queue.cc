@@ -4,6 +4,8 @@
 #include <system_error>
 #include <utility>
 
+#include "core/base/no_memory.h"
+
 namespace blk {
 
 IoQueue::Outcome IoQueue::TryPut(std::unique_ptr<IoTask>& task) {
@@ -97,13 +99,14 @@ bool IoQueue::StartWorker() {
   if (workers_.size() == worker_limit_) return false;
   // Lane 0 is the caller's; workers beyond the lanes there are share the last one.
   const Lane lane = static_cast<Lane>(std::min<size_t>(workers_.size() + 1, kSharedLane));
+  // No memory, or the host's limit of threads: those that run serve alone.
   try {
     // The thread asks for the lock first, so it sees itself counted as idle.
-    workers_.emplace_back([this, lane] { Work(lane); });
+    if (!HadMemory([&]() REQUIRES(mu_) { workers_.emplace_back([this, lane] { Work(lane); }); })) return false;
     idle_++;
     return true;
   } catch (const std::system_error&) {
-    return false;  // the host's limit of threads: those that run serve alone
+    return false;
   }
 }
 
@@ -185,7 +188,8 @@ void IoQueue::Stop() {
     MutexLock lock(mu_);
     stopped_ = true;
     workers.swap(workers_);
-    for (; used_ > 0; used_--, head_ = (head_ + 1) % ring_.size()) dropped.push_back(std::move(ring_[head_]));
+    dropped.swap(ring_);  // whoever comes now looks at stopped_ first
+    used_ = 0;
   }
   not_empty_.NotifyAll();
   not_full_.NotifyAll();

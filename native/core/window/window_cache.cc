@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "core/base/no_memory.h"
+
 namespace blk {
 
 WindowCache::WindowCache(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry, Counters& counters)
@@ -84,12 +86,12 @@ void WindowCache::Wait(bool* counted, Lane lane) {
 }
 
 Status WindowCache::Remap(Order::iterator victim, uint64_t start, MutexLock& lock) NO_THREAD_SAFETY_ANALYSIS {
+  if (!HadMemory([&]() REQUIRES(mu_) { by_start_.emplace(start, victim); })) return {ENOMEM, Op::kMmap};
   // From here on the place is taken: who looks for `start` finds the victim and waits, who looks for the old window
   // finds none, and nobody chooses this one again.
   if (victim->state == State::kReady) by_start_.erase(victim->start);
   victim->state = State::kMapping;
   victim->start = start;
-  by_start_.emplace(start, victim);
   Mapping old = std::move(victim->mapping);
 
   lock.Unlock();
