@@ -3,6 +3,7 @@
 import { fuzz, hostile, nodes, soak } from './suites/long.mjs';
 import { jest } from './suites/jest.mjs';
 import { native } from './suites/native.mjs';
+import { powercut } from './suites/powercut.mjs';
 import { sanitizedNode, sanitizedPrograms } from './suites/sanitized.mjs';
 import { types } from './suites/types.mjs';
 import { indent, timed } from './support/run.mjs';
@@ -19,6 +20,7 @@ const SUITES = {
   fuzz,
   hostile,
   soak,
+  powercut,
   nodes,
 };
 
