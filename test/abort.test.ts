@@ -83,6 +83,7 @@ describe('abort of what waits', () => {
     const file = bench.sparse(64 * MiB);
     const device = bench.device(file, { mode: 'r+', access: 'pio' }, { workers: 1, queueDepth: 1 });
     const controller = new AbortController();
+    // Long enough that the one worker is still at it when the others are aborted.
     const first = device.write(Buffer.alloc(48 * MiB, 1), 0);
     const second = thrownBy(() => device.write(Buffer.alloc(4096, 9), 60 * MiB, { signal: controller.signal }));
     const third = thrownBy(() => device.write(Buffer.alloc(4096, 9), 61 * MiB, { signal: controller.signal }));
@@ -120,6 +121,7 @@ describe('abort of what waits', () => {
   test.each(['auto', 'mmap', 'pio'] as const)('every request of an aborted crowd settles once, under %s', async (access) => {
     const device = bench.device(bench.image(content), { mode: 'r+', access }, { queueDepth: 2 });
     const reason = new Error('stop');
+    // Before any of them has begun, while some run, and when some are done.
     for (const moment of [0, 1, 2]) {
       const controller = new AbortController();
       const { signal } = controller;
@@ -144,6 +146,7 @@ describe('abort of what waits', () => {
     const outcome = thrownBy(() => device.write(big, 0, { signal: controller.signal }));
     setImmediate(() => controller.abort('later'));
     expect(await outcome).toBe('later');
+    // The view is the caller's again: what it holds now must not reach the device.
     big.fill(2);
     expect((await device.write(Buffer.alloc(512), 0)).bytesWritten).toBe(512);
   });

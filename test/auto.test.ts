@@ -64,6 +64,7 @@ describe.each(ACCESSES)('%s', (access) => {
           const file = path.join(folder(), `${access}-${c}`);
           writeFileSync(file, content);
           const next = numbers(1000 + c);
+          // Every other device begins and ends at odd bytes, so that windows and pages never fit its range.
           const [offset, size] = c % 2 ? [0, SIZE] : [123457, SIZE - 123457 - 4321];
           const device = bench.device(file, { access, mode: 'r+', offset, size }, tunables);
           const model = Buffer.from(content.subarray(offset, offset + size));
@@ -82,6 +83,7 @@ describe.each(ACCESSES)('%s', (access) => {
               else await device.write(memory, position, { ...part, fua: round % 20 === 4 });
               data.copy(model, position);
             } else {
+              // A byte on each side that a read must not touch.
               memory[start + length] = 0xe7;
               const before = start > 0 ? memory[start - 1] : undefined;
               const moved = round % 2 ? device.readSync(memory, position, part) : (await device.read(memory, position, part)).bytesRead;
@@ -173,6 +175,7 @@ describe('windows under auto', () => {
     const device = bench.device(bench.image(content), {}, { windowSize: 64 * KiB, windowCount: 2 });
     expect(at(device)).toEqual([0, 1]);
     const got = Buffer.alloc(4096);
+    // Each window once: none gets hotter than those that are mapped.
     for (let window = 0; window < 256; window += 1) device.readSync(got, window * 64 * KiB);
     expect(at(device)).toEqual([0, 1]);
     expect(device.driver.counters().windowMisses).toBe(0);
@@ -218,6 +221,7 @@ describe('inline answers', () => {
           writeFileSync(file, content.subarray(0, 4 * MiB));
           const device = bench.device(file, { access });
           const got = Buffer.alloc(4 * MiB);
+          // Read before so that its pages are in memory, and its blocks warm.
           for (let i = 0; i < 3; i += 1) device.readSync(got, 0);
           const lengths = [1, 512, 4096, 65536, 256 * KiB, 256 * KiB + 1, MiB];
           const inline: boolean[] = [];
@@ -271,7 +275,7 @@ describe('inline answers', () => {
         await step();
         calls += 1;
       }
-      // 512 on the spot between two turns, and as many by the queue as Node settles in one.
+      // 900 on the spot between two turns, and as many by the queue as Node settles in one.
       expect(calls).toBeLessThanOrEqual(2000);
       sum += calls;
     }

@@ -18,6 +18,7 @@ const PRELUDE = `
   const { BATCH_READ: R, BATCH_WRITE: W, BATCH_FLUSH: F } = rumpblk;
   const disk = openSync(args.file, { mode: args.mode ?? 'r+', access: args.access, cache: args.cache, lock: false });
   const batch = disk.createBatch({ depth: 64, arena: 1 << 20 });
+  // Differs from sector to sector, so that a write that lands elsewhere shows.
   for (let i = 0; i < batch.arena.length; i += 1) batch.arena[i] = (i * 7 + (i >> 9)) % 251;
   // Each row: [op, blkno, bcount, offset, fua].
   const put = (rows) => {
@@ -28,6 +29,7 @@ const PRELUDE = `
   };
   const errors = (count) => Array.from(batch.error.subarray(0, count));
   const resids = (count) => Array.from(batch.resid.subarray(0, count));
+  // Every third sector: no two continue each other.
   const scattered = (fua) => Array.from({ length: 32 }, (_, i) => [W, i * 3, 512, i * 1024, fua]);
   const FORMS = { runSync: (count) => batch.runSync(count), run: (count) => batch.run(count) };
 `;
@@ -97,8 +99,10 @@ describe.each(ACCESSES)('durable entries under %s', (access) => {
           first: 3,
           errors: [EIO, 0, 0, EIO, EIO, EIO, -22, 0],
           resids: [0, 0, 0, 0, 0, 0, 512, 0],
+          // The same three: a read, a plain write, and one of nothing.
           again: 3,
           againErrors: [EIO, 0, 0, EIO, EIO, EIO, expect.any(Number), 0],
+          // After the failure durable writes are refused before they move: their residuals are whole now.
           againResids: [512, 0, 0, 0, 512, 512, 512, 0],
           plain: [2, [0, 0]],
           ...{ flush: failed, fua: failed, close: failed },
@@ -166,6 +170,7 @@ describe.each(['auto', 'pio'] as const)('neighbours under %s', (access) => {
     const batch = device.createBatch({ depth: 4 });
     const count = fill(
       batch,
+      // Sector 15 is the last: the four are merged, and the one write is short.
       Array.from({ length: 4 }, (_, i) => ({ op: BATCH_WRITE, blkno: 15 + i })),
     );
     expect(batch.runSync(count)).toBe(2);
@@ -215,6 +220,7 @@ traced('the default arena begins at a page of memory, whatever its size', async 
       if (batch.runSync(1) !== 1) throw new Error(String(batch.error[0]));
     }
     disk.closeSync();`;
+  // The address that pread got, as a number.
   const under = ['strace', '-f', '-qq', '-o', output, '-e', 'trace=pread64', '-e', 'raw=pread64'];
   expect(await runChild(script, { args: file, under })).toMatchObject({ code: 0, stderr: '' });
   const pointers = [...readFileSync(output, 'utf8').matchAll(/pread64\(0x[0-9a-f]+, (0x[0-9a-f]+), 0x3039,/g)].map(

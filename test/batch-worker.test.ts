@@ -119,6 +119,7 @@ describe('terminate() leaves the rest of the process well, and the locks free', 
       const view = args.access === 'pio' ? undefined : device.mapSync(0, 64);
       for (let round = 0; round < 6; round += 1) {
         const worker = start(args.busy, { file: args.files[0], access: args.access, id: round });
+        // A little further into its work each time.
         for (let i = 0; i <= round; i += 1) await said(worker);
         await worker.terminate();
         report([batch.runSync(4), await batch.run(4), view?.bytes[5] ?? args.fifth]);

@@ -52,6 +52,7 @@ describe.each(ACCESSES)('under %s', (access) => {
 
   test('B37: sums are exact after concurrent loads of every form', async () => {
     const driver = bench.driver({ workers: 8, queueDepth: 16, windowCount: 2, windowSize: 64 * KiB });
+    // One of them raw: its requests are of at most a chunk, so that each is one buf here too.
     const devices = [1, 2, 3].map((seed) => {
       return bench.keep(driver.openSync(driver.registerSync(bench.image(pattern(SIZE, seed))), { access, mode: 'r+', raw: seed === 3 }));
     });
@@ -106,6 +107,7 @@ describe.each(ACCESSES)('under %s', (access) => {
       bytesWrittenAsync: sum.bytesWrittenAsync,
       faultsInjected: 0,
     });
+    // A request over the edge of a window counts twice.
     if (access === 'mmap') expect(windowHits + windowMisses).toBeGreaterThanOrEqual(sum.ioTotal);
     if (access === 'pio') expect([windowHits, windowMisses, windowBusy]).toEqual([0, 0, 0]);
     expect(Number.isInteger(flushes)).toBe(true);
@@ -152,6 +154,7 @@ test('resetCounters sets all of them to 0, and counting goes on', () => {
   driver.resetCounters();
   expect(driver.counters()).toEqual(ZERO);
   device.readSync(Buffer.alloc(10), 0);
+  // The window was mapped before the reset: a hit, not a miss.
   expect(driver.counters()).toEqual({ ...ZERO, ioTotal: 1, bytesRead: 10, windowHits: 1 });
 });
 

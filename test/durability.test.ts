@@ -17,6 +17,7 @@ const PHASES = `
   let disk = open();
   const data = Buffer.alloc(3000, 7);
   let place = 0;
+  // Not at a page, so that an msync which forgot to round down would show.
   const next = () => (place += 16384) + 100;
   const phases = {
     plain: () => disk.writeSync(data, next()),
@@ -52,6 +53,7 @@ const PHASES = `
 `;
 const PLAIN = ['plain', 'plainPromise'];
 const FUA = ['fua', 'fuaPromise', 'strategy', 'strategyPromise'];
+// The write before each sync is among those that must not sync by themselves.
 const NEVER = ['read', 'notFua', 'notFuaPromise', 'deferred', 'deferredPromise', 'before-flushSync', 'before-flush', 'before-ioctl'];
 const SYNCS = ['flushSync', 'flush', 'ioctl', 'closeSync', 'close'];
 const EXPECTED: Record<CacheMode, string[]> = {
@@ -67,6 +69,7 @@ describe.each(ACCESSES)('under %s', (access) => {
       const result = await strace(PHASES, { args: { file, access, cache }, calls: SYNC_CALLS });
       expect(result).toMatchObject({ code: 0, stderr: '' });
       const synced = [...PLAIN, ...FUA, ...NEVER, ...SYNCS].filter((phase) => result.after(phase).some(isSync));
+      // In one order on both sides: what is compared is which phases synced, not when.
       expect(synced).toEqual([...PLAIN, ...FUA, ...NEVER, ...SYNCS].filter((phase) => EXPECTED[cache].includes(phase)));
     });
   }
@@ -101,6 +104,7 @@ describe('the mapped path', () => {
       expect(syncs.map(({ name }) => name)).toEqual(Array(count).fill('msync'));
       expect(syncs.every(aligned)).toBe(true);
     }
+    // From the page of its first byte on: longer than the write by what lies before it there.
     const covered = /, (\d+), /.exec(result.after('write2').filter(isSync)[0]?.args ?? '')?.[1];
     expect(Number(covered)).toBeGreaterThanOrEqual(30000 + (100000 % 4096));
   });
@@ -121,6 +125,7 @@ describe('a sync that fails', () => {
     answers.flushSync = await attempt(() => disk.flushSync());
     disk.writeSync(data, 0);
     const closing = disk.close();
+    // Closed twice at once: the second call waits for the first and gets its answer.
     const meanwhile = disk.close();
     answers.close = await attempt(() => closing);
     answers.meanwhile = await attempt(() => meanwhile);
@@ -182,6 +187,7 @@ describe('a sync that failed once', () => {
         const data = Buffer.alloc(512, 1);
         one.writeSync(data, 0);
         const answers = [await attempt(() => one.flush())];
+        // Another open of the same minor, which has written nothing.
         answers.push(await attempt(() => two.flush()));
         answers.push(await attempt(() => one.flushSync()));
         answers.push(await attempt(() => two.writeSync(data, 512, { fua: true })));

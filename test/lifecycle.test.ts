@@ -6,6 +6,7 @@ import { ACCESSES, MiB, pattern, rig } from './support/rig';
 
 const bench = rig();
 
+// `global` keeps what was made: a device that is collected would end in another way.
 const STAGES: [name: string, script: string][] = [
   ['loaded', ''],
   ['a driver made', 'global.driver = new BlockDriver();'],

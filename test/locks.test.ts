@@ -201,6 +201,7 @@ describe('B29: between processes', () => {
     'EBUSY without a name where the holder may not be looked at',
     async () => {
       const file = bench.image(pattern(SIZE));
+      // So that the other user may open the image, and only /proc keeps the holder from it.
       chmodSync(path.dirname(file), 0o755);
       chmodSync(file, 0o666);
       keep(openSync(file, { mode: 'r+' }));

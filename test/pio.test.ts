@@ -133,6 +133,7 @@ describe('direct', () => {
     const file = bench.image(content);
     const device = bench.device(file, { access: 'pio', direct: true, mode: 'r+' });
     const expected = Math.min(length, SIZE - position);
+    // Memory that O_DIRECT can take as it comes from Node, and memory that it cannot.
     for (const offset of [0, 1]) {
       const got = Buffer.alloc(length + 1);
       expect(device.readSync(got, position, { offset, length })).toBe(expected);

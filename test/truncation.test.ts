@@ -44,6 +44,7 @@ describe.each(ACCESSES)('under %s', (access) => {
     );
     expect(answer).toMatchObject({
       ...{ sync: EIO, promise: EIO, strategy: EIO, strategySync: EIO },
+      // atTheEdge begins on the last page that the file has and goes beyond it.
       ...{ below: 8192, atTheEdge: EIO, past: { code: 'EINVAL' }, steady: true },
     });
     expect(answer.crowd).toEqual(Array(50).fill(expect.objectContaining(EIO)));
@@ -87,6 +88,7 @@ describe.each(ACCESSES)('under %s', (access) => {
       { args: { ...files(), access, mode: 'r+' } },
     );
     for (const write of answer.writes) {
+      // Which of the two depends on the access: a pwrite makes the file longer again, a store into a window cannot.
       if (write.code === undefined) expect(answer.flush).toMatchObject(EIO);
       else expect(write).toMatchObject(EIO);
     }

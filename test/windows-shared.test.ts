@@ -34,6 +34,7 @@ describe.each([1, 2, 16])('%d windows of 64 KiB', (windowCount) => {
     expect(new Set(windows.map(({ offset }) => offset)).size).toBe(windowCount);
     expect(windows.every(({ refs }) => refs === 0)).toBe(true);
     const { windowHits, windowMisses } = device.driver.counters();
+    // Each piece of a request in one window is a hit or a miss, whatever had to be waited for.
     const pieces = asked.reduce((sum, { position, length }) => {
       return sum + Math.floor((position + length - 1) / (64 * KiB)) - Math.floor(position / (64 * KiB)) + 1;
     }, 0);
@@ -62,6 +63,7 @@ describe.each([1, 2, 16])('%d windows of 64 KiB', (windowCount) => {
 
   test('B8: sync requests get a window while queued ones hold others', async () => {
     const device = bench.device(bench.image(content), { access: 'mmap' }, tunables);
+    // Each takes five windows, one after the other; the main thread competes for the same ones.
     const queued = Array.from({ length: 50 }, (_, i) => device.read(Buffer.alloc(300 * KiB), i * 64 * KiB));
     const got = Buffer.alloc(1000);
     for (let position = 0; position < SIZE - 1000; position += 60000) {

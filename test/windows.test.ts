@@ -12,6 +12,8 @@ const range = (from: number, to: number): number[] => Array.from({ length: from 
 const indices = (device: BlockDevice, size = MiB): number[] => device.windows().map(({ offset }) => offset / size);
 
 describe('the golden trace of 20 MiB', () => {
+  // Worked out by hand from the seed's getwindow(): each piece of a request takes its window to the head, and a miss
+  // takes the window at the tail. Hits and misses are those so far.
   const steps: [length: number, position: number, order: number[], hits: number, misses: number][] = [
     [512, 0, [0, ...range(15, 1)], 1, 0],
     [512, 16 * MiB, [16, 0, ...range(15, 2)], 1, 1],
@@ -36,6 +38,7 @@ describe('the golden trace of 20 MiB', () => {
       expect(indices(device)).toEqual(order);
       expect(driver.counters()).toMatchObject({ windowHits, windowMisses, windowBusy: 0 });
     }
+    // With the 16 of the open.
     expect(16 + driver.counters().windowMisses).toBe(21);
     expect(device.windows().every(({ refs }) => refs === 0)).toBe(true);
   });
@@ -95,6 +98,7 @@ describe('opening', () => {
 });
 
 describe.each([
+  // Ranges that begin and end inside windows: the seed mixes up the two ends there.
   ['B6', 3 * MiB + 512 * 5, 2 * MiB + 1000],
   ['B6', 512, 300],
   ['B7', 7 * MiB + 1, MiB - 1],
@@ -111,6 +115,7 @@ describe.each([
     const data = pattern(size + 4096, 2);
     expect(await device.write(data, 0)).toMatchObject({ bytesWritten: size });
     await device.flush();
+    // Past the lock of the range, to see that nothing around it has changed.
     const whole = bench.device(file, { lock: false });
     const after = Buffer.alloc(8 * MiB);
     whole.readSync(after, 0);
@@ -146,6 +151,7 @@ describe('64 bits', () => {
       const got = Buffer.alloc(512, 1);
       expect(device.readSync(got, 4 * GiB + 123)).toBe(512);
       expect(got.equals(high.subarray(123, 635))).toBe(true);
+      // Sector 2^23 is byte 4 GiB.
       expect(await device.strategy({ op: 'read', blkno: 8388608n, data: got })).toEqual({ bcount: 512, resid: 0 });
       expect(got.equals(high.subarray(0, 512))).toBe(true);
       const data = pattern(128, 12);
@@ -200,6 +206,7 @@ describe('when the host refuses to map', () => {
     await device.close();
     const counters = device.driver.counters();
     report({ firsts, total: counters.ioTotal });`;
+  // Injected by strace into every mmap of the image: the host's own limit is hard to reach, and not for one file alone.
   const cases: [string, string][] = [
     ['all of it', 'mmap:error=ENOMEM'],
     ['from the 17th window on', 'mmap:error=ENOMEM:when=17+'],

@@ -142,6 +142,8 @@ napi_value Windows(const Args& args, Device device) {
   return flat;
 }
 
+// What each request answers: a label or a partition as an object, sizes as numbers, a failure as an array; lib tells
+// them apart by that.
 napi_value Ioctl(const Args& args, Device device) {
   const auto result = blk::Ioctl(*device->device, args.Text(0), args.OptionalNumber(1));
   if (!result.ok()) return ToFailure(args.env(), result.status());
@@ -155,6 +157,8 @@ napi_value Ioctl(const Args& args, Device device) {
 }  // namespace
 
 Napi::Function DeviceWrap::Define(Napi::Env env) {
+  // By the names of NativeDevice in lib/binding.ts. Reads, writes and bufs are not among them: request_calls.h says
+  // why.
   return DefineClass(env, "NativeDevice",
                      {
                          Property("info", Method<Info>),

@@ -190,6 +190,7 @@ napi_value ClearFaults(const Args&, Driver state) {
   return nullptr;
 }
 
+// [rate, seed, injected] of lib/binding.ts. `injected` is since the driver was made, whatever resetCounters() did.
 napi_value Faults(const Args& args, Driver state) {
   const blk::FaultInjector::Settings settings = state->driver.faults();
   const auto injected = state->driver.counters().Total(blk::Counter::kFaultsInjected);
@@ -243,6 +244,7 @@ Napi::Function DriverWrap::Define(Napi::Env env) {
 DriverWrap::DriverWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DriverWrap>(info) {
   const Args args(info.Env(), static_cast<napi_callback_info>(info));
   blk::DriverOptions options;
+  // The casts lose nothing: lib/options.ts bounds each of them.
   options.minor_count = static_cast<uint32_t>(args.Int(0));
   options.window_size = ToWindowSize(args.Int(1));
   options.window_count = static_cast<uint32_t>(args.Int(2));

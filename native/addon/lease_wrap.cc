@@ -61,6 +61,7 @@ napi_value LeaseWrap::Buffer(napi_env env, napi_callback_info info) {
   LeaseWrap* wrap = args.Self<LeaseWrap>();
   if (wrap == nullptr || !wrap->lent_) return nullptr;
   const napi_value buffer = wrap->buffer_.Value();
+  // From here on lib's view holds the buffer, and the buffer this object: a strong reference would keep both for ever.
   if (!std::exchange(wrap->taken_, true)) wrap->buffer_.Unref();
   return buffer;
 }

@@ -34,6 +34,7 @@ struct Answer {
 napi_value ToValue(napi_env env, const Answer<FoundOutcome>& answer) {
   const FoundOutcome& outcome = answer.outcome;
   if (!outcome.ok()) return ToFailure(env, outcome.status(), {.injected = answer.injected});
+  // Not a failure: null says that the device was read and has none.
   if (!outcome.value()) return Napi::Env(env).Null();
   const blk::FoundLabel& found = outcome.value()->found;
   Napi::Object pair = Napi::Object::New(env);
@@ -148,6 +149,7 @@ napi_value SetLabel(const Args& args, Device device) {
 
 napi_value Wedges(const Args& args, Device device) {
   const blk::Minor& minor = device->device->minor();
+  // One list for both, so that lib reads one shape.
   std::vector<blk::Wedge> list;
   if (args.Bool(0)) {
     auto all = blk::ListWedges(minor);

@@ -7,6 +7,7 @@
 namespace blk_addon {
 namespace {
 
+// NativeVerdict[]: the words for them are lib's (lib/verdicts.ts).
 Napi::Array VerdictsToArray(Napi::Env env, const blk::Verdicts& verdicts) {
   Napi::Array list = Napi::Array::New(env, verdicts.size());
   for (uint32_t i = 0; i < verdicts.size(); i++) {
@@ -27,10 +28,12 @@ Napi::Object EntryToObject(Napi::Env env, blk::Scheme scheme, const blk::Partiti
   object.Set("size", static_cast<double>(entry.size));
   object.Set("type", static_cast<uint32_t>(entry.type));
   object.Set("bootable", entry.bootable);
+  // Of the other schemes these are no fields of their entries: left out, as lib/binding.ts has them optional.
   if (scheme == blk::Scheme::kGpt) {
     object.Set("typeGuid", blk::FormatGuid(entry.type_guid));
     object.Set("uuid", blk::FormatGuid(entry.uuid));
     object.Set("label", Napi::String::New(env, entry.label));
+    // All 64 bits mean something, which a number would not hold.
     object.Set("attributes", Napi::BigInt::New(env, entry.attributes));
   }
   if (entry.table) object.Set("table", TableToObject(env, *entry.table));
@@ -88,6 +91,7 @@ blk::PartitionTable TableOf(Napi::Env env, napi_value rows) {
   table.sector_size = static_cast<uint64_t>(number(2));
   table.disk_id = static_cast<uint32_t>(number(3));
   table.disk_guid = blk::ParseGuid(row.Get(4).ToString().Utf8Value()).value_or(blk::Guid());
+  // As lib made them: no cast here can meet another type.
   const Napi::Array entries = row.Get(5).As<Napi::Array>();
   for (uint32_t i = 0; i < entries.Length(); i++) {
     table.partitions.push_back(EntryOf(env, entries.Get(i).As<Napi::Array>()));

@@ -11,6 +11,7 @@ const rumpblk = require('rumpblk');
 const { BlockDriver, BlockDevice, BlockDeviceError, open, openSync } = rumpblk;
 const args = JSON.parse(process.env.RUMPBLK_TEST_ARGS);
 const report = (value) => fs.writeSync(1, JSON.stringify(value) + '\\n');
+// A system call that strace records, on a path that does not exist: tells the phases of a script apart.
 const mark = (name) => { try { fs.accessSync('/rumpblk-mark/' + name); } catch {} };
 const attempt = async (action) => {
   try { return { value: await action() }; } catch (e) {
@@ -83,6 +84,7 @@ export function startChild(script: string, options: ChildOptions = {}): Running 
     cwd: ROOT,
     env: { ...process.env, RUMPBLK_TEST_ARGS: JSON.stringify(options.args ?? null) },
     stdio: 'pipe',
+    // In a process group of its own, so that what a child started can be ended with it.
     detached: true,
   });
   const { pid } = child;
@@ -113,6 +115,7 @@ export function startChild(script: string, options: ChildOptions = {}): Running 
     tell: (line) => child.stdin.write(`${line}\n`),
     async next() {
       for (;;) {
+        // A chunk of output may end in the middle of a report.
         const complete = reportsOf(stdout.slice(0, stdout.lastIndexOf('\n') + 1));
         if (complete.length > taken) return complete[taken++];
         if (over) throw new Error(`the child ended first: ${stderr}`);

@@ -37,6 +37,7 @@ function parse(text: string): Call[] {
   for (const line of text.split('\n')) {
     const [, pid, rest] = /^(\d+)\s+(.*)$/.exec(line) ?? [];
     if (pid === undefined || rest === undefined) continue;
+    // A call that another thread's interrupted in the trace is told in two halves.
     if (rest.endsWith('<unfinished ...>')) {
       unfinished.set(pid, rest.slice(0, -'<unfinished ...>'.length));
       continue;
@@ -55,6 +56,7 @@ export async function strace(script: string, options: StraceOptions): Promise<Tr
   const directory = mkdtempSync(path.join(tmpdir(), 'rumpblk-strace-'));
   try {
     const output = path.join(directory, 'trace');
+    // The last three are those of marks, whichever of them this Node makes.
     const names = [...options.calls, 'access', 'faccessat', 'faccessat2'].join(',');
     const under = ['strace', '--seccomp-bpf', '-f', '-qq', '-y', '-o', output, '-e', 'signal=none', '-e', `trace=${names}`];
     for (const expression of options.inject ?? []) under.push('-e', `inject=${expression}`);

@@ -9,6 +9,7 @@
 
 namespace blk {
 
+// Sizes of the kernel and the seed under our names, each with its own.
 inline constexpr unsigned kDevBshift = 9;                          // DEV_BSHIFT
 inline constexpr uint64_t kDevBsize = uint64_t{1} << kDevBshift;   // DEV_BSIZE: bytes of a sector, unit of blkno
 inline constexpr uint64_t kMaxPhys = 64 * 1024;                    // MAXPHYS: largest buf of a raw transfer

@@ -9,6 +9,7 @@
 namespace blk {
 namespace {
 
+// The limits of an open, and where it counts and notes what is dirty: the minor's disk, whichever partition it is.
 DeviceRange RangeOf(Minor& minor, OpenMode mode, Counters& counters) {
   DeviceRange range;
   range.size = minor.size();
@@ -157,6 +158,7 @@ Transfer Device::BufRequest(BufOp op, int64_t blkno, uint8_t* data, size_t lengt
   transfer.blkno = blkno;
   transfer.data = data;
   transfer.length = length;
+  // Never raw: the block device's strategy takes a buf as it is, of any length.
   transfer.deferred = deferred;
   transfer.durable = op == BufOp::kWrite && IsDurable(deferred ? Fua::kOff : Fua::kOn);
   return transfer;

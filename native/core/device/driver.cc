@@ -72,6 +72,7 @@ Status Driver::Deregister(int minor) {
   return status;
 }
 
+// Under the lock, so that all rows are of one moment; nothing here asks the host.
 std::vector<MinorInfo> Driver::Minors() const {
   MutexLock lock(mu_);
   std::vector<MinorInfo> list;

@@ -157,6 +157,7 @@ Status Minor::AdjustLock() {
 Status Minor::Claim() {
   if (type_ != FileType::kBlock || claim_fd_.valid()) return Status::Ok();
   OpenFlags flags;
+  // A descriptor of its own, read-only: O_EXCL holds for as long as it is open, whatever the others are used for.
   flags.exclusive = true;
   const int rc = host_.Reopen(read_fd_.get(), path_, flags);
   if (rc < 0) return {-rc, Op::kOpen};
@@ -166,6 +167,7 @@ Status Minor::Claim() {
 
 Status Minor::MoveLock() {
   Status first = Status::Ok();
+  // On after a failure: what can be given back should be, whoever else is in the way.
   for (const RangeLocks::Change& change : locks_.Changes()) {
     const Status moved = MoveLock(change);
     if (first.ok()) first = moved;

@@ -155,6 +155,7 @@ int FindLockHolder(int fd, LockKind kind, uint64_t offset, uint64_t size, const 
   lock.l_whence = SEEK_SET;
   lock.l_start = static_cast<off_t>(offset);
   lock.l_len = static_cast<off_t>(size);
+  // The short way: locks of the older kind name their process, and are the only ones that the call names one for.
   if (::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK && lock.l_pid > 0) return lock.l_pid;
   return Search(fd, kind, offset, size, own).Run();
 }

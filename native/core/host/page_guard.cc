@@ -107,6 +107,7 @@ Around FindMapping(Registry& registry, Piece page) {
   Around found;
   ForEachWatching(registry, page, [&](GuardSlot& slot, uintptr_t base, size_t size) {
     if (!slot.is_mapping.load(std::memory_order_relaxed)) return;
+    // At most one: mappings do not overlap, only watches over parts of them do.
     found = {&slot, {base, AlignUp(base + size, registry.page)}};
   });
   return found;

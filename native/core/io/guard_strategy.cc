@@ -11,6 +11,7 @@ namespace blk {
 GuardStrategy::GuardStrategy(const DeviceRange& range, std::vector<HostSpan> spans, const LabelSector* label,
                              Strategy& next)
     : range_(range), label_(label), next_(next) {
+  // Merged here once, so that Forbids() finds its way by halving.
   std::sort(spans.begin(), spans.end(), [](const auto& a, const auto& b) { return a.begin.value < b.begin.value; });
   for (const HostSpan& span : spans) {
     if (span.empty()) continue;

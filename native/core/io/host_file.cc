@@ -68,6 +68,8 @@ Moved HostFile::WriteAll(const void* data, size_t size, HostOffset offset, const
   return MoveAll(Op::kPwrite, size, cancel, [&](size_t done, size_t n) {
     const uint64_t at = offset.value + done;
     if (FitsDirect(from + done, n, at)) {
+      // Without a detour over aligned memory: what does not fit goes through the page cache, and the kernel keeps both
+      // in step.
       const int64_t rc = host->Pwrite(direct_fd, from + done, n, at);
       if (rc != -EINVAL) return rc;
     }

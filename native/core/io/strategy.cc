@@ -39,6 +39,7 @@ void BoundedStrategy::Submit(Buf& buf) {
 
 void BoundedStrategy::Count(const Buf& buf, size_t moved) {
   Counters& counters = *range_.counters;
+  // Also when nothing moved: the buf has passed the bounds.
   counters.Add(Counter::kIoTotal, 1, buf.lane);
   if (buf.deferred) counters.Add(Counter::kIoAsync, 1, buf.lane);
   if (moved == 0) return;

@@ -14,6 +14,7 @@ WindowCache::WindowCache(HostIo& host, int fd, MapMode mode, const WindowGeometr
 Result<std::unique_ptr<WindowCache>> WindowCache::Create(HostIo& host, int fd, MapMode mode,
                                                          const WindowGeometry& geometry, Counters& counters) {
   assert(IsPowerOfTwo(geometry.size) && geometry.size >= PageSize() && geometry.needed() > 0);
+  // Unmaps what it has if one of the first windows cannot be mapped.
   std::unique_ptr<WindowCache> cache(new WindowCache(host, fd, mode, geometry, counters));
   Status status = cache->MapFirstWindows();
   if (!status.ok()) return status;

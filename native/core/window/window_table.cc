@@ -81,6 +81,8 @@ bool WindowTable::Replace(HostOffset at) {
 std::vector<WindowInfo> WindowTable::List() const {
   std::vector<WindowInfo> list;
   for (size_t i = 0; i < slot_count_; i++) {
+    // One load for number and references, so that the two belong together; the length comes from the number alone,
+    // since the mapping may be on its way out.
     const uint64_t word = slots_[i].word.load(std::memory_order_acquire);
     const uint64_t tag = word >> kRefBits;
     if (tag == 0 || tag == kBusy) continue;
