@@ -15,7 +15,7 @@ export interface IoctlMap {
   DIOCGDEFLABEL: { arg: []; result: DiskLabel };
   /** Makes a label the disk's, in memory; its checksum is ignored and computed. */
   DIOCSDINFO: { arg: [label: DiskLabel]; result: undefined };
-  /** Makes a label the disk's, in memory and durably on the medium. */
+  /** Makes a label the disk's, in memory and durably on the medium, for which it waits on the calling thread. */
   DIOCWDINFO: { arg: [label: DiskLabel]; result: undefined };
   /** Lets partitions of the disk write over its label, until the last close. */
   DIOCWLABEL: { arg: [allow: boolean | number]; result: undefined };
