@@ -15,6 +15,7 @@ const VERDICTS: readonly Words[] = [
   () => 'the backup header is damaged',
   (sector) => `the backup header is in sector ${sector}, not in the last one`,
   () => 'the primary and the backup header say different things',
+  (sector) => `the device has been cut: the header counts on sector ${sector}`,
   () => 'both headers are damaged',
   () => 'there is no protective MBR',
   (sector) => `the chain loops: sector ${sector} comes again`,
@@ -38,7 +39,7 @@ const VERDICTS: readonly Words[] = [
   () => 'has a type that stands for no partition',
   (bytes) => `counts in sectors of ${bytes} bytes, with which nobody would read it on this device`,
 ];
-const OVERLAPS = 17;
+const OVERLAPS = 18;
 
 /** Says one verdict; `names` are those of the entries it may be about. */
 export function describe([kind, entry, value]: NativeVerdict, names: readonly string[]): string {

@@ -110,6 +110,29 @@ describe('rumpblk partitions', () => {
     expect(await cli(['partitions', file, '--repair'])).toMatchObject({ status: 0, stderr: 'rumpblk: nothing to repair\n' });
   });
 
+  testWith(SFDISK)('--repair does not write what it does not know: two damaged headers, a chain that breaks off', async () => {
+    const file = bench.sparse(SIZE);
+    const damage = (position: number): void => {
+      writeFileSync(
+        file,
+        Buffer.concat([readFileSync(file).subarray(0, position), pattern(64), readFileSync(file).subarray(position + 64)]),
+      );
+    };
+    sfdisk(file, 'label: gpt', 'size=8M');
+    damage(512);
+    damage(SIZE - 512);
+    const before = readFileSync(file);
+    const refused = await cli(['partitions', file, '--repair']);
+    expect(refused).toMatchObject({ status: 1, stderr: expect.stringMatching(/EINVAL.* \(both headers are damaged\)\n$/) });
+    expect(readFileSync(file).equals(before)).toBe(true);
+
+    sfdisk(file, 'label: dos', 'start=2048,type=5', 'start=4096,size=2048', 'start=8192,size=2048');
+    damage(6144 * 512 + 448);
+    const chain = readFileSync(file);
+    expect(await cli(['partitions', file, '--repair'])).toMatchObject({ status: 2, stderr: expect.stringContaining('no second copy') });
+    expect(readFileSync(file).equals(chain)).toBe(true);
+  });
+
   test('an undivided image, and a table that cannot be', async () => {
     const file = bench.sparse(SIZE);
     expect((await cli(['partitions', file])).stdout.toString()).toBe(`${file}: not divided\n`);

@@ -34,12 +34,21 @@ export async function partitionsCommand(file: string, options: PartitionsOptions
   return EXIT.ok;
 }
 
-/** Writes what was read: a GPT gets both its headers again. */
+/** Writes what was read: a GPT gets both its headers again, a label its checksum. */
 async function repairTable(device: BlockDevice): Promise<void> {
   const table = await readPartitions(device);
   if (table === undefined) throw new UsageError(`'${device.path}' has no table to repair`);
-  if (table.problems.length === 0) note('nothing to repair');
-  else await writePartitions(device, table);
+  const wrong = tablesOf(table).filter(({ problems }) => problems.length > 0);
+  if (wrong.length === 0) return note('nothing to repair');
+  if (wrong.some(({ scheme }) => scheme === 'mbr' || scheme === 'ebr')) {
+    throw new UsageError('an MBR or a chain has no second copy to repair it from');
+  }
+  await writePartitions(device, table);
+}
+
+/** A table, and all that are in it. */
+function tablesOf(table: PartitionTable): PartitionTable[] {
+  return [table, ...table.partitions.flatMap((entry) => (entry.table === undefined ? [] : tablesOf(entry.table)))];
 }
 
 /** The table in what was read: alone, or in the document that `--json` prints. What is wrong with it is for writePartitions to say. */
@@ -65,7 +74,7 @@ const SCHEME_NAMES = { bsd: 'BSD disklabel', mbr: 'MBR', ebr: 'chain of logical 
 
 function render(file: string, top: PartitionTable): string {
   const id = top.id === undefined ? '' : `, ${top.id}`;
-  const problems = problemsOf(top).map((problem) => `  ! ${problem}\n`);
+  const problems = tablesOf(top).flatMap((table) => table.problems.map((problem) => `  ! ${problem}\n`));
   return `${file}: ${SCHEME_NAMES[top.scheme]} at byte ${top.position}${id}\n${renderEntries(top)}\n${problems.join('')}`;
 }
 
@@ -90,8 +99,4 @@ function rowsOf(table: PartitionTable, indent: string): [indent: string, entry: 
     const inside = entry.table === undefined ? [] : rowsOf(entry.table, `${indent}  `);
     return [[indent, entry] as [string, PartitionEntry], ...inside];
   });
-}
-
-function problemsOf(table: PartitionTable): string[] {
-  return [...table.problems, ...table.partitions.flatMap((entry) => (entry.table === undefined ? [] : problemsOf(entry.table)))];
 }

@@ -100,6 +100,27 @@ TEST_CASE("gpt: entries that end before they begin, outside of the usable area, 
   CHECK_FALSE(table.partitions[1].usable);
 }
 
+TEST_CASE("gpt: a protective MBR with no header behind it is a GPT that lost both, unless a label took their place") {
+  Medium medium(1000);
+  medium.PutEntry(0, 0, kMbrProtective, 1, 999);
+  CHECK(Table(medium).scheme == Scheme::kGpt);
+  CHECK(KindsOf(Table(medium).verdicts) == std::vector{Kind::kHeaderBad});
+  medium.PutLabel(512, {{100, 16, 0, 7, 0, 0}});
+  CHECK(Table(medium).scheme == Scheme::kBsd);
+}
+
+TEST_CASE("gpt: a medium that was cut short keeps what lies before the cut") {
+  Medium medium(1000);
+  medium.PutGpt({Gpt(100, 199, 1), Gpt(850, 899, 2)});
+  Medium cut(880);
+  std::copy_n(medium.bytes.begin(), cut.bytes.size(), cut.bytes.begin());
+  const PartitionTable table = Table(cut);
+  CHECK(Names(table) == "p1 p2");
+  CHECK(KindsOf(table.verdicts) == std::vector{Kind::kBackupBad, Kind::kMediumCut, Kind::kBeyondDevice});
+  CHECK(table.partitions[0].usable);
+  CHECK_FALSE(table.partitions[1].usable);
+}
+
 TEST_CASE("gpt: an image that grew keeps its backup; one without a protective MBR is told") {
   Medium medium(1000);
   medium.PutGpt({Gpt(100, 199, 1)});

@@ -76,6 +76,34 @@ TEST_CASE("gpt: after every write, and after any part of one, the old table is t
   }
 }
 
+TEST_CASE("gpt: what was read from a wreck is not written over it, a new table is") {
+  Medium medium(1000);
+  PartitionTable old = Make(Scheme::kGpt, {{100, 50}});
+  Apply(medium, old);
+  medium.bytes[512 + 60] ^= 1;
+  medium.bytes[999 * 512 + 60] ^= 1;
+  PartitionTable wreck = Table(medium);
+  CHECK(KindsOf(wreck.verdicts) == std::vector{Verdict::Kind::kHeaderBad});
+  wreck.verdicts.clear();
+  CHECK(PlanTable(medium, wreck).value().empty());
+  CHECK(KindsOf(wreck.verdicts) == std::vector{Verdict::Kind::kHeaderBad});
+  PartitionTable fresh = Make(Scheme::kGpt, {{200, 60}});
+  Apply(medium, fresh);
+  CHECK(Table(medium).verdicts.empty());
+}
+
+TEST_CASE("bsd: one whose checksum does not hold keeps what else it says") {
+  Medium medium(1000);
+  medium.PutLabel(512, {{100, 16, 0, 7, 0, 0}});
+  medium.bytes[512 + 24] = 'X';  // pack name
+  PartitionTable table = Table(medium);
+  CHECK(KindsOf(table.verdicts) == std::vector{Verdict::Kind::kChecksum});
+  table.verdicts.clear();
+  Apply(medium, table);
+  CHECK(Table(medium).verdicts.empty());
+  CHECK(medium.bytes[512 + 24] == 'X');
+}
+
 TEST_CASE("gpt: one that begins late does so still when it comes from the backup") {
   for (const bool damaged : {false, true}) {
     Medium medium(4000);

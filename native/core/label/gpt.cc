@@ -46,7 +46,9 @@ bool Holds(const GptHeader& header, uint64_t lba, uint64_t sectors, uint64_t sec
   if (!sizes || header.own_lba != lba) return false;
   const uint64_t array_sectors = (header.array_bytes() + sector_size - 1) / sector_size;
   const bool array = header.array_lba > 0 && header.array_lba < sectors && array_sectors <= sectors - header.array_lba;
-  return array && header.first_usable <= header.last_usable && header.last_usable < sectors;
+  // A medium that was cut short is told by a verdict: what lies before the cut is there still.
+  const bool named = header.last_usable < kMaxSafeInteger / sector_size;
+  return array && named && header.first_usable <= header.last_usable;
 }
 
 // Entries are compared, not arrays: what lies behind the last one of a smaller array is nobody's.
@@ -155,6 +157,9 @@ Result<GptFound> FindGpt(TableSource& source, uint64_t sector_size) {
     found.backup = backup.Take();
     found.backup_lba = lba;
   }
+  // Of two that hold, the one that is about this medium; a cut medium has no such backup.
+  const auto fits = [&](const GptCopy& copy) { return copy.header.last_usable < sectors; };
+  if (found.primary && found.backup && !fits(*found.primary) && fits(*found.backup)) found.primary.reset();
   return found;
 }
 
@@ -186,6 +191,9 @@ PartitionTable ToTable(const GptFound& found, uint64_t medium_size, uint64_t sec
     table.verdicts.push_back({Kind::kBackupDiffers});
   }
   const uint64_t last = medium_size / sector_size - 1;
+  if (copy.header.last_usable > last) {
+    table.verdicts.push_back({Kind::kMediumCut, Verdict::kNoEntry, copy.header.last_usable});
+  }
   if (found.backup && found.backup_lba != last) {
     table.verdicts.push_back({Kind::kBackupMisplaced, Verdict::kNoEntry, found.backup_lba});
   }

@@ -85,6 +85,8 @@ Result<MaybeTable> ReadPartitionTable(TableSource& source) {
   }
   auto label = FindBareLabel(source);
   if (!label.ok()) return label.status();
+  // A protective MBR with nothing behind it is a GPT that lost both its headers.
+  if (!label.value() && announced) return MaybeTable(ToTable(GptFound(), source.size(), source.sector_size()));
   if (!label.value()) return mbr;
   return MaybeTable(ToTable(*label.value(), WholeDisk(source), source));
 }

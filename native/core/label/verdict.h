@@ -23,6 +23,7 @@ struct Verdict {
     kBackupBad,        // GPT: the backup header does not hold
     kBackupMisplaced,  // GPT: the backup is not in the last sector; value: where it is, in sectors
     kBackupDiffers,    // GPT: both hold, and say different things
+    kMediumCut,        // GPT: value: the last sector for partitions, which the medium has not
     kHeaderBad,        // GPT: neither header holds, nothing is known about partitions
     kNoProtectiveMbr,  // GPT without the MBR that goes with it
     kChainLoops,       // EBR: value: the sector that comes again

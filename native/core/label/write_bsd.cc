@@ -11,14 +11,14 @@ using Kind = Verdict::Kind;
 
 bool Claims(const PartitionEntry& entry) { return entry.type != kFsUnused; }
 
-// The label that lies at its place; a default one where none does, or none that holds. A label that lies in a slice
-// says where: it is written over, lest there be two.
+// The label that lies at its place, even one that does not hold: what it says beside its partitions is better than what
+// could be made up. Where none lies a default one. In a slice it says where, lest there be two.
 Result<FoundLabel> OldLabel(TableSource& source, const PartitionTable& table, const Slice& slice) {
   auto found = slice.type == 0 ? LabelAt(source, table.position) : FindSliceLabel(source, slice);
   if (!found.ok()) return found.status();
-  if (found.value() && found.value()->decoded.valid) return std::move(*found.value());
+  if (found.value()) return std::move(*found.value());
   FoundLabel fresh;
-  fresh.position = found.value() ? found.value()->position : table.position;
+  fresh.position = table.position;
   fresh.decoded.order = table.order;
   fresh.decoded.label = DefaultLabel(source.size(), 0);
   fresh.decoded.label.npartitions = 0;

@@ -2,12 +2,14 @@
 // where the backup alone holds. At every moment one of the two copies does, if one did before.
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "core/label/crc32.h"
 #include "core/label/gpt.h"
 #include "core/label/mbr.h"
+#include "core/label/read_table.h"
 #include "core/label/write_table.h"
 
 namespace blk {
@@ -100,6 +102,12 @@ Result<TableWrite> ProtectiveMbr(TableSource& source, uint64_t sectors) {
   return write;
 }
 
+bool IsWreck(const std::optional<PartitionTable>& there) {
+  if (!there || there->scheme != Scheme::kGpt) return false;
+  return std::any_of(there->verdicts.begin(), there->verdicts.end(),
+                     [](const Verdict& verdict) { return verdict.kind == Kind::kHeaderBad; });
+}
+
 void JudgeGpt(PartitionTable& table, const GptHeader& header, uint64_t medium_size) {
   const uint64_t ss = table.sector_size;
   JudgeRanges(table, {header.first_usable * ss, (header.last_usable + 1) * ss, ""}, medium_size, Claims);
@@ -120,6 +128,12 @@ Status PlanGpt(TableSource& source, PartitionTable& table, TablePlan& plan) {
   JudgeEntries(table, kMaxGptArray / kGptEntryBytes);
   for (PartitionEntry& entry : table.partitions) entry.name = NumberedName('p', uint64_t{entry.index} + 1);
   if (!table.verdicts.empty()) return Status::Ok();
+  // What was read from two damaged headers is empty, and writing it back would take the last that could be mended.
+  if (table.partitions.empty()) {
+    const auto there = ReadPartitionTable(source);
+    if (!there.ok()) return there.status();
+    if (IsWreck(there.value())) return table.verdicts.push_back({Kind::kHeaderBad}), Status::Ok();
+  }
   GptHeader header = Layout(found.value(), table, sectors);
   if (header.first_usable > header.last_usable) return table.verdicts.push_back({Kind::kNoRoom}), Status::Ok();
   JudgeGpt(table, header, source.size());
