@@ -83,8 +83,8 @@ describe('abort of what waits', () => {
     const file = bench.sparse(64 * MiB);
     const device = bench.device(file, { mode: 'r+', access: 'pio' }, { workers: 1, queueDepth: 1 });
     const controller = new AbortController();
-    // Long enough that the one worker is still at it when the others are aborted.
-    const first = device.write(Buffer.alloc(48 * MiB, 1), 0);
+    // Long enough, with its sync, that the one worker is still at it when the others are aborted, on a busy machine too.
+    const first = device.write(Buffer.alloc(48 * MiB, 1), 0, { fua: true });
     const second = thrownBy(() => device.write(Buffer.alloc(4096, 9), 60 * MiB, { signal: controller.signal }));
     const third = thrownBy(() => device.write(Buffer.alloc(4096, 9), 61 * MiB, { signal: controller.signal }));
     controller.abort('enough');
