@@ -1,6 +1,7 @@
 // Every block of code in README.md and docs/ is run, in a folder of its own where the package has its name.
 // js: a whole ES module. ts: a whole module, checked strictly. sh: line by line, with an image that is there.
-// Not run: docs/api.md (signatures, and examples of a line or two), figures, and what npm does, which CI and test/install do.
+// Not run: examples of docs/api.md, which are a line or two and only checked against the types; figures; and what npm does, which
+// CI and test/install.test.ts do.
 import { execFile } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -39,9 +40,9 @@ function folder(): string {
 
 test('each language of a block is one that is run', () => {
   const languages = new Set(blocks.map(({ language }) => language));
-  expect([...languages].filter((language) => !['js', 'ts', 'sh', ''].includes(language))).toEqual([]);
-  // Without a language: a figure, with no line that looks like code.
-  expect(of('').filter(({ source }) => /^\s*(import|const|npx?|await)\b/m.test(source))).toEqual([]);
+  expect([...languages].filter((language) => !['js', 'ts', 'sh', 'text'].includes(language))).toEqual([]);
+  // text: a figure, with no line that looks like code.
+  expect(of('text').filter(({ source }) => /^\s*(import|const|npx?|await)\b/m.test(source))).toEqual([]);
   for (const language of ['js', 'ts', 'sh']) expect(of(language).length).toBeGreaterThan(1);
 });
 
@@ -54,20 +55,22 @@ describe('js', () => {
   });
 });
 
-describe('types', () => {
-  const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+/** What tsc says of the files, if anything. */
+function complaints(cwd: string, files: readonly string[], ...more: string[]): Promise<string> {
   const settings = ['--module', 'nodenext', '--target', 'es2022', '--lib', 'es2022,esnext.disposable', '--types', 'node'];
+  return run(process.execPath, [path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), ...settings, ...more, ...files], { cwd }).then(
+    () => '',
+    (error: unknown) => (error as { stdout: string }).stdout,
+  );
+}
 
+describe('types', () => {
   /** Writes the blocks of a language into one folder, and checks them in one go. */
   async function check(language: string, extension: string, ...more: string[]): Promise<{ cwd: string; files: string[] }> {
     const cwd = folder();
     const files = of(language).map(({ where }) => `${where.replaceAll(/[/:.]/g, '-')}.${extension}`);
     of(language).forEach(({ source }, index) => writeFileSync(path.join(cwd, files[index] ?? ''), source));
-    const failed = await run(process.execPath, [tsc, ...settings, ...more, ...files], { cwd }).then(
-      () => '',
-      (error: unknown) => (error as { stdout: string }).stdout,
-    );
-    expect(failed).toBe('');
+    expect(await complaints(cwd, files, ...more)).toBe('');
     return { cwd, files };
   }
 
@@ -78,6 +81,49 @@ describe('types', () => {
 
   test('every js block names only what is there', async () => {
     await check('js', 'mjs', '--noEmit', '--allowJs', '--checkJs', '--strict', 'false', '--noImplicitAny', 'false');
+  });
+});
+
+describe('docs/api.md', () => {
+  /** What the examples take for granted: a name, and what it is. */
+  const GIVEN: Readonly<Record<string, string>> = {
+    device: "import('rumpblk').BlockDevice",
+    sector: 'Buffer',
+    label: "import('rumpblk').DiskLabel",
+    buffer: 'Buffer',
+    position: 'number',
+    retry: '() => void',
+    promisify: "typeof import('node:util').promisify",
+    pipeline: "typeof import('node:stream/promises').pipeline",
+    fatfs: 'any',
+    ext2fs: 'any',
+  };
+  const { exports } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
+    exports: Record<string, { require?: { types: string; default: string } }>;
+  };
+
+  /** The lines that an example needs in front of it. */
+  function preamble(source: string): string[] {
+    const uses = (name: string): boolean => new RegExp(`(?<![.\\w])${name}\\b`).test(source);
+    const own = (name: string): boolean => new RegExp(`(?:const|using) ${name}\\b|[{,] ${name}[ ,][^;]*\\} = `).test(source);
+    const imported = Object.entries(exports).flatMap(([subpath, { require: face }]) => {
+      if (face === undefined) return [];
+      const names = Object.keys(jest.requireActual(path.join(ROOT, face.default)) as object).filter(uses);
+      return names.length > 0 ? [`import { ${names.join(', ')} } from '${subpath.replace('.', 'rumpblk')}';`] : [];
+    });
+    const given = Object.entries(GIVEN).filter(([name]) => uses(name) && !own(name));
+    return [...imported, ...given.map(([name, type]) => `declare const ${name}: ${type};`), 'export {};'];
+  }
+
+  test('each example fits the types', async () => {
+    const cwd = folder();
+    const examples = blocksOf('docs/api.md').filter(({ language }) => language === 'js');
+    expect(examples.length).toBeGreaterThan(8);
+    const files = examples.map(({ where }) => `${where.replaceAll(/[/:.]/g, '-')}.mts`);
+    examples.forEach(({ source }, index) => {
+      writeFileSync(path.join(cwd, files[index] ?? ''), [...preamble(source), source].join('\n'));
+    });
+    expect(await complaints(cwd, files, '--noEmit', '--strict', 'false')).toBe('');
   });
 });
 

@@ -6,7 +6,7 @@ import { ROOT } from './child';
 export interface Block {
   /** File and line, as an editor takes them. */
   readonly where: string;
-  /** What the fence says: js, ts, sh. */
+  /** What the fence says: js, ts, sh, text. */
   readonly language: string;
   readonly source: string;
 }
