@@ -38,6 +38,7 @@ export default {
     'Methods',
     '*',
   ],
+  highlightLanguages: ['bash', 'ini', 'javascript', 'json', 'typescript'],
   includeVersion: true,
   excludeInternal: true,
   excludePrivate: true,

@@ -1,5 +1,6 @@
 // Every block of code in README.md and docs/ is run, in a folder of its own where the package has its name.
-// js: a whole ES module. ts: a whole module, checked strictly. sh: line by line, with an image that is there.
+// js: a whole ES module. ts: a whole module, checked strictly. sh: line by line, with an image that is there. ini: a job file of
+// the bench.
 // Not run: examples of docs/api.md, which are a line or two and only checked against the types; figures; and what npm does, which
 // CI and test/install.test.ts do.
 import { execFile } from 'node:child_process';
@@ -11,6 +12,7 @@ import { BlockDriver, writePartitionsSync } from 'rumpblk';
 import { ROOT } from './support/child';
 import { TOOL } from './support/cli';
 import { blocksOf, pages } from './support/documents';
+import { peer, testWith } from './support/peers';
 import { MiB, rig } from './support/rig';
 
 jest.setTimeout(120_000);
@@ -40,7 +42,7 @@ function folder(): string {
 
 test('each language of a block is one that is run', () => {
   const languages = new Set(blocks.map(({ language }) => language));
-  expect([...languages].filter((language) => !['js', 'ts', 'sh', 'text'].includes(language))).toEqual([]);
+  expect([...languages].filter((language) => !['js', 'ts', 'sh', 'ini', 'text'].includes(language))).toEqual([]);
   // text: a figure, with no line that looks like code.
   expect(of('text').filter(({ source }) => /^\s*(import|const|npx?|await)\b/m.test(source))).toEqual([]);
   for (const language of ['js', 'ts', 'sh']) expect(of(language).length).toBeGreaterThan(1);
@@ -108,7 +110,7 @@ describe('docs/api.md', () => {
     const own = (name: string): boolean => new RegExp(`(?:const|using) ${name}\\b|[{,] ${name}[ ,][^;]*\\} = `).test(source);
     const imported = Object.entries(exports).flatMap(([subpath, { require: face }]) => {
       if (face === undefined) return [];
-      const names = Object.keys(jest.requireActual(path.join(ROOT, face.default)) as object).filter(uses);
+      const names = Object.keys(jest.requireActual<object>(path.join(ROOT, face.default))).filter(uses);
       return names.length > 0 ? [`import { ${names.join(', ')} } from '${subpath.replace('.', 'rumpblk')}';`] : [];
     });
     const given = Object.entries(GIVEN).filter(([name]) => uses(name) && !own(name));
@@ -141,7 +143,12 @@ describe('sh', () => {
     cwd = folder();
     mkdirSync(path.join(cwd, 'bin'));
     env = { ...process.env, PATH: [path.join(cwd, 'bin'), process.env['PATH']].join(path.delimiter) };
-    program('rumpblk', `exec "${process.execPath}" "${TOOL}" "$@"`);
+    // A workload takes seconds unless it is told to be short.
+    program(
+      'rumpblk',
+      `case "$*" in bench*--rw*|bench*--jobs*) set -- "$@" --runtime 100ms --size 4m;; esac
+      exec "${process.execPath}" "${TOOL}" "$@"`,
+    );
     program('esbuild', `exec "${ROOT}/node_modules/esbuild/bin/esbuild" --log-level=error "$@"`);
     program('npx', 'exec "$@"');
 
@@ -153,21 +160,30 @@ describe('sh', () => {
     cpSync(path.join(ROOT, 'build', 'Release', 'rumpblk.node'), path.join(prebuilds, 'rumpblk.node'));
     writeFileSync(path.join(cwd, 'part.bin'), Buffer.alloc(4096, 'part'));
     writeFileSync(path.join(cwd, 'app.mjs'), "import { open } from 'rumpblk';\nconsole.log(typeof open);\n");
+    of('ini').forEach(({ source }) => writeFileSync(path.join(cwd, 'mix.fio'), source));
     writeFileSync(path.join(cwd, 'disk.img'), Buffer.alloc(16 * MiB));
     const driver = new BlockDriver();
     const device = driver.openSync(driver.registerSync(path.join(cwd, 'disk.img')), { mode: 'r+' });
-    const slice = { name: 's1', index: 0, start: MiB, size: 8 * MiB, type: 0x83, typeName: '' };
-    writePartitionsSync(device, { scheme: 'mbr', position: 0, problems: [], partitions: [slice] });
+    writePartitionsSync(device, { scheme: 'mbr', partitions: [{ start: MiB, size: 8 * MiB, type: 0x83 }] });
     device.closeSync();
     driver.close();
   });
 
-  test.each(of('sh'))('$where runs', async ({ source }) => {
-    const { scripts } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
-    for (const line of source.split('\n').filter((text) => text.trim() !== '')) {
-      const npm = NPM.exec(line)?.groups;
-      if (npm?.['script'] !== undefined) expect(scripts).toHaveProperty([npm['script']]);
-      else if (npm === undefined) await run('bash', ['-o', 'pipefail', '-ec', line], { cwd, env, maxBuffer: 64 * MiB, encoding: 'buffer' });
-    }
+  const { scripts } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
+  for (const { where, source } of of('sh')) {
+    const needs = /\| jq /.test(source) ? [peer('jq', 'jq')] : [];
+    testWith(...needs)(`${where} runs`, async () => {
+      for (const line of source.split('\n').filter((text) => text.trim() !== '')) {
+        const npm = NPM.exec(line)?.groups;
+        if (npm?.['script'] !== undefined) expect(scripts).toHaveProperty([npm['script']]);
+        else if (npm === undefined)
+          await run('bash', ['-o', 'pipefail', '-ec', line], { cwd, env, maxBuffer: 64 * MiB, encoding: 'buffer' });
+      }
+    });
+  }
+
+  test.each(of('ini'))('$where is a job file', async ({ source }) => {
+    writeFileSync(path.join(cwd, 'example.fio'), source);
+    await run(process.execPath, [TOOL, 'bench', '--jobs', 'example.fio', '--parse-only'], { cwd });
   });
 });

@@ -8,8 +8,7 @@
 #include <stdint.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include <time.h>
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
@@ -37,6 +36,26 @@ HIDDEN void* pthread_getspecific(pthread_key_t key) { return first_pthread_getsp
 // libstdc++ asks by this name, weakly, whether threads exist.
 HIDDEN int __pthread_key_create(pthread_key_t* key, void (*destructor)(void*)) {
   return pthread_key_create(key, destructor);
+}
+
+// 2.30, for waits until a time of the steady clock. As libstdc++ does without it: the time that is left, by the clock
+// of the condition variable. A clock that is set meanwhile makes one wait shorter or longer; who waits looks at its own
+// clock afterwards.
+HIDDEN int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock,
+                                  const struct timespec* until) {
+  struct timespec now, deadline;
+  clock_gettime(clock, &now);
+  clock_gettime(CLOCK_REALTIME, &deadline);
+  deadline.tv_sec += until->tv_sec - now.tv_sec;
+  deadline.tv_nsec += until->tv_nsec - now.tv_nsec;
+  if (deadline.tv_nsec < 0) {
+    deadline.tv_nsec += 1000000000;
+    deadline.tv_sec -= 1;
+  } else if (deadline.tv_nsec >= 1000000000) {
+    deadline.tv_nsec -= 1000000000;
+    deadline.tv_sec += 1;
+  }
+  return pthread_cond_timedwait(condition, mutex, &deadline);
 }
 
 // 2.33 made functions of these; before they were inline calls with the version of the struct, 1.
