@@ -13,8 +13,7 @@ namespace {
 // Bytes: the most that is copied on the JavaScript thread inside a promise form; beyond it a worker does it meanwhile.
 constexpr size_t kMaxNow = 256 * 1024;
 
-// Whether a transfer was run; if not, whether it has to wait for the disk, as far as that is known.
-enum class Now { kDone, kWouldWait, kUnknown };
+using Now = TransferCall::Now;
 
 // Runs a read that needs no disk, of one buf, so that it moves all or nothing. Unless it is done, nothing has happened.
 Now RunNow(blk::Strategy& entry, blk::Transfer& transfer) {
@@ -54,8 +53,11 @@ napi_value TransferCall::Submit(napi_env env, const std::shared_ptr<DeviceState>
   blk::Strategy& entry = state.device->Admit(transfer);
   // Admitted once: the queued call goes on with what was drawn here, and through the strategies that it was admitted
   // to.
-  if (state.driver->MayAnswerNow() && RunNow(entry, transfer) == Now::kDone) return ToOutcome(env, transfer);
+  Now now = Now::kNotTried;
+  if (state.driver->MayAnswerNow()) now = RunNow(entry, transfer);
+  if (now == Now::kDone) return ToOutcome(env, transfer);
   std::unique_ptr<TransferCall> call(new TransferCall(env, device, transfer, entry, token));
+  call->now_ = now;
   state.Begin(token, call.get());
   if (!call->TakeMemory(view, view_offset)) {
     napi_value promise = call->promise();
@@ -83,10 +85,10 @@ bool TransferCall::TakeMemory(napi_value view, size_t view_offset) {
 void TransferCall::Work(blk::IoWorker& worker) {
   transfer_.lane = worker.lane();
   // Pages that are in memory need no other worker to be woken for what is queued behind.
-  const Now now = RunNow(*entry_, transfer_);
-  if (now == Now::kDone) return;
-  if (now == Now::kWouldWait) worker.WillBlock();
-  if (now == Now::kUnknown) worker.MayBlock();
+  if (now_ == Now::kNotTried) now_ = RunNow(*entry_, transfer_);
+  if (now_ == Now::kDone) return;
+  if (now_ == Now::kWouldWait) worker.WillBlock();
+  if (now_ == Now::kUnknown) worker.MayBlock();
   blk::RunTransfer(*entry_, transfer_);
 }
 

@@ -17,6 +17,9 @@ namespace blk_addon {
 // On the JavaScript thread but for Work(), which touches transfer_, its memory and cancel_ alone.
 class TransferCall final : public PendingCall, public Cancellable {
  public:
+  // What became of an attempt to run without waiting: if it was not run, whether it has to wait, as far as is known.
+  enum class Now : uint8_t { kNotTried, kDone, kWouldWait, kUnknown };
+
   // Answers at once when that takes no disk, else queues `transfer`, whose data points into `view` at `view_offset`
   // bytes. `token` 0: cannot be cancelled. Draws for faults in any case, now, in the order of the calls.
   // -> the outcome or a promise of it. Failures: those of RunTransfer() · ENOMEM no memory for the copy · EFAULT the
@@ -49,6 +52,7 @@ class TransferCall final : public PendingCall, public Cancellable {
   blk::Transfer transfer_;
   blk::Strategy* entry_;  // where Admit() sent it
   const uint64_t token_;
+  Now now_ = Now::kNotTried;
   std::atomic<bool> cancel_{false};
   blk::AlignedBuffer memory_;
   napi_ref view_ = nullptr;  // reads only

@@ -165,6 +165,58 @@ TEST_CASE("a read that will not wait copies resident pages, or asks the host not
   CHECK(rig.host.calls(Call::kPread) == preads);  // never the call that may wait
 }
 
+TEST_CASE("a block is mapped behind a pread of it, never by a copy that would wait for its page") {
+  AutoRig rig;
+  for (const auto& call : rig.host.Journal(Call::kAdvise)) CHECK(call.advice == Advice::kRandom);
+  std::vector<uint8_t> back(4096);
+  for (int i = 0; i < 2; i++) CHECK(rig.Read(1000, back).resid == 0);
+  CHECK(rig.host.calls(Call::kPread) == 2);
+  CHECK(rig.Read(1000, back).resid == 0);
+  CHECK(rig.host.calls(Call::kPread) == 2);
+}
+
+TEST_CASE("a sequential reader maps a block when all of it is in memory, and not otherwise") {
+  AutoRig rig;
+  rig.host.FailAlways(Call::kMincore, ENOMEM);
+  std::vector<uint8_t> back(4096);
+  for (int64_t i = 0; i < 5; i++) CHECK(rig.Read(1024 + 8 * i, back).resid == 0);
+  CHECK(rig.host.calls(Call::kPread) == 5);
+  rig.host.Heal();
+  for (int64_t i = 5; i < 10; i++) CHECK(rig.Read(1024 + 8 * i, back).resid == 0);
+  CHECK(rig.host.calls(Call::kPread) == 6);
+}
+
+TEST_CASE("a thread that has waited for pages reads by pread again") {
+  AutoRig rig;
+  rig.Warm(1000, 4096);
+  std::vector<uint8_t> back(4096);
+  const auto preads_of = [&](int reads) {
+    const uint64_t before = rig.host.calls(Call::kPread);
+    for (int i = 0; i < reads; i++) CHECK(rig.Read(1000, back).resid == 0);
+    return rig.host.calls(Call::kPread) - before;
+  };
+  CHECK(preads_of(300) == 0);
+  rig.host.major_faults = 1;
+  CHECK(preads_of(300) == 1);
+}
+
+TEST_CASE("where no read of the host can be kept from waiting, what the windows show to be in memory is read at once") {
+  AutoRig rig;
+  rig.host.clock = 1000;
+  rig.host.FailAlways(Call::kPreadNowait, EOPNOTSUPP);
+  std::vector<uint8_t> back(4096);
+  for (int i = 0; i < 3; i++) {
+    CHECK(rig.Read(1000, back, true).resid == 0);
+    CHECK(back == Pattern(kBegin + 512000, 4096));
+  }
+  CHECK(rig.host.calls(Call::kPreadNowait) == 1);  // it is asked once
+  rig.host.clock = 2000;
+  rig.host.FailAlways(Call::kMincore, ENOMEM);
+  const uint64_t preads = rig.host.calls(Call::kPread);
+  CHECK(rig.Read(1000, back, true).status.err == EOPNOTSUPP);
+  CHECK(rig.host.calls(Call::kPread) == preads);
+}
+
 TEST_CASE("a buf that is cancelled stops, on the copying path too") {
   AutoRig rig;
   rig.Warm(0, 3 * kMiB);

@@ -57,37 +57,54 @@ TEST_CASE("an answer holds for its region and for 100 ms") {
 
 TEST_CASE("a clock that wraps around, or stands at 0, is only a clock") {
   ResidentRig rig;
-  rig.host.clock = UINT32_MAX - 10;
-  CHECK(rig.Check(0, 512));
-  const uint64_t asked = rig.Asked();
-  rig.host.clock = 50;
-  CHECK(rig.Check(0, 512));
-  CHECK(rig.Asked() == asked);
-  rig.host.clock = 0;  // 0 is what "never asked" looks like
+  for (const uint32_t wraps : {UINT32_MAX, UINT32_MAX / 2}) {
+    rig.host.clock = wraps - 10;
+    CHECK(rig.Check(0, 512));
+    const uint64_t asked = rig.Asked();
+    rig.host.clock = wraps + 50;
+    CHECK(rig.Check(0, 512));
+    CHECK(rig.Asked() == asked);
+  }
+  rig.host.clock = 0;  // 0 is what "never asked" looks like, for a no more than for a yes
   CHECK(rig.Check(kRegion, 512));
-  const uint64_t next = rig.Asked();
+  rig.file.Truncate(2 * kRegion);
+  CHECK_FALSE(rig.Check(2 * kRegion, 512));
+  const uint64_t asked = rig.Asked();
   rig.host.clock = 1;
   CHECK(rig.Check(kRegion, 512));
-  CHECK(rig.Asked() == next);
+  CHECK_FALSE(rig.Check(2 * kRegion, 512));
+  CHECK(rig.Asked() == asked);
 }
 
-TEST_CASE("one page that is not in memory makes the answer no, and it is asked again next time") {
+TEST_CASE("one page that is not in memory makes the answer no, which holds as long as a yes") {
   ResidentRig rig;
   rig.file.Truncate(kRegion + 16 * kKiB);  // what is cut off is in no memory
   CHECK(rig.Check(0, 512));
   CHECK_FALSE(rig.Check(kRegion, 512));
   const uint64_t asked = rig.Asked();
-  CHECK_FALSE(rig.Check(kRegion, 512));
-  CHECK(rig.Asked() > asked);
   rig.file.Truncate(8 * kMiB);
   rig.file.Fill();
+  rig.host.clock = 1099;
+  CHECK_FALSE(rig.Check(kRegion, 512));
+  CHECK(rig.Asked() == asked);
+  rig.host.clock = 1100;
   CHECK(rig.Check(kRegion, 512));
+}
+
+TEST_CASE("part of a region is asked for at once, whatever was known of it") {
+  ResidentRig rig;
+  rig.file.Truncate(kRegion + 16 * kKiB);
+  CHECK_FALSE(rig.Check(kRegion, 512));
+  CHECK(rig.residency.Ask(rig.window, kRegion, 16 * kKiB));
+  CHECK_FALSE(rig.residency.Ask(rig.window, kRegion + kMiB, kMiB));
+  CHECK(rig.residency.Ask(rig.window, kRegion + 100, 16 * kKiB - 100));
 }
 
 TEST_CASE("a host that cannot tell means no") {
   ResidentRig rig;
   rig.host.Fail(Call::kMincore, ENOMEM);
   CHECK_FALSE(rig.Check(0, 512));
+  rig.host.clock = 2000;
   CHECK(rig.Check(0, 512));
 }
 

@@ -20,6 +20,8 @@ DeviceRange RangeOf(Minor& minor, OpenMode mode, Counters& counters) {
   return range;
 }
 
+constexpr size_t kWorthReadahead = 128 * 1024;
+
 // The smallest power of two from 1 MiB up with which `count` windows cover `range`, at most kMaxAutoWindowSize.
 uint64_t CoveringWindowSize(WindowGeometry geometry) {
   for (geometry.size = kDefaultWindowSize; geometry.size < kMaxAutoWindowSize; geometry.size *= 2) {
@@ -227,6 +229,8 @@ Result<std::unique_ptr<Lease>> Device::MapWindow(HostOffset at, size_t length) {
   auto window = AcquireForLease(at);
   if (!window.ok()) return window.status();
   if (window.value()) {
+    // Who borrows much may go through it in order. Each advice is one mapping more, of which the host allows so many.
+    if (table_ && length >= kWorthReadahead) window.value()->Advise(at, length, Advice::kNormal);
     auto lease = Lease::Create(std::move(*window.value()), at, length, file_, shared());
     // Not sound: it goes here, and its watch and pin with it.
     if (!lease.ok() || lease.value()->sound()) return lease;

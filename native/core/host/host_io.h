@@ -39,6 +39,8 @@ struct DirectAlignment {
 // kRead and kReadWrite see and make the file's bytes; kCopyOnWrite sees them and keeps its stores to itself.
 enum class MapMode : uint8_t { kRead, kReadWrite, kCopyOnWrite };
 
+enum class Advice : uint8_t { kNormal, kRandom };
+
 // kNone: drops what is held.
 enum class LockKind : uint8_t { kShared, kExclusive, kNone };
 
@@ -88,12 +90,20 @@ class HostIo {
   // Writes and waits. `address` is a multiple of the page (B32). Says nothing of pages that are none of the file's any
   // more.
   virtual int Msync(void* address, size_t size) = 0;
+  // Says that [address, address + size) of a mapping is read here and there: a page that is not in memory is then read
+  // alone, without megabytes around it; or that it is read in any way.
+  virtual int Advise(void* address, size_t size, Advice advice) = 0;
   // Whether Mincore() of a mapping of this file tells the truth: it does to who owns the file or may write it.
   virtual bool TellsResidency(int fd) = 0;
   // One byte a page, bit 0 set where the page is in memory. Of this moment: pages may leave before the answer is read.
   virtual int Mincore(void* address, size_t size, unsigned char* residency) = 0;
 
-  // A clock that runs, in milliseconds, cheap and a few of them coarse. It wraps after 49 days: only differences count.
+  // Pages that this thread has waited for, ever.
+  virtual uint64_t MajorFaults() = 0;
+
+  // A clock that runs, for durations.
+  virtual int64_t Nanoseconds() = 0;
+  // The same, in milliseconds, cheap and a few of them coarse. It wraps after 49 days: only differences count.
   virtual uint32_t CoarseMilliseconds() = 0;
 
   // Takes, changes or drops the open-file-description lock of `fd` on the range, without waiting.

@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -164,6 +165,14 @@ class Posix final : public HostIo {
 
   int Munmap(void* address, size_t size) override { return OrErrno(::munmap(address, size)); }
   int Msync(void* address, size_t size) override { return OrErrno(::msync(address, size, MS_SYNC)); }
+  int Advise(void* address, size_t size, Advice advice) override {
+    return OrErrno(::madvise(address, size, advice == Advice::kRandom ? MADV_RANDOM : MADV_NORMAL));
+  }
+  uint64_t MajorFaults() override {
+    struct rusage usage = {};
+    static_cast<void>(::getrusage(RUSAGE_THREAD, &usage));  // fails only for a kind that does not exist
+    return static_cast<uint64_t>(usage.ru_majflt);
+  }
   // The kernel's own test in mincore(2), which answers "all in memory" to everybody else instead of an error.
   bool TellsResidency(int fd) override {
     struct stat st;
@@ -175,6 +184,11 @@ class Posix final : public HostIo {
     return OrErrno(::mincore(address, size, residency));
   }
 
+  int64_t Nanoseconds() override {
+    struct timespec now = {};
+    static_cast<void>(::clock_gettime(CLOCK_MONOTONIC, &now));  // fails only for a clock that does not exist
+    return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+  }
   uint32_t CoarseMilliseconds() override {
     struct timespec now = {};
     static_cast<void>(::clock_gettime(CLOCK_MONOTONIC_COARSE, &now));  // fails only for a clock that does not exist

@@ -43,6 +43,11 @@ Status Mapping::Sync(size_t at, size_t size) const {
   return poisoned() ? Status{EIO, Op::kMsync} : Status::Ok();
 }
 
+void Mapping::Advise(size_t at, size_t size, Advice advice) const {
+  const size_t start = AlignDown(at, PageSize());
+  static_cast<void>(host_->Advise(data_ + start, size + (at - start), advice));  // a host that cannot reads more
+}
+
 Status Mapping::Unmap() {
   if (data_ == nullptr) return Status::Ok();
   // First: once unmapped, the addresses may be somebody else's, whose faults are none of ours.

@@ -48,6 +48,9 @@ class Mapping {
   // Thread: any; it waits for the disk.   REQUIRES: the range lies in the mapping, which is valid().
   Status Sync(size_t at, size_t size) const;
 
+  // Says how [at, at + size) of the mapping will be read; the start is rounded down to its page. A hint.
+  void Advise(size_t at, size_t size, Advice advice) const;
+
   // Unmaps now. Idempotent. Errors: what munmap(2) reports; the mapping is given up either way.
   // REQUIRES: nobody uses its bytes any more.
   Status Unmap();

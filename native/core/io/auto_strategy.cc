@@ -7,7 +7,7 @@
 namespace blk {
 namespace {
 
-constexpr int64_t kRemapCost = 10'000;  // ns: munmap, mmap and the first fault
+constexpr int64_t kRemapCost = 10'000;  // ns: munmap and mmap, about
 
 HostOffset EndOf(const DeviceRange& range) { return {range.begin.value + range.size}; }
 
@@ -15,6 +15,7 @@ HostOffset EndOf(const DeviceRange& range) { return {range.begin.value + range.s
 
 AutoStrategy::AutoStrategy(const DeviceRange& range, const HostFile& file, WindowTable& windows, PioStrategy& pio)
     : BoundedStrategy(range),
+      host_(*file.host),
       windows_(windows),
       pio_(pio),
       policy_(range.begin, EndOf(range)),
@@ -26,9 +27,16 @@ Moved AutoStrategy::Move(const Buf& buf, HostOffset at, size_t size) {
   // (B36). What was written shows in the map all the same, through the page cache.
   if (buf.op == BufOp::kWrite) return pio_.Piece(buf, buf.data, at, size);
   if (!buf.nowait) return Read(buf, at, size);
-  // The map first: asking it costs a look at a table, asking the host a system call.
-  if (CopyResident(buf, at, size)) return {size, Status::Ok()};
-  return pio_.Piece(buf, buf.data, at, size);
+  if (host_tells_.load(std::memory_order_relaxed)) {
+    const Moved moved = Read(buf, at, size);
+    if (moved.status.err != EOPNOTSUPP) return moved;
+    host_tells_.store(false, std::memory_order_relaxed);
+  }
+  // tmpfs: its preads do not wait for what is in memory either, but only the windows show what is.
+  if (!IsResident(at, size)) return {0, {EOPNOTSUPP, Op::kStrategy}};
+  Buf resident = buf;
+  resident.nowait = false;
+  return Read(resident, at, size);
 }
 
 // Block by block; neighbours that are pread's go to the host in one call.
@@ -45,20 +53,27 @@ Moved AutoStrategy::Read(const Buf& buf, HostOffset at, size_t size) {
   while (next < size) {
     if (IsCancelled(buf.cancel)) return {done, {ECANCELED, Op::kStrategy}};
     const HostOffset here{at.value + next};
-    const size_t piece = std::min(size - next, policy_.RoomFrom(here));
+    const size_t piece = std::min(size - next, MapPolicy::RoomFrom(here));
     // Held for this piece alone: a window that is held cannot be replaced.
     const auto window = Find(here, piece, buf.lane);
-    if (window && policy_.Choose(here, piece, buf.lane) != MapPolicy::Path::kPread) {
+    const auto path = window ? Choose(buf, *window, here, piece) : MapPolicy::Path::kPread;
+    if (path == MapPolicy::Path::kCopy) {
       // Behind a run that is pread's: that is read first, so that what has moved is always a prefix.
       const Moved moved = catch_up();
       if (!moved.status.ok()) return {done, moved.status};
       // When it fails, the piece stays between done and next, and goes by pread with what follows it.
-      if (Copy(*window, buf.data + next, here, piece)) {
+      if (Copy(*window, buf.data + next, here, piece, buf.lane)) {
         done += piece;
         hits++;
       }
     }
     next += piece;
+    if (path == MapPolicy::Path::kInvest || path == MapPolicy::Path::kContinue) {
+      const int64_t start = host_.Nanoseconds();
+      const Moved moved = catch_up();
+      if (!moved.status.ok()) return {done, moved.status};
+      Invest(*window, here, path, host_.Nanoseconds() - start, buf.lane);
+    }
   }
   const Moved moved = catch_up();
   // Not for a read that has to begin again because it must not wait.
@@ -66,19 +81,43 @@ Moved AutoStrategy::Read(const Buf& buf, HostOffset at, size_t size) {
   return {done, moved.status};
 }
 
+MapPolicy::Path AutoStrategy::Choose(const Buf& buf, const WindowRef& window, HostOffset at, size_t size) {
+  const MapPolicy::Path path = policy_.Choose(at, size, buf.lane);
+  if (path != MapPolicy::Path::kCopy || !buf.nowait || residency_.Check(window, at, size)) return path;
+  return MapPolicy::Path::kPread;
+}
+
+void AutoStrategy::Invest(const WindowRef& window, HostOffset at, MapPolicy::Path path, int64_t pread_ns, Lane lane) {
+  const uint64_t begin = std::max(AlignDown(at.value, MapPolicy::kBlock), window.start());
+  const size_t size =
+      static_cast<size_t>(std::min<uint64_t>(MapPolicy::kBlock, window.start() + window.size() - begin));
+  const int64_t start = host_.Nanoseconds();
+  if (path == MapPolicy::Path::kContinue && !residency_.Ask(window, begin, size)) return;
+  // A read that nobody needs, but for the page fault: it maps all pages around that are in memory.
+  static_cast<void>(*static_cast<const volatile uint8_t*>(window.At(at)));
+  policy_.Invested(at, pread_ns, host_.Nanoseconds() - start, lane);
+}
+
+bool AutoStrategy::IsResident(HostOffset at, size_t size) {
+  // One window or none: a read across two is not known to be resident.
+  const auto window = windows_.Find(at);
+  return window && window->RoomFrom(at) >= size && !window->poisoned() && residency_.Check(*window, at, size);
+}
+
 std::optional<WindowRef> AutoStrategy::Find(HostOffset at, size_t size, Lane lane) {
   std::optional<WindowRef> window = windows_.Find(at);
   if (window && window->RoomFrom(at) >= size && !window->poisoned()) return window;
-  policy_.Earn(size, lane);
+  policy_.Earn(lane);
   if (!window && !windows_.covers()) Challenge(at, lane);
   return std::nullopt;
 }
 
-bool AutoStrategy::Copy(const WindowRef& window, uint8_t* data, HostOffset at, size_t size) {
+bool AutoStrategy::Copy(const WindowRef& window, uint8_t* data, HostOffset at, size_t size, Lane lane) {
   CopyBytes(data, window.At(at), size);
   // Zeros of the page guard may be among what was copied: again, by a call that names the error.
   if (window.poisoned()) return false;
   if (!windows_.covers()) contest_.Defend(windows_.SlotOf(at));
+  if (policy_.WantsFaults(lane)) policy_.TellFaults(host_.MajorFaults(), lane);
   return true;
 }
 
@@ -86,23 +125,16 @@ void AutoStrategy::Challenge(HostOffset at, Lane lane) {
   const WindowGeometry& geometry = windows_.geometry();
   const uint64_t index = at.value / geometry.size - geometry.first();
   const size_t slot = windows_.SlotOf(at);
-  if (!contest_.Challenge(index, slot) || !policy_.Spend(kRemapCost, lane) || !windows_.Replace(at)) return;
+  if (!contest_.Challenge(index, slot) || !policy_.Affords(kRemapCost, lane)) return;
+  const int64_t begun = host_.Nanoseconds();
+  if (!windows_.Replace(at)) return;
+  policy_.Spend(host_.Nanoseconds() - begun, lane);
   // The window starts with the heat that brought it here, and cold: none of its pages is in the page table.
   contest_.Take(index, slot);
   const uint64_t start = geometry.StartOf(at);
   policy_.Forget({std::max(start, geometry.begin.value)}, {start + geometry.LengthAt(start)});
   // Of the request that made the mapping, although it is served by pread itself.
   range().counters->Add(Counter::kWindowMisses, 1, lane);
-}
-
-bool AutoStrategy::CopyResident(const Buf& buf, HostOffset at, size_t size) {
-  // One window or none: a read across two is not known to be resident.
-  const auto window = windows_.Find(at);
-  if (!window || window->RoomFrom(at) < size || window->poisoned()) return false;
-  if (!residency_.Check(*window, at, size)) return false;
-  // By the ordinary way, which counts and chooses: it may still choose pread, in the form that does not wait.
-  const Moved moved = Read(buf, at, size);
-  return moved.status.ok();
 }
 
 }  // namespace blk

@@ -6,6 +6,7 @@
 #ifndef RUMPBLK_CORE_IO_AUTO_STRATEGY_H_
 #define RUMPBLK_CORE_IO_AUTO_STRATEGY_H_
 
+#include <atomic>
 #include <optional>
 
 #include "core/io/map_policy.h"
@@ -31,19 +32,25 @@ class AutoStrategy final : public BoundedStrategy {
   // The window that holds [at, at + size), inside one block, if there is a sound one. When there is none, the pread
   // that serves instead earns the lane money, and the window a chance of a slot.
   std::optional<WindowRef> Find(HostOffset at, size_t size, Lane lane);
+  // What the policy says of it; of a read that must not wait, no copy from pages that may have left memory.
+  MapPolicy::Path Choose(const Buf& buf, const WindowRef& window, HostOffset at, size_t size);
   // Copies [at, at + size) from its window. -> false when pread is to do it.
-  bool Copy(const WindowRef& window, uint8_t* data, HostOffset at, size_t size);
-  // Copies all of it when its pages are in memory. -> false when that is not known.
-  bool CopyResident(const Buf& buf, HostOffset at, size_t size);
+  bool Copy(const WindowRef& window, uint8_t* data, HostOffset at, size_t size, Lane lane);
+  // Maps the block around `at`, a page of which was just read by a pread that took `pread_ns`.
+  void Invest(const WindowRef& window, HostOffset at, MapPolicy::Path path, int64_t pread_ns, Lane lane);
+  // Whether every page of [at, at + size) was in memory a moment ago, as far as windows show it.
+  bool IsResident(HostOffset at, size_t size);
   // Remaps the slot of the window around `at` to it, if the contest says so and the lane can pay.
   void Challenge(HostOffset at, Lane lane);
 
+  HostIo& host_;
   WindowTable& windows_;
   PioStrategy& pio_;
   // Which pieces are worth a page fault; which windows are worth a slot; which pages are in memory.
   MapPolicy policy_;
   WindowContest contest_;
   Residency residency_;
+  std::atomic<bool> host_tells_{true};  // cleared for good when the host turns out to have no reads that do not wait
 };
 
 }  // namespace blk

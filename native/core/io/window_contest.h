@@ -8,7 +8,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+
+#include "core/base/zeroed_array.h"
 
 namespace blk {
 
@@ -17,8 +18,8 @@ class WindowContest {
   // For a range of `windows` windows and a table of `slots` slots, neither 0.
   WindowContest(uint64_t windows, size_t slots) : windows_(windows), slots_(slots) {
     // Past this many windows one is too rarely met again: what is mapped at open stays.
-    if (windows > slots && windows <= kMaxWindows) heat_.reset(new std::atomic<uint8_t>[windows]());
-    held_.reset(new std::atomic<uint8_t>[slots]());
+    if (windows > slots && windows <= kMaxWindows) heat_ = ZeroedArray<uint8_t>(windows);
+    held_ = ZeroedArray<uint8_t>(slots);
   }
 
   // The window in `slot` served a read.
@@ -61,8 +62,8 @@ class WindowContest {
 
   const uint64_t windows_;
   const size_t slots_;
-  std::unique_ptr<std::atomic<uint8_t>[]> heat_;  // of windows, by index in the range
-  std::unique_ptr<std::atomic<uint8_t>[]> held_;  // of the windows in the slots
+  ZeroedArray<uint8_t> heat_;  // of windows, by index in the range
+  ZeroedArray<uint8_t> held_;  // of the windows in the slots
 };
 
 }  // namespace blk

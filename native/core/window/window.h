@@ -91,6 +91,11 @@ class WindowRef {
   // Makes [at, at + size) durable. Errors: those of Mapping::Sync().   REQUIRES: the range lies in the window.
   Status Sync(HostOffset at, size_t size) const { return mapping_->Sync(static_cast<size_t>(at.value - start_), size); }
 
+  // As Mapping::Advise().   REQUIRES: the range lies in the window.
+  void Advise(HostOffset at, size_t size, Advice advice) const {
+    mapping_->Advise(static_cast<size_t>(at.value - start_), size, advice);
+  }
+
  private:
   // Null: nothing to give back, or moved from.
   WindowOwner* owner_;

@@ -28,7 +28,10 @@ WindowTable::~WindowTable() { static_cast<void>(UnmapAll()); }
 bool WindowTable::Fill(Slot& slot, uint64_t number, uint64_t tag_now) {
   const uint64_t start = number << shift_;
   auto mapped = Mapping::Create(host_, fd_, HostOffset{start}, geometry_.LengthAt(start), mode_);
-  if (mapped.ok()) slot.mapping = mapped.Take();
+  if (mapped.ok()) {
+    slot.mapping = mapped.Take();
+    slot.mapping.Advise(0, slot.mapping.size(), Advice::kRandom);
+  }
   // Release: whoever sees the number sees the mapping. The difference is added, not the word stored: readers may be
   // counting themselves in and out.
   slot.word.fetch_add((mapped.ok() ? Tag(number) : 0) - tag_now, std::memory_order_release);
@@ -36,13 +39,13 @@ bool WindowTable::Fill(Slot& slot, uint64_t number, uint64_t tag_now) {
 }
 
 std::optional<WindowRef> WindowTable::Find(HostOffset at) {
-  // Where every window has a slot of its own, nothing under a reader is ever replaced: it need not be counted, and
-  // readers on different processors share no written word.
-  if (!covers_) return Pin(at);
   const uint64_t number = NumberOf(at);
   Slot& slot = slots_[SlotOf(at)];
   // Acquire, with the release in Fill(): the mapping is there to be seen.
   if (slot.word.load(std::memory_order_acquire) >> kRefBits != number + 1) return std::nullopt;
+  // Where every window has a slot of its own, nothing under a reader is ever replaced: it need not be counted, and
+  // readers on different processors share no written word.
+  if (!covers_) return Pin(at);
   return WindowRef(number << shift_, slot.mapping);
 }
 

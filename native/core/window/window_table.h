@@ -1,6 +1,7 @@
 // WindowTable: mapped windows found without a lock, for reads under `access: 'auto'`. A window has one possible slot,
 // its number modulo the number of slots; a lookup is one load, plus a reference count where windows can be replaced.
 // With as many slots as the range has windows nothing is ever replaced, and lookups write nothing that threads share.
+// Pages that are not in memory come in one by one through these maps: auto's preads know better what to read ahead.
 // A request that does not find its window does not wait: the caller reads by pread.
 // Thread-safe; lock-free but for the system calls of Replace().
 // Why: a list under a mutex makes two threads 2.5 x slower than one; remapping costs as much as eight preads.
@@ -45,7 +46,11 @@ class WindowTable final : public WindowOwner {
   bool covers() const { return covers_; }
   const WindowGeometry& geometry() const { return geometry_; }
   // Slot of the window around `at`, below slot_count().
-  size_t SlotOf(HostOffset at) const { return static_cast<size_t>((NumberOf(at) - first_) % slot_count_); }
+  size_t SlotOf(HostOffset at) const {
+    const uint64_t index = NumberOf(at) - first_;
+    return static_cast<size_t>(covers_ ? index
+                                       : index % slot_count_);  // a division costs as much as the rest of Find()
+  }
   size_t slot_count() const { return slot_count_; }
 
   // The mapped windows, lowest slot first.

@@ -29,6 +29,7 @@ enum class Call : uint8_t {
   kMmap,
   kMunmap,
   kMsync,
+  kAdvise,
   kMincore,
   kLock,
   kCount
@@ -36,9 +37,9 @@ enum class Call : uint8_t {
 
 inline const char* CallName(Call call) {
   static constexpr std::array<const char*, static_cast<size_t>(Call::kCount)> kNames = {
-      "Open",  "Reopen",  "Close",         "Stat",        "StatPath",  "NodeSize", "NodeReadOnly", "AlignmentForDirect",
-      "Pread", "Pwrite",  "PwriteDurable", "PreadNowait", "Fdatasync", "Allocate", "Mmap",         "Munmap",
-      "Msync", "Mincore", "Lock"};
+      "Open",  "Reopen", "Close",         "Stat",        "StatPath",  "NodeSize", "NodeReadOnly", "AlignmentForDirect",
+      "Pread", "Pwrite", "PwriteDurable", "PreadNowait", "Fdatasync", "Allocate", "Mmap",         "Munmap",
+      "Msync", "Advise", "Mincore",       "Lock"};
   return kNames[static_cast<size_t>(call)];
 }
 
@@ -46,12 +47,13 @@ inline const char* CallName(Call call) {
 struct CallRecord {
   Call call = Call::kCount;
   int fd = -1;
-  const void* address = nullptr;  // memory of Mmap (its result), Munmap, Msync, and of transfers
+  const void* address = nullptr;  // memory of Mmap (its result), Munmap, Msync, Advise, and of transfers
   uint64_t offset = 0;
   uint64_t size = 0;
   OpenFlags flags;
   LockKind lock = LockKind::kNone;
   MapMode mode = MapMode::kRead;
+  Advice advice = Advice::kNormal;
   int64_t result = 0;
 };
 

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <string>
@@ -17,10 +18,11 @@
 
 #include "core/host/host_io.h"
 #include "test/support/call_plans.h"
+#include "test/support/fake_clock.h"
 
 namespace blk::test {
 
-class FakeHost final : public HostIo {
+class FakeHost final : public FakeClock {
  public:
   explicit FakeHost(HostIo& real = PosixHostIo()) : real_(real) {}
 
@@ -55,14 +57,11 @@ class FakeHost final : public HostIo {
     int read_only = 0;
   };
   std::optional<Node> node;
-  // O_DIRECT opens succeed whatever the file system says (without the flag), and ask for this alignment.
+  // O_DIRECT opens succeed, without the flag, and ask for this alignment.
   std::optional<DirectAlignment> direct;
-  // Syncs answer 0 without a disk; durable writes are plain ones.
-  bool pretend_syncs = false;
+  bool pretend_syncs = false;  // syncs answer 0 without a disk; durable writes are plain ones
   // What is not known to be in memory is not asked for.
   bool tells_residency = true;
-  // What CoarseMilliseconds() says.
-  std::optional<uint32_t> clock;
 
   // ---- books
 
@@ -72,9 +71,7 @@ class FakeHost final : public HostIo {
   }
   uint64_t calls() const {
     std::lock_guard lock(mu_);
-    uint64_t sum = 0;
-    for (uint64_t n : calls_) sum += n;
-    return sum;
+    return std::accumulate(calls_.begin(), calls_.end(), uint64_t{0});
   }
   size_t open_descriptors() const {
     std::lock_guard lock(mu_);
@@ -206,11 +203,16 @@ class FakeHost final : public HostIo {
     record.address = address;
     return Simple(record, [&] { return pretend_syncs ? 0 : real_.Msync(address, size); });
   }
+  int Advise(void* address, size_t size, Advice advice) override {
+    CallRecord record = MakeRecord(Call::kAdvise, -1, 0, size);
+    record.address = address;
+    record.advice = advice;
+    return Simple(record, [&] { return real_.Advise(address, size, advice); });
+  }
   bool TellsResidency(int fd) override { return tells_residency && real_.TellsResidency(fd); }
   int Mincore(void* address, size_t size, unsigned char* residency) override {
     return Simple(MakeRecord(Call::kMincore, -1, 0, size), [&] { return real_.Mincore(address, size, residency); });
   }
-  uint32_t CoarseMilliseconds() override { return clock ? *clock : real_.CoarseMilliseconds(); }
   int Lock(int fd, LockKind kind, uint64_t offset, uint64_t size) override {
     CallRecord record = MakeRecord(Call::kLock, fd, offset, size);
     record.lock = kind;

@@ -96,7 +96,8 @@ using Story = std::function<void(Stage&)>;
 
 // Calls whose failure nobody is to hear of: they are made again, or ask what need not be known.
 inline bool IsSilent(const CallRecord& call, int err) {
-  if (err == kHalfway || call.call == Call::kMincore || call.call == Call::kPreadNowait) return true;
+  if (err == kHalfway || call.call == Call::kAdvise || call.call == Call::kMincore) return true;
+  if (call.call == Call::kPreadNowait) return true;
   return err == EINTR && (MovesBytes(call.call) || call.call == Call::kFdatasync);
 }
 
