@@ -11,8 +11,11 @@
 
 namespace blk {
 
+// Wants are counted, one an open; locks are noted as they were taken, so that a change that failed half-way is asked
+// for again, or undone, by the next Changes(). Linear in the number of opens: a disk has few.
 class RangeLocks {
  public:
+  // Bytes of the host file, begin inclusive. An empty one wants nothing.
   struct Range {
     uint64_t begin = 0;
     uint64_t end = 0;
@@ -25,7 +28,7 @@ class RangeLocks {
     bool on_writer = false;  // where what is held lies: on the writer's descriptor, or on the reader's
   };
 
-  // Counts in an open that wants `kind` on `range`, and out again.
+  // Counts in an open that wants `kind` on `range`, and out again. REQUIRES: Remove() gets what Add() got.
   void Add(Range range, LockKind kind) { wants_.push_back({range, kind}); }
   void Remove(Range range, LockKind kind);
   bool has_writer() const;

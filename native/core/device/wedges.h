@@ -10,6 +10,7 @@
 
 namespace blk {
 
+// A copy: what it says was true when the medium was read.
 struct Wedge {
   PartitionSpot spot;
   int minor = kPrivateMinor;  // where it is registered, or kPrivateMinor

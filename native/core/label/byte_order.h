@@ -11,7 +11,8 @@ namespace blk {
 
 enum class ByteOrder : uint8_t { kLittle, kBig };
 
-// The number in the first sizeof(T) bytes of `from`.
+// The number in the first sizeof(T) bytes of `from`. Byte by byte, so that it may lie at any address: labels begin at
+// byte 64 of a sector, and a GPT array may have entries of any size.
 template <typename T>
 T Load(const uint8_t* from, ByteOrder order = ByteOrder::kLittle) {
   uint64_t value = 0;
@@ -31,10 +32,15 @@ void Store(uint8_t* to, T value, ByteOrder order = ByteOrder::kLittle) {
   }
 }
 
+// T is unsigned in all of these; characters of a name are visited as bytes, in no order.
+//
 // Visits the fields of a structure: loads them from its bytes, or stores them there. One function that names the fields
 // in order describes both directions of a codec.
+// Each call takes the next field: a visit that leaves one out shifts all that follow, which the round trips of the
+// tests and fuzzers would show.
 class FieldLoader {
  public:
+  // `from` and `to` have room for all fields that will be visited; nothing is checked.
   FieldLoader(const uint8_t* from, ByteOrder order) : at_(from), order_(order) {}
 
   template <typename T>

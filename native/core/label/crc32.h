@@ -7,6 +7,8 @@
 
 namespace blk {
 
+// Of the whole of `data`; of no bytes 0. A GPT header is summed with its own checksum field at 0: that is for the
+// caller. Linear in `size`: callers bound what a medium may make them sum.
 uint32_t Crc32(const uint8_t* data, size_t size);
 
 }  // namespace blk

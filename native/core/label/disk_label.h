@@ -23,6 +23,7 @@ inline constexpr size_t kLabelHeaderBytes = 148;
 inline constexpr size_t kPartitionBytes = 16;
 inline constexpr size_t kLabelBytes = kLabelHeaderBytes + kMaxPartitions * kPartitionBytes;  // 404
 
+// One entry of a label, as the medium has it: nothing in it is checked.
 struct Partition {
   uint32_t size = 0;    // sectors
   uint32_t offset = 0;  // sectors
@@ -32,6 +33,9 @@ struct Partition {
   uint16_t cpg = 0;
 };
 
+// The fields in the order of the medium, named as in struct disklabel without d_. Nothing in it is checked; functions
+// that take one say what they require. The geometry is for old drivers: only secsize, npartitions and the partitions
+// say where anything lies.
 struct DiskLabel {
   uint32_t magic = kDiskMagic;
   uint16_t type = 0;
@@ -42,8 +46,8 @@ struct DiskLabel {
   uint32_t nsectors = 0;
   uint32_t ntracks = 0;
   uint32_t ncylinders = 0;
-  uint32_t secpercyl = 0;
-  uint32_t secperunit = 0;
+  uint32_t secpercyl = 0;   // 0 is what kernels refuse
+  uint32_t secperunit = 0;  // 0: not told, and no partition is beyond it
   uint16_t sparespertrack = 0;
   uint16_t sparespercyl = 0;
   uint32_t acylinders = 0;
@@ -58,9 +62,9 @@ struct DiskLabel {
   std::array<uint32_t, 5> spare{};
   uint32_t magic2 = kDiskMagic;
   uint16_t checksum = 0;
-  uint16_t npartitions = 0;
-  uint32_t bbsize = 0;  // bytes
-  uint32_t sbsize = 0;  // bytes
+  uint16_t npartitions = 0;  // how many of `partitions` count, and are under the checksum
+  uint32_t bbsize = 0;       // bytes
+  uint32_t sbsize = 0;       // bytes
   std::array<Partition, kMaxPartitions> partitions{};
 };
 
@@ -78,7 +82,8 @@ uint32_t SaturatedSectors(uint64_t bytes);
 // Units: device_size in bytes; sector counts that do not fit 32 bits saturate.   REQUIRES: part < kMaxPartitions.
 DiskLabel DefaultLabel(uint64_t device_size, uint32_t part);
 
-// The label as it lies on the medium; its checksum field is written as it is.
+// The label as it lies on the medium, with room for all partitions; its magic numbers and its checksum are written as
+// they are. Partitions behind npartitions are encoded too: whoever wants zeros there clears them.
 EncodedLabel EncodeLabel(const DiskLabel& label, ByteOrder order = ByteOrder::kLittle);
 
 // XOR of the 16-bit words from the magic to the last used partition, as a machine of that byte order reads them. 0 for

@@ -24,10 +24,12 @@ inline constexpr uint32_t kGptEntryCount = 128;    // what everybody makes
 inline constexpr uint64_t kMaxGptArray = 1 << 20;  // bytes of entries that are read; 64 times what everybody makes
 inline constexpr size_t kGptLabelUnits = 36;       // UTF-16 units of a label
 
+// A header as the medium has it, in sectors (lba), which are as large as whoever found it says: the header does not
+// tell.
 struct GptHeader {
   uint64_t signature = kGptSignature;
   uint32_t revision = kGptRevision;
-  uint32_t header_bytes = kGptHeaderBytes;
+  uint32_t header_bytes = kGptHeaderBytes;  // under the checksum; may be more than are known here
   uint32_t header_crc = 0;
   uint32_t reserved = 0;
   uint64_t own_lba = 0;
@@ -40,9 +42,11 @@ struct GptHeader {
   uint32_t entry_bytes = kGptEntryBytes;
   uint32_t array_crc = 0;
 
+  // At most 2^64 - 2^33: two factors of 32 bits.
   uint64_t array_bytes() const { return uint64_t{entry_count} * entry_bytes; }
 };
 
+// The part of an entry that every entry has; larger ones are read up to it, and written with zeros behind it.
 struct GptEntry {
   Guid type;
   Guid uuid;
@@ -69,8 +73,8 @@ Result<std::optional<GptCopy>> ReadGptCopy(TableSource& source, uint64_t lba, ui
 
 // What the sectors of a GPT say. A header that does not hold is a verdict, and the other one is used.
 struct GptFound {
-  bool signature = false;  // the primary header's place has the signature
-  std::optional<GptCopy> primary;
+  bool signature = false;          // the primary header's place has the signature
+  std::optional<GptCopy> primary;  // none: damaged, or about another medium than the backup
   std::optional<GptCopy> backup;
   uint64_t backup_lba = 0;  // where the backup was looked for last
 
@@ -83,7 +87,8 @@ Result<GptFound> FindGpt(TableSource& source, uint64_t sector_size);
 // since an image may have been made on a disk with other sectors than it is read with.
 std::vector<uint64_t> GptSectorSizes(const TableSource& source);
 
-// The table that `found` says, with verdicts. `found` has neither header: a table without entries.
+// The table that `found` says, with verdicts: the primary copy's, else the backup's. With neither a table without
+// entries and the verdict kHeaderBad.
 PartitionTable ToTable(const GptFound& found, uint64_t medium_size, uint64_t sector_size);
 
 }  // namespace blk

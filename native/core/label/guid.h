@@ -1,4 +1,5 @@
-// Guid: a GPT identifier in the byte order of the medium. Plain data.
+// Guid: a GPT identifier in the byte order of the medium. Plain data. Its text is upper case here, as partitioning
+// tools print it; any case is read, and two texts of one identifier are equal as Guids only.
 #ifndef RUMPBLK_CORE_LABEL_GUID_H_
 #define RUMPBLK_CORE_LABEL_GUID_H_
 
@@ -13,6 +14,7 @@ namespace blk {
 struct Guid {
   std::array<uint8_t, 16> bytes{};  // the first three groups little endian, as UEFI stores them
 
+  // All zeros: in the place of a type, an entry that is not used.
   bool empty() const { return *this == Guid(); }
   bool operator==(const Guid& other) const = default;
 };

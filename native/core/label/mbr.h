@@ -26,14 +26,17 @@ inline constexpr uint8_t kMbrProtective = 0xee;
 // More logical partitions than any tool makes; an end for chains that have none.
 inline constexpr uint32_t kMaxLogical = 256;
 
+// One of the four entries of a partition sector. Cylinders and heads are not read: no system believes them any more.
 struct MbrEntry {
   uint8_t boot_flag = 0;
   uint8_t type = 0;
   uint32_t start = 0;    // sectors
   uint32_t sectors = 0;  // sectors
+  // Both are asked for: tools clear the one or the other.
   bool used() const { return type != 0 && sectors != 0; }
 };
 
+// Sector 0, or a link of a chain, which looks the same but has no identifier.
 struct MbrSector {
   bool has_signature = false;
   uint32_t disk_id = 0;
@@ -42,8 +45,10 @@ struct MbrSector {
 
 using MbrImage = std::array<uint8_t, kMbrBytes>;
 
+// Takes the bytes for what they would be; has_signature tells whether to believe it.
 MbrSector DecodeMbr(const MbrImage& bytes);
 
+// Types whose partition begins with a chain of logical ones: DOS, DOS by LBA, Linux.
 constexpr bool IsExtended(uint8_t type) { return type == 0x05 || type == 0x0f || type == 0x85; }
 // FreeBSD, OpenBSD, NetBSD: such a slice begins with a disklabel.
 constexpr uint8_t kMbrFreeBsd = 0xa5;
@@ -55,7 +60,8 @@ bool IsPartitionSector(const MbrImage& bytes);
 // Whether one of its entries says that a GPT has the disk.
 bool IsProtective(const MbrSector& sector);
 
-// The table that sector 0 says, with the chains of extended partitions in it; disklabels are not looked for.
+// The table that sector 0 says, with the chains of extended partitions in it; disklabels are not looked for. Logical
+// partitions are numbered on over all chains. Reads at most kMaxLogical sectors for each of four chains.
 // Errors: those of source.Read().
 Result<PartitionTable> ReadMbr(TableSource& source, const MbrImage& sector0, uint64_t sector_size);
 

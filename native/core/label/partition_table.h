@@ -23,6 +23,8 @@ enum class Scheme : uint8_t { kBsd, kMbr, kEbr, kGpt };
 
 struct PartitionTable;
 
+// `start` and `size` come from the medium or from a caller: add them up only through end(), which cannot overflow,
+// since decoders refuse what lies beyond 2^53, and lib does for callers.
 struct PartitionEntry {
   std::string name;    // 'a', 's1', 's5', 'p2', 's1a': one path from the top, unique in the tree
   uint32_t index = 0;  // place in its table, from 0
@@ -40,6 +42,8 @@ struct PartitionEntry {
   uint64_t end() const { return start + size; }
 };
 
+// Move-only, through its entries. Verdicts name entries by their place in `partitions`, not by index: whoever sorts or
+// removes entries judges again.
 struct PartitionTable {
   Scheme scheme = Scheme::kMbr;
   uint64_t position = 0;  // bytes, where it was found

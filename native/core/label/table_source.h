@@ -22,7 +22,7 @@ class TableSource {
   // Reads [position, position + size), which lies inside the medium. Errors: those of the medium.
   virtual Status Read(uint64_t position, uint8_t* data, size_t size) = 0;
 
-  // Whether [position, position + length) lies inside the medium.
+  // Whether [position, position + length) lies inside the medium; no sum overflows.
   bool Holds(uint64_t position, uint64_t length) const { return length <= size() && position <= size() - length; }
 };
 

@@ -50,8 +50,9 @@ struct Verdict {
     kBadSectors,  // value: bytes of the sectors that it counts in, with which nobody would read it
   };
 
+  // The order of Kind is a contract with lib/verdicts.ts, whose list of words has the same one.
   Kind kind;
-  int entry = kNoEntry;  // index of the partition it is about
+  int entry = kNoEntry;  // place in the table's list of the partition it is about; in a label alone its index
   uint64_t value = 0;
 };
 
