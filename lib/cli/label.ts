@@ -3,6 +3,7 @@ import { findDiskLabel, readPartitions, type BlockDevice, type DiskLabel, type P
 import { EXIT, UsageError } from './failure.js';
 import { withImage, type ImageOptions } from './image.js';
 import { readJson } from './json.js';
+import { tablesOf } from './partitions.js';
 import { emit, emitJson, note } from './report.js';
 
 export interface LabelOptions extends ImageOptions {
@@ -69,10 +70,16 @@ async function describe(device: BlockDevice, options: LabelOptions): Promise<Des
   const found = options.default === true ? undefined : await findDiskLabel(device);
   const label = current(device, options);
   const table = await readPartitions(device);
-  if (found === undefined && options.default !== true) note('no valid label on the medium: this is the default one');
+  if (found === undefined && options.default !== true) note(`no valid label on the medium${whyNot(table)}: this is the default one`);
   const document: Document = { file: device.path, source: found === undefined ? 'default' : 'medium', label };
   if (found !== undefined) Object.assign(document, { position: found.position, byteOrder: found.byteOrder });
   return { document, types: typesAt(found?.position, table) };
+}
+
+/** What is wrong with a label that is there. */
+function whyNot(table: PartitionTable | undefined): string {
+  const label = table === undefined ? undefined : tablesOf(table).find(({ scheme }) => scheme === 'bsd');
+  return label === undefined ? '' : ` (at byte ${label.position}: ${label.problems.join('; ')})`;
 }
 
 /** The names of the types of the label that begins at `position`. */

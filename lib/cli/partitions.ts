@@ -47,7 +47,7 @@ async function repairTable(device: BlockDevice): Promise<void> {
 }
 
 /** A table, and all that are in it. */
-function tablesOf(table: PartitionTable): PartitionTable[] {
+export function tablesOf(table: PartitionTable): PartitionTable[] {
   return [table, ...table.partitions.flatMap((entry) => (entry.table === undefined ? [] : tablesOf(entry.table)))];
 }
 
