@@ -23,8 +23,8 @@ enum class Scheme : uint8_t { kBsd, kMbr, kEbr, kGpt };
 
 struct PartitionTable;
 
-// `start` and `size` come from the medium or from a caller: add them up only through end(), which cannot overflow,
-// since decoders refuse what lies beyond 2^53, and lib does for callers.
+// `start` and `size` come from the medium or from a caller, and may lie anywhere; end() does not overflow, since 32-bit
+// schemes do not reach so far, and the decoder of GPT and lib refuse what lies beyond 2^53.
 struct PartitionEntry {
   std::string name;    // 'a', 's1', 's5', 'p2', 's1a': one path from the top, unique in the tree
   uint32_t index = 0;  // place in its table, from 0
