@@ -136,6 +136,9 @@ describe('the page', () => {
           expect(curves.map(({ engine }) => engine)).toEqual(ENGINES);
           expect(ends.map(({ text }) => text)).toEqual(ENGINES);
           expect(x.map(({ text }) => text)).toEqual(['50', '90', '99', '99.9', '99.99']);
+          const nine = x[2]!.x - x[1]!.x; // each nine is as wide as the one before
+          expect(nine).toBeGreaterThan(20);
+          for (const index of [3, 4]) expect(Math.abs(x[index]!.x - x[index - 1]!.x - nine)).toBeLessThan(1);
           expect(y.length).toBeGreaterThanOrEqual(2);
           // Both axes are logarithmic: where a value stands follows from two ticks.
           const [low, high] = [y[0]!, y.at(-1)!];

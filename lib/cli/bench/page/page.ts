@@ -48,7 +48,7 @@ export function renderPage({ results, fileSystems, machine, started, version }: 
 <main>
 <header>
 <h1>rumpblk bench</h1>
-<p class="about">${escape(about.join(' · '))}</p>
+<p class="about">${escape(inLine(about))}</p>
 </header>
 ${views.map(renderJob).join('\n')}
 ${renderFooter(results, version)}
@@ -67,7 +67,7 @@ function renderJob({ job, panels, failures }: JobView, index: number): string {
   const bad = failures.map((why) => `<p class="bad">Failed: ${escape(why)}</p>\n`).join('');
   return `<section aria-labelledby="j${index}">
 <h2 id="j${index}">${escape(job.name)}</h2>
-<p class="words">${escape(describe(job))}</p>
+<p class="words">${escape(inLine(describe(job)))}</p>
 ${bad}${parts.join('\n')}
 </section>`;
 }
@@ -81,7 +81,12 @@ const PATTERNS: Readonly<Record<Job['rw'], string>> = {
   randrw: 'random reads and writes',
 };
 
-function describe(job: Job): string {
+/** Short parts in a line that breaks only between them. */
+function inLine(parts: readonly string[]): string {
+  return parts.map((part) => (part.length > 32 ? part : part.replaceAll(' ', '\u00a0'))).join(' · ');
+}
+
+function describe(job: Job): string[] {
   const { bs, size, iodepth, numjobs, runtime, fsync, fdatasync } = job;
   const mixed = reads(job) && writes(job);
   const bytes =
@@ -97,7 +102,7 @@ function describe(job: Job): string {
     ...(fsync > 0 ? [`fsync=${fsync}`] : []),
     ...(fdatasync > 0 ? [`fdatasync=${fdatasync}`] : []),
     job.invalidate ? 'page cache dropped before' : 'page cache left as it was',
-  ].join(' · ');
+  ];
 }
 
 function renderFooter(results: readonly JobResult[], version: string): string {

@@ -36,7 +36,7 @@ text{font-size:13.5px;fill:var(--ink)}
 .name{font-weight:600;fill:var(--c)}
 .track{fill:var(--track)}
 .bar{fill:var(--c)}
-.chart{display:grid;grid-template-columns:52px minmax(0,1fr) 18px 84px;grid-template-rows:280px 22px auto}
+.chart{display:grid;grid-template-columns:58px minmax(0,1fr) 18px 86px;grid-template-rows:280px 22px auto}
 .y,.ends,.x{position:relative;font-size:12.5px;font-variant-numeric:tabular-nums}
 .y span,.ends span{position:absolute;transform:translateY(-50%);white-space:nowrap;line-height:1}
 .y span{right:9px;color:var(--quiet)}
@@ -50,7 +50,7 @@ text{font-size:13.5px;fill:var(--ink)}
 .leaders path{stroke:var(--c);opacity:.55;fill:none;stroke-width:1}
 .x{grid-column:2;color:var(--quiet)}
 .x span{position:absolute;top:8px;transform:translateX(-50%);white-space:nowrap;line-height:1}
-.x-title{grid-column:1/-1;padding-left:52px;margin-top:6px;font-size:12.5px;color:var(--quiet)}
+.x-title{grid-column:1/-1;padding-left:58px;margin-top:6px;font-size:12.5px;color:var(--quiet)}
 table{border-collapse:collapse;width:100%;margin-top:30px;font-size:13.5px;font-variant-numeric:tabular-nums}
 caption{text-align:left;font-weight:600;font-size:14.5px;padding-bottom:8px}
 th,td{padding:6px 0 6px 14px;text-align:right;white-space:nowrap;border-top:1px solid var(--line);font-weight:400}
@@ -75,7 +75,7 @@ td::before{content:attr(data-label);color:var(--quiet)}
 main{padding:28px 12px 40px}
 h1{font-size:25px}
 section{padding:20px 16px;margin-top:18px}
-.chart{grid-template-columns:46px minmax(0,1fr) 16px 78px}
+.chart{grid-template-columns:51px minmax(0,1fr) 14px 82px}
 .y,.ends,.x,.x-title{font-size:12px}
 .y span{right:6px}
 .x-title{padding-left:0}

@@ -19,7 +19,8 @@ export interface LatencyData {
 /** All in nanoseconds. */
 export class Latency {
   readonly #histogram = new Float64Histogram(1, MOST, DIGITS);
-  readonly #fast = new Uint32Array(FAST);
+  /** Made by the first sample: the main thread only adds up what others have recorded. */
+  #fast: Uint32Array | undefined;
   #count = 0;
   #min = Infinity;
   #max = 0;
@@ -34,8 +35,12 @@ export class Latency {
 
   record(nanoseconds: number, times = 1): void {
     const value = nanoseconds < 1 ? 1 : nanoseconds > MOST ? MOST : Math.round(nanoseconds);
-    if (value < FAST && times === 1) this.#fast[value] = (this.#fast[value] ?? 0) + 1;
-    else this.#histogram.recordValueWithCount(value, times);
+    if (value < FAST && times === 1) {
+      this.#fast ??= new Uint32Array(FAST);
+      this.#fast[value] = (this.#fast[value] ?? 0) + 1;
+    } else {
+      this.#histogram.recordValueWithCount(value, times);
+    }
     this.#count += times;
     this.#sum += value * times;
     this.#squares += value * value * times;
@@ -48,11 +53,22 @@ export class Latency {
     const other = decodeFromCompressedBase64(data.hdr, 64, false);
     if (!(other instanceof JsHistogram)) throw new TypeError('a histogram in WebAssembly, which was not asked for');
     this.#histogram.add(other);
-    this.#count += data.count;
-    this.#sum += data.sum;
-    this.#squares += data.squares;
-    this.#min = Math.min(this.#min, data.min);
-    this.#max = Math.max(this.#max, data.max);
+    this.#addFigures(data);
+  }
+
+  /** Adds what another one has. */
+  merge(other: Latency): void {
+    if (other.#count === 0) return;
+    this.#histogram.add(other.#settled());
+    this.#addFigures({ count: other.#count, min: other.#min, max: other.#max, sum: other.#sum, squares: other.#squares });
+  }
+
+  #addFigures({ count, min, max, sum, squares }: Omit<LatencyData, 'hdr'>): void {
+    this.#count += count;
+    this.#sum += sum;
+    this.#squares += squares;
+    this.#min = Math.min(this.#min, min);
+    this.#max = Math.max(this.#max, max);
   }
 
   toData(): LatencyData {
@@ -101,11 +117,13 @@ export class Latency {
   }
 
   #settled(): Float64Histogram {
+    const fast = this.#fast;
+    if (fast === undefined) return this.#histogram;
+    this.#fast = undefined;
     for (let value = 0; value < FAST; value += 1) {
-      const times = this.#fast[value] ?? 0;
+      const times = fast[value] ?? 0;
       if (times > 0) this.#histogram.recordValueWithCount(value, times);
     }
-    this.#fast.fill(0);
     return this.#histogram;
   }
 }

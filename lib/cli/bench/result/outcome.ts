@@ -55,7 +55,7 @@ export type Direction = (typeof DIRECTIONS)[number];
 export function merge(outcomes: readonly Outcome[]): Outcome {
   const side = (direction: Direction): Side => {
     const latency = new Latency();
-    for (const outcome of outcomes) latency.add(outcome[direction].latency.toData());
+    for (const outcome of outcomes) latency.merge(outcome[direction].latency);
     return {
       bytes: sum(outcomes, (outcome) => outcome[direction].bytes),
       short: sum(outcomes, (outcome) => outcome[direction].short),
@@ -63,7 +63,7 @@ export function merge(outcomes: readonly Outcome[]): Outcome {
     };
   };
   const sync = new Latency();
-  for (const outcome of outcomes) sync.add(outcome.sync.toData());
+  for (const outcome of outcomes) sync.merge(outcome.sync);
   const usage = (pick: (usage: Usage) => number): number => sum(outcomes, (outcome) => pick(outcome.usage));
   return {
     milliseconds: Math.max(0, ...outcomes.map(({ milliseconds }) => milliseconds)),
