@@ -1,6 +1,6 @@
 // node scripts/test.mjs SUITE...: runs suites one after the other, shows what failed and what was skipped and why,
 // and ends with the line `N passed, N failed, N skipped` over all of them.
-import { fuzz, hostile, nodes, soak } from './suites/long.mjs';
+import { fuzz, hostile, nodes, soak, stress } from './suites/long.mjs';
 import { jest } from './suites/jest.mjs';
 import { native } from './suites/native.mjs';
 import { powercut } from './suites/powercut.mjs';
@@ -20,6 +20,7 @@ const SUITES = {
   fuzz,
   hostile,
   soak,
+  stress,
   powercut,
   nodes,
 };

@@ -30,15 +30,17 @@ function tallyOf(report, output) {
 }
 
 /**
- * @param {{ nodeArgs?: string[], args?: string[], env?: NodeJS.ProcessEnv }} [options] arguments for node and for jest
+ * @param {{ nodeArgs?: string[], args?: string[], env?: NodeJS.ProcessEnv, tell?: RegExp }} [options] arguments for node and for
+ *   jest; lines of the output that are shown
  * @returns {Promise<import('../support/tally.mjs').Tally>}
  */
-export async function jest({ nodeArgs = [], args = [], env = {} } = {}) {
+export async function jest({ nodeArgs = [], args = [], env = {}, tell } = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), 'rumpblk-jest-'));
   try {
     const report = path.join(folder, 'report.json');
     const command = [...nodeArgs, tool('jest', 'bin', 'jest.js'), '--json', `--outputFile=${report}`, ...args];
     const { ok, output, why } = await node(command, { env, minutes: 30 });
+    for (const [line] of tell === undefined ? [] : output.matchAll(tell)) console.log(line);
     if (!existsSync(report)) return failedTally('jest', `${output}\n${why}`);
     const tally = tallyOf(JSON.parse(readFileSync(report, 'utf8')), output);
     if (!ok && tally.failed.length === 0) tally.failed.push({ name: 'jest', detail: `${output}\n${why}` });
