@@ -129,6 +129,21 @@ TEST_CASE("a quarter of the process's mappings is the most that is given out") {
   CHECK(Mapping::Create(rig.host, rig.fd.get(), {0}, kPage, MapMode::kRead).ok());
 }
 
+TEST_CASE("half of the address space is the most that is mapped, whatever its limit is by then") {
+  Rig rig(kPage);
+  const uint64_t most = AddressSpaceLimit() / 2;
+  const auto map = [&](uint64_t size) { return Mapping::Create(rig.host, rig.fd.get(), {0}, size, MapMode::kRead); };
+  auto half = map(most / 2);
+  if (!half.ok()) {
+    MESSAGE("the runtime of a sanitizer leaves no room for this");
+    return;
+  }
+  CHECK(map(most / 2 + kPage).status().err == ENOMEM);
+  CHECK(map(most / 4).ok());
+  CHECK(half.value().Unmap().ok());
+  CHECK(map(most / 2 + kPage).ok());
+}
+
 // In a child that allocates nothing meanwhile: it has no mapping left for that.
 TEST_CASE("B34: a fault in a process that has all the mappings it may have") {
   Rig rig(64 * kPage);

@@ -121,6 +121,8 @@ HostIo& PosixHostIo();
 size_t PageSize();
 // The most mappings that the host allows one process.
 size_t MappingLimit();
+// Bytes of address space that this process may take, as far as the host says so; RLIMIT_AS may change at any time.
+uint64_t AddressSpaceLimit();
 
 }  // namespace blk
 

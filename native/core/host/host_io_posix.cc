@@ -230,6 +230,13 @@ size_t MappingLimit() {
   return limit == 0 ? kUsual : limit;
 }
 
+uint64_t AddressSpaceLimit() {
+  constexpr uint64_t kWhole = uint64_t{1} << 47;  // of a process on x64
+  struct rlimit limit = {};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kWhole;
+  return limit.rlim_cur < kWhole ? limit.rlim_cur : kWhole;
+}
+
 size_t PageSize() {
   // Asked once: it does not change while the process lives.
   static const size_t size = static_cast<size_t>(::sysconf(_SC_PAGESIZE));

@@ -31,6 +31,7 @@ struct Registry {
   Mutex mu;
   GuardSlot* free_slots GUARDED_BY(mu) = nullptr;  // a list, so that giving one back allocates nothing
   size_t mappings GUARDED_BY(mu) = 0;
+  uint64_t mapped_bytes GUARDED_BY(mu) = 0;  // of those
   struct sigaction previous = {};
   size_t page = 0;
   size_t max_mappings = 0;
@@ -213,9 +214,17 @@ PageWatch PageWatch::Begin(void* base, size_t size, bool is_mapping) {
   Registry& registry = TheRegistry();
   std::call_once(installed, Install, registry);
   MutexLock lock(registry.mu);
-  if (is_mapping && registry.mappings >= registry.max_mappings) return PageWatch();
+  if (is_mapping) {
+    // Asked each time: a limit of address space may come later.
+    const uint64_t most = AddressSpaceLimit() / 2;
+    const bool room = size <= most && registry.mapped_bytes <= most - size;
+    if (!room || registry.mappings >= registry.max_mappings) return PageWatch();
+  }
   if (registry.free_slots == nullptr && !Grow(registry)) return PageWatch();
-  if (is_mapping) registry.mappings++;
+  if (is_mapping) {
+    registry.mappings++;
+    registry.mapped_bytes += size;
+  }
   GuardSlot* slot = registry.free_slots;
   registry.free_slots = slot->next_free;
   slot->poisoned.store(false, std::memory_order_relaxed);
@@ -241,10 +250,13 @@ void PageWatch::Stop() {
   if (slot_ == nullptr) return;
   Registry& registry = TheRegistry();
   // Before the slot is on the list of the free ones: nobody watches with it in between.
-  slot_->size.store(0, std::memory_order_release);
+  const size_t size = slot_->size.exchange(0, std::memory_order_acq_rel);
   registry.pieces.fetch_sub(slot_->pieces.load(std::memory_order_relaxed), std::memory_order_relaxed);
   MutexLock lock(registry.mu);
-  if (slot_->is_mapping.load(std::memory_order_relaxed)) registry.mappings--;
+  if (slot_->is_mapping.load(std::memory_order_relaxed)) {
+    registry.mappings--;
+    registry.mapped_bytes -= size;
+  }
   slot_->next_free = std::exchange(registry.free_slots, slot_);
   slot_ = nullptr;
 }

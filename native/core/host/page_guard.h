@@ -4,7 +4,7 @@
 // A fault that nobody watches goes to the handler that was there before.
 // A process has a limited number of mappings, and each page substituted in the middle of one makes two more: so the
 // pieces that are substituted grow, always from the fault on towards the end, where a file that was cut has nothing
-// either; and only a share of all mappings is given out.
+// either; and only a share of all mappings, and of the address space, is given out.
 // Thread-safe. Registering takes a lock; the handler takes none.
 // Why: rumpblk.c r1.31 lines 643-645 die of a truncated file, a bad sector or a full disk (B34).
 #ifndef RUMPBLK_CORE_HOST_PAGE_GUARD_H_
@@ -44,10 +44,11 @@ class PageWatch {
   };
 
   // Watches [base, base + size), which is all of one mapping. Installs the handler on first use. -> one that is not
-  // valid() when out of memory, or when a quarter of the mappings that the host allows a process is watched already.
+  // valid() when out of memory, when a quarter of the mappings that the host allows a process is watched already, or
+  // when it would be more than half of the address space.
   // Locks: takes the registry's own, a leaf.
   static PageWatch OverMapping(void* base, size_t size) { return Begin(base, size, true); }
-  // Watches part of a mapping, for whoever has no more to do with it. The same, without the second limit.
+  // Watches part of a mapping, for whoever has no more to do with it. The same, without those limits.
   static PageWatch Over(void* base, size_t size) { return Begin(base, size, false); }
 
   // Watches nothing.
