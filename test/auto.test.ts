@@ -275,8 +275,8 @@ describe('inline answers', () => {
         await step();
         calls += 1;
       }
-      // 900 on the spot between two turns, and as many by the queue as Node settles in one.
-      expect(calls).toBeLessThanOrEqual(2000);
+      // A millisecond of them on the spot between two turns, and as many by the queue as Node settles in one.
+      expect(calls).toBeLessThanOrEqual(20_000);
       sum += calls;
     }
     // Without answers on the spot there would be a turn for every call or two.

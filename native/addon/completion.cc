@@ -22,7 +22,8 @@ void Completion::NoteTurn() {
   // libuv updates the clock once a turn, so a clock that has moved says that other events had their chance.
   if (now == turn_ms_) return;
   turn_ms_ = now;
-  answers_left_ = kAnswersATurn;
+  turn_began_ = Clock::now();
+  answers_left_ = kAnswersALook;
 }
 
 napi_value Completion::Submit(Backlog& backlog, std::unique_ptr<PendingCall> call) {

@@ -6,6 +6,7 @@
 #define RUMPBLK_ADDON_COMPLETION_H_
 
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <vector>
@@ -32,10 +33,10 @@ class Completion {
   Completion(const Completion&) = delete;
   Completion& operator=(const Completion&) = delete;
 
-  // True while a promise form may still answer on the spot. After a burst of such answers one goes through the queue
-  // although it need not: promises that never wait would keep the event loop from everything else.
+  // True while a promise form may still answer on the spot. After a millisecond of such answers one goes through the
+  // queue although it need not: promises that never wait would keep the event loop from everything else.
   bool MayAnswerNow() {
-    if (answers_left_ == 0) return false;
+    if (answers_left_ == 0 && !HasTimeLeft()) return false;
     answers_left_--;
     return true;
   }
@@ -61,7 +62,16 @@ class Completion {
   void RemoveBacklog(Backlog* backlog);
 
  private:
-  static constexpr unsigned kAnswersATurn = 900;  // about a millisecond of them
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::milliseconds kTurn{1};
+  static constexpr unsigned kAnswersALook = 128;  // between two looks at the clock
+
+  // Allows some more in this turn, if it has not taken long already.
+  bool HasTimeLeft() {
+    if (Clock::now() - turn_began_ >= kTurn) return false;
+    answers_left_ = kAnswersALook;
+    return true;
+  }
 
   // Allows as many again once the event loop has come round: several wake-ups may fall into one turn of it.
   void NoteTurn();
@@ -85,7 +95,8 @@ class Completion {
   size_t pending_ = 0;
   struct uv_loop_s* loop_ = nullptr;
   uint64_t turn_ms_ = 0;  // the loop's clock, which stands still during a turn, when answers were last allowed
-  unsigned answers_left_ = kAnswersATurn;
+  Clock::time_point turn_began_ = Clock::now();
+  unsigned answers_left_ = kAnswersALook;
   // Of all drivers that are alive: which driver a wake-up came from is not known, so each pass looks at all of them.
   std::vector<Backlog*> backlogs_;
   blk::AlignedPool memory_;

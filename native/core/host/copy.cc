@@ -3,6 +3,7 @@
 #include <cstring>
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 #endif
 
@@ -72,11 +73,18 @@ void CopySse2(void* dst, const void* src, size_t size) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(last), tail);
 }
 
+bool IsAmdWithFsrm() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __builtin_cpu_is("amd") && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & (1u << 4)) != 0;
+}
+
 bool HasAvx2() { return __builtin_cpu_supports("avx2"); }
 
 constexpr CopyKernel kKernels[] = {
     {"avx2", CopyAvx2, HasAvx2}, {"sse2", CopySse2, Always}, {"portable", CopyPortable, Always}};
 #else
+bool IsAmdWithFsrm() { return false; }
+
 constexpr CopyKernel kKernels[] = {{"portable", CopyPortable, Always}};
 #endif
 
@@ -89,10 +97,13 @@ const CopyKernel& Fastest() {
 
 // Chosen before any thread starts, and never changed: one load a copy, no lock. A namespace-scope constant, not state.
 void (*const kCopy)(void*, const void*, size_t) = Fastest().copy;
+const bool kSlowAlignments = IsAmdWithFsrm();
 
 }  // namespace
 
 void CopyBytes(void* dst, const void* src, size_t size) { kCopy(dst, src, size); }
+
+bool HasSlowAlignments() { return kSlowAlignments; }
 
 const CopyKernel* CopyKernels(size_t* count) {
   *count = sizeof kKernels / sizeof kKernels[0];

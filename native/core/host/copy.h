@@ -15,8 +15,11 @@ namespace blk {
 // marked (page_guard.h): whoever copies from or to one looks at the mark afterwards.
 void CopyBytes(void* dst, const void* src, size_t size);
 
-// True for a destination into which the kernel's own copy from a page-aligned source at `offset` would be slow: for who
-// can then read into other memory and copy from there.
+// True on processors with alignments that `rep movsb`, and so the kernel's copy, is slow for: AMD's with the flag fsrm.
+bool HasSlowAlignments();
+
+// Of such a processor: true for a destination into which the kernel's own copy from a page-aligned source at `offset`
+// would be slow: for who can then read into other memory and copy from there.
 inline bool IsSlowForKernel(const void* dst, uint64_t offset) {
   // The address as a number: only its place in its page counts, as that of `offset` in the page cache's.
   const uint64_t distance = (reinterpret_cast<uintptr_t>(dst) - offset) & 4095;

@@ -14,7 +14,7 @@ class Scratch {
   // Calls `read(memory, size)`, for `to` itself or for at most this much of it. -> what it answers.
   template <typename ReadFn>
   int64_t Read(uint8_t* to, size_t size, uint64_t offset, ReadFn&& read) {
-    if (size < kWorthIt || !IsSlowForKernel(to, offset)) return read(to, size);
+    if (size < kWorthIt || !HasSlowAlignments() || !IsSlowForKernel(to, offset)) return read(to, size);
     const int64_t rc = read(memory_, std::min(size, sizeof memory_));
     if (rc > 0) CopyBytes(to, memory_, static_cast<size_t>(rc));
     return rc;
