@@ -8,6 +8,7 @@ import { compare, duration } from './support/compare.mjs';
 import { Place, fileSystemOf } from './support/images.mjs';
 import { describe, machine } from './support/machine.mjs';
 import { buildFloors } from './support/native.mjs';
+import { fillTables } from './support/markdown.mjs';
 import { parseOptions } from './support/options.mjs';
 import { render, renderTargets } from './support/report.mjs';
 import { allRows } from './support/rows.mjs';
@@ -112,6 +113,7 @@ async function run(rows, options) {
   write(report);
   table.write(`${render(report.rows)}\n\n${renderTargets(report.rows)}\n${report.rounds} rounds, ${duration(report.seconds * 1e3)}\n`);
   if (options.json === '-') process.stdout.write(textOf(report));
+  if (options.docs !== undefined) writeFileSync(options.docs, fillTables(readFileSync(options.docs, 'utf8'), report));
   if (baseline !== undefined) table.write(`\nagainst ${options.compare}: ${compare(baseline, report)}\n`);
   return report.rows.some((row) => row.failed !== undefined || row.wrong > 0) ? 1 : 0;
 }

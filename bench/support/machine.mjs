@@ -15,12 +15,13 @@ const chosen = (file) => /\[(\w+)\]/.exec(read(file) ?? '')?.[1];
 
 export function machine() {
   const [cpu] = os.cpus();
-  const flags = /^flags\s*:(.*)$/m.exec(read('/proc/cpuinfo') ?? '')?.[1].split(' ') ?? [];
+  const cpuinfo = read('/proc/cpuinfo') ?? '';
+  const flags = /^flags\s*:(.*)$/m.exec(cpuinfo)?.[1].split(' ') ?? [];
   return {
     cpu: cpu?.model.trim() ?? 'unknown',
     cpus: os.cpus().length,
-    // What the slow alignments come with.
-    fsrm: flags.includes('fsrm'),
+    // Copies into ordinary large Buffers are slow here, by anybody but this package: core/host/copy.h.
+    slowAlignments: flags.includes('fsrm') && cpuinfo.includes('AuthenticAMD'),
     memoryGib: Math.round(os.totalmem() / 2 ** 30),
     kernel: `${os.type()} ${os.release()}`,
     node: process.version,

@@ -9,6 +9,7 @@ export const USAGE = `usage: npm run bench -- [options]
   --rounds N         rounds, each of which measures every row once
   --json FILE        writes all figures to FILE, - for standard output (the table then goes to standard error)
   --compare FILE     prints what moved beyond noise since FILE was written by --json
+  --docs FILE        rewrites the tables of FILE (docs/performance.md) with the figures of this run
   --package DIR      measures the build in DIR instead of this one
   --dir DIR          where the images go; default $RUMPBLK_BENCH_DIR, then the folder for temporary files
   --list             names the rows and ends
@@ -35,6 +36,7 @@ export function parseOptions(args) {
         rounds: { type: 'string' },
         json: { type: 'string' },
         compare: { type: 'string' },
+        docs: { type: 'string' },
         package: { type: 'string' },
         dir: { type: 'string' },
         list: { type: 'boolean', default: false },
@@ -55,6 +57,7 @@ export function parseOptions(args) {
     only: values.only === undefined ? undefined : new RegExp(values.only),
     json: values.json,
     compare: values.compare,
+    docs: values.docs,
     packageRoot: values.package === undefined ? undefined : path.resolve(values.package),
     folder: path.resolve(values.dir ?? process.env.RUMPBLK_BENCH_DIR ?? os.tmpdir()),
     effort,

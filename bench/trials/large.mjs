@@ -7,7 +7,7 @@ import { pair } from './sync.mjs';
 const KIB = 1024;
 
 /** Where the processor has no slow alignments, an ordinary Buffer is as good as an aligned one. */
-const SLOW = machine().fsrm;
+const SLOW = machine().slowAlignments;
 
 /** Large Buffers are what Node's allocator gives from 128 KiB on; the 64 KiB read goes into the first part of one. */
 const ordinary = (block) => Buffer.alloc(Math.max(block, 1024 * KIB)).subarray(0, block);
