@@ -32,7 +32,7 @@ export interface FioEntry extends Record<string, unknown> {
   minf: number;
 }
 
-/** fio's bins as a histogram. Its least and most are exact, so the outermost requests are put back where they were. */
+/** fio's bins as a histogram, with no value outside of fio's least and most, which are exact. */
 function latencyOf({ bins = {}, min, max }: FioLatency): Latency {
   const latency = new Latency();
   for (const [nanoseconds, count] of Object.entries(bins)) {
