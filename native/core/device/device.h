@@ -78,6 +78,13 @@ class Device {
   // REQUIRES: mode() is kReadWrite.
   Status WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lane);
 
+  // Whether a write of these bytes, which lie inside the device, would be refused with EROFS: for who has to know
+  // before the first of several.
+  bool Guards(uint64_t position, uint64_t length) const {
+    const uint64_t begin = range_.begin.value + position;
+    return guard_ && guard_->Forbids({{begin}, {begin + length}});
+  }
+
   // What the entries of a batch go through, now: later changes of the faults are not seen by a batch under way.
   BatchTarget ForBatch() const;
   // Makes what a batch wrote durable. Errors: those of Flush().

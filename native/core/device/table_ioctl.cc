@@ -1,5 +1,7 @@
 #include "core/device/table_ioctl.h"
 
+#include <algorithm>
+
 #include "core/device/device_source.h"
 #include "core/device/label_ioctl.h"
 #include "core/label/write_table.h"
@@ -32,6 +34,14 @@ Status WriteAll(Device& device, TableWrite& write, Lane lane) {
   return transfer.status;
 }
 
+// Asked before the first write: a plan that ends at a guarded range would leave half of itself.
+bool TouchesGuarded(const Device& device, const TablePlan& plan) {
+  return std::any_of(plan.begin(), plan.end(), [&](const std::vector<TableWrite>& step) {
+    return std::any_of(step.begin(), step.end(),
+                       [&](const TableWrite& write) { return device.Guards(write.position, write.bytes.size()); });
+  });
+}
+
 }  // namespace
 
 Status WriteTable(Device& device, PartitionTable& table, Lane lane) {
@@ -44,6 +54,7 @@ Status WriteTable(Device& device, PartitionTable& table, Lane lane) {
   if (HasVerdict(table)) return {EINVAL, Op::kIoctl};
   Status status = CheckOpen(device.minor(), table);
   if (!status.ok()) return status;
+  if (TouchesGuarded(device, plan.value())) return {EROFS, Op::kStrategy};
   for (std::vector<TableWrite>& step : plan.value()) {
     for (TableWrite& write : step) {
       status = WriteAll(device, write, lane);
