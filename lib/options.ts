@@ -160,9 +160,11 @@ export function optionsFromEnv(env: unknown): DriverOptions {
   requireObject(env, 'env');
   const { RUMP_BLKFAIL, RUMP_BLKFAIL_SEED, RUMP_BLKWINSIZE, RUMP_BLKWINCOUNT } = env as NodeJS.ProcessEnv;
   const options: DriverOptions = {};
+  // Looked at also without a rate, where it is of no use: a bad value throws.
+  const seed = RUMP_BLKFAIL_SEED === undefined ? undefined : digits(RUMP_BLKFAIL_SEED, 'RUMP_BLKFAIL_SEED', 0, 2 ** 32 - 1);
   if (RUMP_BLKFAIL !== undefined) {
     options.faults = { rate: Math.min(digits(RUMP_BLKFAIL, 'RUMP_BLKFAIL', 0, Infinity), BLKFAIL_MAX) };
-    if (RUMP_BLKFAIL_SEED !== undefined) options.faults.seed = digits(RUMP_BLKFAIL_SEED, 'RUMP_BLKFAIL_SEED', 0, 2 ** 32 - 1);
+    if (seed !== undefined) options.faults.seed = seed;
   }
   if (RUMP_BLKWINSIZE !== undefined) {
     options.windowSize = digits(RUMP_BLKWINSIZE, 'RUMP_BLKWINSIZE', WINDOW_MIN, WINDOW_MAX);

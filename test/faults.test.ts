@@ -243,10 +243,15 @@ describe('fromEnv', () => {
     expect(await refusal(() => BlockDriver.fromEnv({ RUMP_BLKFAIL: value }))).toBe('ERR_INVALID_ARG_VALUE');
   });
 
-  test('the seed counts only with a rate', async () => {
+  test('the seed counts only with a rate', () => {
     expect(from({ RUMP_BLKFAIL_SEED: '7' }).faults.rate).toBe(0);
     expect(from({ RUMP_BLKFAIL: '1', RUMP_BLKFAIL_SEED: '4294967295' }).faults.seed).toBe(4294967295);
-    expect(await refusal(() => BlockDriver.fromEnv({ RUMP_BLKFAIL: '1', RUMP_BLKFAIL_SEED: 'x' }))).toBe('ERR_INVALID_ARG_VALUE');
+  });
+
+  test.each([{ RUMP_BLKFAIL: '1' }, {}])('a bad seed is refused, with and without a rate: %j', async (env) => {
+    for (const seed of ['x', '', '-1', '4294967296']) {
+      expect(await refusal(() => BlockDriver.fromEnv({ ...env, RUMP_BLKFAIL_SEED: seed }))).toBe('ERR_INVALID_ARG_VALUE');
+    }
   });
 
   test('reads the environment of the process when given none', () => {
