@@ -18,10 +18,10 @@ Completion::Completion(napi_env env) : env_(env) {
 }
 
 void Completion::NoteTurn() {
-  const uint64_t now = uv_now(loop_);
-  // libuv updates the clock once a turn, so a clock that has moved says that other events had their chance.
-  if (now == turn_ms_) return;
-  turn_ms_ = now;
+  uv_metrics_s metrics{};
+  // A count that has moved says that other events had their chance.
+  if (uv_metrics_info(loop_, &metrics) != 0 || metrics.loop_count == turn_) return;
+  turn_ = metrics.loop_count;
   turn_began_ = Clock::now();
   answers_left_ = kAnswersALook;
 }

@@ -94,7 +94,7 @@ class Completion {
   // Calls that are queued, in a backlog, at work, or done and not settled.
   size_t pending_ = 0;
   struct uv_loop_s* loop_ = nullptr;
-  uint64_t turn_ms_ = 0;  // the loop's clock, which stands still during a turn, when answers were last allowed
+  uint64_t turn_ = 0;  // of the loop, in which answers were last allowed
   Clock::time_point turn_began_ = Clock::now();
   unsigned answers_left_ = kAnswersALook;
   // Of all drivers that are alive: which driver a wake-up came from is not known, so each pass looks at all of them.
