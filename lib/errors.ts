@@ -160,7 +160,7 @@ export function isFailure(answer: unknown): answer is Failure {
 }
 
 /** Makes the EBADF of a call on something that is closed: `EBADF: device closed, read`. */
-export function closedError(what: 'device' | 'driver' | 'batch', syscall: string): BlockDeviceError {
+export function closedError(what: 'device' | 'driver' | 'batch' | 'file', syscall: string): BlockDeviceError {
   const error = new BlockDeviceError({ errno: -EBADF, syscall });
   error.message = `EBADF: ${what} closed, ${syscall}`;
   Error.captureStackTrace(error, closedError);

@@ -15,9 +15,16 @@ if (rest.length > 0 || (option !== undefined && option !== '--check')) {
   process.exit(2);
 }
 
-const surface = readSurface(path.join(ROOT, 'lib', 'index.ts'));
-const breaches = undocumented(surface).map((name) => `${name} has no docstring`);
-const { text } = new Page(surface);
+/** The entries of package.json beside the main one. */
+const ENTRIES = Object.keys(JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')).exports)
+  .filter((name) => name !== '.' && name !== './package.json')
+  .map((name) => name.slice(2));
+
+const main = readSurface(path.join(ROOT, 'lib', 'index.ts'));
+const told = [...main.exported, ...main.mentioned].map(({ name }) => name);
+const more = ENTRIES.map((name) => ({ entry: `rumpblk/${name}`, ...readSurface(path.join(ROOT, 'lib', 'adapters', `${name}.ts`), told) }));
+const breaches = [main, ...more].flatMap(undocumented).map((name) => `${name} has no docstring`);
+const { text } = new Page(main, more);
 if (option === undefined) {
   writeFileSync(PAGE, text);
 } else {

@@ -1,4 +1,4 @@
-// What lib/index.ts exports, with the docstrings, as plain objects. Read from the syntax alone, so that a signature appears as
+// What lib/index.ts and the entries of lib/adapters/ export, with the docstrings, as plain objects. Read from the syntax alone, so that a signature appears as
 // it was written: `Bytes` says more than the `number` that a type checker makes of it.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -41,12 +41,16 @@ function signatureOf(node) {
 
 const has = (node, kind) => node.modifiers?.some((modifier) => modifier.kind === kind) === true;
 
+/** Whether a member of a class is none that a caller can name. */
+function isHidden(member) {
+  if (ts.isClassStaticBlockDeclaration(member) || (member.name !== undefined && ts.isPrivateIdentifier(member.name))) return true;
+  if (has(member, ts.SyntaxKind.PrivateKeyword) || has(member, ts.SyntaxKind.ProtectedKeyword)) return true;
+  return ts.getJSDocTags(member).some(({ tagName }) => tagName.text === 'internal');
+}
+
 /** Members that a caller can name, overloads in place of what implements them. */
 function membersOf(node) {
-  const all = (node.members ?? []).filter((member) => {
-    if (ts.isClassStaticBlockDeclaration(member) || has(member, ts.SyntaxKind.PrivateKeyword)) return false;
-    return member.name === undefined || !ts.isPrivateIdentifier(member.name);
-  });
+  const all = (node.members ?? []).filter((member) => !isHidden(member));
   const overloaded = new Set(all.filter((member) => ts.isMethodDeclaration(member) && !member.body).map((member) => member.name.getText()));
   return all.filter((member) => !(ts.isMethodDeclaration(member) && member.body && overloaded.has(member.name.getText()))).map(memberOf);
 }
@@ -67,9 +71,8 @@ function memberOf(node) {
 function usesOf(node) {
   const names = new Set();
   const visit = (child) => {
-    if (ts.isBlock(child) || ts.isJSDoc(child) || (ts.canHaveModifiers(child) && has(child, ts.SyntaxKind.PrivateKeyword))) return;
+    if (ts.isBlock(child) || ts.isJSDoc(child) || (ts.isClassElement(child) && isHidden(child))) return;
     if (ts.isTypeReferenceNode(child)) names.add(child.typeName.getText());
-    if (ts.isPropertyDeclaration(child) && ts.isPrivateIdentifier(child.name)) return;
     ts.forEachChild(child, visit);
   };
   visit(node);
@@ -113,12 +116,13 @@ function declarationsOf(file) {
 }
 
 /**
- * Reads the public surface.
+ * Reads the public surface of one entry.
  *
  * @param {string} index the file that re-exports it
+ * @param {Iterable<string>} told names that need not be mentioned again
  * @returns {{ exported: Item[], mentioned: Item[] }} what it exports, in its order, and the types of the package that those mention
  */
-export function readSurface(index) {
+export function readSurface(index, told = []) {
   const files = new Map();
   const read = (file) => files.get(file) ?? files.set(file, declarationsOf(file)).get(file);
   const resolve = (from, specifier) => path.join(path.dirname(from), specifier.replace(/\.js$/, '.ts'));
@@ -132,7 +136,7 @@ export function readSurface(index) {
       exported.push(itemOf(named.get(name.text)));
     }
   }
-  const known = new Set(exported.map(({ name }) => name));
+  const known = new Set([...told, ...exported.map(({ name }) => name)]);
   const mentioned = [];
   for (const item of [...exported]) queue(item);
   function queue({ uses }) {

@@ -13,12 +13,19 @@ export class Page {
   #lines = [];
   #headings = new Map();
 
-  /** @param {{ exported: import('./declarations.mjs').Item[], mentioned: import('./declarations.mjs').Item[] }} surface */
-  constructor({ exported, mentioned }) {
-    for (const { name } of [...exported, ...mentioned]) this.#headings.set(name, anchorOf(name));
+  /**
+   * @typedef {{ exported: import('./declarations.mjs').Item[], mentioned: import('./declarations.mjs').Item[] }} Surface
+   * @param {Surface} main the package itself
+   * @param {(Surface & { entry: string })[]} more its other entries
+   */
+  constructor({ exported, mentioned }, more = []) {
+    for (const surface of [{ exported, mentioned }, ...more]) {
+      for (const { name } of [...surface.exported, ...surface.mentioned]) this.#headings.set(name, anchorOf(name));
+    }
+    const others = more.map(({ entry }) => `[${code(entry)}](#${anchorOf(entry)})`).join(', ');
     this.#say(
       '# API',
-      'Everything that `import` and `require` of `rumpblk` give. This page is made from the docstrings in `lib/` by `npm run docs`; change them, not it.',
+      `Everything that \`import\` and \`require\` of \`rumpblk\` give, and after that what its other entries give: ${others}. This page is made from the docstrings in \`lib/\` by \`npm run docs\`; change them, not it.`,
       'A method with a twin whose name ends in `Sync` returns a promise; the twin does the same on the calling thread and throws where the promise' +
         ' rejects. Besides the errors that are listed, every call answers a wrong argument with a `TypeError` or `RangeError` of' +
         " Node's codes before anything is touched; [errors.md](errors.md) explains all codes.",
@@ -27,6 +34,13 @@ export class Page {
     for (const item of exported) this.#item(item);
     this.#say('## Types that are used above', 'They have no export of their own.');
     for (const item of mentioned) this.#item(item, '###');
+    for (const surface of more) this.#entry(surface);
+  }
+
+  #entry({ entry, exported, mentioned }) {
+    this.#say(`# ${entry}`);
+    this.#contents(exported, mentioned);
+    for (const item of [...exported, ...mentioned]) this.#item(item);
   }
 
   get text() {

@@ -13,9 +13,18 @@ const FLOORS = [
   ['index'],
 ];
 
+/**
+ * The folders of lib, each a client of what lies below: its own modules, and those named here. `adapters` refuse arguments as
+ * every call of the package does, so they share its checks; what moves bytes they reach through the device alone.
+ */
+const FOLDERS = new Map([
+  ['adapters', ['index', 'device', 'transfer', 'validate', 'abort', 'errors']],
+  ['cli', ['index']],
+]);
+
 const LOADS_ADDON = /\bprocess\.dlopen\b|(?:require|import)\s*\(?\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|['"]bindings['"]/;
 
-/** Floor of a module of lib: its place above, or above all of them when it lies in a folder (cli and the like). */
+/** Floor of a module of lib: its place above, or above all of them when it lies in a folder. */
 function floorOf(module) {
   if (module.includes('/')) return FLOORS.length;
   const floor = FLOORS.findIndex((names) => names.includes(module));
@@ -26,9 +35,12 @@ function checkImport(file, target) {
   const module = file.replace(/^lib\//, '').replace(/\.m?ts$|\.d\.ts$/, '');
   if (!target.startsWith('.')) return undefined;
   const imported = path.posix.join(path.posix.dirname(module), target).replace(/\.m?js$|\.m?ts$/, '');
-  // A folder of lib is a client of the package: it has its own modules and what the index exports.
   if (module.includes('/')) {
-    return imported.includes('/') || imported === 'index' ? undefined : `${target}: a folder of lib imports ../index.js alone`;
+    const [folder] = module.split('/');
+    const below = FOLDERS.get(folder);
+    if (below === undefined) return `${folder} is no folder of scripts/layers/lib.mjs`;
+    if (imported.startsWith(`${folder}/`) || below.includes(imported)) return undefined;
+    return `${target}: lib/${folder} imports ${below.map((name) => `${name}.js`).join(', ')} alone`;
   }
   const [from, to] = [floorOf(module), floorOf(imported)];
   if (from === undefined || to === undefined) return `${from === undefined ? module : imported} is on no floor of scripts/layers/lib.mjs`;

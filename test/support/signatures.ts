@@ -1,10 +1,11 @@
 // What each public function takes: by name, an arbitrary for every argument. A name that is missing here fails the tests.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync } from 'node:fs';
+import { Readable, Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { type BlockDevice, BlockDriver, type DiskLabel, openSync } from 'rumpblk';
-import { anything, listOf, mostly, options, recipe, type Recipes, signals, values, valuesOf, views } from './hostile';
+import { anything, FILL, listOf, mostly, options, recipe, type Recipes, Sabotage, signals, values, valuesOf, views } from './hostile';
 
 /** Bytes of the image, and entries of the batch, that the calls are made on. */
 export const SIZE = 65536 + 100;
@@ -129,6 +130,37 @@ const tables = mostly(
   ),
 );
 
+/** What a view-based call of an adapter takes: a view, a part of it, a position. */
+const part4 = [views, part.offset, part.length, positions];
+const copying = {
+  length: positions,
+  // Not of a few bytes: that takes seconds.
+  chunkSize: mostly(values(4096, 8192, 65536), 30),
+  concurrency: mostly(values(1, 2, 64)),
+  ...{ verify: flags, sparse: flags, flush: flags, onProgress: mostly(values(() => undefined, undefined)) },
+};
+const streams = fc.constantFrom(
+  recipe('a Readable', () => Readable.from([Buffer.alloc(1000, FILL), Buffer.alloc(5, FILL)], { objectMode: false })),
+  recipe('a Web stream', () => new Blob([new Uint8Array(1000).fill(FILL)]).stream()),
+  recipe('a stream of anything', () => Readable.from([1, 'x', {}])),
+  recipe('an iterable that throws', () => ({
+    [Symbol.asyncIterator]: () => {
+      throw new Sabotage();
+    },
+  })),
+);
+/** Never a path: it would be made. */
+const targets = (device: () => BlockDevice): Recipes =>
+  fc.constantFrom(
+    recipe('the device', device),
+    recipe('a Writable', () => new Writable({ write: (_chunk, _encoding, done) => done() })),
+    recipe('a Web stream', () => new WritableStream()),
+    recipe('nothing', () => undefined),
+    recipe('a stream of objects', () => new Writable({ objectMode: true })),
+    recipe('half a stream', () => ({ write: () => true, end: () => undefined })),
+    recipe('half a Web stream', () => ({ getWriter: 5 })),
+  );
+
 /**
  * By name, the arguments of every public function, the last of which may be left out. Hostile paths name `file` among
  * others, and `device` gives the device that is called.
@@ -191,6 +223,18 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     'Batch#[Symbol.dispose]': [],
     BlockDeviceError: [info, options({ cause: anything })],
     'BlockDeviceError.[Symbol.hasInstance]': [anything],
+    copy: [
+      mostly(fc.oneof(devices, paths, streams)),
+      targets(device),
+      options({ ...copying, sourcePosition: positions, targetPosition: positions, signal: signals }),
+    ],
+    fatfsDriver: [devices, options({ sectorSize: mostly(values(512, 1024, 4096)) })],
+    openFileHandle: [devices, options({ closeDevice: flags })],
+    RandomAccessDevice: [devices, options({ closeDevice: flags })],
+    DeviceDisk: [devices, options({ readOnly: flags, recordWrites: flags, recordReads: flags, discardIsZero: flags })],
+    'DeviceDisk#read': part4,
+    'DeviceDisk#write': part4,
+    'DeviceDisk#discard': [positions, positions],
     'FaultInjector#rate': [],
     'FaultInjector#seed': [],
     'FaultInjector#injected': [],

@@ -1,0 +1,3 @@
+// The ESM face of rumpblk/copy: the same objects as the CommonJS build.
+export { copy } from './copy.js';
+export type * from './copy.js';

@@ -1,0 +1,86 @@
+// Options of copy(), checked, and what it tells meanwhile and in the end.
+import { invalidArgType } from '../../errors.js';
+import type { Bytes, Position } from '../../transfer.js';
+import { abortSignal, bytes, flag, integer, requireObject } from '../../validate.js';
+
+const DEFAULT_CHUNK = 1 << 20;
+const LARGEST_CHUNK = 1 << 28;
+const DEFAULT_LANES = 4;
+const MOST_LANES = 64;
+
+/** How far a copy has come. */
+export interface CopyProgress {
+  /** What is done at the moment: `'verify'` begins when everything is copied. */
+  phase: 'copy' | 'verify';
+  /** Bytes done in this phase. */
+  bytes: Bytes;
+  /** Bytes of the whole copy; undefined while a stream has not told its end. */
+  total: Bytes | undefined;
+}
+
+/** What became of a copy. */
+export interface CopyResult {
+  /** Bytes copied. */
+  bytes: Bytes;
+  /** Tells whether the target was read again and compared. */
+  verified: boolean;
+}
+
+/** Options of {@link copy}. */
+export interface CopyOptions {
+  /** First byte of the source; default 0. Not for a stream. */
+  sourcePosition?: Position;
+  /** First byte of the target; default 0. Not for a stream. A file that is named by a path is changed in place with it, and replaced without. */
+  targetPosition?: Position;
+  /** Bytes to copy at most; default: to the end of the source. */
+  length?: Position;
+  /** Bytes that are moved at a time; default 1 MiB. */
+  chunkSize?: Bytes;
+  /** Chunks that are under way at once; default 4. They, and nothing else, are in memory. */
+  concurrency?: number;
+  /** Reads the target again when everything is written, and compares it with digests of what was read from the source; default false. */
+  verify?: boolean;
+  /** Writes no chunk of zeros where the target holds zeros already, so that holes stay holes; default true. */
+  sparse?: boolean;
+  /** Makes the copy durable before the promise is fulfilled; default true. */
+  flush?: boolean;
+  /** Is called after each chunk; what it throws ends the copy. */
+  onProgress?: (progress: CopyProgress) => void;
+  /** Ends the copy early: it rejects with the reason when nothing is under way any more. */
+  signal?: AbortSignal;
+}
+
+/** The same, checked. */
+export interface CopySettings {
+  readonly sourcePosition: number | undefined;
+  readonly targetPosition: number | undefined;
+  readonly length: number;
+  readonly chunkSize: number;
+  readonly concurrency: number;
+  readonly verify: boolean;
+  readonly sparse: boolean;
+  readonly flush: boolean;
+  readonly onProgress: ((progress: CopyProgress) => void) | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Accepts the options of a copy. */
+export function copySettings(options: CopyOptions = {}): CopySettings {
+  requireObject(options, 'options');
+  const { sourcePosition, targetPosition, length, chunkSize, concurrency, verify, sparse, flush, onProgress, signal } = options;
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw invalidArgType('options.onProgress', 'of type function', onProgress);
+  }
+  return {
+    sourcePosition: sourcePosition === undefined ? undefined : bytes(sourcePosition, 'options.sourcePosition'),
+    targetPosition: targetPosition === undefined ? undefined : bytes(targetPosition, 'options.targetPosition'),
+    length: length === undefined ? Infinity : bytes(length, 'options.length'),
+    chunkSize: integer(chunkSize ?? DEFAULT_CHUNK, 'options.chunkSize', 1, LARGEST_CHUNK),
+    concurrency: integer(concurrency ?? DEFAULT_LANES, 'options.concurrency', 1, MOST_LANES),
+    verify: flag(verify, 'options.verify', false),
+    sparse: flag(sparse, 'options.sparse', true),
+    flush: flag(flush, 'options.flush', true),
+    onProgress,
+    signal: abortSignal(signal, 'options.signal'),
+  };
+}

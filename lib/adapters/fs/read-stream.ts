@@ -1,0 +1,67 @@
+// DeviceReadStream: a Readable over a handle. One read is in flight at a time, so that a slow consumer holds one chunk in memory.
+import { addAbortSignal, Readable } from 'node:stream';
+import type { DeviceFileHandle } from './file-handle.js';
+import type { ReadSettings } from './options.js';
+
+/** Reads a range of a device as a stream; `createReadStream()` of a handle makes it. */
+export class DeviceReadStream extends Readable {
+  /** Counts the bytes read so far. */
+  bytesRead = 0;
+
+  readonly #handle: DeviceFileHandle;
+  readonly #settings: ReadSettings;
+  readonly #inFlight = new AbortController();
+
+  /** @internal */
+  constructor(handle: DeviceFileHandle, settings: ReadSettings) {
+    const { chunk, encoding, signal } = settings;
+    super({ highWaterMark: chunk, ...(encoding !== undefined && { encoding }) });
+    this.#handle = handle;
+    this.#settings = settings;
+    // An aborted one destroys the stream at once, which needs all of it.
+    if (signal !== undefined) addAbortSignal(signal, this);
+  }
+
+  /** @internal Reads one chunk for the base class. */
+  override _read(): void {
+    const { start, stop, chunk } = this.#settings;
+    const position = start === undefined ? null : start + this.bytesRead;
+    // Without a start, `end` counts from where the handle was.
+    const length = Math.min(chunk, stop - (position ?? this.bytesRead));
+    if (length <= 0) {
+      this.push(null);
+      return;
+    }
+    const begun = this.#handle.read(Buffer.allocUnsafeSlow(length), { position, signal: this.#inFlight.signal });
+    begun.then(
+      ({ bytesRead, buffer }) => {
+        this.bytesRead += bytesRead;
+        this.push(bytesRead === 0 ? null : buffer.subarray(0, bytesRead));
+      },
+      (error: unknown) => this.destroy(error as Error),
+    );
+  }
+
+  /** @internal Ends what is in flight, for the base class, and closes the handle. */
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#inFlight.abort(error ?? undefined);
+    closeWith(this.#handle, this.#settings.autoClose, error, callback);
+  }
+}
+
+/** Closes the handle if that is wanted; the error of the stream comes before that of the close. */
+export function closeWith(
+  handle: DeviceFileHandle,
+  autoClose: boolean,
+  error: Error | null,
+  callback: (error?: Error | null) => void,
+): void {
+  if (!autoClose) {
+    callback(error);
+    return;
+  }
+  handle.close().then(
+    () => callback(error),
+    (failure: unknown) => callback(error ?? (failure as Error)),
+  );
+}

@@ -1,0 +1,3 @@
+// The ESM face of rumpblk/random-access-storage: the same objects as the CommonJS build.
+export { RandomAccessDevice } from './random-access-storage.js';
+export type * from './random-access-storage.js';
