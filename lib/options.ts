@@ -80,13 +80,14 @@ const WORKERS_MAX = 256;
 export function openSettings(options: unknown): OpenSettings {
   if (options === undefined) options = {};
   requireObject(options, 'options');
-  const { mode = 'r', raw, access = 'auto', cache, direct, lock, protect, signal } = options as OpenOptions;
+  const { mode = 'r', raw, access = 'auto', direct, lock, protect, signal } = options as OpenOptions;
   const isRaw = flag(raw, 'options.raw', false);
+  const { cache = isRaw ? 'writethrough' : 'writeback' } = options as OpenOptions;
   const settings = {
     mode: oneOf(mode, 'options.mode', MODE),
     raw: isRaw,
     access: oneOf(access, 'options.access', ACCESS),
-    cache: oneOf(cache ?? (isRaw ? 'writethrough' : 'writeback'), 'options.cache', CACHE),
+    cache: oneOf(cache, 'options.cache', CACHE),
     direct: flag(direct, 'options.direct', false),
     lock: flag(lock, 'options.lock', true),
     protect: spans(protect, 'options.protect'),

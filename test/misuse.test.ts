@@ -189,7 +189,7 @@ describe('BlockDriver', () => {
     for (const wrong of [null, 5, 'r+', true]) expect(await refusal(() => call(driver, wrong))).toBe(TYPE);
     for (const key of ['mode', 'access', 'cache']) {
       for (const wrong of ['', 'x', 'w', 'R', 'toString']) expect(await refusal(() => call(driver, { [key]: wrong }))).toBe(VALUE);
-      for (const wrong of [5, {}, true, Symbol('x')]) expect(await refusal(() => call(driver, { [key]: wrong }))).toBe(TYPE);
+      for (const wrong of [null, 5, {}, true, Symbol('x')]) expect(await refusal(() => call(driver, { [key]: wrong }))).toBe(TYPE);
     }
     for (const key of ['raw', 'direct', 'lock']) {
       for (const wrong of [0, 1, 'x', null, {}]) expect(await refusal(() => call(driver, { [key]: wrong }))).toBe(TYPE);
