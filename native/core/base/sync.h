@@ -1,7 +1,7 @@
 // Mutex, MutexLock and CondVar with clang's thread-safety annotations; std::mutex underneath.
 // Every locked field in core says GUARDED_BY, and clang checks it with -Wthread-safety -Werror; other compilers see no
 // annotations. Which lock is taken before which stands in the header of each class and, as a table, in
-// docs/architecture.md.
+// docs/internals.md.
 #ifndef RUMPBLK_CORE_BASE_SYNC_H_
 #define RUMPBLK_CORE_BASE_SYNC_H_
 

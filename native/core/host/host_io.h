@@ -45,7 +45,7 @@ enum class Advice : uint8_t { kNormal, kRandom };
 enum class LockKind : uint8_t { kShared, kExclusive, kNone };
 
 // Each method: 0 or what is named below, or a negative errno. All may be called on any thread, with no lock of core
-// held but where docs/architecture.md says so. `fd` is an open descriptor of this host; it stays the caller's.
+// held but where docs/internals.md says so. `fd` is an open descriptor of this host; it stays the caller's.
 class HostIo {
  public:
   virtual ~HostIo() = default;
