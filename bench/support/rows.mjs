@@ -9,6 +9,7 @@
 // figures of the pass that is over. `ops` fixes the number of
 // requests a pass, `group` is what it is a multiple of. Instead of `run`, `figures(pass)` gives figures as they are.
 import batch from '../trials/batch.mjs';
+import clients from '../trials/clients.mjs';
 import cold from '../trials/cold.mjs';
 import durable from '../trials/durable.mjs';
 import geometry from '../trials/geometry.mjs';
@@ -24,5 +25,5 @@ import threads from '../trials/threads.mjs';
 import write from '../trials/write.mjs';
 
 export function allRows() {
-  return [sync, large, batch, promise, geometry, write, durable, threads, cold, overhead, memory, policy, sizes, images].flat();
+  return [sync, large, batch, promise, geometry, write, durable, threads, cold, overhead, memory, policy, sizes, images, clients].flat();
 }
