@@ -16,8 +16,8 @@
 #endif
 #include <napi.h>
 
-// How often libuv's loop has come round, by declaration: the headers that the cmake build uses are Node-API's alone. Node
-// exports it, from libuv 1.45 on.
+// How often libuv's loop has come round, by declaration: the headers that the cmake build uses are Node-API's alone.
+// Node exports it, from libuv 1.45 on.
 extern "C" {
 struct uv_metrics_s {
   uint64_t loop_count;
