@@ -18,6 +18,7 @@ function isCoded(error: unknown): error is Coded {
 /** What the shell user can do about it, where the message alone does not tell. */
 const HINTS: ReadonlyMap<string, string> = new Map([
   ['EINVAL register', 'neither a file nor a disk, a node that needs --size, or a range that it does not have'],
+  ['ENXIO register', 'it has no such partition: rumpblk partitions names those that it has'],
   ['EINVAL strategy', 'beyond the end of the device'],
   ['EBUSY lock', 'in use elsewhere; --no-lock goes on in spite of that'],
 ]);
@@ -44,8 +45,8 @@ export function failureJson(error: unknown): object {
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
   const message = failureLines(error).join('; ');
   if (!(first instanceof BlockDeviceError)) return isCoded(first) ? { code: first.code, message } : { message };
-  const { code, errno, syscall, path, minor, blkno, bytesTransferred, injected } = first;
-  return { code, errno, syscall, path, minor, blkno, bytesTransferred, injected, message };
+  const { code, errno, syscall, path, minor, blkno, bytesTransferred, injected, holder, lost } = first;
+  return { code, errno, syscall, path, minor, blkno, bytesTransferred, injected, holder, lost, message };
 }
 
 /** Adds the name of the file to a failure of Node's that lacks it. */
