@@ -21,7 +21,10 @@ interface Sample {
   reports: (SoakReport | null)[];
 }
 
-/** Starts the threads, and reports what the process takes each time all of them have told. */
+/**
+ * Starts the threads, and reports what the process takes now and then. Young generations are small and stay so: what V8 lets its
+ * heaps grow by in the first minutes would hide what leaks.
+ */
 const MAIN = `
   const { Worker } = require('node:worker_threads');
   const kib = (name) => Number(new RegExp('^' + name + ':\\\\s+(\\\\d+)', 'm').exec(fs.readFileSync('/proc/self/status', 'latin1'))[1]);
@@ -30,7 +33,7 @@ const MAIN = `
   sample();
   const timer = setInterval(sample, args.every * 1000);
   await Promise.all(args.threads.map((workerData, i) => new Promise((resolve, reject) => {
-    const worker = new Worker(args.code, { eval: true, workerData });
+    const worker = new Worker(args.code, { eval: true, workerData, resourceLimits: { maxYoungGenerationSizeMb: 4 } });
     worker.on('message', (given) => { latest[i] = given; });
     worker.on('error', reject);
     worker.on('exit', resolve);
@@ -71,7 +74,10 @@ test(
       ...{ seed: SEED + i, seconds: SECONDS, every: EVERY },
       images: images.map((image) => ({ ...image, offset: i * PART })),
     }));
-    const child = startChild(MAIN, { args: { code: compiled('soaker.ts'), threads, every: EVERY }, nodeFlags: ['--expose-gc'] });
+    const child = startChild(MAIN, {
+      args: { code: compiled('soaker.ts'), threads, every: EVERY },
+      nodeFlags: ['--expose-gc', '--max-semi-space-size=2'],
+    });
     child.tell('');
     const { code, signal, stderr, reports } = await child.ended;
     const samples = reports as Sample[];
