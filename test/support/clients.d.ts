@@ -12,5 +12,6 @@ declare module 'fatfs' {
   export default fatfs;
 }
 declare module 'random-access-storage' {
-  export default class RandomAccessStorage {}
+  const RandomAccessStorage: new (options?: object) => object;
+  export default RandomAccessStorage;
 }
