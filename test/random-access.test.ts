@@ -37,6 +37,18 @@ describe('a device', () => {
     expect(readFileSync(image).subarray(1000, 1005).toString()).toBe('hello');
   });
 
+  test('answers the example of the README of random-access-storage: two reads and a close, one after the other', async () => {
+    const { raw, device } = storage('r', { closeDevice: true });
+    const seen: unknown[] = [];
+    await new Promise<void>((resolve) => {
+      raw.read(0, 10, (error, data) => seen.push(error, data.equals(content.subarray(0, 10))));
+      raw.read(40, 15, (error, data) => seen.push(error, data.equals(content.subarray(40, 55))));
+      raw.close(() => resolve());
+    });
+    expect(seen).toEqual([null, true, null, true]);
+    expect(device.closed).toBe(true);
+  });
+
   test('is neither read nor written across its end', async () => {
     const { read, write, image } = storage();
     for (const offset of [SIZE - 4, SIZE, SIZE + 1, 2 ** 50]) {
@@ -146,6 +158,7 @@ test('wrong arguments', async () => {
     [0, -5],
     [0.5, 1],
     [NaN, 1],
+    [0, Infinity],
     ['0', 1],
     [0, '1'],
   ]) {
