@@ -244,6 +244,27 @@ TEST_CASE("a window that is asked for often takes a slot from one that is not, a
   CHECK(rig.table.List()[0].offset.value == 2 * kMiB);
 }
 
+TEST_CASE("a buf that is expected changes nothing, wherever it points, also over a file that was cut") {
+  for (const uint32_t windows : {4, 2}) {
+    AutoRig rig(windows);
+    rig.Warm(0, 64 * kKiB);
+    std::vector<uint8_t> back(8192, 0x5a);
+    const std::vector<uint8_t> untouched = back;
+    const auto counts = rig.counters.Snapshot();
+    const uint64_t preads = rig.host.calls(Call::kPread);
+    rig.file.Truncate(0);
+    const int64_t last = static_cast<int64_t>(rig.range.size / kDevBsize);
+    for (const int64_t blkno : {int64_t{0}, int64_t{-1}, INT64_MIN, INT64_MAX, last - 1, last, last + 1}) {
+      rig.strategy.Expect(ReadBuf(blkno, back));
+      rig.strategy.Expect(WriteBuf(blkno, back));
+    }
+    CHECK(back == untouched);
+    CHECK(rig.counters.Snapshot() == counts);
+    CHECK(rig.host.calls(Call::kPread) == preads);
+    for (const WindowInfo& window : rig.table.List()) CHECK(window.refs == 0);
+  }
+}
+
 TEST_CASE("readers while windows change places see their own bytes") {
   test::Watchdog watchdog("auto threads");
   AutoRig rig(2);

@@ -81,6 +81,15 @@ Moved AutoStrategy::Read(const Buf& buf, HostOffset at, size_t size) {
   return {done, moved.status};
 }
 
+// The head is enough: it starts the walk through the page tables, and the processor sees a stream from there on.
+void AutoStrategy::ExpectRead(HostOffset at, size_t size) {
+  constexpr size_t kHead = 512;
+  if (!windows_.covers()) return;  // a look-up would count a reference, which costs what the hint saves
+  const auto window = windows_.Find(at);
+  // A page that is not in the page table is left alone by the processor: no fault, and nothing fetched.
+  if (window) PrefetchBytes(window->At(at), std::min({size, kHead, window->RoomFrom(at)}));
+}
+
 MapPolicy::Path AutoStrategy::Choose(const Buf& buf, const WindowRef& window, HostOffset at, size_t size) {
   const MapPolicy::Path path = policy_.Choose(at, size, buf.lane);
   if (path != MapPolicy::Path::kCopy || !buf.nowait || residency_.Check(window, at, size)) return path;

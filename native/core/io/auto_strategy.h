@@ -24,6 +24,8 @@ class AutoStrategy final : public BoundedStrategy {
 
  protected:
   Moved Move(const Buf& buf, HostOffset at, size_t size) override;
+  // Fetches the head of the range into the cache, if its window is mapped.
+  void ExpectRead(HostOffset at, size_t size) override;
 
  private:
   // Reads piece by piece, each from its window or by pread. Moves a prefix, as Move() promises, whatever fails on the

@@ -56,6 +56,7 @@ bool BatchRun::RunEntries(bool nowait, Lane lane, const std::atomic<bool>* cance
       CancelRest();
       return true;
     }
+    if (i + 1 < count_) Expect(i + 1, lane);
     Buf buf;
     uint32_t served = 1;
     if (OpOf(i) == BatchOp::kFlush) {
@@ -78,6 +79,11 @@ bool BatchRun::RunEntries(bool nowait, Lane lane, const std::atomic<bool>* cance
     next_ += served;
   }
   return true;
+}
+
+void BatchRun::Expect(uint32_t i, Lane lane) const {
+  Buf buf;
+  if (OpOf(i) == BatchOp::kRead && Prepare(i, lane, &buf) == 0) target_.entry->Expect(buf);
 }
 
 bool BatchRun::RunSingle(uint32_t i, Buf& buf) {

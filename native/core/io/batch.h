@@ -87,6 +87,8 @@ class BatchRun {
   uint32_t Merge(uint32_t i, Buf* buf) const;
   // Runs `n` entries from i on as the one write that `buf` is, and gives each its own outcome.
   void RunMerged(uint32_t i, uint32_t n, Buf& buf);
+  // Tells the strategy of entry i while the one before it runs: copying takes turns with fetching then.
+  void Expect(uint32_t i, Lane lane) const;
   // -> false when the entry would wait and must not.
   bool RunSingle(uint32_t i, Buf& buf);
   // Notes that entry i wants the sync. -> true, with its error set, when a sync has failed before.

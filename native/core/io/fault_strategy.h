@@ -21,6 +21,7 @@ class FaultStrategy final : public Strategy {
   void Admit(Transfer& transfer) override;
   // Fails a doomed buf, which is counted as injected and nowhere else (B43).
   void Submit(Buf& buf) override;
+  void Expect(const Buf& buf) override { next_.Expect(buf); }
 
  private:
   // To know how many bufs physio will issue, and where to count.

@@ -23,6 +23,7 @@ class GuardStrategy final : public Strategy {
   void Admit(Transfer& transfer) override;
   // Refuses the buf: what Admit() has not seen, or has let through.
   void Submit(Buf& buf) override;
+  void Expect(const Buf& buf) override { next_.Expect(buf); }
 
   // Whether something in `span` may not be written. Of this moment, as far as the label goes.   Thread: any.
   bool Forbids(HostSpan span) const;

@@ -37,6 +37,14 @@ void BoundedStrategy::Submit(Buf& buf) {
   Biodone(buf, moved.bytes, moved.status);
 }
 
+void BoundedStrategy::Expect(const Buf& buf) {
+  if (buf.op != BufOp::kRead) return;
+  const auto position = PositionOf(buf);
+  if (!position || *position >= range_.size) return;
+  const size_t size = static_cast<size_t>(std::min<uint64_t>(buf.bcount, range_.size - *position));
+  ExpectRead(ToHost({*position}, range_.begin), size);
+}
+
 void BoundedStrategy::Count(const Buf& buf, size_t moved) {
   Counters& counters = *range_.counters;
   // Also when nothing moved: the buf has passed the bounds.

@@ -30,6 +30,10 @@ class Strategy {
   // status ok only at the end of the device.
   // Thread: any; it waits for the disk unless the buf says otherwise.   Source: d_strategy, strategy(9).
   virtual void Submit(Buf& buf) = 0;
+
+  // Hints that `buf` is submitted soon, so that its bytes can be on their way meanwhile. Changes nothing that anybody
+  // sees, whatever the buf says: it may never come, and is checked when it does. Decorators pass it on.   Thread: any.
+  virtual void Expect(const Buf& buf) { static_cast<void>(buf); }
 };
 
 // What the strategies of one open share, each in a copy. What it points to outlives them.
@@ -51,10 +55,18 @@ class BoundedStrategy : public Strategy {
   // sticky sync error if there is one, and counts what was done.
   void Submit(Buf& buf) final;
 
+  // Passes on a read that begins inside the device.
+  void Expect(const Buf& buf) final;
+
  protected:
   // Moves `size` bytes between buf.data and the host file from `at` on; a durable write is on the medium when it
   // returns. The range lies inside the device, and size is not 0.   Thread: any.
   virtual Moved Move(const Buf& buf, HostOffset at, size_t size) = 0;
+  // Hints that `size` bytes from `at` on, inside the device, are read soon.   Thread: any; never waits.
+  virtual void ExpectRead(HostOffset at, size_t size) {
+    static_cast<void>(at);
+    static_cast<void>(size);
+  }
 
   const DeviceRange& range() const { return range_; }
 
