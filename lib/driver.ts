@@ -71,7 +71,7 @@ export class BlockDriver implements Disposable {
    * Makes a driver with an empty table.
    *
    * @param options tunables; each has a default
-   * @throws {BlockDeviceError} ENOMEM no memory for a table or a ring of that size
+   * @throws {BlockDeviceError} ENOMEM no memory for a table of that size
    */
   constructor(options: DriverOptions = {}) {
     const { native, faults } = driverArguments(options);

@@ -17,7 +17,7 @@ export interface DriverOptions {
   windowSize?: Bytes | 'auto';
   /** Windows of each open device, 1 to 65536; default 16. */
   windowCount?: number;
-  /** Slots of the I/O ring, 1 to 65536; default 1024. */
+  /** Requests of each device in the I/O queue, 1 to 65536; default 1024. More may be asked for: they wait behind it. */
   queueDepth?: number;
   /** Threads for I/O, 1 to 256, started when first needed; default 4. */
   workers?: number;

@@ -1,4 +1,4 @@
-// The ring behind the promise forms: bounded, served by threads of our own, never waited for by the JavaScript thread.
+// The queue behind the promise forms: bounded, served by threads of our own, never waited for by the JavaScript thread.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { testWith } from './support/peers';
@@ -10,7 +10,7 @@ const traced = testWith(...STRACE);
 const SIZE = MiB;
 const content = pattern(SIZE);
 
-describe.each(ACCESSES)('a ring of 2 under %s', (access) => {
+describe.each(ACCESSES)('a queue of 2 under %s', (access) => {
   test.each([1, 4])('500 concurrent reads by %d workers all complete', async (workers) => {
     const device = bench.device(bench.image(content), { access }, { queueDepth: 2, workers });
     const got = await Promise.all(Array.from({ length: 500 }, (_, i) => device.read(Buffer.alloc(3000), (i * 1999) % (SIZE - 3000))));
@@ -72,9 +72,9 @@ describe.each(ACCESSES)('a ring of 2 under %s', (access) => {
 describe('the JavaScript thread', () => {
   const calls = ['pwrite64', 'pwritev', 'pwritev2'];
 
-  // Each of 60 writes takes 20 ms on one worker. A thread that waited for room in the ring would come back
+  // Each of 60 writes takes 20 ms on one worker. A thread that waited for room in the queue would come back
   // from the submitting loop with all but two of them settled.
-  traced('B40: does not wait for room in the ring', async () => {
+  traced('B40: does not wait for room in the queue', async () => {
     const file = bench.image(content);
     const script = `
       const driver = new BlockDriver({ queueDepth: 2, workers: 1 });
@@ -115,7 +115,7 @@ describe('the JavaScript thread', () => {
   });
 });
 
-test('many devices of one driver share the ring and all get their turn', async () => {
+test('many devices of one driver share the queue and all get their turn', async () => {
   const driver = bench.driver({ queueDepth: 4, minorCount: 30 });
   const devices = Array.from({ length: 30 }, (_, i) => {
     const minor = driver.registerSync(bench.image(pattern(64 * KiB, i + 1)));

@@ -43,7 +43,7 @@ napi_value BatchCall::Submit(napi_env env, napi_value self, BatchWrap& wrap, con
     call->Refuse(env, {ENOMEM, blk::Op::kStrategy});
     return promise;
   }
-  return device.driver->Submit(std::move(call));
+  return device.Submit(std::move(call));
 }
 
 bool BatchCall::TakeMemory(napi_env env, const blk::BatchTarget& target, uint32_t begun, uint32_t count) {

@@ -1,9 +1,6 @@
 #include "addon/completion.h"
 
-#include <algorithm>
 #include <utility>
-
-#include "core/base/no_memory.h"
 
 namespace blk_addon {
 
@@ -26,20 +23,18 @@ void Completion::NoteTurn() {
   answers_left_ = kAnswersALook;
 }
 
-napi_value Completion::Submit(Backlog& backlog, std::unique_ptr<PendingCall> call) {
+napi_value Completion::Submit(CallFlow& flow, std::unique_ptr<PendingCall> call) {
   napi_value promise = call->promise();
   PendingCall* pending = call.get();
   std::unique_ptr<blk::IoTask> task = std::move(call);
   // Behind calls that wait already: the order of the calls is the order of the queue.
-  const auto outcome = backlog.calls.empty() ? backlog.queue.TryPut(task) : blk::IoQueue::Outcome::kFull;
-  switch (outcome) {
+  const bool behind = !flow.backlog_.empty();
+  switch (behind ? blk::IoQueue::Outcome::kFull : flow.queue_.TryPut(flow.flow_, task)) {
     case blk::IoQueue::Outcome::kQueued: CountPending(+1); break;
     case blk::IoQueue::Outcome::kFull:
-      if (blk::HadMemory([&] { backlog.calls.push_back(std::move(task)); })) {
-        CountPending(+1);
-      } else {
-        RunOrRefuse(*pending, ENOMEM);
-      }
+      if (!behind) flow.next_with_backlog_ = std::exchange(with_backlog_, &flow);
+      flow.backlog_.PushBack(std::move(task));
+      CountPending(+1);
       break;
     case blk::IoQueue::Outcome::kNoThreads: RunOrRefuse(*pending, EAGAIN); break;
     // The driver was closed: nothing more is queued on it.
@@ -77,7 +72,7 @@ void Completion::SettleAll() {
   NoteTurn();
   PendingCall* next = TakeDone();
   // Before anything settles: the workers go on while JavaScript runs.
-  for (Backlog* backlog : backlogs_) Refill(*backlog);
+  Refill();
   int settled = 0;
   for (; next != nullptr; settled++) {
     // A scope for each call: the handles of a burst of thousands go as it settles, not when all have.
@@ -103,9 +98,15 @@ PendingCall* Completion::TakeDone() {
   return first;
 }
 
-void Completion::Refill(Backlog& backlog) {
-  while (!backlog.calls.empty() && backlog.queue.TryPut(backlog.calls.front()) == blk::IoQueue::Outcome::kQueued) {
-    backlog.calls.pop_front();
+void Completion::Refill() {
+  for (CallFlow** link = &with_backlog_; *link != nullptr;) {
+    CallFlow& flow = **link;
+    flow.queue_.PutAll(flow.flow_, flow.backlog_);
+    if (flow.backlog_.empty()) {
+      *link = std::exchange(flow.next_with_backlog_, nullptr);
+    } else {
+      link = &flow.next_with_backlog_;
+    }
   }
 }
 
@@ -118,16 +119,19 @@ void Completion::CountPending(int change) {
 }
 
 void Completion::Abandon() {
+  // All of them first: a call may be the last that keeps the flow it is in, or another one.
+  blk::IoTaskList dropped;
+  while (with_backlog_ != nullptr) {
+    CallFlow& flow = *with_backlog_;
+    with_backlog_ = std::exchange(flow.next_with_backlog_, nullptr);
+    dropped.TakeAll(flow.backlog_);
+  }
   for (PendingCall* next = TakeDone(); next != nullptr;) {
     const std::unique_ptr<PendingCall> call(next);
     next = call->done_before_;
   }
   // An error of this call would have nobody left to see it.
   static_cast<void>(napi_release_threadsafe_function(wake_, napi_tsfn_abort));
-}
-
-void Completion::RemoveBacklog(Backlog* backlog) {
-  backlogs_.erase(std::remove(backlogs_.begin(), backlogs_.end(), backlog), backlogs_.end());
 }
 
 }  // namespace blk_addon

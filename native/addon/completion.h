@@ -7,24 +7,14 @@
 
 #include <atomic>
 #include <chrono>
-#include <deque>
 #include <memory>
-#include <vector>
 
+#include "addon/call_flow.h"
 #include "addon/napi_setup.h"
 #include "addon/pending_call.h"
 #include "core/base/aligned_pool.h"
-#include "core/io/io_queue.h"
 
 namespace blk_addon {
-
-// The calls of one driver that found its ring full, oldest first: the JavaScript thread never waits for a slot.
-struct Backlog {
-  explicit Backlog(blk::IoQueue& queue) : queue(queue) {}
-  // The driver's own; outlives this.
-  blk::IoQueue& queue;
-  std::deque<std::unique_ptr<blk::IoTask>> calls;
-};
 
 class Completion {
  public:
@@ -41,25 +31,21 @@ class Completion {
     return true;
   }
 
-  // Queues `call`, behind what waits in `backlog`; its promise settles in a later turn. When no thread can be had it
-  // runs here if it must, else settles with EAGAIN; on a driver that is stopped, with EBADF.
+  // Queues `call` as the last one of `flow`; its promise settles in a later turn. When no thread can be had it runs
+  // here if it must, else settles with EAGAIN; on a driver that is stopped, with EBADF.
   // -> the promise, in any case: lib awaits every failure alike.
-  napi_value Submit(Backlog& backlog, std::unique_ptr<PendingCall> call);
+  napi_value Submit(CallFlow& flow, std::unique_ptr<PendingCall> call);
 
   // Takes a call whose work is done, and wakes the JavaScript thread if it is the first since the last pass.
   // Thread: any.   Never blocks.
   void Post(std::unique_ptr<PendingCall> call);
 
-  // Lets go of everything without settling it, and of the thread-safe function. For the end of the environment, when no
-  // worker runs any more; nothing is submitted after it.
+  // Lets go of everything without settling it, backlogs included, and of the thread-safe function. For the end of the
+  // environment, when no worker runs any more; nothing is submitted after it.
   void Abandon();
 
   // Memory of the calls.
   blk::AlignedPool& memory() { return memory_; }
-
-  // Lists a driver's backlog, to be refilled after each pass, until RemoveBacklog(). Not owned.
-  void AddBacklog(Backlog* backlog) { backlogs_.push_back(backlog); }
-  void RemoveBacklog(Backlog* backlog);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -82,8 +68,8 @@ class Completion {
   void SettleAll();
   // Takes all that is done: the call that was first, which leads to the next one. The caller owns them.
   PendingCall* TakeDone();
-  // Moves calls from the backlog to the ring, oldest first, as far as there is room.
-  void Refill(Backlog& backlog);
+  // Moves calls from the backlogs to their queues, as far as there is room.
+  void Refill();
   // For a call that cannot be queued: runs it here if it must run, else settles it with `err`.
   void RunOrRefuse(PendingCall& call, int err);
   // Keeps the event loop alive from the first call on until the last one has settled.
@@ -97,8 +83,8 @@ class Completion {
   uint64_t turn_ = 0;  // of the loop, in which answers were last allowed
   Clock::time_point turn_began_ = Clock::now();
   unsigned answers_left_ = kAnswersALook;
-  // Of all drivers that are alive: which driver a wake-up came from is not known, so each pass looks at all of them.
-  std::vector<Backlog*> backlogs_;
+  // The flows that have a backlog: which of them a wake-up made room in is not known, so each pass looks at all.
+  CallFlow* with_backlog_ = nullptr;
   blk::AlignedPool memory_;
 
   // Calls that are done, owned: the latest, which leads to the one before it. They settle in the order in which they

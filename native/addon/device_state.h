@@ -37,11 +37,13 @@ class Detachable {
 // Plain data with its rules: whoever queues a call begins it here, and ends it when it has settled.
 struct DeviceState {
   DeviceState(std::shared_ptr<DriverState> driver, std::shared_ptr<blk::Device> device)
-      : driver(std::move(driver)), device(std::move(device)) {}
+      : driver(std::move(driver)), device(std::move(device)), flow(this->driver->driver.queue()) {}
 
   // The driver outlives its devices.
   const std::shared_ptr<DriverState> driver;
   const std::shared_ptr<blk::Device> device;
+  // Its calls, which take turns with those of other devices.
+  CallFlow flow;
   // From the first close() on, before it runs: no call begins any more. Never false again.
   bool closing = false;
   // Calls begun and not ended. A device is not closed, nor its memory unmapped, before this is 0 (B16).
@@ -79,8 +81,10 @@ struct DeviceState {
     in_flight--;
     driver->pending--;
     if (token != 0) by_token.erase(token);
-    if (in_flight == 0 && waiting_close) driver->Submit(std::move(waiting_close));
+    if (in_flight == 0 && waiting_close) Submit(std::move(waiting_close));
   }
+  // Queues a call behind the device's others. -> its promise.
+  napi_value Submit(std::unique_ptr<PendingCall> call) { return driver->Submit(flow, std::move(call)); }
 };
 
 }  // namespace blk_addon

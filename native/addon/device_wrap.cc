@@ -78,7 +78,7 @@ napi_value Flush(const Args& args, Device device) {
       {[device, flushed](blk::Lane lane) { flushed->status = device->device->Flush(lane, &flushed->lost); },
        [flushed](napi_env env) { return Answer(env, *flushed); }, [device] { device->End(0); }});
   device->Begin(0, nullptr);
-  return device->driver->Submit(std::move(call));
+  return device->Submit(std::move(call));
 }
 
 // The error of a lease that close() takes back comes first; what it lost is among what the flush has to tell.
@@ -100,7 +100,7 @@ napi_value Close(const Args& args, Device device) {
   // From here on nothing begins; what is in flight ends first, and the last of it queues the close
   // (DeviceState::End()).
   device->closing = true;
-  if (device->in_flight == 0) return device->driver->Submit(std::move(call));
+  if (device->in_flight == 0) return device->Submit(std::move(call));
   napi_value promise = call->promise();
   device->waiting_close = std::move(call);
   return promise;

@@ -12,13 +12,10 @@ void EnvState::Track(const std::shared_ptr<DriverState>& driver) {
 }
 
 void EnvState::Shutdown() {
-  // Held all the while: the calls of a backlog may be the last owners of their driver.
+  // Held all the while: the calls that Abandon() drops may be the last owners of their driver.
   for (Tracked& tracked : drivers_) tracked.held = tracked.driver.lock();
   for (const Tracked& tracked : drivers_) {
     if (tracked.held) tracked.held->driver.StopQueue();
-  }
-  for (const Tracked& tracked : drivers_) {
-    if (tracked.held) tracked.held->backlog.calls.clear();
   }
   // Last: no task runs any more that could post to it.
   completion->Abandon();

@@ -1,6 +1,6 @@
 // EnvState: what one JavaScript environment owns: its completion and the drivers made in it. Nothing is process-wide,
-// so worker threads load the addon side by side. DriverState: a core driver and its backlog, shared by the objects that
-// stand for it and for its devices in JavaScript. JavaScript thread only.
+// so worker threads load the addon side by side. DriverState: a core driver and the calls that concern no device of it,
+// shared by the objects that stand for it and for its devices in JavaScript. JavaScript thread only.
 #ifndef RUMPBLK_ADDON_ENV_STATE_H_
 #define RUMPBLK_ADDON_ENV_STATE_H_
 
@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "addon/call_flow.h"
 #include "addon/completion.h"
 #include "addon/napi_setup.h"
 #include "core/device/driver.h"
@@ -18,27 +19,27 @@ namespace blk_addon {
 // the JavaScript thread.
 class DriverState {
  public:
-  // Lists its backlog with the completion, and takes it off again.
   DriverState(std::shared_ptr<Completion> completion, const blk::DriverOptions& options)
-      : completion_(std::move(completion)), driver(options), backlog(driver.queue()) {
-    completion_->AddBacklog(&backlog);
-  }
-  ~DriverState() { completion_->RemoveBacklog(&backlog); }
+      : driver(options), flow(driver.queue()), completion_(std::move(completion)) {}
   DriverState(const DriverState&) = delete;
   DriverState& operator=(const DriverState&) = delete;
 
- private:
-  const std::shared_ptr<Completion> completion_;
-
- public:
-  // Order is destruction order, last first: calls that never ran go before the queue and the driver they refer to.
+  // Order is destruction order, last first: the flow goes before the queue that it refers to.
   blk::Driver driver;
-  Backlog backlog;
-  size_t pending = 0;  // calls in the queue or the backlog, or done and not settled
+  // Registrations and opens.
+  CallFlow flow;
+  size_t pending = 0;  // calls of the driver and its devices: queued, or done and not settled
 
   // As Completion has them, for this driver.
   bool MayAnswerNow() { return completion_->MayAnswerNow(); }
-  napi_value Submit(std::unique_ptr<PendingCall> call) { return completion_->Submit(backlog, std::move(call)); }
+  napi_value Submit(std::unique_ptr<PendingCall> call) { return Submit(flow, std::move(call)); }
+  // For a device's own.
+  napi_value Submit(CallFlow& in, std::unique_ptr<PendingCall> call) {
+    return completion_->Submit(in, std::move(call));
+  }
+
+ private:
+  const std::shared_ptr<Completion> completion_;
 };
 
 // Instance data of the addon: made when an environment loads it, destroyed by the runtime when the environment is gone.

@@ -72,7 +72,7 @@ napi_value Queued(const Args& args, Device device, Work work) {
                          [outcome](napi_env env) { return ToValue(env, *outcome); }, [device] { device->End(0); }});
   // Counted like a request, so that a close waits for it; it cannot be cancelled, so it has no token.
   device->Begin(0, nullptr);
-  return device->driver->Submit(std::move(call));
+  return device->Submit(std::move(call));
 }
 
 // A table on its way to the medium, and what came of it: names and verdicts are filled in on the way.
@@ -139,7 +139,7 @@ napi_value WriteTable(const Args& args, Device device) {
       {[device, written](blk::Lane lane) { written->status = blk::WriteTable(*device->device, written->table, lane); },
        [written](napi_env env) { return ToValue(env, *written); }, [device] { device->End(0); }});
   device->Begin(0, nullptr);
-  return device->driver->Submit(std::move(call));
+  return device->Submit(std::move(call));
 }
 
 napi_value SetLabel(const Args& args, Device device) {

@@ -64,7 +64,7 @@ napi_value TransferCall::Submit(napi_env env, const std::shared_ptr<DeviceState>
     call->Refuse(env, {ENOMEM, blk::Op::kStrategy});
     return promise;
   }
-  return state.driver->Submit(std::move(call));
+  return state.Submit(std::move(call));
 }
 
 bool TransferCall::TakeMemory(napi_value view, size_t view_offset) {

@@ -177,7 +177,8 @@ TEST_CASE("every host call misbehaves once: batches") {
 void OnWorker(Stage& stage, const std::function<void(Lane)>& body) {
   test::Counts counts;
   test::Gate over;
-  REQUIRE(test::Put(stage.driver.queue(), counts, [&](IoWorker& worker) {
+  IoFlow flow;
+  REQUIRE(test::Put(stage.driver.queue(), flow, counts, [&](IoWorker& worker) {
             worker.WillBlock();
             body(worker.lane());
             over.Open();

@@ -5,6 +5,8 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <memory>
+#include <vector>
 
 #include "test/support/io_task.h"
 #include "test/support/threads.h"
@@ -23,10 +25,11 @@ TEST_CASE("Stop lets the running task end, drops the others unrun, and joins") {
   test::Watchdog watchdog("stop");
   Gate gate;
   Counts counts;
+  IoFlow flow;
   IoQueue queue(8, 1);
-  CHECK(Put(queue, counts, [&](IoWorker&) { gate.Wait(); }) == Outcome::kQueued);
+  CHECK(Put(queue, flow, counts, [&](IoWorker&) { gate.Wait(); }) == Outcome::kQueued);
   gate.AwaitArrivals(1);
-  for (int i = 0; i < 5; i++) CHECK(Put(queue, counts) == Outcome::kQueued);
+  for (int i = 0; i < 5; i++) CHECK(Put(queue, flow, counts) == Outcome::kQueued);
   std::atomic<bool> stopped{false};
   std::thread stopper([&] {
     queue.Stop();
@@ -35,7 +38,7 @@ TEST_CASE("Stop lets the running task end, drops the others unrun, and joins") {
   Counts late;
   CHECK(EventuallyTrue([&] {
     auto task = Make(late);
-    return queue.TryPut(task) == Outcome::kStopped;
+    return queue.TryPut(flow, task) == Outcome::kStopped;
   }));
   CHECK_FALSE(stopped);  // waits for the task that runs
   gate.Open();
@@ -45,28 +48,33 @@ TEST_CASE("Stop lets the running task end, drops the others unrun, and joins") {
   CHECK(late.run == 0);
 }
 
-TEST_CASE("Stop wakes those who wait in Put") {
-  test::Watchdog watchdog("stop wakes");
+TEST_CASE("Stop drops what waits in every flow, oldest first in each") {
+  test::Watchdog watchdog("stop drops");
   Gate gate;
   Counts counts;
-  std::atomic<int> refused{0};
-  IoQueue queue(1, 1);
-  CHECK(Put(queue, counts, [&](IoWorker&) { gate.Wait(); }) == Outcome::kQueued);
+  IoFlow first, second;
+  IoQueue queue(4, 1);
+  CHECK(Put(queue, first, counts, [&](IoWorker&) { gate.Wait(); }) == Outcome::kQueued);
   gate.AwaitArrivals(1);
-  CHECK(Put(queue, counts) == Outcome::kQueued);
-  std::vector<std::thread> putters;
-  for (int i = 0; i < 3; i++) {
-    putters.emplace_back([&] {
-      auto task = Make(counts);
-      refused += queue.Put(task) == Outcome::kStopped && task != nullptr;
-    });
+  std::vector<int> gone;
+  for (const int i : {1, 2, 3}) {
+    for (IoFlow* flow : {&first, &second}) {
+      // Told by the end of what the body holds.
+      const int name = flow == &first ? i : 10 + i;
+      const auto told = std::shared_ptr<void>(nullptr, [&gone, name](void*) { gone.push_back(name); });
+      CHECK(Put(queue, *flow, counts, [told](IoWorker&) {}) == Outcome::kQueued);
+    }
   }
   std::thread stopper([&] { queue.Stop(); });
-  for (std::thread& putter : putters) putter.join();  // they return although the worker is still busy
-  CHECK(refused == 3);
+  Counts late;
+  CHECK(EventuallyTrue([&] {
+    auto task = Make(late);
+    return queue.TryPut(second, task) == Outcome::kStopped;
+  }));
   gate.Open();
   stopper.join();
   CHECK(counts.run == 1);
+  CHECK(gone == std::vector<int>{1, 2, 3, 11, 12, 13});
 }
 
 // ---- no threads to be had
@@ -89,15 +97,20 @@ class NoThreads {
 
 TEST_CASE("a queue that can start no thread says so and keeps nothing") {
   Counts counts;
+  IoFlow flow;
   IoQueue queue(4, 2);
   auto task = Make(counts);
   {
     NoThreads none;
-    CHECK(queue.TryPut(task) == Outcome::kNoThreads);
-    CHECK(queue.Put(task) == Outcome::kNoThreads);
+    CHECK(queue.TryPut(flow, task) == Outcome::kNoThreads);
+    IoTaskList tasks;
+    tasks.PushBack(std::move(task));
+    queue.PutAll(flow, tasks);
+    CHECK(tasks.size() == 1);
+    task = tasks.PopFront();
   }
   CHECK(task != nullptr);
-  CHECK(queue.TryPut(task) == Outcome::kQueued);  // and recovers
+  CHECK(queue.TryPut(flow, task) == Outcome::kQueued);  // and recovers
   CHECK(EventuallyTrue([&] { return counts.gone == 1; }));
   CHECK(counts.run == 1);
 }
@@ -106,15 +119,16 @@ TEST_CASE("a queue that can start no second thread is served by the first") {
   test::Watchdog watchdog("one thread");
   Gate gate;
   Counts counts;
+  IoFlow flow;
   IoQueue queue(4, 2);
-  CHECK(Put(queue, counts, [&](IoWorker& worker) {
+  CHECK(Put(queue, flow, counts, [&](IoWorker& worker) {
           worker.WillBlock();
           gate.Wait();
         }) == Outcome::kQueued);
   gate.AwaitArrivals(1);
   {
     NoThreads none;
-    CHECK(Put(queue, counts) == Outcome::kQueued);
+    CHECK(Put(queue, flow, counts) == Outcome::kQueued);
   }
   gate.Open();
   CHECK(EventuallyTrue([&] { return counts.gone == 2; }));

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <mutex>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "test/support/io_task.h"
 #include "test/support/threads.h"
@@ -21,12 +23,13 @@ using test::Put;
 using Outcome = IoQueue::Outcome;
 
 TEST_CASE("a queue that is never used starts no thread and stops at once") {
+  IoFlow flow;
   IoQueue queue(4, 2);
   queue.Stop();
   queue.Stop();
   Counts counts;
   auto task = Make(counts);
-  CHECK(queue.TryPut(task) == Outcome::kStopped);
+  CHECK(queue.TryPut(flow, task) == Outcome::kStopped);
 }
 
 TEST_CASE("with one worker, tasks begin in the order they were put in") {
@@ -34,9 +37,10 @@ TEST_CASE("with one worker, tasks begin in the order they were put in") {
   constexpr int kTasks = 200;
   std::vector<int> order;  // written by the one worker
   Counts counts;
+  IoFlow flow;
   IoQueue queue(16, 1);
   for (int i = 0; i < kTasks; i++) {
-    CHECK(Put(queue, counts, [&order, i](IoWorker&) { order.push_back(i); }) == Outcome::kQueued);
+    CHECK(Put(queue, flow, counts, [&order, i](IoWorker&) { order.push_back(i); }) == Outcome::kQueued);
   }
   CHECK(EventuallyTrue([&] { return counts.gone == kTasks; }));
   queue.Stop();
@@ -44,48 +48,87 @@ TEST_CASE("with one worker, tasks begin in the order they were put in") {
   for (int i = 0; i < kTasks; i++) REQUIRE(order[static_cast<size_t>(i)] == i);
 }
 
-TEST_CASE("TryPut gives a full ring's task back, and the ring is used again when there is room") {
+TEST_CASE("TryPut gives a full flow's task back, and takes it when there is room again") {
   test::Watchdog watchdog("full");
   Gate gate;
   Counts counts;
+  IoFlow flow;
   IoQueue queue(3, 1);
-  CHECK(Put(queue, counts, [&](IoWorker&) { gate.Wait(); }) == Outcome::kQueued);
-  gate.AwaitArrivals(1);  // it has left the ring
-  for (int i = 0; i < 3; i++) CHECK(Put(queue, counts) == Outcome::kQueued);
+  CHECK(Put(queue, flow, counts, [&](IoWorker&) { gate.Wait(); }) == Outcome::kQueued);
+  gate.AwaitArrivals(1);  // it waits no more
+  for (int i = 0; i < 3; i++) CHECK(Put(queue, flow, counts) == Outcome::kQueued);
   auto task = Make(counts);
-  CHECK(queue.TryPut(task) == Outcome::kFull);
+  CHECK(queue.TryPut(flow, task) == Outcome::kFull);
   CHECK(task != nullptr);
   gate.Open();
   CHECK(EventuallyTrue([&] { return counts.run == 4; }));
-  CHECK(queue.TryPut(task) == Outcome::kQueued);
+  CHECK(queue.TryPut(flow, task) == Outcome::kQueued);
   CHECK(task == nullptr);
   CHECK(EventuallyTrue([&] { return counts.gone == 5; }));
 }
 
-TEST_CASE("Put waits while the ring is full, and every waiter gets in") {
-  test::Watchdog watchdog("put waits");
-  constexpr int kPutters = 4;
+TEST_CASE("PutAll takes as many as there is room for, oldest first, and leaves the others in their order") {
+  test::Watchdog watchdog("put all");
+  Gate gate;
+  std::vector<int> order;  // written by the one worker
+  Counts counts;
+  IoFlow flow;
+  IoQueue queue(3, 1);
+  CHECK(Put(queue, flow, counts, [&](IoWorker&) { gate.Wait(); }) == Outcome::kQueued);
+  gate.AwaitArrivals(1);
+  IoTaskList tasks;
+  for (int i = 0; i < 5; i++) tasks.PushBack(Make(counts, [&order, i](IoWorker&) { order.push_back(i); }));
+  queue.PutAll(flow, tasks);
+  CHECK(tasks.size() == 2);
+  queue.PutAll(flow, tasks);  // no room: nothing changes
+  CHECK(tasks.size() == 2);
+  gate.Open();
+  CHECK(EventuallyTrue([&] { return counts.gone == 4; }));
+  queue.PutAll(flow, tasks);
+  CHECK(tasks.empty());
+  CHECK(EventuallyTrue([&] { return counts.gone == 6; }));
+  queue.Stop();
+  CHECK(order == std::vector<int>{0, 1, 2, 3, 4});
+}
+
+TEST_CASE("flows take turns: one with many tasks holds up another one by one of them at most") {
+  test::Watchdog watchdog("turns");
+  Gate gate;
+  std::vector<std::string> order;  // written by the one worker
+  Counts counts;
+  IoFlow many, few, late;
+  IoQueue queue(200, 1);
+  const auto put = [&](IoFlow& flow, const std::string& name) {
+    CHECK(Put(queue, flow, counts, [&order, name](IoWorker&) { order.push_back(name); }) == Outcome::kQueued);
+  };
+  CHECK(Put(queue, many, counts, [&](IoWorker&) { gate.Wait(); }) == Outcome::kQueued);
+  gate.AwaitArrivals(1);
+  for (int i = 0; i < 100; i++) put(many, "m" + std::to_string(i));
+  for (int i = 0; i < 3; i++) put(few, "f" + std::to_string(i));
+  put(late, "l0");
+  gate.Open();
+  CHECK(EventuallyTrue([&] { return counts.gone == 105; }));
+  put(few, "f3");  // a flow that has run dry comes again
+  CHECK(EventuallyTrue([&] { return counts.gone == 106; }));
+  queue.Stop();
+  order.resize(8);
+  CHECK(order == std::vector<std::string>{"m0", "f0", "l0", "m1", "f1", "m2", "f2", "m3"});
+}
+
+TEST_CASE("a full flow leaves room in the others") {
+  test::Watchdog watchdog("room");
   Gate gate;
   Counts counts;
-  std::atomic<int> queued{0};
-  IoQueue queue(1, 1);
-  CHECK(Put(queue, counts, [&](IoWorker&) { gate.Wait(); }) == Outcome::kQueued);
+  IoFlow full, other;
+  IoQueue queue(2, 1);
+  CHECK(Put(queue, full, counts, [&](IoWorker&) { gate.Wait(); }) == Outcome::kQueued);
   gate.AwaitArrivals(1);
-  CHECK(Put(queue, counts) == Outcome::kQueued);  // the ring is full now
-  std::vector<std::thread> putters;
-  std::atomic<int> trying{0};
-  for (int i = 0; i < kPutters; i++) {
-    putters.emplace_back([&] {
-      trying++;
-      queued += Put(queue, counts) == Outcome::kQueued;
-    });
-  }
-  CHECK(EventuallyTrue([&] { return trying == kPutters; }));
-  CHECK(queued == 0);
+  for (int i = 0; i < 2; i++) CHECK(Put(queue, full, counts) == Outcome::kQueued);
+  auto task = Make(counts);
+  CHECK(queue.TryPut(full, task) == Outcome::kFull);
+  CHECK(queue.TryPut(other, task) == Outcome::kQueued);
   gate.Open();
-  for (std::thread& putter : putters) putter.join();
-  CHECK(queued == kPutters);
-  CHECK(EventuallyTrue([&] { return counts.gone == 2 + kPutters; }));
+  CHECK(EventuallyTrue([&] { return counts.gone == 4; }));
 }
 
 TEST_CASE("tasks that say they will wait run at once, each in a lane of its own, up to the limit") {
@@ -95,9 +138,10 @@ TEST_CASE("tasks that say they will wait run at once, each in a lane of its own,
   Counts counts;
   std::mutex mu;
   std::set<int> lanes;
+  IoFlow flow;
   IoQueue queue(16, kWorkers);
   for (size_t i = 0; i < 6; i++) {
-    const Outcome outcome = Put(queue, counts, [&](IoWorker& worker) {
+    const Outcome outcome = Put(queue, flow, counts, [&](IoWorker& worker) {
       {
         std::lock_guard lock(mu);
         lanes.insert(worker.lane());
@@ -122,18 +166,19 @@ TEST_CASE("a task that waits in the queue behind one that says it will wait is n
   test::Watchdog watchdog("will block");
   Gate says, ends;
   Counts counts;
+  IoFlow flow;
   IoQueue queue(16, 2);
-  CHECK(Put(queue, counts, [&](IoWorker& worker) {
+  CHECK(Put(queue, flow, counts, [&](IoWorker& worker) {
           says.Wait();
           worker.WillBlock();
           ends.Wait();
         }) == Outcome::kQueued);
   says.AwaitArrivals(1);
-  CHECK(Put(queue, counts) == Outcome::kQueued);
+  CHECK(Put(queue, flow, counts) == Outcome::kQueued);
   CHECK(counts.run == 0);
   says.Open();
   CHECK(EventuallyTrue([&] { return counts.run == 1; }));
-  CHECK(Put(queue, counts) == Outcome::kQueued);  // and neither is one that comes later
+  CHECK(Put(queue, flow, counts) == Outcome::kQueued);  // and neither is one that comes later
   CHECK(EventuallyTrue([&] { return counts.run == 2; }));
   ends.Open();
   CHECK(EventuallyTrue([&] { return counts.gone == 3; }));
@@ -145,16 +190,17 @@ TEST_CASE("nothing is held up for long by a task that waits without having said 
     constexpr int kStuck = 3;
     Gate gate;
     Counts counts;
+    IoFlow flow;
     IoQueue queue(16, kStuck + 1);
     for (int i = 0; i < kStuck; i++) {
-      CHECK(Put(queue, counts, [&](IoWorker& worker) {
+      CHECK(Put(queue, flow, counts, [&](IoWorker& worker) {
               if (says) worker.MayBlock();
               gate.Wait();
             }) == Outcome::kQueued);
     }
-    CHECK(Put(queue, counts) == Outcome::kQueued);
+    CHECK(Put(queue, flow, counts) == Outcome::kQueued);
     CHECK(EventuallyTrue([&] { return counts.run == 1; }));
-    CHECK(Put(queue, counts) == Outcome::kQueued);  // and neither is one that comes later
+    CHECK(Put(queue, flow, counts) == Outcome::kQueued);  // and neither is one that comes later
     CHECK(EventuallyTrue([&] { return counts.run == 2; }));
     gate.Open();
     CHECK(EventuallyTrue([&] { return counts.gone == kStuck + 2; }));
@@ -165,8 +211,9 @@ TEST_CASE("tasks that may wait bring in others when those before them have taken
   test::Watchdog watchdog("may block");
   Gate first, second;
   Counts counts;
+  IoFlow flow;
   IoQueue queue(16, 3);
-  CHECK(Put(queue, counts, [&](IoWorker& worker) {
+  CHECK(Put(queue, flow, counts, [&](IoWorker& worker) {
           worker.MayBlock();
           first.Wait();
         }) == Outcome::kQueued);
@@ -174,7 +221,7 @@ TEST_CASE("tasks that may wait bring in others when those before them have taken
   first.Open();
   CHECK(EventuallyTrue([&] { return counts.gone == 1; }));
   for (int i = 0; i < 3; i++) {
-    CHECK(Put(queue, counts, [&](IoWorker& worker) {
+    CHECK(Put(queue, flow, counts, [&](IoWorker& worker) {
             worker.MayBlock();
             second.Wait();
           }) == Outcome::kQueued);
@@ -189,9 +236,10 @@ TEST_CASE("one worker at a time serves tasks that do not wait") {
   Counts counts;
   std::atomic<int> at_work{0}, most{0};
   // Nobody ever loses patience with one that is at work, however little of a processor it gets.
+  IoFlow flow;
   IoQueue queue(4, 8, std::chrono::minutes(10));
   for (int i = 0; i < 500; i++) {
-    CHECK(Put(queue, counts, [&](IoWorker&) {
+    CHECK(Put(queue, flow, counts, [&](IoWorker&) {
             most = std::max<int>(most, ++at_work);
             std::this_thread::yield();
             at_work--;
@@ -206,9 +254,10 @@ TEST_CASE("workers that are idle serve the next tasks, whichever of them has jus
   Counts counts;
   std::mutex mu;
   std::set<int> lanes;
+  IoFlow flow;
   IoQueue queue(4, 2);
   for (int i = 1; i <= 300; i++) {
-    CHECK(Put(queue, counts, [&, i](IoWorker& worker) {
+    CHECK(Put(queue, flow, counts, [&, i](IoWorker& worker) {
             if (i % 2 == 0) worker.WillBlock();
             std::lock_guard lock(mu);
             lanes.insert(worker.lane());

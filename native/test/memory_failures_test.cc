@@ -218,13 +218,14 @@ class Ran final : public IoTask {
 
 TEST_CASE("a worker that there is no memory for is a thread that cannot be had, and Stop() needs none") {
   test::Gate ran;
+  IoFlow flow;
   IoQueue queue(4, 2);
   std::unique_ptr<IoTask> task = std::make_unique<Ran>(ran);
   {
     Scarce scarce(0);
-    CHECK(queue.TryPut(task) == IoQueue::Outcome::kNoThreads);
+    CHECK(queue.TryPut(flow, task) == IoQueue::Outcome::kNoThreads);
   }
-  CHECK(queue.TryPut(task) == IoQueue::Outcome::kQueued);
+  CHECK(queue.TryPut(flow, task) == IoQueue::Outcome::kQueued);
   ran.Wait();
   Scarce scarce(0);
   queue.Stop();

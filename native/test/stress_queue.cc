@@ -1,6 +1,6 @@
-// Many producers on one IoQueue: Put and TryPut, full rings, tasks that put tasks, and Stop in the middle of it. Every
-// task is run or dropped, once, and none is run after Stop() has returned. Bounded; a watchdog turns a hang into a
-// failure. Run under ThreadSanitizer too.
+// Many producers on one IoQueue, two to a flow: TryPut and PutAll, full flows, tasks that put tasks, and Stop in the
+// middle of it. Every task is run or dropped, once, and none is run after Stop() has returned. Bounded; a watchdog
+// turns a hang into a failure. Run under ThreadSanitizer too.
 #include <atomic>
 #include <cstdio>
 #include <vector>
@@ -19,6 +19,12 @@ void Expect(bool ok, const char* what) {
   if (!ok && g_failures++ < 10) std::fprintf(stderr, "stress_queue: %s\n", what);
 }
 
+// Where tasks wait: more than one flow, fewer than producers.
+struct Flows {
+  IoFlow& Of(size_t index) { return each[index % 3]; }
+  IoFlow each[3];
+};
+
 struct Books {
   std::atomic<uint64_t> made{0}, run{0}, gone{0};
   std::atomic<bool> stopped{false};
@@ -28,10 +34,10 @@ struct Books {
 
 class Task final : public IoTask {
  public:
-  // `more`: puts another task when it runs. `waits`: says that it will wait.
-  explicit Task(Books& books, IoQueue* more = nullptr, bool waits = false) : books_(books), more_(more), waits_(waits) {
-    books_.made++;
-  }
+  // `waits`: says that it will wait.
+  explicit Task(Books& books, bool waits = false) : books_(books), waits_(waits) { books_.made++; }
+  // Puts another task into `flow` when it runs.
+  Task(Books& books, IoQueue& queue, IoFlow& flow) : books_(books), more_(&queue), flow_(&flow) { books_.made++; }
   ~Task() override { books_.gone++; }
   void Run(std::unique_ptr<IoTask> self, IoWorker& worker) override {
     Expect(!books_.stopped, "a task ran after Stop() had returned");
@@ -48,13 +54,14 @@ class Task final : public IoTask {
     books_.run++;
     if (more_ == nullptr) return;
     std::unique_ptr<IoTask> next = std::make_unique<Task>(books_);
-    static_cast<void>(more_->TryPut(next));  // what does not fit is dropped
+    static_cast<void>(more_->TryPut(*flow_, next));  // what does not fit is dropped
   }
 
  private:
   Books& books_;
-  IoQueue* more_;
-  const bool waits_;
+  IoQueue* more_ = nullptr;
+  IoFlow* flow_ = nullptr;
+  const bool waits_ = false;
 };
 
 // Producers run dry: every task that was queued is run.
@@ -63,20 +70,28 @@ void RunDry(size_t depth, size_t workers) {
   constexpr uint64_t kEach = 1500;
   Books books;
   std::atomic<uint64_t> queued{0}, full{0};
+  Flows flows;
   IoQueue queue(depth, workers);
   RunTogether(kProducers, [&](size_t index) {
+    IoFlow& flow = flows.Of(index);
+    IoTaskList behind;  // what found no room, for half of the producers
     for (uint64_t i = 0; i < kEach; i++) {
-      std::unique_ptr<IoTask> task = std::make_unique<Task>(books, nullptr, i % 3 == index % 3);
+      std::unique_ptr<IoTask> task = std::make_unique<Task>(books, i % 3 == index % 3);
       if (index % 2 == 0) {
-        Expect(queue.Put(task) == Outcome::kQueued, "Put did not queue");
+        behind.PushBack(std::move(task));
+        queue.PutAll(flow, behind);
         queued++;
-      } else if (queue.TryPut(task) == Outcome::kQueued) {
+      } else if (queue.TryPut(flow, task) == Outcome::kQueued) {
         queued++;
       } else {
         full++;
-        Expect(task != nullptr, "a full queue kept the task");
+        Expect(task != nullptr, "a full flow kept the task");
         std::this_thread::yield();
       }
+    }
+    while (!behind.empty()) {
+      std::this_thread::yield();
+      queue.PutAll(flow, behind);
     }
   });
   Expect(EventuallyTrue([&] { return books.run == queued && books.gone == books.made; }), "tasks were lost");
@@ -92,13 +107,14 @@ void RunDry(size_t depth, size_t workers) {
               static_cast<unsigned long long>(books.run.load()), static_cast<unsigned long long>(full.load()));
 }
 
-// Stop comes while producers put and wait: they are let go, and what has not begun is dropped.
+// Stop comes while producers put: they are told, and what has not begun is dropped.
 void StopRace(size_t depth, size_t workers) {
   constexpr size_t kProducers = 6;
   for (int round = 0; round < 30; round++) {
     Books books;
     std::atomic<uint64_t> refused{0};
     {
+      Flows flows;
       IoQueue queue(depth, workers);
       RunTogether(kProducers + 2, [&](size_t index) {
         if (index >= kProducers) {  // two of them, to stop at once
@@ -107,8 +123,10 @@ void StopRace(size_t depth, size_t workers) {
           return;
         }
         for (;;) {
-          std::unique_ptr<IoTask> task = std::make_unique<Task>(books, index == 0 ? &queue : nullptr, index == 1);
-          const Outcome outcome = index % 2 == 0 ? queue.Put(task) : queue.TryPut(task);
+          IoFlow& flow = flows.Of(index);
+          std::unique_ptr<IoTask> task =
+              index == 0 ? std::make_unique<Task>(books, queue, flow) : std::make_unique<Task>(books, index == 1);
+          const Outcome outcome = queue.TryPut(flow, task);
           if (outcome == Outcome::kStopped) break;
           Expect(outcome == Outcome::kQueued || outcome == Outcome::kFull, "an outcome that cannot be");
         }
@@ -117,8 +135,7 @@ void StopRace(size_t depth, size_t workers) {
       books.stopped = true;
       Expect(refused == kProducers, "a producer was not let go");
       std::unique_ptr<IoTask> late = std::make_unique<Task>(books);
-      Expect(queue.TryPut(late) == Outcome::kStopped && queue.Put(late) == Outcome::kStopped,
-             "a stopped queue took a task");
+      Expect(queue.TryPut(flows.each[0], late) == Outcome::kStopped, "a stopped queue took a task");
     }
     Expect(books.gone == books.made, "a task was not destroyed");
     Expect(books.run <= books.made, "a task ran twice");

@@ -31,7 +31,7 @@ struct DriverOptions {
   uint32_t minor_count = kDefaultMinorCount;  // slots of the table; private minors need none
   WindowSize window_size;
   uint32_t window_count = kDefaultWindowCount;  // of each open
-  uint32_t queue_depth = kDefaultQueueDepth;    // tasks in the ring, those that run not counted
+  uint32_t queue_depth = kDefaultQueueDepth;    // tasks of a device in the queue, those that run not counted
   uint32_t workers = kDefaultWorkers;           // threads at most
 };
 

@@ -8,33 +8,34 @@
 
 namespace blk {
 
-IoQueue::Outcome IoQueue::TryPut(std::unique_ptr<IoTask>& task) {
+IoQueue::Outcome IoQueue::TryPut(IoFlow& flow, std::unique_ptr<IoTask>& task) {
   MutexLock lock(mu_);
-  if (stopped_) return Outcome::kStopped;
-  if (used_ == ring_.size()) return Outcome::kFull;
-  const Outcome outcome = PutLocked(task);
+  const Outcome outcome = PutLocked(flow, task);
   lock.Unlock();
   // After the lock, which whoever is on the lookout takes next. Relaxed: it is a hint to look, and what there is to see
   // is read under the lock.
-  puts_.fetch_add(1, std::memory_order_relaxed);
+  if (outcome == Outcome::kQueued) puts_.fetch_add(1, std::memory_order_relaxed);
   return outcome;
 }
 
-IoQueue::Outcome IoQueue::Put(std::unique_ptr<IoTask>& task) {
+void IoQueue::PutAll(IoFlow& flow, IoTaskList& tasks) {
   MutexLock lock(mu_);
-  while (!stopped_ && used_ == ring_.size()) not_full_.Wait(mu_);
-  if (stopped_) return Outcome::kStopped;
-  const Outcome outcome = PutLocked(task);
+  while (!tasks.empty()) {
+    std::unique_ptr<IoTask> task = tasks.PopFront();
+    if (PutLocked(flow, task) == Outcome::kQueued) continue;
+    tasks.PushFront(std::move(task));
+    break;
+  }
   lock.Unlock();
   puts_.fetch_add(1, std::memory_order_relaxed);
-  return outcome;
 }
 
-IoQueue::Outcome IoQueue::PutLocked(std::unique_ptr<IoTask>& task) {
-  // Before the task is in: without any worker it would stay in the ring for ever.
+IoQueue::Outcome IoQueue::PutLocked(IoFlow& flow, std::unique_ptr<IoTask>& task) {
+  if (stopped_) return Outcome::kStopped;
+  if (IoTurns::Waiting(flow) == depth_) return Outcome::kFull;
+  // Before the task is in: without any worker it would wait for ever.
   if (!Summon()) return Outcome::kNoThreads;
-  ring_[(head_ + used_) % ring_.size()] = std::move(task);
-  used_++;
+  turns_.Put(flow, std::move(task));
   return Outcome::kQueued;
 }
 
@@ -92,7 +93,7 @@ void IoQueue::Learn(std::chrono::nanoseconds took) {
 void IoQueue::EnterBlocked() {
   MutexLock lock(mu_);
   blocked_++;
-  if (used_ > 0) static_cast<void>(Summon());
+  if (!turns_.empty()) static_cast<void>(Summon());
 }
 
 bool IoQueue::StartWorker() {
@@ -113,7 +114,7 @@ bool IoQueue::StartWorker() {
 // Steps out of a lock that its caller holds, which clang does not follow.
 void IoQueue::AwaitTask(MutexLock& lock) NO_THREAD_SAFETY_ANALYSIS {
   // One is enough. It counts as at work, so nobody is woken for what comes meanwhile.
-  if (used_ == 0 && !stopped_ && !lookout_) {
+  if (turns_.empty() && !stopped_ && !lookout_) {
     lookout_ = true;
     const uint64_t seen = puts_.load(std::memory_order_relaxed);
     lock.Unlock();
@@ -121,7 +122,7 @@ void IoQueue::AwaitTask(MutexLock& lock) NO_THREAD_SAFETY_ANALYSIS {
     lock.Lock();
     lookout_ = false;
   }
-  if (used_ > 0 || stopped_) return;
+  if (!turns_.empty() || stopped_) return;
   idle_++;
   Sleep();
 }
@@ -150,7 +151,7 @@ bool IoQueue::KeepWatch() {
       not_empty_.WaitUntil(mu_, until);
       if (summoned_ > 0 || stopped_) return false;
     }
-    if (taken == taken_) return used_ > 0;  // when nothing is queued either, there is nothing to look after
+    if (taken == taken_) return !turns_.empty();  // when nothing is queued either, there is nothing to look after
   }
 }
 
@@ -158,17 +159,14 @@ void IoQueue::Work(Lane lane) {
   MutexLock lock(mu_);
   Sleep();
   for (;;) {
-    if (used_ == 0) AwaitTask(lock);
+    if (turns_.empty()) AwaitTask(lock);
     if (stopped_) return;
     // Somebody else was faster, or the task that this one was to rescue has been taken.
-    if (used_ == 0) continue;
-    std::unique_ptr<IoTask> task = std::move(ring_[head_]);
-    head_ = (head_ + 1) % ring_.size();
-    used_--;
+    if (turns_.empty()) continue;
+    std::unique_ptr<IoTask> task = turns_.Take();
     taken_++;
     // From here on this worker is at work, for who knows how long, and others wait behind it.
-    if (used_ > 0) Guard();
-    not_full_.NotifyOne();
+    if (!turns_.empty()) Guard();
     lock.Unlock();
     // The task owns itself while it runs: it hands itself on, and may be gone when Run() returns.
     IoTask& running = *task;
@@ -183,16 +181,14 @@ void IoQueue::Work(Lane lane) {
 void IoQueue::Stop() {
   // Joined and destroyed outside the lock: a running task may still ask for it, and a task's end is its own business.
   std::vector<std::thread> workers;
-  std::vector<std::unique_ptr<IoTask>> dropped;
+  IoTaskList dropped;
   {
     MutexLock lock(mu_);
     stopped_ = true;
     workers.swap(workers_);
-    dropped.swap(ring_);  // whoever comes now looks at stopped_ first
-    used_ = 0;
+    turns_.TakeAll(dropped);
   }
   not_empty_.NotifyAll();
-  not_full_.NotifyAll();
   for (std::thread& worker : workers) worker.join();
 }
 

@@ -1,12 +1,13 @@
-// IoQueue: a bounded ring of tasks and the worker threads that run them, the only owner of threads in core. Workers
-// start when they are needed. Tasks begin in the order they were put in; several run at once.
+// IoQueue: tasks that wait, a bounded number for each device, and the worker threads that run them, the only owner of
+// threads in core. Workers start when they are needed. Devices take turns (io_turns.h); the tasks of one begin in the
+// order they were put in; several run at once.
 // Waking a thread costs more than copying a page, so one worker takes short tasks one after the other. A task that is
 // about to wait says so, and another worker takes its place: while tasks are queued, one that does not wait is at work.
 // Of a task that may or may not wait the queue learns from those before it, and one idle worker watches: nothing is
 // held up for longer than kPatience by a task that was taken for a short one.
 // Thread-safe. A task runs without any lock of the queue. Lock order: mu_ is a leaf.
 // Model: the aio ring of rumpblk.c r1.31 lines 672-711 and rumpuser's aio thread; TryPut() never blocks, so that the
-// JavaScript thread never waits on a full ring (line 695).
+// JavaScript thread never waits for room (line 695).
 #ifndef RUMPBLK_CORE_IO_IO_QUEUE_H_
 #define RUMPBLK_CORE_IO_IO_QUEUE_H_
 
@@ -21,6 +22,8 @@
 
 #include "core/base/counters.h"
 #include "core/base/sync.h"
+#include "core/io/io_task.h"
+#include "core/io/io_turns.h"
 
 namespace blk {
 
@@ -49,14 +52,6 @@ class IoWorker {
   std::optional<std::chrono::steady_clock::time_point> may_block_since_;
 };
 
-// One piece of work. Owned by the queue until it runs, then by itself; destroyed by Stop() when it never will.
-class IoTask {
- public:
-  virtual ~IoTask() = default;
-  // Runs on `worker`. Hands `self` on to whoever waits for the outcome, or lets it go.
-  virtual void Run(std::unique_ptr<IoTask> self, IoWorker& worker) = 0;
-};
-
 // Each worker is idle, which is asleep; blocked, when its task has said that it waits; or at work, which one on the
 // lookout for more is too. While tasks are queued one worker is at work or summoned, unless none more can be had.
 class IoQueue {
@@ -64,11 +59,11 @@ class IoQueue {
   // A worker that finds the same task at work after this takes over what is queued behind it.
   static constexpr std::chrono::milliseconds kPatience{2};
 
-  // `depth` in tasks, those that run not counted; at most `workers` threads, none of which starts before the first
-  // task.
+  // `depth` in tasks of a flow, those that run not counted; at most `workers` threads, none of which starts before the
+  // first task.
   // REQUIRES: depth and workers are not 0.
   IoQueue(size_t depth, size_t workers, std::chrono::milliseconds patience = kPatience)
-      : ring_(depth), worker_limit_(workers), patience_(patience) {}
+      : depth_(depth), worker_limit_(workers), patience_(patience) {}
   // Stops as Stop() does.
   ~IoQueue() { Stop(); }
   IoQueue(const IoQueue&) = delete;
@@ -78,14 +73,15 @@ class IoQueue {
   // is still the caller's.
   enum class Outcome { kQueued, kFull, kNoThreads, kStopped };
 
-  // Puts `task` into the ring, or leaves it where it is when the ring is full, no thread can be had, or the queue has
-  // stopped. Never blocks on I/O.   Thread: any.
-  Outcome TryPut(std::unique_ptr<IoTask>& task) EXCLUDES(mu_);
-  // The same, but waits while the ring is full.
-  Outcome Put(std::unique_ptr<IoTask>& task) EXCLUDES(mu_);
+  // Puts `task` behind those that wait in `flow`, or leaves it where it is when those are `depth`, no thread can be
+  // had, or the queue has stopped. Never blocks on I/O.   Thread: any.
+  // REQUIRES: the flow outlives the task and is used with no other queue.
+  Outcome TryPut(IoFlow& flow, std::unique_ptr<IoTask>& task) EXCLUDES(mu_);
+  // The same for as many of `tasks` as there is room for, oldest first.
+  void PutAll(IoFlow& flow, IoTaskList& tasks) EXCLUDES(mu_);
 
-  // Lets running tasks end, however long that takes, drops those that have not begun, and joins the workers. Whoever
-  // waits in Put() gets kStopped. Idempotent.
+  // Lets running tasks end, however long that takes, drops those that have not begun, and joins the workers.
+  // Idempotent.
   // REQUIRES: not called from a task.
   void Stop() EXCLUDES(mu_);
 
@@ -100,8 +96,7 @@ class IoQueue {
   // How long a worker that has run out of tasks looks for more before it sleeps: waking it costs as much.
   static constexpr std::chrono::microseconds kLookout{5};
 
-  // REQUIRES: there is room, and the queue has not stopped.
-  Outcome PutLocked(std::unique_ptr<IoTask>& task) REQUIRES(mu_);
+  Outcome PutLocked(IoFlow& flow, std::unique_ptr<IoTask>& task) REQUIRES(mu_);
   // Gets a worker going when tasks are queued and none is at work or on its way. -> false when none can be had at all.
   bool Summon() REQUIRES(mu_);
   // Starts one more, which is idle. -> false when the limit is reached or the host has no more threads.
@@ -125,21 +120,18 @@ class IoQueue {
   Mutex mu_;
   // For sleeping workers: summoned, told to keep watch, or the end.
   CondVar not_empty_;
-  // For Put().
-  CondVar not_full_;
-  // `used_` tasks from `head_` on, around the end.
-  std::vector<std::unique_ptr<IoTask>> ring_ GUARDED_BY(mu_);
-  size_t head_ GUARDED_BY(mu_) = 0;  // next to run
-  size_t used_ GUARDED_BY(mu_) = 0;
+  // The tasks, and the flows that they are in.
+  IoTurns turns_ GUARDED_BY(mu_);
   std::atomic<uint64_t> puts_{0};         // counted up behind each put, for workers that look without the lock
   bool lookout_ GUARDED_BY(mu_) = false;  // one of them does
   size_t idle_ GUARDED_BY(mu_) = 0;       // workers that wait for a task
   size_t blocked_ GUARDED_BY(mu_) = 0;    // workers whose task has said it will wait
   size_t summoned_ GUARDED_BY(mu_) = 0;   // of the idle ones, those that were notified to take tasks
-  uint64_t taken_ GUARDED_BY(mu_) = 0;    // tasks that have left the ring
+  uint64_t taken_ GUARDED_BY(mu_) = 0;    // tasks that have left their flow
   Watch watch_ GUARDED_BY(mu_) = Watch::kNone;
   std::atomic<unsigned> wary_{0};  // tasks that may wait and are thought to
   bool stopped_ GUARDED_BY(mu_) = false;
+  const size_t depth_;
   const size_t worker_limit_;
   const std::chrono::milliseconds patience_;
   // Only ever more of them, until Stop().

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "core/io/io_queue.h"
@@ -34,10 +35,15 @@ inline std::unique_ptr<IoTask> Make(
     Counts& counts, std::function<void(IoWorker&)> body = [](IoWorker&) {}) {
   return std::make_unique<Task>(counts, std::move(body));
 }
+// Puts a task in, and waits for room if there is none.
 inline IoQueue::Outcome Put(
-    IoQueue& queue, Counts& counts, std::function<void(IoWorker&)> body = [](IoWorker&) {}) {
+    IoQueue& queue, IoFlow& flow, Counts& counts, std::function<void(IoWorker&)> body = [](IoWorker&) {}) {
   auto task = Make(counts, std::move(body));
-  return queue.Put(task);
+  for (;;) {
+    const auto outcome = queue.TryPut(flow, task);
+    if (outcome != IoQueue::Outcome::kFull) return outcome;
+    std::this_thread::yield();
+  }
 }
 
 }  // namespace blk::test
