@@ -52,9 +52,14 @@ async function watched(name, options, suite) {
   }
 }
 
-/** A part of the tests in one process: jest kills its workers, and what is killed reports no leaks. */
-function shardOf(shard, env) {
-  const nodeArgs = ['--require', path.join(ROOT, 'test', 'san', 'preload.cjs')];
+/**
+ * A part of the tests in one process: jest kills its workers, and what is killed reports no leaks. The addon comes before
+ * all else: ThreadSanitizer can name the functions only of what is loaded at its first report, which V8 makes early, and
+ * suppressions go by name.
+ */
+function shardOf(shard, folder, env) {
+  const addon = path.join(folder, 'build', 'Release', 'rumpblk.node');
+  const nodeArgs = ['--require', addon, '--require', path.join(ROOT, 'test', 'san', 'preload.cjs')];
   return jest({ nodeArgs, args: ['--runInBand', '--testTimeout=120000', `--shard=${shard}`], env });
 }
 
@@ -75,10 +80,11 @@ export function sanitizedPrograms(name) {
 export function sanitizedNode(name) {
   const { library, options, inNode } = SANITIZERS[name];
   const runtime = realpathSync(execFileSync('g++', [`-print-file-name=${library}`], { encoding: 'utf8' }).trim());
-  const addon = { LD_PRELOAD: runtime, RUMPBLK_PREBUILD: path.join(ROOT, VARIANTS[name].folder), RUMPBLK_SANITIZER: name };
+  const folder = path.join(ROOT, VARIANTS[name].folder);
+  const addon = { LD_PRELOAD: runtime, RUMPBLK_PREBUILD: folder, RUMPBLK_SANITIZER: name };
   return watched(name, options, async (env) => {
     const count = os.availableParallelism();
     const shards = Array.from({ length: count }, (_, i) => `${i + 1}/${count}`);
-    return sum(await Promise.all(shards.map((shard) => shardOf(shard, { ...addon, ...inNode(env) }))));
+    return sum(await Promise.all(shards.map((shard) => shardOf(shard, folder, { ...addon, ...inNode(env) }))));
   });
 }
