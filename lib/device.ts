@@ -231,8 +231,8 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    *
    * @param position bytes from the start of the device
    * @param length bytes, which must lie in one window
-   * @throws {BlockDeviceError} ENOTSUP access 'pio'; EINVAL outside the device or across windows; EBUSY it would pin the
-   *   last free window; EBADF closed
+   * @throws {BlockDeviceError} ENOTSUP access 'pio', or a runtime that refuses memory of others (Electron); EINVAL
+   *   outside the device or across windows; EBUSY it would pin the last free window; EBADF closed
    */
   mapSync(position: Position, length: Position): WindowView {
     return lend(BlockDevice.#open(this, 'map'), this, position, length);

@@ -42,12 +42,14 @@ describe.each(drivers)('a flooded device and %s', (_, driver) => {
     'three writes': '...[0, 1, 2].map((i) => other.write(block(), i * 512))',
   };
 
-  traced.each(Object.entries(requests))('do not hold up %s of another device', async (_name, request) => {
-    const [flooded, other] = [bench.image(pattern(128 * KiB)), bench.image(pattern(64 * KiB))];
-    const inject = WRITES.map((name) => `${name}:delay_enter=5000`);
-    const result = await strace(flood(request), { args: { driver, flooded, other }, calls: WRITES, inject, only: flooded });
-    expect(result).toMatchObject({ code: 0, stderr: '', reports: [expect.any(Array), 100] });
-    // Its turn comes after one of the flood's for each worker; what settles in the same pass settles in any order.
-    for (const before of result.reports[0] as number[]) expect(before).toBeLessThan(30);
-  });
+  for (const [name, request] of Object.entries(requests)) {
+    traced(`do not hold up ${name} of another device`, async () => {
+      const [flooded, other] = [bench.image(pattern(128 * KiB)), bench.image(pattern(64 * KiB))];
+      const inject = WRITES.map((call) => `${call}:delay_enter=5000`);
+      const result = await strace(flood(request), { args: { driver, flooded, other }, calls: WRITES, inject, only: flooded });
+      expect(result).toMatchObject({ code: 0, stderr: '', reports: [expect.any(Array), 100] });
+      // Its turn comes after one of the flood's for each worker; what settles in the same pass settles in any order.
+      for (const before of result.reports[0] as number[]) expect(before).toBeLessThan(30);
+    });
+  }
 });
