@@ -34,6 +34,9 @@ function suppressions(name) {
   return `suppressions=${path.join(ROOT, 'test', 'san', name)}:print_suppressions=0`;
 }
 
+/** Tests of what is around the package: of no interest to a sanitizer, and a third of the time. */
+const NOT_OF_THE_ADDON = '/test/(bench-|cli-bench|documents|install|seed-map|site)';
+
 /** A file of the log may also hold no more than a remark of the runtime about the program that a test started. */
 const FINDING = /ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:/;
 
@@ -60,7 +63,11 @@ async function watched(name, options, suite) {
 function shardOf(shard, folder, env) {
   const addon = path.join(folder, 'build', 'Release', 'rumpblk.node');
   const nodeArgs = ['--require', addon, '--require', path.join(ROOT, 'test', 'san', 'preload.cjs')];
-  return jest({ nodeArgs, args: ['--runInBand', '--testTimeout=120000', `--shard=${shard}`], env });
+  return jest({
+    nodeArgs,
+    args: ['--runInBand', '--testTimeout=120000', `--shard=${shard}`, '--testPathIgnorePatterns', NOT_OF_THE_ADDON],
+    env,
+  });
 }
 
 /**
