@@ -207,6 +207,27 @@ TEST_CASE("nothing is held up for long by a task that waits without having said 
   }
 }
 
+TEST_CASE("a task that waits without having said so holds up nothing, though another one has said that it waits") {
+  test::Watchdog watchdog("watch");
+  // Over and over, for which worker wakes up first is the host's choice.
+  for (int round = 0; round < 20; round++) {
+    Gate gate;
+    Counts counts;
+    IoFlow flow;
+    IoQueue queue(16, 3);
+    CHECK(Put(queue, flow, counts, [&](IoWorker& worker) {
+            worker.WillBlock();
+            gate.Wait();
+          }) == Outcome::kQueued);
+    CHECK(Put(queue, flow, counts, [&](IoWorker&) { gate.Wait(); }) == Outcome::kQueued);
+    gate.AwaitArrivals(2);
+    CHECK(Put(queue, flow, counts) == Outcome::kQueued);
+    REQUIRE(EventuallyTrue([&] { return counts.run == 1; }));
+    gate.Open();
+    CHECK(EventuallyTrue([&] { return counts.gone == 3; }));
+  }
+}
+
 TEST_CASE("tasks that may wait bring in others when those before them have taken long") {
   test::Watchdog watchdog("may block");
   Gate first, second;

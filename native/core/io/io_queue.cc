@@ -141,6 +141,8 @@ void IoQueue::Sleep() {
   // Whoever leaves for stuck tasks was not summoned for them; a summons that came meanwhile is another one's.
   if (!stuck && summoned_ > 0) summoned_--;
   idle_--;
+  // It was told to keep watch as well, and nobody is left to: whoever is at work asks again.
+  if (watch_ == Watch::kWanted && idle_ <= summoned_) watch_ = Watch::kNone;
 }
 
 bool IoQueue::KeepWatch() {
