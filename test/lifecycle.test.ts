@@ -168,6 +168,31 @@ describe('worker threads', () => {
     expect(await reportsFrom(script, { args: { busy, files, access } })).toEqual([0, 1, 2, 3, 4, 512]);
   });
 
+  test('one that ends while a close waits for requests leaves no lock and no descriptor', async () => {
+    const file = bench.image(pattern(MiB));
+    const closing = `
+      const { workerData } = require('node:worker_threads');
+      const { BlockDriver, openSync } = require('rumpblk');
+      const device = openSync(workerData, { mode: 'r+', driver: new BlockDriver({ workers: 1 }) });
+      for (let i = 0; i < 200; i += 1) device.write(Buffer.alloc(5000), i * 5000, { fua: true }).catch(() => {});
+      device.close().catch(() => {});
+      process.exit(0);`;
+    const script = `
+      const { Worker } = require('node:worker_threads');
+      const held = () => fs.readdirSync('/proc/self/fd').filter((fd) => {
+        try { return fs.readlinkSync('/proc/self/fd/' + fd) === args.file; } catch { return false; }
+      }).length;
+      for (let round = 0; round < 3; round += 1) {
+        const worker = new Worker(args.closing, { eval: true, workerData: args.file });
+        report(await new Promise((resolve, reject) => { worker.once('exit', resolve); worker.once('error', reject); }));
+      }
+      report(held());
+      const again = openSync(args.file, { mode: 'r+' });
+      report(again.readSync(Buffer.alloc(512), 0));
+      await again.close();`;
+    expect(await reportsFrom(script, { args: { closing, file } })).toEqual([0, 0, 0, 0, 512]);
+  });
+
   test('a process that exits with workers at work ends cleanly', async () => {
     const files = [1, 2, 3].map(() => bench.image(pattern(MiB)));
     const script = `${main}

@@ -34,8 +34,9 @@ class Detachable {
   ~Detachable() = default;
 };
 
-// Plain data with its rules: whoever queues a call begins it here, and ends it when it has settled.
-struct DeviceState {
+// Plain data with its rules: whoever queues a call begins it here, and ends it when it has settled. Owned by
+// shared_ptr.
+struct DeviceState : std::enable_shared_from_this<DeviceState> {
   DeviceState(std::shared_ptr<DriverState> driver, std::shared_ptr<blk::Device> device)
       : driver(std::move(driver)), device(std::move(device)), flow(this->driver->driver.queue()) {}
 
@@ -52,7 +53,8 @@ struct DeviceState {
   std::unordered_map<uint64_t, Cancellable*> by_token;
   // Alive for as long as they are listed; the newest last.
   std::vector<Detachable*> leases;
-  // The close that came while calls were in flight, not queued yet.
+  // The close that came while calls were in flight, not queued yet. It must not keep this object, which would then
+  // outlive an environment that ends before the calls have.
   std::unique_ptr<PendingCall> waiting_close;
 
   // Whether calls may begin.
@@ -81,9 +83,15 @@ struct DeviceState {
     in_flight--;
     driver->pending--;
     if (token != 0) by_token.erase(token);
-    if (in_flight == 0 && waiting_close) Submit(std::move(waiting_close));
+    if (in_flight == 0 && waiting_close) SubmitClose(std::move(waiting_close));
+  }
+  // Queues the close, which keeps this object from here on. -> its promise.
+  napi_value SubmitClose(std::unique_ptr<PendingCall> call) {
+    call->Keep(shared_from_this());
+    return Submit(std::move(call));
   }
   // Queues a call behind the device's others. -> its promise.
+  // REQUIRES: it keeps this object.
   napi_value Submit(std::unique_ptr<PendingCall> call) { return driver->Submit(flow, std::move(call)); }
 };
 

@@ -94,13 +94,13 @@ napi_value Close(const Args& args, Device device) {
   auto flushed = std::make_shared<Flushed>();
   auto call = ControlCall::Make(
       args.env(), device->driver,
-      {[device, flushed](blk::Lane lane) { *flushed = CloseAfter(flushed->status, *device->device, lane); },
+      {[core = device->device, flushed](blk::Lane lane) { *flushed = CloseAfter(flushed->status, *core, lane); },
        [flushed](napi_env env) { return Answer(env, *flushed); }});
   flushed->status = device->DetachLeases(args.env());
   // From here on nothing begins; what is in flight ends first, and the last of it queues the close
   // (DeviceState::End()).
   device->closing = true;
-  if (device->in_flight == 0) return device->Submit(std::move(call));
+  if (device->in_flight == 0) return device->SubmitClose(std::move(call));
   napi_value promise = call->promise();
   device->waiting_close = std::move(call);
   return promise;

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <memory>
+#include <utility>
 
 #include "addon/napi_setup.h"
 #include "core/base/status.h"
@@ -34,6 +35,8 @@ class PendingCall : public blk::IoTask {
   // Runs Work() on this thread, which may block it, and settles. For calls that must not be refused when no thread can
   // be had.
   void RunHere(napi_env env);
+  // Keeps `owner` until the call is gone: the flow that it waits in is part of it. For a call that does not by itself.
+  void Keep(std::shared_ptr<const void> owner) { kept_ = std::move(owner); }
   // Whether RunHere() is better than Refuse().
   virtual bool MustRun() const { return false; }
   // Resolves the promise with `status` as a failure; Work() and Settle() are never called. REQUIRES: not in the queue,
@@ -70,6 +73,7 @@ class PendingCall : public blk::IoTask {
   // Moved once, from kQueued: by the worker that begins the call, or by GiveUp().
   std::atomic<State> state_{State::kQueued};
   PendingCall* done_before_ = nullptr;  // Completion's: its list of calls that are done
+  std::shared_ptr<const void> kept_;
 };
 
 }  // namespace blk_addon
