@@ -1,6 +1,5 @@
 #include "addon/lease_wrap.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "addon/args.h"
@@ -26,7 +25,8 @@ napi_value LeaseWrap::Create(napi_env env, std::shared_ptr<DeviceState> device, 
   if (wrap == nullptr) return nullptr;  // the thread is being terminated; the finalizer ends the lease
   // Strong: until lib has asked for it, the buffer is garbage to the collector.
   wrap->buffer_ = Napi::Reference<Napi::Value>::New(Napi::Value(env, buffer), 1);
-  lent->device->leases.push_back(wrap);
+  std::list<Detachable*>& leases = lent->device->leases;
+  wrap->listed_ = leases.insert(leases.end(), wrap);
   wrap->lent_ = std::move(lent);
   return object;
 }
@@ -51,8 +51,7 @@ blk::Status LeaseWrap::Detach(napi_env env, blk::ByteSpan* lost) {
 
 void LeaseWrap::Forget() {
   if (!lent_) return;
-  auto& leases = lent_->device->leases;
-  leases.erase(std::remove(leases.begin(), leases.end(), this), leases.end());
+  lent_->device->leases.erase(listed_);
   lent_.reset();
 }
 

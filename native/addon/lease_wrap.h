@@ -5,6 +5,7 @@
 #ifndef RUMPBLK_ADDON_LEASE_WRAP_H_
 #define RUMPBLK_ADDON_LEASE_WRAP_H_
 
+#include <list>
 #include <memory>
 
 #include "addon/device_state.h"
@@ -51,6 +52,8 @@ class LeaseWrap final : public Napi::ObjectWrap<LeaseWrap>, public Detachable {
 
   // Null before Create() is done, and after the release.
   std::shared_ptr<Lent> lent_;
+  // This object's place on DeviceState::leases; valid as long as there is a lent_.
+  std::list<Detachable*>::iterator listed_;
   // Weak once lib has taken it: lib lets the buffer keep this object alive, so that close finds it.
   Napi::Reference<Napi::Value> buffer_;
   bool taken_ = false;

@@ -1,13 +1,12 @@
 #include "core/io/flush_state.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace blk {
 
 void FlushState::BeginStores(StoreSource& source) {
   MutexLock lock(mu_);
-  sources_.push_back(&source);
+  source.listed_ = sources_.insert(sources_.end(), &source);
   // Under the lock like the list; counted apart for Sync(), which looks before it takes the lock.
   stores_.fetch_add(1, std::memory_order_acq_rel);
 }
@@ -17,10 +16,10 @@ void FlushState::EndStores(StoreSource& source, Status why) {
   MarkDirty();
   stores_.fetch_sub(1, std::memory_order_acq_rel);
   MutexLock lock(mu_);
-  const auto found = std::find(sources_.begin(), sources_.end(), &source);
   // Reset() has forgotten it: the open that it belonged to is closed.
-  if (found == sources_.end()) return;
-  sources_.erase(found);
+  if (!source.listed_) return;
+  sources_.erase(*source.listed_);
+  source.listed_.reset();
   if (!Hear(source).empty()) Remember(why);
 }
 

@@ -9,7 +9,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <vector>
+#include <list>
+#include <optional>
 
 #include "core/base/status.h"
 #include "core/base/sync.h"
@@ -30,7 +31,10 @@ class StoreSource {
 
  private:
   friend class FlushState;
-  HostSpan noted_;  // of Lost(), what FlushState has heard of; under its mutex
+  // FlushState's, under its mutex.
+  HostSpan noted_;  // of Lost(), what it has heard of
+  // Where it is listed; empty while it is not, and after a Reset().
+  std::optional<std::list<StoreSource*>::iterator> listed_;
 };
 
 // One for each disk, shared by its opens and partitions.
@@ -78,6 +82,7 @@ class FlushState {
   // Starts afresh after the last close. REQUIRES: no open of the minor is left.
   void Reset() EXCLUDES(mu_) {
     MutexLock lock(mu_);
+    for (StoreSource* source : sources_) source->listed_.reset();
     sources_.clear();
     untold_ = {};
     error_ = Status::Ok();
@@ -112,8 +117,9 @@ class FlushState {
   bool syncing_ GUARDED_BY(mu_) = false;
   // The one that sticks; ok while there is none.
   Status error_ GUARDED_BY(mu_);
-  // Between their BeginStores() and EndStores().
-  std::vector<StoreSource*> sources_ GUARDED_BY(mu_);
+  // Between their BeginStores() and EndStores(). A list, whose places stay: to end one of tens of thousands is no
+  // search.
+  std::list<StoreSource*> sources_ GUARDED_BY(mu_);
   HostSpan untold_ GUARDED_BY(mu_);  // lost, and not told by TakeLoss()
 };
 
