@@ -5,14 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include "core/label/mbr.h"
+
 namespace blk {
 namespace {
 
 constexpr size_t kRawSlice = 2;  // partition c: on FreeBSD the whole slice
-constexpr uint8_t kFreeBsdSlice = 0xa5;
-
-// An unused entry that covers the disk or the slice, as c and d do, is a name for all of it and claims nothing.
-bool Claims(const PartitionEntry& entry) { return entry.type != kFsUnused; }
 
 // A label has its sector for itself.
 bool EndsInside(const Slice& slice, uint64_t position) { return position + kDevBsize <= slice.end; }
@@ -62,7 +60,7 @@ std::optional<uint64_t> PlaceInSlice(const Slice& slice) {
 }
 
 uint64_t BaseOf(const DiskLabel& label, const Slice& slice) {
-  const bool relative = slice.type == kFreeBsdSlice && label.npartitions > kRawSlice &&
+  const bool relative = slice.type == kMbrFreeBsd && label.npartitions > kRawSlice &&
                         label.partitions[kRawSlice].offset == 0 && label.partitions[kRawSlice].size != 0;
   return relative ? slice.begin : 0;
 }
@@ -93,7 +91,7 @@ PartitionTable ToTable(const FoundLabel& found, const Slice& slice, const TableS
     entry.type = partition.fstype;
     table.partitions.push_back(std::move(entry));
   }
-  JudgeRanges(table, {slice.begin, slice.end, ""}, source.size(), Claims);
+  JudgeRanges(table, {slice.begin, slice.end, ""}, source.size());
   return table;
 }
 

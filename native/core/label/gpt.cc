@@ -9,8 +9,6 @@
 namespace blk {
 namespace {
 
-constexpr size_t kCrcAt = 16;
-
 template <typename Header, typename Visitor>
 void VisitGptHeader(Header& header, Visitor&& visit) {
   visit(header.signature);
@@ -62,8 +60,6 @@ std::u16string LabelOf(const GptEntry& entry) {
   const auto end = std::find(entry.label.begin(), entry.label.end(), u'\0');
   return std::u16string(entry.label.begin(), end);
 }
-
-bool Claims(const PartitionEntry&) { return true; }
 
 void AddEntries(PartitionTable& table, const GptCopy& copy) {
   const GptHeader& header = copy.header;
@@ -126,7 +122,7 @@ Result<std::optional<GptCopy>> ReadGptCopy(TableSource& source, uint64_t lba, ui
   const GptHeader& header = copy.header;
   if (header.signature != kGptSignature) return Nothing();
   if (header.header_bytes < kGptHeaderBytes || header.header_bytes > sector_size) return Nothing();
-  Store<uint32_t>(&bytes[kCrcAt], 0);
+  Store<uint32_t>(&bytes[kGptHeaderCrcAt], 0);
   if (Crc32(bytes.data(), header.header_bytes) != header.header_crc) return Nothing();
   if (!Holds(header, lba, sectors, sector_size)) return Nothing();
 
@@ -200,7 +196,7 @@ PartitionTable ToTable(const GptFound& found, uint64_t medium_size, uint64_t sec
   table.disk_guid = copy.header.disk_guid;
   AddEntries(table, copy);
   const Container usable{copy.header.first_usable * sector_size, (copy.header.last_usable + 1) * sector_size, ""};
-  JudgeRanges(table, usable, medium_size, Claims);
+  JudgeRanges(table, usable, medium_size);
   return table;
 }
 

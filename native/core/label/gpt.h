@@ -19,6 +19,7 @@ namespace blk {
 inline constexpr uint64_t kGptSignature = 0x5452415020494645;  // "EFI PART"
 inline constexpr uint32_t kGptRevision = 0x00010000;
 inline constexpr size_t kGptHeaderBytes = 92;
+inline constexpr size_t kGptHeaderCrcAt = 16;      // header_crc, which counts as 0 under itself
 inline constexpr size_t kGptEntryBytes = 128;      // the least, and what everybody uses
 inline constexpr uint32_t kGptEntryCount = 128;    // what everybody makes
 inline constexpr uint64_t kMaxGptArray = 1 << 20;  // bytes of entries that are read; 64 times what everybody makes

@@ -25,9 +25,6 @@ PartitionEntry ToEntry(const MbrEntry& from, uint32_t index, uint64_t base, uint
   return entry;
 }
 
-// Every entry of an MBR wants its sectors for itself.
-bool Claims(const PartitionEntry&) { return true; }
-
 // Follows the chain of the extended partition `extended`; `next_number` is that of the next logical partition.
 class ChainReader {
  public:
@@ -47,7 +44,7 @@ class ChainReader {
       if (!status.ok()) return status;
       more = Take(DecodeMbr(bytes), at, next_number);
     }
-    JudgeRanges(table_, {extended_.start, extended_.end(), ""}, source_.size(), Claims);
+    JudgeRanges(table_, {extended_.start, extended_.end(), ""}, source_.size());
     return std::move(table_);
   }
 
@@ -135,7 +132,7 @@ Result<PartitionTable> ReadMbr(TableSource& source, const MbrImage& sector0, uin
     table.partitions.push_back(ToEntry(sector.entries[i], i, 0, sector_size));
     table.partitions.back().name = NumberedName('s', i + 1);
   }
-  JudgeRanges(table, {0, source.size(), ""}, source.size(), Claims);
+  JudgeRanges(table, {0, source.size(), ""}, source.size());
   uint32_t next_number = kMbrSlots + 1;
   for (PartitionEntry& entry : table.partitions) {
     if (!IsExtended(entry.type)) continue;

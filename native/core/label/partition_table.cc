@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/label/disk_label.h"
+
 namespace blk {
 namespace {
 
@@ -50,13 +52,12 @@ constexpr bool IsLow(char16_t c) { return c >= 0xdc00 && c < 0xe000; }
 
 }  // namespace
 
-void JudgeRanges(PartitionTable& table, const Container& container, uint64_t medium_size,
-                 bool (*claims)(const PartitionEntry&)) {
+void JudgeRanges(PartitionTable& table, const Container& container, uint64_t medium_size) {
   const auto place_of = [&](const PartitionEntry& entry) { return static_cast<int>(&entry - table.partitions.data()); };
   std::vector<const PartitionEntry*> by_start;
   for (PartitionEntry& entry : table.partitions) {
     entry.usable = entry.end() <= medium_size && container.Contains(entry.start, entry.end());
-    if (!claims(entry)) continue;
+    if (table.scheme == Scheme::kBsd && entry.type == kFsUnused) continue;
     by_start.push_back(&entry);
     if (entry.usable) continue;
     const bool beyond = entry.end() > medium_size;

@@ -65,10 +65,9 @@ struct Container {
 };
 
 // Sets `usable` of the entries, and adds a verdict for each that is not, and for each that shares sectors with one
-// before it. `claims(entry)` tells the entries that mean to have their sectors for themselves; the others get no
-// verdict.
-void JudgeRanges(PartitionTable& table, const Container& container, uint64_t medium_size,
-                 bool (*claims)(const PartitionEntry&));
+// before it. Entries of a label without a type get no verdict: those that cover the disk or the slice, as c and d do,
+// are a name for all of it and claim nothing.
+void JudgeRanges(PartitionTable& table, const Container& container, uint64_t medium_size);
 
 struct FoundPartition {
   const PartitionTable* table;  // that the entry is in

@@ -9,8 +9,6 @@ namespace {
 
 using Kind = Verdict::Kind;
 
-bool Claims(const PartitionEntry& entry) { return entry.type != kFsUnused; }
-
 // The label that lies at its place, even one that does not hold: what it says beside its partitions is better than what
 // could be made up. Where none lies a default one. In a slice it says where, lest there be two.
 Result<FoundLabel> OldLabel(TableSource& source, const PartitionTable& table, const Slice& slice) {
@@ -44,7 +42,7 @@ bool IsBarePlace(uint64_t position) {
 
 void JudgeBsd(PartitionTable& table, const Slice& slice, uint64_t base, uint64_t medium_size) {
   JudgeEntries(table, kMaxPartitions);
-  JudgeRanges(table, {slice.begin, slice.end, ""}, medium_size, Claims);
+  JudgeRanges(table, {slice.begin, slice.end, ""}, medium_size);
   for (PartitionEntry& entry : table.partitions) {
     entry.name = slice.name + static_cast<char>('a' + entry.index % kMaxPartitions);
     const int place = static_cast<int>(&entry - table.partitions.data());

@@ -17,8 +17,6 @@ namespace {
 
 using Kind = Verdict::Kind;
 
-bool Claims(const PartitionEntry&) { return true; }
-
 uint64_t SectorsOf(uint64_t bytes, uint64_t sector_size) { return (bytes + sector_size - 1) / sector_size; }
 
 // The header that the new one goes on from: the one on the medium, if it fits it, else a fresh one.
@@ -72,7 +70,7 @@ void AddCopy(std::vector<TableWrite>& step, const GptHeader& header, std::vector
   TableWrite write{header.own_lba * sector_size, std::vector<uint8_t>(sector_size)};
   EncodeGptHeader(header, write.bytes.data());
   const uint32_t crc = Crc32(write.bytes.data(), kGptHeaderBytes);
-  Store<uint32_t>(&write.bytes[16], crc);
+  Store<uint32_t>(&write.bytes[kGptHeaderCrcAt], crc);
   array.resize(SectorsOf(array.size(), sector_size) * sector_size);
   step.push_back({header.array_lba * sector_size, std::move(array)});
   step.push_back(std::move(write));
@@ -110,7 +108,7 @@ bool IsWreck(const std::optional<PartitionTable>& there) {
 
 void JudgeGpt(PartitionTable& table, const GptHeader& header, uint64_t medium_size) {
   const uint64_t ss = table.sector_size;
-  JudgeRanges(table, {header.first_usable * ss, (header.last_usable + 1) * ss, ""}, medium_size, Claims);
+  JudgeRanges(table, {header.first_usable * ss, (header.last_usable + 1) * ss, ""}, medium_size);
   for (PartitionEntry& entry : table.partitions) {
     const int place = static_cast<int>(&entry - table.partitions.data());
     if (entry.type_guid.empty()) table.verdicts.push_back({Kind::kBadType, place});

@@ -17,8 +17,6 @@ constexpr uint32_t kTrack = 63;
 constexpr uint32_t kMaxCylinder = 1023;
 constexpr uint8_t kLinkType = 0x05;
 
-bool Claims(const PartitionEntry&) { return true; }
-
 void PutChs(uint8_t* at, uint64_t sector) {
   const uint64_t cylinder = sector / (kHeads * kTrack);
   const bool far = cylinder > kMaxCylinder;
@@ -45,7 +43,7 @@ bool Fits(uint64_t sectors) { return sectors <= std::numeric_limits<uint32_t>::m
 
 void JudgeMbr(PartitionTable& table, uint64_t medium_size) {
   JudgeEntries(table, kMbrSlots);
-  JudgeRanges(table, {0, medium_size, ""}, medium_size, Claims);
+  JudgeRanges(table, {0, medium_size, ""}, medium_size);
   for (size_t i = 0; i < table.partitions.size(); i++) {
     PartitionEntry& entry = table.partitions[i];
     entry.name = NumberedName('s', uint64_t{entry.index} + 1);
@@ -89,7 +87,7 @@ Status PlanChain(TableSource& source, PartitionEntry& extended, uint32_t& next_n
   PartitionTable& chain = *extended.table;
   const uint64_t ss = chain.sector_size;
   JudgeEntries(chain, kMaxLogical);
-  JudgeRanges(chain, {extended.start, extended.end(), ""}, source.size(), Claims);
+  JudgeRanges(chain, {extended.start, extended.end(), ""}, source.size());
   const std::vector<uint64_t> links = PlaceLinks(chain, extended);
   for (PartitionEntry& entry : chain.partitions) {
     entry.name = NumberedName('s', next_number++);
