@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { findDiskLabelSync } from 'rumpblk';
 import { cli, documentOf } from './support/cli';
 import { SECTORS, label } from './support/disklabel';
-import { FDISK, LINUX, PARTED, SFDISK, SGDISK, nestedLabel, sfdisk, sfdiskRows } from './support/disks';
+import { FDISK, LINUX, PARTED, SFDISK, SGDISK, nestedLabel, parted, sfdisk, sfdiskRows } from './support/disks';
 import { run, testWith } from './support/peers';
 import { MiB, pattern, rig } from './support/rig';
 
@@ -42,7 +42,7 @@ describe('rumpblk label', () => {
 
   testWith(PARTED)('says what is wrong with a label that it does not take', async () => {
     const file = bench.sparse(SIZE);
-    run('parted', '-s', file, 'mklabel', 'bsd');
+    parted(file, 'mklabel bsd');
     const shown = await cli(['label', file]);
     expect(shown).toMatchObject({
       status: 0,

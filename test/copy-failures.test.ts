@@ -1,38 +1,19 @@
 // copy() when something goes wrong: failures of either end, aborts, the same bytes on both sides, wrong arguments.
 import { existsSync, readFileSync, readdirSync, symlinkSync } from 'node:fs';
-import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
-import { openSync, type BlockDevice } from 'rumpblk';
+import { openSync } from 'rumpblk';
 import { copy, type CopyProgress, type CopySource, type CopyTarget } from 'rumpblk/copy';
+import { SIZE, content, digest, media, pieces } from './support/copying';
 import { failure, refusal, thrownBy } from './support/failure';
 import { run } from './support/peers';
 import { MiB, pattern, rig } from './support/rig';
 
 const bench = rig();
-const SIZE = 3 * MiB + 100;
-const content = pattern(SIZE);
-const digest = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex');
-
-interface Medium {
-  device: BlockDevice;
-  image: string;
-}
-
-function medium(data: Buffer | number, mode: 'r' | 'r+' = 'r+'): Medium {
-  const image = typeof data === 'number' ? bench.sparse(data) : bench.image(data);
-  return { image, device: bench.device(image, { mode }) };
-}
-
-let names = 0;
-const fresh = (): string => bench.path(`copied-${(names += 1)}`);
-
-function* pieces(data: Buffer, size: number): Generator<Buffer> {
-  for (let at = 0; at < data.length; at += size) yield data.subarray(at, at + size);
-}
+const { medium, fresh } = media(bench);
 
 describe('failures', () => {
   test('of the source or the target end the copy when nothing is under way any more', async () => {

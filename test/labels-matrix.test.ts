@@ -24,6 +24,7 @@ import {
   SGDISK,
   mmlsRows,
   nestedLabel,
+  parted,
   partxRows,
   sfdisk,
   sfdiskRows,
@@ -83,7 +84,7 @@ const PLACEMENTS: Placement[] = [
   { row: '`sfdisk -X bsd`: sector 1', make: bareLabelOfSfdisk, starts: [4096], bsd: true },
   {
     row: 'parted: byte 64',
-    make: (file) => run('parted', '-s', file, 'mklabel', 'bsd', 'mkpart', '4096s', '8191s'),
+    make: (file) => parted(file, 'mklabel bsd mkpart 4096s 8191s'),
     starts: [4096],
     bsd: true,
   },
@@ -126,26 +127,7 @@ const PLACEMENTS: Placement[] = [
   },
   {
     row: 'parted: MBR and EBR',
-    make: (file) =>
-      run(
-        'parted',
-        '-s',
-        file,
-        'mklabel',
-        'msdos',
-        'mkpart',
-        'primary',
-        '4096s',
-        '8191s',
-        'mkpart',
-        'extended',
-        '10240s',
-        '51199s',
-        'mkpart',
-        'logical',
-        '12288s',
-        '16383s',
-      ),
+    make: (file) => parted(file, 'mklabel msdos mkpart primary 4096s 8191s mkpart extended 10240s 51199s mkpart logical 12288s 16383s'),
     starts: [4096, 12288],
   },
   { row: 'rumpblk: MBR and EBR', make: write(mbrWithChain), starts: [4096, 12288] },
@@ -157,7 +139,7 @@ const PLACEMENTS: Placement[] = [
     starts: [4096],
   },
   { row: 'sgdisk: GPT', make: (file) => run('sgdisk', '-n', '1:4096:8191', file), starts: [4096] },
-  { row: 'parted: GPT', make: (file) => run('parted', '-s', file, 'mklabel', 'gpt', 'mkpart', 'x', '4096s', '8191s'), starts: [4096] },
+  { row: 'parted: GPT', make: (file) => parted(file, 'mklabel gpt mkpart x 4096s 8191s'), starts: [4096] },
   { row: 'rumpblk: GPT', make: write(gpt), starts: [4096] },
 ];
 

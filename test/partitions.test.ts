@@ -23,6 +23,7 @@ import {
   fdisk,
   mmlsRows,
   nestedLabel,
+  parted,
   partxRows,
   sfdisk,
   sfdiskRows,
@@ -95,7 +96,7 @@ describe('tables of real tools', () => {
 
   testWith(PARTED)('a GPT of parted', async () => {
     const file = bench.sparse(SIZE);
-    run('parted', '-s', file, 'mklabel', 'gpt', 'mkpart', 'root', 'ext4', '2048s', '30719s');
+    parted(file, 'mklabel gpt mkpart root ext4 2048s 30719s');
     const table = await tableOf(bench.device(file));
     expect(places(table)).toEqual({ p1: [2048, 28672] });
     expect(table?.problems).toEqual([]);
@@ -115,7 +116,7 @@ describe('tables of real tools', () => {
 
   testWith(PARTED, PARTX)('the label of parted, at byte 64: shown, and not taken for its checksum', async () => {
     const file = bench.sparse(SIZE);
-    run('parted', '-s', file, 'mklabel', 'bsd', 'mkpart', '2048s', '65535s');
+    parted(file, 'mklabel bsd mkpart 2048s 65535s');
     const device = bench.device(file);
     const table = await tableOf(device);
     expect(table).toMatchObject({ scheme: 'bsd', position: 64 });

@@ -4,25 +4,12 @@ import { Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { expect, test } from '@jest/globals';
-import type { BlockDevice } from 'rumpblk';
-import { openFileHandle, type DeviceFileHandle } from 'rumpblk/fs';
-import { KiB, MiB, pattern, rig } from './support/rig';
+import { openFileHandle } from 'rumpblk/fs';
+import { content, opener } from './support/opened';
+import { KiB, MiB, rig } from './support/rig';
 
 const bench = rig();
-const SIZE = 2 * MiB + 100;
-const content = pattern(SIZE);
-
-interface Opened {
-  image: string;
-  device: BlockDevice;
-  handle: DeviceFileHandle;
-}
-
-function writable(data: Buffer = content): Opened {
-  const image = bench.image(data);
-  const device = bench.device(image, { mode: 'r+' });
-  return { image, device, handle: openFileHandle(device) };
-}
+const writable = opener(bench);
 
 test('a producer is held up while the device is behind', async () => {
   const { handle } = writable();

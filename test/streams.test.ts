@@ -4,26 +4,13 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import type { BlockDevice } from 'rumpblk';
-import { openFileHandle, type DeviceFileHandle } from 'rumpblk/fs';
+import type { DeviceFileHandle } from 'rumpblk/fs';
 import { failure, refusal, thrownBy } from './support/failure';
-import { KiB, MiB, pattern, rig } from './support/rig';
+import { SIZE, content, opener } from './support/opened';
+import { KiB, pattern, rig } from './support/rig';
 
 const bench = rig();
-const SIZE = 2 * MiB + 100;
-const content = pattern(SIZE);
-
-interface Opened {
-  image: string;
-  device: BlockDevice;
-  handle: DeviceFileHandle;
-}
-
-function writable(data: Buffer = content): Opened {
-  const image = bench.image(data);
-  const device = bench.device(image, { mode: 'r+' });
-  return { image, device, handle: openFileHandle(device) };
-}
+const writable = opener(bench);
 
 async function collect(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];

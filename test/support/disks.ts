@@ -21,6 +21,11 @@ export function sfdisk(file: string, ...lines: string[]): void {
   runWith(`${lines.join('\n')}\n`, 'sfdisk', '--quiet', '--no-reread', file);
 }
 
+/** Gives commands to parted(8), with words that have no space in them. */
+export function parted(file: string, commands: string): void {
+  run('parted', '-s', file, ...commands.split(' '));
+}
+
 /** Types lines to fdisk(8). */
 export function fdisk(file: string, ...lines: string[]): void {
   runWith(`${lines.join('\n')}\n`, 'fdisk', file);
