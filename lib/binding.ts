@@ -139,7 +139,7 @@ export interface NativeDevice {
   /** `Device::Flush`. */
   flushSync(): Outcome;
   flush(token: number): Eventual<Outcome>;
-  /** Ends a request early: at once while it is queued, after the current segment when it runs. Unknown tokens are ignored. */
+  /** Ends a request early: at once while it is queued, after the current segment when it runs. Unknown tokens are ignored. Also while the device is closing. */
   cancel(token: number): void;
   /** `blk::Ioctl` — name of the request, its number argument or undefined. ENOTTY for a name it does not know. */
   ioctl(name: string, arg: number | undefined): NativeIoctlResult | Failure;

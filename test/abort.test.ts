@@ -97,6 +97,24 @@ describe('abort of what waits', () => {
     expect(got[48 * MiB - 1]).toBe(1);
   });
 
+  test('a request still queued ends at once on a device that is closing', async () => {
+    const file = bench.sparse(64 * MiB);
+    const device = bench.device(file, { mode: 'r+', access: 'pio' }, { workers: 1, queueDepth: 1 });
+    const controller = new AbortController();
+    // As above: the one worker is still at it when the others are aborted.
+    const first = device.write(Buffer.alloc(48 * MiB, 1), 0, { fua: true });
+    const waiting = [60, 61].map((mib) => thrownBy(() => device.write(Buffer.alloc(4096, 9), mib * MiB, { signal: controller.signal })));
+    const closing = device.close();
+    controller.abort('enough');
+    expect(await Promise.all(waiting)).toEqual(['enough', 'enough']);
+    await Promise.all([first, closing]);
+    expect(
+      readFileSync(file)
+        .subarray(48 * MiB)
+        .every((byte) => byte === 0),
+    ).toBe(true);
+  });
+
   testWith(...STRACE)('a request still queued does not wait for the one that is served', async () => {
     const file = bench.image(content);
     const script = `

@@ -21,13 +21,16 @@ namespace {
 
 using Device = const std::shared_ptr<DeviceState>&;
 
+// Which devices a method is for: a device that is closing has requests in flight still.
+enum class For { kOpen, kAny };
+
 // Every method comes through here: finds the device behind `this` and answers EBADF for a closed one.
-template <napi_value (*method)(const Args&, Device)>
+template <napi_value (*method)(const Args&, Device), For devices = For::kOpen>
 napi_value Method(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   const DeviceWrap* wrap = args.Self<DeviceWrap>();
   if (wrap == nullptr || wrap->state() == nullptr) return nullptr;  // an object that was made by hand, of no device
-  if (!wrap->state()->open()) return ToFailure(env, {EBADF, blk::Op::kStrategy});
+  if (devices == For::kOpen && !wrap->state()->open()) return ToFailure(env, {EBADF, blk::Op::kStrategy});
   return OrNoMemory(env, [&] { return method(args, wrap->state()); });
 }
 
@@ -167,7 +170,7 @@ Napi::Function DeviceWrap::Define(Napi::Env env) {
                          Property("flush", Method<Flush>),
                          Property("createBatch", Method<CreateBatch>),
                          Property("map", Method<Map>),
-                         Property("cancel", Method<Cancel>),
+                         Property("cancel", Method<Cancel, For::kAny>),
                          Property("ioctl", Method<Ioctl>),
                          Property("findLabelSync", Method<FindLabelSync>),
                          Property("findLabel", Method<FindLabel>),
