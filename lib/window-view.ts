@@ -10,7 +10,8 @@ export interface WindowView extends Disposable {
   /** The bytes themselves; detached, with length 0, after `release()`. */
   readonly bytes: Uint8Array;
   /**
-   * Gives the bytes back; does nothing the second time.
+   * Gives the bytes back; does nothing the second time. Whoever works on them on another thread, as callbacks and promises
+   * of `zlib`, `crypto` and `fs` do, has to be done: memory that is unmapped under them ends the process.
    *
    * @throws {BlockDeviceError} EIO, or ENOSPC for want of room, when the host could not give some of the bytes: zeros
    *   were read, or stores are lost; `lost` says where
