@@ -36,6 +36,7 @@ napi_value Completion::Submit(CallFlow& flow, std::unique_ptr<PendingCall> call)
       flow.backlog_.PushBack(std::move(task));
       CountPending(+1);
       break;
+    case blk::IoQueue::Outcome::kNoMemory: RunOrRefuse(*pending, ENOMEM); break;
     case blk::IoQueue::Outcome::kNoThreads: RunOrRefuse(*pending, EAGAIN); break;
     // The driver was closed: nothing more is queued on it.
     case blk::IoQueue::Outcome::kStopped: pending->Refuse(env_, {EBADF, blk::Op::kStrategy}); break;

@@ -216,7 +216,8 @@ class Ran final : public IoTask {
   test::Gate& gate_;
 };
 
-TEST_CASE("a worker that there is no memory for is a thread that cannot be had, and Stop() needs none") {
+TEST_CASE(
+    "a worker that there is no memory for is a thread that cannot be had, a flow says so, and Stop() needs none") {
   test::Gate ran;
   IoFlow flow;
   IoQueue queue(4, 2);
@@ -227,6 +228,18 @@ TEST_CASE("a worker that there is no memory for is a thread that cannot be had, 
   }
   CHECK(queue.TryPut(flow, task) == IoQueue::Outcome::kQueued);
   ran.Wait();
+  test::Gate late;
+  IoFlow other;
+  task = std::make_unique<Ran>(late);
+  IoQueue::Outcome outcome;
+  {
+    Scarce scarce(0);
+    outcome = queue.TryPut(other, task);
+  }
+  CHECK(outcome == IoQueue::Outcome::kNoMemory);
+  REQUIRE(task != nullptr);
+  CHECK(queue.TryPut(other, task) == IoQueue::Outcome::kQueued);
+  late.Wait();
   Scarce scarce(0);
   queue.Stop();
   CHECK_FALSE(scarce.struck());

@@ -35,8 +35,7 @@ IoQueue::Outcome IoQueue::PutLocked(IoFlow& flow, std::unique_ptr<IoTask>& task)
   if (IoTurns::Waiting(flow) == depth_) return Outcome::kFull;
   // Before the task is in: without any worker it would wait for ever.
   if (!Summon()) return Outcome::kNoThreads;
-  turns_.Put(flow, std::move(task));
-  return Outcome::kQueued;
+  return turns_.Put(flow, task) ? Outcome::kQueued : Outcome::kNoMemory;
 }
 
 // Never more than one on its way: who wakes up takes what is queued, and sees to the next one.

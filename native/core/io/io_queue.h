@@ -69,12 +69,11 @@ class IoQueue {
   IoQueue(const IoQueue&) = delete;
   IoQueue& operator=(const IoQueue&) = delete;
 
-  // What became of a put. kNoThreads: no worker runs and the host has no thread left. In all cases but kQueued the task
-  // is still the caller's.
-  enum class Outcome { kQueued, kFull, kNoThreads, kStopped };
+  // What became of a put. kFull: `depth` tasks of the flow wait. kNoThreads: no worker runs and the host has no thread
+  // left. In all cases but kQueued the task is still the caller's.
+  enum class Outcome { kQueued, kFull, kNoMemory, kNoThreads, kStopped };
 
-  // Puts `task` behind those that wait in `flow`, or leaves it where it is when those are `depth`, no thread can be
-  // had, or the queue has stopped. Never blocks on I/O.   Thread: any.
+  // Puts `task` behind those that wait in `flow`, or leaves it where it is. Never blocks on I/O.   Thread: any.
   // REQUIRES: the flow outlives the task and is used with no other queue.
   Outcome TryPut(IoFlow& flow, std::unique_ptr<IoTask>& task) EXCLUDES(mu_);
   // The same for as many of `tasks` as there is room for, oldest first.
