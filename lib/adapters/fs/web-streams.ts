@@ -4,34 +4,51 @@ import type { View } from '../../transfer.js';
 import type { DeviceFileHandle } from './file-handle.js';
 import type { ReadSettings, WriteSettings } from './options.js';
 
-/** Ties the end of a stream to a signal of the caller: `fail` is called with its reason, once, unless `release()` came before. */
-function follow(signal: AbortSignal | undefined, fail: (reason: unknown) => void): () => void {
-  if (signal === undefined) return () => undefined;
-  const listener = (): void => fail(signal.reason);
-  if (signal.aborted) listener();
-  else signal.addEventListener('abort', listener, { once: true });
-  return () => signal.removeEventListener('abort', listener);
+/** What a stream of either direction has for a life: requests under way, a signal that ends it, a handle that goes with it. */
+interface Life {
+  /** Ends requests that are under way when the stream does. */
+  readonly inFlight: AbortController;
+  /** Ties the stream to the caller's signal: it fails with the signal's reason, unless it has ended before. */
+  begin: (controller: { error(reason: unknown): void }) => void;
+  /** Lets go of the signal, ends what is under way, and closes the handle if it is the stream's. */
+  end: (reason?: unknown) => Promise<void>;
 }
 
-/** Makes a stream of bytes of a range. */
-export function readableWebStream(handle: DeviceFileHandle, settings: ReadSettings): ReadableStream<Uint8Array> {
-  const { start, stop, chunk, autoClose, signal } = settings;
+/** The life of one stream of `handle`. */
+function life(handle: DeviceFileHandle, { autoClose, signal }: Pick<ReadSettings, 'autoClose' | 'signal'>): Life {
   const inFlight = new AbortController();
-  let moved = 0;
   let release = (): void => undefined;
   const end = async (reason?: unknown): Promise<void> => {
     release();
     inFlight.abort(reason);
     if (autoClose) await handle.close();
   };
+  return {
+    inFlight,
+    end,
+    begin: (controller) => {
+      if (signal === undefined) return;
+      const fail = (): void => {
+        controller.error(signal.reason);
+        end(signal.reason).catch(() => undefined); // the stream has its error
+      };
+      if (signal.aborted) return fail();
+      signal.addEventListener('abort', fail, { once: true });
+      release = () => signal.removeEventListener('abort', fail);
+    },
+  };
+}
+
+/** Makes a stream of bytes of a range. */
+export function readableWebStream(handle: DeviceFileHandle, settings: ReadSettings): ReadableStream<Uint8Array> {
+  const { start, stop, chunk } = settings;
+  const { inFlight, end, begin } = life(handle, settings);
+  let moved = 0;
   const source: UnderlyingByteSource = {
     type: 'bytes',
     autoAllocateChunkSize: chunk,
     start(controller) {
-      release = follow(signal, (reason) => {
-        controller.error(reason);
-        end(reason).catch(() => undefined); // the stream has its error
-      });
+      begin(controller);
     },
     async pull(controller) {
       const request = controller.byobRequest;
@@ -61,24 +78,15 @@ export function readableWebStream(handle: DeviceFileHandle, settings: ReadSettin
 
 /** Makes a stream that writes from a position on. */
 export function writableWebStream(handle: DeviceFileHandle, settings: WriteSettings): WritableStream<View> {
-  const { start, chunk, autoClose, flush, signal } = settings;
-  const inFlight = new AbortController();
+  const { start, chunk, flush } = settings;
+  const { inFlight, end, begin } = life(handle, settings);
   let moved = 0;
-  let release = (): void => undefined;
-  const end = async (reason?: unknown): Promise<void> => {
-    release();
-    inFlight.abort(reason);
-    if (autoClose) await handle.close();
-  };
   const sink: UnderlyingSink<View> = {
     start(controller) {
       // The sink's own abort() waits for the write in flight, which this ends. The types of Node 20 do not know it.
       const own = (controller as unknown as { signal: AbortSignal }).signal;
       own.addEventListener('abort', () => inFlight.abort(own.reason), { once: true });
-      release = follow(signal, (reason) => {
-        controller.error(reason);
-        end(reason).catch(() => undefined); // the stream has its error
-      });
+      begin(controller);
     },
     async write(data) {
       try {
