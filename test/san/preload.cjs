@@ -7,20 +7,21 @@ const childProcess = require('node:child_process');
 // The programs of others leak at their end, and strace leaves no room for the leak check, so it stays with this process.
 if (process.env.ASAN_OPTIONS) process.env.ASAN_OPTIONS += ':detect_leaks=0';
 
-// Shells and the like crash under ThreadSanitizer: nothing but node gets it, and what they start in turn does without.
-if (process.env.TSAN_OPTIONS) {
-  const NOT_FOR_OTHERS = /^(LD_PRELOAD|RUMPBLK_PREBUILD)=/;
+// The programs of others do without: they crash under ThreadSanitizer, and have faults of their own for the other one.
+const NOT_FOR_OTHERS = /^(LD_PRELOAD|RUMPBLK_PREBUILD)=/;
 
+const { execFileSync } = childProcess;
+childProcess.execFileSync = (program, args, options) => {
+  const env = Object.entries(options?.env ?? process.env).filter(([name]) => !NOT_FOR_OTHERS.test(`${name}=`));
+  return execFileSync(program, args, { ...options, env: Object.fromEntries(env) });
+};
+
+// Under ThreadSanitizer so do shells and the like, and what they start in turn.
+if (process.env.TSAN_OPTIONS) {
   const { spawn } = childProcess.ChildProcess.prototype;
   childProcess.ChildProcess.prototype.spawn = function (options) {
     const isNode = options.file === process.execPath;
     const envPairs = isNode ? options.envPairs : options.envPairs.filter((pair) => !NOT_FOR_OTHERS.test(pair));
     return spawn.call(this, { ...options, envPairs });
-  };
-
-  const { execFileSync } = childProcess;
-  childProcess.execFileSync = (program, args, options) => {
-    const env = Object.entries(options?.env ?? process.env).filter(([name]) => !NOT_FOR_OTHERS.test(`${name}=`));
-    return execFileSync(program, args, { ...options, env: Object.fromEntries(env) });
   };
 }
