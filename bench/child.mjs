@@ -1,30 +1,8 @@
 // One row, in one round, in a process of its own: sets the contenders up, warms them, runs their passes turn by turn and
 // sends the figures to the parent. Started by main.mjs alone.
-import { createRequire } from 'node:module';
-import path from 'node:path';
-import { ROOT } from '../scripts/support/run.mjs';
-import { allRows } from './support/rows.mjs';
-import { closeAll, makeContext } from './support/context.mjs';
-
-/** As many requests as take `ms`; the first ones are for the compilers. */
-async function calibrate(contender, ms) {
-  let count = contender.group ?? 32;
-  for (;;) {
-    const { ns } = await timed(contender, 0, count);
-    if (ns * count >= ms * 1e6 || count >= 1 << 22) return Math.max(contender.group ?? 1, Math.ceil((ms * 1e6) / ns));
-    count *= 2;
-  }
-}
-
-async function timed(contender, from, count) {
-  const cpu = process.cpuUsage();
-  const start = process.hrtime.bigint();
-  const given = contender.run(from, from + count);
-  if (given instanceof Promise) await given;
-  const ns = Number(process.hrtime.bigint() - start) / count;
-  const { user, system } = process.cpuUsage(cpu);
-  return { ns, cpu: ((user + system) * 1e3) / count };
-}
+import { closeAll } from './support/context.mjs';
+import { calibrate, timed } from './support/passes.mjs';
+import { takeUp } from './support/task.mjs';
 
 async function pass(contender, count, number) {
   await contender.before?.(number);
@@ -61,9 +39,7 @@ async function measure(row, context) {
 
 async function main() {
   const task = JSON.parse(process.argv[2]);
-  const row = allRows().find(({ id }) => id === task.row);
-  const blk = createRequire(path.join(task.packageRoot ?? ROOT, 'package.json'))('rumpblk');
-  const context = makeContext(task, blk);
+  const { row, context } = takeUp(task);
   const skipped = row.skip?.(context);
   const result = skipped === undefined ? await measure(row, context) : { skipped };
   await closeAll(context);

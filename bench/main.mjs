@@ -10,6 +10,9 @@ import { describe, machine } from './support/machine.mjs';
 import { buildFloors } from './support/native.mjs';
 import { fillTables } from './support/markdown.mjs';
 import { parseOptions } from './support/options.mjs';
+import { cannotProfile, stopPerf } from './support/perf.mjs';
+import { PROFILED, runProfile } from './support/profile.mjs';
+import { fillProfile, renderProfile } from './support/profile-table.mjs';
 import { render, renderTargets } from './support/report.mjs';
 import { allRows } from './support/rows.mjs';
 import { planOf, runPlan, stopChild } from './support/run.mjs';
@@ -36,6 +39,7 @@ function onSignals(cleanUp) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.once(signal, () => {
       stopChild();
+      stopPerf();
       cleanUp();
       process.kill(process.pid, signal);
     });
@@ -56,9 +60,8 @@ function showProgress(line) {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${line}`);
 }
 
-async function measure(rows, options, keep) {
-  const noFloors = await buildFloors();
-  if (noFloors !== undefined) process.stderr.write(`the C floors are left out: ${noFloors}\n`);
+/** The images that the rows need, gone at the end whatever ends it, and what is to be done with them. */
+function prepare(rows, options) {
   const places = makePlaces(options);
   const cleanUp = () => Object.values(places).forEach((place) => place.remove());
   onSignals(cleanUp);
@@ -66,9 +69,34 @@ async function measure(rows, options, keep) {
   const sizes = { big: options.effort.bigSize, hot: 16 << 20, scratch: options.effort.scratchSize };
   const plan = planOf(rows, places, options);
   for (const { row, place } of plan) for (const name of row.files) place.provide(name, sizes[name]);
+  return { plan, sizes };
+}
+
+async function measure(rows, options, keep) {
+  const noFloors = await buildFloors();
+  if (noFloors !== undefined) process.stderr.write(`the C floors are left out: ${noFloors}\n`);
+  const { plan, sizes } = prepare(rows, options);
   const results = await runPlan(plan, { ...options, sizes, noFloors }, showProgress, keep);
   showProgress('');
   return results;
+}
+
+/** Looks where the time of the rows goes, prints and writes that. Says nothing about targets. */
+async function profile(rows, options) {
+  const lacking = cannotProfile() ?? (await buildFloors());
+  if (lacking !== undefined) {
+    process.stderr.write(`${lacking}\n`);
+    return 1;
+  }
+  const host = machine();
+  process.stdout.write(`${describe(host)}\n\n`);
+  const { plan, sizes } = prepare(rows, { ...options, only: options.only ?? PROFILED });
+  const report = { version: 1, machine: host, effort: options.effort, rows: await runProfile(plan, { ...options, sizes }, showProgress) };
+  showProgress('');
+  process.stdout.write(`${renderProfile(report.rows)}\n`);
+  if (options.json !== undefined) writeFileSync(options.json, textOf(report));
+  if (options.docs !== undefined) writeFileSync(options.docs, fillProfile(readFileSync(options.docs, 'utf8'), report));
+  return report.rows.some((row) => row.failed !== undefined) ? 1 : 0;
 }
 
 async function main() {
@@ -87,7 +115,7 @@ async function main() {
     process.stderr.write(`${broken}\n`);
     return 1;
   }
-  return run(rows, options);
+  return options.profile ? profile(rows, options) : run(rows, options);
 }
 
 /** Measures, prints and writes. Ratios never fail a run: the machine is not ours. Wrong content and a row that cannot run do. */

@@ -77,15 +77,10 @@ export function floorContenders(context, names, { label = (name) => `C ${name}`,
   const entries = names.map((name) => [
     label(name),
     {
+      program: { test: name, file, options: { stamps: 1, seed: context.seed, ...options } },
       figures: (pass) => {
-        if (pass !== at)
-          figures = floors(file, {
-            tests: names.join(),
-            passes: 1,
-            stamps: 1,
-            seed: context.seed + context.round * 100 + pass,
-            ...options,
-          });
+        const seed = context.seed + context.round * 100 + pass;
+        if (pass !== at) figures = floors(file, { tests: names.join(), passes: 1, stamps: 1, seed, ...options });
         at = pass;
         return { ns: figures[name][0].at(-1) };
       },

@@ -33,16 +33,20 @@ export function bareCall() {
   return createRequire(import.meta.url)(path.join(FOLDER, TARGETS.bare_call));
 }
 
+export const programPath = (program) => path.join(FOLDER, program);
+
 function runProgram(program, args) {
-  const ran = spawnSync(path.join(FOLDER, program), args, { encoding: 'utf8' });
+  const ran = spawnSync(programPath(program), args, { encoding: 'utf8' });
   if (ran.status !== 0) throw new Error(`${program} ${args.join(' ')}: ${ran.stderr || ran.error?.message || `ended with ${ran.status}`}`);
   return ran.stdout.trim() === '' ? undefined : JSON.parse(ran.stdout);
 }
 
+/** The command line of floors. */
+export const floorsArgs = (file, options) => [file, ...Object.entries(options).map(([key, value]) => `${key}=${value}`)];
+
 /** @returns ns per request by test, a row a pass, a number a mark */
 export function floors(file, options) {
-  const args = Object.entries(options).map(([key, value]) => `${key}=${value}`);
-  return runProgram('floors', [file, ...args]).tests;
+  return runProgram('floors', floorsArgs(file, options)).tests;
 }
 
 export function pages(verb, file, ...options) {

@@ -10,6 +10,7 @@ export const USAGE = `usage: npm run bench -- [options]
   --json FILE        writes all figures to FILE, - for standard output (the table then goes to standard error)
   --compare FILE     prints what moved beyond noise since FILE was written by --json
   --docs FILE        rewrites the tables of FILE (docs/performance.md) with the figures of this run
+  --profile          where the time of some rows goes instead, by perf, and their system calls; takes --only, --json, --docs
   --package DIR      measures the build in DIR instead of this one
   --dir DIR          where the images go; default $RUMPBLK_BENCH_DIR, then the folder for temporary files
   --list             names the rows and ends
@@ -37,6 +38,7 @@ export function parseOptions(args) {
         json: { type: 'string' },
         compare: { type: 'string' },
         docs: { type: 'string' },
+        profile: { type: 'boolean', default: false },
         package: { type: 'string' },
         dir: { type: 'string' },
         list: { type: 'boolean', default: false },
@@ -58,6 +60,7 @@ export function parseOptions(args) {
     json: values.json,
     compare: values.compare,
     docs: values.docs,
+    profile: values.profile,
     packageRoot: values.package === undefined ? undefined : path.resolve(values.package),
     folder: path.resolve(values.dir ?? process.env.RUMPBLK_BENCH_DIR ?? os.tmpdir()),
     effort,

@@ -43,7 +43,7 @@ export function planOf(rows, places, options) {
   );
 }
 
-function taskOf({ row, place }, round, options) {
+export function taskOf({ row, place }, round, options) {
   const files = Object.fromEntries(row.files.map((name) => [name, place.files[name]]));
   return {
     row: row.id,

@@ -7,6 +7,7 @@
 //     marks=10000,100000   also the time after so many requests
 //     cold=1               every pass starts with a new map or device; otherwise the whole range is read once before
 //     stamps=1             the first word of every page is its number: check what was read
+//     steps=1              around every test of a pass, prints "ready" and "done" and waits for a line; "end" ends it
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -31,6 +32,7 @@ struct Options {
   std::vector<size_t> marks;
   bool cold = false;
   bool stamps = false;
+  bool steps = false;
 };
 
 std::vector<std::string> Split(const std::string& text) {
@@ -77,6 +79,8 @@ Options Parse(int argc, char** argv) {
       o.cold = value == "1";
     else if (key == "stamps")
       o.stamps = value == "1";
+    else if (key == "steps")
+      o.steps = value == "1";
     else
       Usage("unknown option " + arg);
   }
@@ -142,6 +146,14 @@ double RunThreads(Test& test, const std::vector<uint64_t>& at, size_t block, uin
   return (*std::max_element(ended.begin(), ended.end()) - start) / static_cast<double>(each * test.threads);
 }
 
+// Tells who watches this process where it is, and waits for an answer. -> whether to go on.
+bool Step(const char* at) {
+  std::printf("%s\n", at);
+  std::fflush(stdout);
+  char answer[8];
+  return std::fgets(answer, sizeof answer, stdin) != nullptr && std::strcmp(answer, "end\n") != 0;
+}
+
 void Pass(Test& test, const Options& o, const std::vector<uint64_t>& at, uint8_t* to, uint64_t* wrong) {
   if (o.cold) test.contender = MakeContender(test.kind, o.setting);
   uint64_t sum = 0;
@@ -187,9 +199,14 @@ int Main(int argc, char** argv) {
     for (Test& test : tests) test.contender->Run(all.data(), {all.size()}, to.data, 0);
   }
   uint64_t wrong = 0;
-  for (size_t pass = 0; pass < o.passes; pass++) {
+  bool more = true;
+  for (size_t pass = 0; pass < o.passes && more; pass++) {
     const auto at = MakePositions(o.pattern, o.setting.size, o.setting.block, o.ops, o.seed + pass);
-    for (size_t t = 0; t < tests.size(); t++) Pass(tests[(t + pass) % tests.size()], o, at, to.data, &wrong);
+    for (size_t t = 0; t < tests.size(); t++) {
+      if (o.steps) Step("ready");
+      Pass(tests[(t + pass) % tests.size()], o, at, to.data, &wrong);
+      if (o.steps) more = Step("done");
+    }
   }
   Print(tests, wrong);
   return wrong == 0 ? 0 : 1;
