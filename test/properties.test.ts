@@ -111,6 +111,8 @@ const SELF: Record<string, (world: World) => object> = {
 const WRITES = /^writePartitions|#ioctl$/;
 /** Those that change it also when they fail half-way. */
 const DESTROYS = /#discard$/;
+/** How the image is made whole again: cut to nothing for a moment, it would take what the batch and the view see. */
+const IN_PLACE = { flag: 'r+' };
 
 interface Call {
   self: Recipe | undefined;
@@ -185,11 +187,11 @@ async function perform({ name, kind, code }: Entry, call: Call, world: World): P
     if (answer instanceof Promise) play(call.meanwhile);
     await putAway(await answer, world);
     // A good table or label is written: that is no loss.
-    if (WRITES.test(name)) writeFileSync(world.device.path, content);
+    if (WRITES.test(name)) writeFileSync(world.device.path, content, IN_PLACE);
   } catch (error) {
     if (!isRefusal(error)) throw new Error(`not an error to refuse with: ${inspect(error)}`, { cause: error });
   } finally {
-    if (DESTROYS.test(name)) writeFileSync(world.device.path, content);
+    if (DESTROYS.test(name)) writeFileSync(world.device.path, content, IN_PLACE);
     await Promise.allSettled(underWay);
   }
 }
