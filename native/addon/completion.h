@@ -31,8 +31,9 @@ class Completion {
     return true;
   }
 
-  // Queues `call` as the last one of `flow`; its promise settles in a later turn. When no thread can be had it runs
-  // here if it must, else settles with EAGAIN; on a driver that is stopped, with EBADF.
+  // Queues `call` as the last one of `flow`; its promise settles in a later turn. When no thread or no
+  // memory can be had it runs here if it must, else settles with EAGAIN or ENOMEM; on a driver that is stopped, with
+  // EBADF.
   // -> the promise, in any case: lib awaits every failure alike.
   napi_value Submit(CallFlow& flow, std::unique_ptr<PendingCall> call);
 

@@ -69,8 +69,8 @@ class IoQueue {
   IoQueue(const IoQueue&) = delete;
   IoQueue& operator=(const IoQueue&) = delete;
 
-  // What became of a put. kFull: `depth` tasks of the flow wait. kNoThreads: no worker runs and the host has no thread
-  // left. In all cases but kQueued the task is still the caller's.
+  // What became of a put. kFull: `depth` tasks of the flow wait. kNoMemory: for the flow to grow. kNoThreads: no
+  // worker runs and the host has no thread left. In all cases but kQueued the task is still the caller's.
   enum class Outcome { kQueued, kFull, kNoMemory, kNoThreads, kStopped };
 
   // Puts `task` behind those that wait in `flow`, or leaves it where it is. Never blocks on I/O.   Thread: any.

@@ -54,7 +54,7 @@ uint64_t UnitOf(const DiskLabel& label, const TableSource& source);
 // then its partition c begins at 0.
 PartitionTable ToTable(const FoundLabel& found, const Slice& slice, const TableSource& source);
 
-// Bytes from the start of the medium where partition `index` begins, by the rule above.
+// Bytes from the start of the medium that the partitions of `label` are counted from, by the rule above.
 uint64_t BaseOf(const DiskLabel& label, const Slice& slice);
 
 }  // namespace blk
