@@ -219,8 +219,11 @@ class Ran final : public IoTask {
 TEST_CASE(
     "a worker that there is no memory for is a thread that cannot be had, a flow says so, and Stop() needs none") {
   test::Gate ran;
+  test::Gate late;
   IoFlow flow;
-  IoQueue queue(4, 2);
+  IoFlow other;
+  // One worker: with two, a put while the first is still at work would ask for the memory of the second's thread.
+  IoQueue queue(4, 1);
   std::unique_ptr<IoTask> task = std::make_unique<Ran>(ran);
   {
     Scarce scarce(0);
@@ -228,8 +231,6 @@ TEST_CASE(
   }
   CHECK(queue.TryPut(flow, task) == IoQueue::Outcome::kQueued);
   ran.Wait();
-  test::Gate late;
-  IoFlow other;
   task = std::make_unique<Ran>(late);
   IoQueue::Outcome outcome;
   {
