@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <thread>
 #include <type_traits>
 
@@ -25,6 +26,34 @@ TEST_CASE("a mutex keeps increments from being lost") {
     }
   });
   CHECK(sum == kThreads * kEach);
+}
+
+TEST_CASE("looking ends with the first time that it is done, and is not asked again, or at its limit") {
+  int asked = 0;
+  const bool found = SpinUntil(std::chrono::seconds(10), [&] { return ++asked == 3; });
+  const bool alone = std::thread::hardware_concurrency() == 1;
+  CHECK(found == !alone);
+  CHECK(asked == (alone ? 0 : 3));
+  const auto began = std::chrono::steady_clock::now();
+  CHECK_FALSE(SpinUntil(std::chrono::milliseconds(1), [] { return false; }));
+  CHECK((alone || std::chrono::steady_clock::now() - began >= std::chrono::milliseconds(1)));
+}
+
+TEST_CASE("a mutex that is held for longer than a thread looks is had when it is given back") {
+  test::Watchdog watchdog("sync: held for long");
+  Mutex mu;
+  bool given_back = false;
+  bool seen = false;
+  MutexLock lock(mu);
+  std::thread other([&] {
+    MutexLock inner(mu);
+    seen = given_back;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  given_back = true;
+  lock.Unlock();
+  other.join();
+  CHECK(seen);
 }
 
 TEST_CASE("a lock that stepped out lets another thread in, and may end its scope outside") {

@@ -33,20 +33,58 @@
 
 namespace blk {
 
+// Tells the processor that this thread only looks whether something has changed.
+inline void Relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+// Looks for at most `limit` whether `done()`, without sleeping: for what is likely to come sooner than a thread can be
+// put to sleep and woken. Not at all on a host with one processor, where it cannot come meanwhile.
+// -> whether it was; not asked again once it was.
+template <typename Done>
+bool SpinUntil(std::chrono::nanoseconds limit, Done&& done) {
+  static const bool alone = std::thread::hardware_concurrency() == 1;
+  if (alone) return false;
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  do {
+    for (int i = 0; i < 5; i++) {
+      if (done()) return true;
+      Relax();
+    }
+  } while (std::chrono::steady_clock::now() < deadline);
+  return false;
+}
+
 // Mutual exclusion. Not recursive: a thread that takes it twice stops for ever. Fair to nobody: who asks first need not
 // get it first. Lock() and Unlock() are for MutexLock, which is what everybody else uses.
+// A thread that finds it taken looks for a moment before it sleeps: most are held for less time than a thread needs to
+// fall asleep and to be woken.
 class CAPABILITY("mutex") Mutex {
  public:
   Mutex() = default;
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
-  void Lock() ACQUIRE() { mu_.lock(); }
+  void Lock() ACQUIRE() {
+    if (!mu_.try_lock()) LockTaken();
+  }
   void Unlock() RELEASE() { mu_.unlock(); }
 
  private:
   // The C++ library's condition variable waits on its own kind of mutex.
   friend class CondVar;
+
+  static constexpr std::chrono::microseconds kLook{2};
+
+  // For one that another thread held just now. Kept out of where it is locked.
+  [[gnu::noinline]] void LockTaken() {
+    if (!SpinUntil(kLook, [&] { return mu_.try_lock(); })) mu_.lock();
+  }
+
   std::mutex mu_;
 };
 
@@ -100,27 +138,6 @@ class CondVar {
  private:
   std::condition_variable cv_;
 };
-
-// Tells the processor that this thread only looks whether something has changed.
-inline void Relax() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
-// Looks for at most `limit` whether `done()`, without sleeping: for what is likely to come sooner than a thread can be
-// put to sleep and woken. Not at all on a host with one processor, where it cannot come meanwhile.
-template <typename Done>
-void SpinUntil(std::chrono::nanoseconds limit, Done&& done) {
-  static const bool alone = std::thread::hardware_concurrency() == 1;
-  if (alone) return;
-  const auto deadline = std::chrono::steady_clock::now() + limit;
-  while (!done() && std::chrono::steady_clock::now() < deadline) {
-    for (int i = 0; i < 4 && !done(); i++) Relax();
-  }
-}
 
 }  // namespace blk
 
