@@ -2,8 +2,8 @@
 import { getEventListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { type BlockDevice, open } from 'rumpblk';
-import { refusal, thrownBy } from './support/failure';
+import { type BlockDevice, open, openSync } from 'rumpblk';
+import { failure, refusal, thrownBy } from './support/failure';
 import { testWith } from './support/peers';
 import { KiB, MiB, pattern, rig } from './support/rig';
 import { STRACE, strace } from './support/strace';
@@ -113,6 +113,33 @@ describe('abort of what waits', () => {
         .subarray(48 * MiB)
         .every((byte) => byte === 0),
     ).toBe(true);
+  });
+
+  test.each(['write', 'batch'] as const)('an aborted %s that is still in the queue keeps nobody from closing', async (form) => {
+    const driver = bench.driver({ workers: 1, queueDepth: 2 });
+    const busy = bench.keep(openSync(bench.sparse(64 * MiB), { driver, mode: 'r+', access: 'pio' }));
+    const file = bench.image(content);
+    const device = bench.keep(openSync(file, { driver, mode: 'r+' }));
+    // As above, with a worker that is busy for another device.
+    const served = busy.write(Buffer.alloc(48 * MiB, 1), 0, { fua: true });
+    const controller = new AbortController();
+    const { signal } = controller;
+    // As many as the queue takes, and some behind it.
+    const aborted = Array.from({ length: 5 }, () => {
+      if (form === 'write') return thrownBy(() => device.write(Buffer.alloc(4096, 9), 0, { signal }));
+      const batch = device.createBatch({ depth: 1 });
+      batch.op.fill(1);
+      batch.bcount.fill(4096);
+      return thrownBy(() => batch.run(1, { signal }));
+    });
+    controller.abort('enough');
+    expect(await Promise.all(aborted)).toEqual(Array.from({ length: 5 }, () => 'enough'));
+    device.closeSync();
+    await failure(() => device.write(Buffer.alloc(512), 0), 'EBADF');
+    expect((await served).bytesWritten).toBe(48 * MiB);
+    busy.closeSync();
+    driver.close();
+    expect(readFileSync(file).equals(content)).toBe(true);
   });
 
   testWith(...STRACE)('a request still queued does not wait for the one that is served', async () => {

@@ -96,8 +96,7 @@ bool BatchCall::GiveBack(napi_env env) {
 }
 
 void BatchCall::Done() {
-  // Not this one after a Cancel() in the queue: the batch may run again by now, in another call.
-  if (batch_.running_ == this) batch_.running_ = nullptr;
+  batch_.running_ = nullptr;
   device_->End(token_);
 }
 
@@ -108,7 +107,9 @@ void BatchCall::Cancel(napi_env env) {
   // It never runs: its entries say so, and the batch can run again before the queue comes to this call.
   run_->CancelRest();
   static_cast<void>(GiveBack(env));
-  batch_.running_ = nullptr;
+  run_.reset();
+  arena_ = {};
+  control_ = {};
 }
 
 }  // namespace blk_addon

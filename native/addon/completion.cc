@@ -75,13 +75,13 @@ void Completion::SettleAll() {
   // Before anything settles: the workers go on while JavaScript runs.
   Refill();
   int settled = 0;
-  for (; next != nullptr; settled++) {
+  while (next != nullptr) {
     // A scope for each call: the handles of a burst of thousands go as it settles, not when all have.
     std::unique_ptr<PendingCall> call(next);
     next = call->done_before_;
     napi_handle_scope scope;
     napi_open_handle_scope(env_, &scope);
-    call->Finish(env_);
+    if (call->Finish(env_)) settled++;
     call.reset();
     napi_close_handle_scope(env_, scope);
   }
@@ -100,9 +100,12 @@ PendingCall* Completion::TakeDone() {
 }
 
 void Completion::Refill() {
+  // Destroyed last: they keep the flows that are looked at here.
+  blk::IoTaskList dropped;
   for (CallFlow** link = &with_backlog_; *link != nullptr;) {
     CallFlow& flow = **link;
-    flow.queue_.PutAll(flow.flow_, flow.backlog_);
+    if (flow.queue_.PutAll(flow.flow_, flow.backlog_) == blk::IoQueue::Outcome::kStopped)
+      dropped.TakeAll(flow.backlog_);
     if (flow.backlog_.empty()) {
       *link = std::exchange(flow.next_with_backlog_, nullptr);
     } else {

@@ -41,6 +41,13 @@ class Completion {
   // Thread: any.   Never blocks.
   void Post(std::unique_ptr<PendingCall> call);
 
+  // Counts out a call that has settled although it is still in the queue.
+  void CountOut() { CountPending(-1); }
+
+  // Moves calls from the backlogs to their queues, as far as there is room. Drops those of a queue that has stopped: a
+  // driver is closed when no call of it is pending, so they are given up.
+  void Refill();
+
   // Lets go of everything without settling it, backlogs included, and of the thread-safe function. For the end of the
   // environment, when no worker runs any more; nothing is submitted after it.
   void Abandon();
@@ -69,8 +76,6 @@ class Completion {
   void SettleAll();
   // Takes all that is done: the call that was first, which leads to the next one. The caller owns them.
   PendingCall* TakeDone();
-  // Moves calls from the backlogs to their queues, as far as there is room.
-  void Refill();
   // For a call that cannot be queued: runs it here if it must run, else settles it with `err`.
   void RunOrRefuse(PendingCall& call, int err);
   // Keeps the event loop alive from the first call on until the last one has settled.
@@ -78,7 +83,7 @@ class Completion {
 
   const napi_env env_;
   napi_threadsafe_function wake_ = nullptr;
-  // Calls that are queued, in a backlog, at work, or done and not settled.
+  // Calls that are queued, in a backlog, at work, or done, and not settled.
   size_t pending_ = 0;
   struct uv_loop_s* loop_ = nullptr;
   uint64_t turn_ = 0;  // of the loop, in which answers were last allowed

@@ -204,7 +204,7 @@ napi_value Faults(const Args& args, Driver state) {
 napi_value Close(const Args& args, Driver state) {
   // A register or an open may be in the queue, and would come to a driver that is closed.
   if (state->pending > 0) return ToFailure(args.env(), {EBUSY, blk::Op::kClose});
-  return ToOutcome(args.env(), state->driver.Close());
+  return ToOutcome(args.env(), state->Close());
 }
 
 // ---- the class

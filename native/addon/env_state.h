@@ -30,6 +30,13 @@ class DriverState {
   CallFlow flow;
   size_t pending = 0;  // calls of the driver and its devices: queued, or done and not settled
 
+  // Ends the driver, and what was given up and still waits for its queue. Errors: those of Driver::Close().
+  blk::Status Close() {
+    const blk::Status status = driver.Close();
+    completion_->Refill();
+    return status;
+  }
+
   // As Completion has them, for this driver.
   bool MayAnswerNow() { return completion_->MayAnswerNow(); }
   napi_value Submit(std::unique_ptr<PendingCall> call) { return Submit(flow, std::move(call)); }

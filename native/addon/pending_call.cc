@@ -19,13 +19,14 @@ void PendingCall::Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) 
   completion_.Post(std::unique_ptr<PendingCall>(this));
 }
 
-void PendingCall::Finish(napi_env env) {
+bool PendingCall::Finish(napi_env env) {
+  // GiveUp() runs on this thread, and Run() is over: the state does not change any more.
+  if (state_.load(std::memory_order_acquire) == State::kGivenUp) return false;
   // First the bookkeeping: what runs when the promise resolves may close the device, and must not find this call there.
   Done();
-  // GiveUp() runs on this thread, and Run() is over: the state does not change any more.
-  if (state_.load(std::memory_order_acquire) == State::kGivenUp) return;
   const blk::Status no_memory{ENOMEM, blk::Op::kStrategy};
   Resolve(env, no_memory_ ? ToFailure(env, no_memory) : OrNoMemory(env, [&] { return Settle(env); }));
+  return true;
 }
 
 void PendingCall::WorkIfMemory(blk::IoWorker& worker) {
@@ -48,7 +49,8 @@ bool PendingCall::GiveUp(napi_env env, blk::Status status) {
   State expected = State::kQueued;
   // Against Run() on a worker: whoever moves the state first decides whether Work() happens.
   if (!state_.compare_exchange_strong(expected, State::kGivenUp, std::memory_order_acq_rel)) return false;
-  Resolve(env, ToFailure(env, status));
+  completion_.CountOut();
+  Refuse(env, status);
   return true;
 }
 

@@ -1,6 +1,6 @@
 // PendingCall: one promise that native code owes to JavaScript. Work() runs on an I/O worker, Settle() on the
 // JavaScript thread afterwards; construction and destruction are on the JavaScript thread too, so that references die
-// there. It can be given up while it still waits in the queue: its promise settles at once, and Work() never begins.
+// there. It can be given up while it still waits in the queue: it settles at once, and Work() never begins.
 #ifndef RUMPBLK_ADDON_PENDING_CALL_H_
 #define RUMPBLK_ADDON_PENDING_CALL_H_
 
@@ -16,8 +16,8 @@ namespace blk_addon {
 
 class Completion;
 
-// Its states: queued, then running and done, or given up. A call that is given up still passes through the queue and
-// the completion, which destroy it on the right thread.
+// Its states: queued, then running and done, or given up. A call that is given up is pending no more, but still passes
+// through the queue and the completion, which destroy it on the right thread.
 class PendingCall : public blk::IoTask {
  public:
   // Makes the promise. Thread: JavaScript.   `completion` outlives the call.
@@ -29,9 +29,9 @@ class PendingCall : public blk::IoTask {
   // Runs Work() unless given up, and hands itself to the completion; this object may be gone when it returns. Thread: a
   // worker.
   void Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) final;
-  // Resolves the promise with Settle()'s value, unless that was done by GiveUp(). Once, after Run().   Thread:
-  // JavaScript, as for all below.
-  void Finish(napi_env env);
+  // Resolves the promise with Settle()'s value. Once, after Run(). -> false when GiveUp() has done so: nothing happens.
+  // Thread: JavaScript, as for all below.
+  bool Finish(napi_env env);
   // Runs Work() on this thread, which may block it, and settles. For calls that must not be refused when no thread can
   // be had.
   void RunHere(napi_env env);
@@ -39,11 +39,11 @@ class PendingCall : public blk::IoTask {
   void Keep(std::shared_ptr<const void> owner) { kept_ = std::move(owner); }
   // Whether RunHere() is better than Refuse().
   virtual bool MustRun() const { return false; }
-  // Resolves the promise with `status` as a failure; Work() and Settle() are never called. REQUIRES: not in the queue,
-  // not run.
+  // Resolves the promise with `status` as a failure; Work() and Settle() are never called. REQUIRES: not run, and no
+  // worker is going to.
   void Refuse(napi_env env, blk::Status status);
-  // Does the same to a call that may be in the queue; Done() comes when the queue has got to it. -> false when it runs
-  // already, or was given up before.
+  // Does the same to a call that Completion has queued and counts as pending. -> false when it runs already, or was
+  // given up before.
   bool GiveUp(napi_env env, blk::Status status);
 
  protected:

@@ -42,10 +42,7 @@ TransferCall::TransferCall(napi_env env, std::shared_ptr<DeviceState> device, co
   if (token != 0) transfer_.cancel = &cancel_;
 }
 
-TransferCall::~TransferCall() {
-  completion().memory().Give(std::move(memory_), transfer_.length);
-  if (view_ != nullptr) napi_delete_reference(env_, view_);
-}
+TransferCall::~TransferCall() { DropMemory(); }
 
 napi_value TransferCall::Submit(napi_env env, const std::shared_ptr<DeviceState>& device, blk::Transfer transfer,
                                 napi_value view, size_t view_offset, uint64_t token) {
@@ -82,6 +79,11 @@ bool TransferCall::TakeMemory(napi_value view, size_t view_offset) {
   return true;
 }
 
+void TransferCall::DropMemory() {
+  completion().memory().Give(std::move(memory_), transfer_.length);
+  if (view_ != nullptr) napi_delete_reference(env_, std::exchange(view_, nullptr));
+}
+
 void TransferCall::Work(blk::IoWorker& worker) {
   transfer_.lane = worker.lane();
   // Pages that are in memory need no other worker to be woken for what is queued behind.
@@ -113,8 +115,8 @@ bool TransferCall::DeliverTo(napi_env env) {
 void TransferCall::Cancel(napi_env env) {
   // Relaxed: the flag carries nothing but itself, and the worker may see it late.
   cancel_.store(true, std::memory_order_relaxed);
-  // Still queued: the promise settles now, and the copy in our memory is dropped when the queue comes to it.
-  static_cast<void>(GiveUp(env, {ECANCELED, blk::Op::kStrategy}));
+  // Still queued: the promise settles now, and no worker will touch the memory.
+  if (GiveUp(env, {ECANCELED, blk::Op::kStrategy})) DropMemory();
 }
 
 }  // namespace blk_addon

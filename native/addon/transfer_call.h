@@ -40,6 +40,8 @@ class TransferCall final : public PendingCall, public Cancellable {
   // Moves transfer_.data from the view into memory of ours: a copy for a write, room for a read. -> false when there is
   // none.
   bool TakeMemory(napi_value view, size_t view_offset);
+  // Lets go of it, and of the view.
+  void DropMemory();
   void Work(blk::IoWorker& worker) override;
   napi_value Settle(napi_env env) override;
   void Done() override { device_->End(token_); }
