@@ -165,6 +165,17 @@ TEST_CASE("a read that will not wait copies resident pages, or asks the host not
   CHECK(rig.host.calls(Call::kPread) == preads);  // never the call that may wait
 }
 
+TEST_CASE("a read that would have waited, and came again, is one read of its block, which two make worth a map") {
+  AutoRig rig;
+  std::vector<uint8_t> back(4096);
+  rig.host.Fail(Call::kPreadNowait, EAGAIN);
+  CHECK(rig.Read(1000, back, true).status.err == EAGAIN);
+  for (int i = 0; i < 2; i++) CHECK(rig.Read(1000, back).resid == 0);
+  CHECK(rig.host.calls(Call::kPread) == 2);
+  CHECK(rig.Read(1000, back).resid == 0);
+  CHECK(rig.host.calls(Call::kPread) == 2);
+}
+
 TEST_CASE("a block is mapped behind a pread of it, never by a copy that would wait for its page") {
   AutoRig rig;
   for (const auto& call : rig.host.Journal(Call::kAdvise)) CHECK(call.advice == Advice::kRandom);

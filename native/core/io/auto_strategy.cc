@@ -47,6 +47,8 @@ Moved AutoStrategy::Read(const Buf& buf, HostOffset at, size_t size) {
   const auto catch_up = [&]() -> Moved {
     if (next == done) return {};
     Moved moved = pio_.Piece(buf, buf.data + done, {at.value + done}, next - done);
+    // It comes again as a read that may wait, which is then the first one of its blocks, not the second.
+    if (buf.nowait && IsUndone(moved.status)) policy_.Forget({at.value + done}, {at.value + next});
     done += moved.bytes;
     return moved;
   };
