@@ -25,6 +25,7 @@ FIRST_VERSION(pthread_create,
 FIRST_VERSION(pthread_join, (pthread_t thread, void** result), (thread, result))
 FIRST_VERSION(pthread_detach, (pthread_t thread), (thread))
 FIRST_VERSION(pthread_once, (pthread_once_t * control, void (*routine)(void)), (control, routine))
+FIRST_VERSION(pthread_mutex_trylock, (pthread_mutex_t * mutex), (mutex))
 FIRST_VERSION(pthread_key_create, (pthread_key_t * key, void (*destructor)(void*)), (key, destructor))
 FIRST_VERSION(pthread_key_delete, (pthread_key_t key), (key))
 FIRST_VERSION(pthread_setspecific, (pthread_key_t key, const void* value), (key, value))
