@@ -82,6 +82,7 @@ blk::DiskLabel LabelOf(const ViewBytes& numbers, const ViewBytes& names) {
     std::copy_n(names.data, 16, label.type_name.begin());
     std::copy_n(names.data + 16, 16, label.pack_name.begin());
   }
+  // In the order in which lib lays them out; what is not there is 0.
   size_t at = 0;
   const auto take = [&](auto& field) {
     uint32_t value = 0;
@@ -97,6 +98,7 @@ blk::DiskLabel LabelOf(const ViewBytes& numbers, const ViewBytes& names) {
   for (uint32_t& number : label.drivedata) take(number);
   for (uint32_t& number : label.spare) take(number);
   take(label.bbsize), take(label.sbsize), take(label.npartitions);
+  // Not trusted, although lib has checked it: it bounds the loop below.
   label.npartitions = std::min<uint16_t>(label.npartitions, blk::kMaxPartitions);
   for (uint32_t i = 0; i < label.npartitions; i++) {
     blk::Partition& partition = label.partitions[i];

@@ -22,6 +22,7 @@ bool RangeLocks::has_writer() const {
   return std::any_of(wants_.begin(), wants_.end(), [](const Want& want) { return want.kind == LockKind::kExclusive; });
 }
 
+// Between two neighbours among them nothing begins or ends, neither what is wanted nor what is held.
 std::vector<uint64_t> RangeLocks::Boundaries() const {
   std::vector<uint64_t> at;
   for (const Want& want : wants_) at.insert(at.end(), {want.range.begin, want.range.end});
@@ -36,6 +37,7 @@ RangeLocks::Change RangeLocks::At(Range range) const {
   Change change;
   change.range = range;
   for (const Want& want : wants_) {
+    // The strongest wins, and none is stronger than that of a writer.
     if (!Overlaps(want.range, range) || change.wanted == LockKind::kExclusive) continue;
     change.wanted = want.kind;
   }
@@ -53,6 +55,7 @@ std::vector<RangeLocks::Change> RangeLocks::Changes() const {
   for (size_t i = 0; i + 1 < at.size(); i++) {
     const Change change = At({at[i], at[i + 1]});
     if (change.wanted == change.held) continue;
+    // A stretch that goes on where the last one ended, with the same to do, is one call of the host.
     Change* last = changes.empty() ? nullptr : &changes.back();
     const bool continues = last != nullptr && last->range.end == change.range.begin && last->wanted == change.wanted &&
                            last->held == change.held && last->on_writer == change.on_writer;
@@ -66,6 +69,7 @@ std::vector<RangeLocks::Change> RangeLocks::Changes() const {
 }
 
 void RangeLocks::Note(const Change& change, LockKind kind, bool on_writer) {
+  // Built aside, in memory that MakeRoom() has had: of what is held, all but the stretch, whose two sides may stay.
   std::vector<Held>& rest = spare_;
   rest.clear();
   for (const Held& held : held_) {

@@ -8,7 +8,8 @@
 namespace blk {
 namespace {
 
-// Names the fields of struct disklabel to `visit` in the order of the medium, up to the partitions.
+// Names the fields of struct disklabel to `visit` in the order of the medium, up to the partitions. One list for both
+// directions and both byte orders, so that what is written is what is read.
 template <typename Label, typename Visitor>
 void VisitHeader(Label& label, Visitor&& visit) {
   visit(label.magic);
@@ -51,10 +52,11 @@ void VisitPartition(Entry& partition, Visitor&& visit) {
   visit(partition.cpg);
 }
 
+// Bytes into a label, for what is looked at before, or besides, the label as a whole.
 constexpr size_t kMagic2At = 132;
 constexpr size_t kCountAt = 138;
 
-// XOR of the 16-bit words.
+// XOR of the 16-bit words: 0 over a label that holds its own checksum.
 uint16_t SumOf(const uint8_t* bytes, size_t size, ByteOrder order) {
   uint16_t sum = 0;
   for (size_t i = 0; i + 1 < size; i += 2) sum = static_cast<uint16_t>(sum ^ Load<uint16_t>(bytes + i, order));
@@ -82,6 +84,7 @@ DiskLabel DefaultLabel(uint64_t device_size, uint32_t part) {
   label.type_name = Name<16>("rumpd");
   label.pack_name = Name<16>("fictitious");
   label.secsize = kDevBsize;
+  // One cylinder of one track: drivers of old divide by these numbers.
   label.nsectors = sectors;
   label.ntracks = 1;
   label.ncylinders = 1;
@@ -119,6 +122,7 @@ bool HasLabelMagic(const uint8_t* bytes, size_t size) {
 
 DecodedLabel DecodeLabel(const uint8_t* bytes, size_t size) {
   using Kind = Verdict::Kind;
+  // Zeros behind the end, and room for as many partitions as any port has: they are under the checksum, kept or not.
   std::array<uint8_t, kLabelHeaderBytes + kMaxMaxPartitions * kPartitionBytes> whole{};
   std::copy_n(bytes, std::min(size, whole.size()), whole.begin());
 
@@ -140,6 +144,7 @@ DecodedLabel DecodeLabel(const uint8_t* bytes, size_t size) {
   if (residue != 0) verdicts.push_back({Kind::kChecksum, Verdict::kNoEntry, residue});
   if (count > kMaxPartitions) verdicts.push_back({Kind::kCount, Verdict::kNoEntry, count});
   if (!IsSectorSize(label.secsize)) verdicts.push_back({Kind::kSectorSize, Verdict::kNoEntry, label.secsize});
+  // Here and not at the end: ranges beyond the device are told, but a kernel takes such a label.
   decoded.valid = verdicts.empty();
   for (int i = 0; i < label.npartitions && label.secperunit != 0; i++) {
     const Partition& partition = label.partitions[i];

@@ -9,6 +9,7 @@
 namespace blk {
 namespace {
 
+// The fields in the order of the medium, as in disk_label.cc: one list for reading and writing.
 template <typename Header, typename Visitor>
 void VisitGptHeader(Header& header, Visitor&& visit) {
   visit(header.signature);
@@ -61,6 +62,8 @@ std::u16string LabelOf(const GptEntry& entry) {
   return std::u16string(entry.label.begin(), end);
 }
 
+// An entry that makes no sense, or whose bytes no JavaScript number can name, is a verdict; the others are good all the
+// same.
 void AddEntries(PartitionTable& table, const GptCopy& copy) {
   const GptHeader& header = copy.header;
   for (uint32_t i = 0; i < header.entry_count; i++) {
@@ -122,10 +125,12 @@ Result<std::optional<GptCopy>> ReadGptCopy(TableSource& source, uint64_t lba, ui
   const GptHeader& header = copy.header;
   if (header.signature != kGptSignature) return Nothing();
   if (header.header_bytes < kGptHeaderBytes || header.header_bytes > sector_size) return Nothing();
+  // The header is under its checksum as it was while the checksum was not there yet.
   Store<uint32_t>(&bytes[kGptHeaderCrcAt], 0);
   if (Crc32(bytes.data(), header.header_bytes) != header.header_crc) return Nothing();
   if (!Holds(header, lba, sectors, sector_size)) return Nothing();
 
+  // Of a size that Holds() has bounded: a number of the medium's never decides alone how much memory is taken.
   copy.array.resize(header.array_bytes());
   status = source.Read(header.array_lba * sector_size, copy.array.data(), copy.array.size());
   if (!status.ok()) return status;
@@ -137,6 +142,7 @@ Result<GptFound> FindGpt(TableSource& source, uint64_t sector_size) {
   GptFound found;
   const uint64_t sectors = source.size() / sector_size;
   if (sectors < 2) return found;
+  // By itself: a header that has it and does not hold is a damaged GPT, not the absence of one.
   std::array<uint8_t, 8> signature;
   const Status status = source.Read(sector_size, signature.data(), signature.size());
   if (!status.ok()) return status;

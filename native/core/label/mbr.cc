@@ -51,6 +51,7 @@ class ChainReader {
  private:
   void Note(Verdict::Kind kind, uint64_t value) { table_.verdicts.push_back({kind, Verdict::kNoEntry, value}); }
 
+  // Each link is a number of the medium's: it may lead out of the partition that has the chain, or in circles.
   bool MayVisit(uint64_t at) {
     const uint64_t position = at * sector_size_;
     const bool inside = position >= extended_.start && position < extended_.end();
@@ -100,6 +101,8 @@ MbrSector DecodeMbr(const MbrImage& bytes) {
   sector.disk_id = Load<uint32_t>(&bytes[kMbrIdAt]);
   for (uint32_t i = 0; i < kMbrSlots; i++) {
     const uint8_t* at = &bytes[kMbrEntriesAt + i * kMbrEntryBytes];
+    // Flag, type, first sector and number of sectors; between them lie cylinders and heads, which nobody needs any
+    // more.
     sector.entries[i] = {at[0], at[4], Load<uint32_t>(at + 8), Load<uint32_t>(at + 12)};
   }
   return sector;
@@ -108,6 +111,8 @@ MbrSector DecodeMbr(const MbrImage& bytes) {
 bool IsPartitionSector(const MbrImage& bytes) {
   const MbrSector sector = DecodeMbr(bytes);
   if (!sector.has_signature) return false;
+  // Boot sectors of file systems have the signature, too. Where a table would be they have code, which hardly ever
+  // looks like four flags; or nothing, and then a name of their own.
   const auto& entries = sector.entries;
   const bool flags = std::all_of(entries.begin(), entries.end(),
                                  [](const MbrEntry& entry) { return (entry.boot_flag & ~kMbrBootable) == 0; });

@@ -70,6 +70,8 @@ Result<MaybeTable> ReadPartitionTable(TableSource& source) {
   MbrImage sector0;
   Status status = ReadSector0(source, &sector0);
   if (!status.ok()) return status;
+  // The GPT first, which an MBR only protects; then the MBR, with the labels in its slices; then a label on the bare
+  // disk.
   const bool has_mbr = IsPartitionSector(sector0);
   const bool announced = has_mbr && IsProtective(DecodeMbr(sector0));
   auto gpt = ReadGpt(source, announced, has_mbr);

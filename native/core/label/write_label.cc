@@ -20,9 +20,11 @@ uint64_t AlphaSum(const std::vector<uint8_t>& sector) {
 
 bool HasAlphaSum(const std::vector<uint8_t>& sector) {
   const uint64_t sum = Load<uint64_t>(&sector[kAlphaSumAt]);
+  // 0 is the sum of an empty sector, which is nobody's boot block.
   return sum != 0 && sum == AlphaSum(sector);
 }
 
+// In the order of the slots, logical partitions where their extended one stands.
 const PartitionEntry* FirstSlice(const PartitionTable& table) {
   for (const PartitionEntry& entry : table.partitions) {
     if (IsBsdSlice(entry.type) && entry.usable) return &entry;
@@ -38,6 +40,7 @@ const PartitionEntry* FirstSlice(const PartitionTable& table) {
 Result<LabelPlace> PlaceForLabel(TableSource& source) {
   const auto placed = FindLabel(source);
   if (!placed.ok()) return placed.status();
+  // Over the one that is there, in its byte order; else where the scheme of the disk has room for one.
   if (placed.value()) {
     const FoundLabel& found = placed.value()->found;
     return LabelPlace{found.position, found.decoded.order, placed.value()->slice};
@@ -46,6 +49,7 @@ Result<LabelPlace> PlaceForLabel(TableSource& source) {
   if (!table.ok()) return table.status();
   LabelPlace place{kFirstLabelPlace, ByteOrder::kLittle, {0, source.size(), 0, ""}};
   if (table.value()) {
+    // What a GPT has at the place of a label is its own.
     if (table.value()->scheme == Scheme::kGpt) return kNoPlace;
     const PartitionEntry* slice = table.value()->scheme == Scheme::kMbr ? FirstSlice(*table.value()) : nullptr;
     if (slice != nullptr) {
@@ -79,6 +83,8 @@ Result<TableWrite> EncodeAt(TableSource& source, const LabelPlace& place, DiskLa
   if (!source.Holds(write.position, write.bytes.size())) return kNoPlace;
   const Status status = source.Read(write.position, write.bytes.data(), write.bytes.size());
   if (!status.ok()) return status;
+  // In a boot block no byte behind the last partition in use: code may begin there. Elsewhere zeros take away what an
+  // older, longer label has left.
   const bool alpha = in_boot_block && HasAlphaSum(write.bytes);
   std::copy_n(encoded.begin(), in_boot_block ? used : std::min(room, encoded.size()),
               write.bytes.begin() + static_cast<ptrdiff_t>(place.position % kDevBsize));
