@@ -65,7 +65,7 @@ function ofOurs(symbol, object) {
 }
 
 function ofProgram({ symbol, object }) {
-  if (/^blk::.*\bCopy(Large)?(Avx2|Sse2|Portable|Bytes)|^_*mem(cpy|move)/.test(symbol)) return 'copy';
+  if (/^blk::.*\bCopy(Large)?(Avx512|Avx2|Sse2|Portable|Bytes)|^_*mem(cpy|move)/.test(symbol)) return 'copy';
   if (/\.node$|\/floors$/.test(object)) return ofOurs(symbol, object);
   if (/\/lib(c|pthread|stdc\+\+|m|gcc_s)(?=[.-])|\/ld-|^\[vdso\]$/.test(object)) return WRAPPER.test(symbol) ? 'entry' : 'libc';
   if (/^uv_|^worker$/.test(symbol)) return 'libuv';

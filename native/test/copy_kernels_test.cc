@@ -96,11 +96,23 @@ TEST_CASE("sizes 0 to 512 at every pair of alignments") {
   }
 }
 
-// 1024 bytes is where the kernels' own loops begin; 128 is the most that one turn of them moves.
+// 1024 bytes is where the kernels' own loops begin; 128 is the most that one turn of these moves.
 TEST_CASE("sizes 1008 to 1312 at every pair of alignments") {
   Checker checker(1312);
   for (const CopyKernel& kernel : Supported()) {
     for (size_t size = 1008; size <= 1312; size++) {
+      INFO(kernel.name << " size " << size);
+      REQUIRE(checker.WrongAtAnyAlignment(kernel, size) == 0);
+    }
+  }
+}
+
+// 16 KiB is where a copy in two halves begins, which moves 256 bytes a turn.
+TEST_CASE("sizes around 16 KiB at every pair of alignments") {
+  constexpr size_t kHuge = 16384;
+  Checker checker(kHuge + 512);
+  for (const CopyKernel& kernel : Supported()) {
+    for (size_t size = kHuge - 1; size <= kHuge + 512; size += 19) {
       INFO(kernel.name << " size " << size);
       REQUIRE(checker.WrongAtAnyAlignment(kernel, size) == 0);
     }

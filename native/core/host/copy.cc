@@ -19,6 +19,8 @@ void CopyPortable(void* dst, const void* src, size_t size) {
 
 // Below this the C library uses vector moves itself, and its entry is cheaper than ours.
 constexpr size_t kSmall = 1024;
+// From here on the widest vectors pay; before, 4 KiB in the cache take a tenth longer with them.
+constexpr size_t kHuge = 16 * 1024;
 
 // Four vectors a turn, stores aligned: the first and the last vector overlap their neighbours instead of a byte loop.
 // Both are loaded before anything is stored. The casts are those that the intrinsics are made for: vector types may
@@ -55,6 +57,41 @@ void CopyAvx2(void* dst, const void* src, size_t size) {
   CopyLargeAvx2(static_cast<uint8_t*>(dst), static_cast<const uint8_t*>(src), size);
 }
 
+// As above with 64-byte vectors, and in two halves at once: a copy out of memory then waits for two streams of cache
+// misses together.
+// REQUIRES: size >= kHuge, and a processor with AVX-512F.
+__attribute__((target("avx512f"))) void CopyLargeAvx512(uint8_t* dst, const uint8_t* src, size_t size) {
+  const __m512i head = _mm512_loadu_si512(src);
+  const __m512i tail = _mm512_loadu_si512(src + size - 64);
+  uint8_t* const last = dst + size - 64;
+  const size_t skip = 64 - (reinterpret_cast<uintptr_t>(dst) & 63);
+  uint8_t* to = dst + skip;
+  const uint8_t* from = src + skip;
+  size_t left = size - skip;
+  _mm512_storeu_si512(dst, head);
+  const size_t half = left / 256 * 128;
+  for (size_t i = 0; i < half; i += 128) {
+    const __m512i a = _mm512_loadu_si512(from + i);
+    const __m512i b = _mm512_loadu_si512(from + i + 64);
+    const __m512i c = _mm512_loadu_si512(from + half + i);
+    const __m512i d = _mm512_loadu_si512(from + half + i + 64);
+    _mm512_store_si512(to + i, a);
+    _mm512_store_si512(to + i + 64, b);
+    _mm512_store_si512(to + half + i, c);
+    _mm512_store_si512(to + half + i + 64, d);
+  }
+  to += 2 * half;
+  from += 2 * half;
+  left -= 2 * half;
+  for (; left >= 64; left -= 64, to += 64, from += 64) _mm512_store_si512(to, _mm512_loadu_si512(from));
+  _mm512_storeu_si512(last, tail);
+}
+
+void CopyAvx512(void* dst, const void* src, size_t size) {
+  if (size < kHuge) return CopyAvx2(dst, src, size);
+  CopyLargeAvx512(static_cast<uint8_t*>(dst), static_cast<const uint8_t*>(src), size);
+}
+
 // The same with 16-byte vectors, which every x86-64 has.
 void CopySse2(void* dst, const void* src, size_t size) {
   if (size < kSmall) return CopyPortable(dst, src, size);
@@ -78,10 +115,14 @@ bool IsAmdWithFsrm() {
   return __builtin_cpu_is("amd") && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & (1u << 4)) != 0;
 }
 
+// VBMI2 came with the processors that such vectors do not slow down: Ice Lake, and Zen 4.
+bool HasAvx512() { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vbmi2"); }
 bool HasAvx2() { return __builtin_cpu_supports("avx2"); }
 
-constexpr CopyKernel kKernels[] = {
-    {"avx2", CopyAvx2, HasAvx2}, {"sse2", CopySse2, Always}, {"portable", CopyPortable, Always}};
+constexpr CopyKernel kKernels[] = {{"avx512", CopyAvx512, HasAvx512},
+                                   {"avx2", CopyAvx2, HasAvx2},
+                                   {"sse2", CopySse2, Always},
+                                   {"portable", CopyPortable, Always}};
 #else
 bool IsAmdWithFsrm() { return false; }
 
