@@ -14,7 +14,8 @@ const PHASES = `
   const device = new BlockDriver();
   const minor = device.registerSync(args.file);
   const open = () => device.openSync(minor, { mode: 'r+', access: args.access, cache: args.cache, lock: false });
-  let disk = open();
+  const first = open();
+  let disk = first;
   const data = Buffer.alloc(3000, 7);
   let place = 0;
   // Not at a page, so that an msync which forgot to round down would show.
@@ -50,6 +51,7 @@ const PHASES = `
     await close();
   }
   mark('end');
+  await first.close();
 `;
 const PLAIN = ['plain', 'plainPromise'];
 const FUA = ['fua', 'fuaPromise', 'strategy', 'strategyPromise'];
