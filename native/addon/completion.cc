@@ -104,8 +104,8 @@ void Completion::Refill() {
   blk::IoTaskList dropped;
   for (CallFlow** link = &with_backlog_; *link != nullptr;) {
     CallFlow& flow = **link;
-    if (flow.queue_.PutAll(flow.flow_, flow.backlog_) == blk::IoQueue::Outcome::kStopped)
-      dropped.TakeAll(flow.backlog_);
+    const blk::IoQueue::Outcome outcome = flow.queue_.PutAll(flow.flow_, flow.backlog_);
+    if (outcome == blk::IoQueue::Outcome::kStopped) dropped.TakeAll(flow.backlog_);
     if (flow.backlog_.empty()) {
       *link = std::exchange(flow.next_with_backlog_, nullptr);
     } else {

@@ -49,6 +49,7 @@ TEST_CASE("a mutex that is held for longer than a thread looks is had when it is
     MutexLock inner(mu);
     seen = given_back;
   });
+  // Long enough that the other one sleeps, as a rule; if it has not even begun by then, it sees the same.
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   given_back = true;
   lock.Unlock();
