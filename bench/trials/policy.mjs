@@ -66,7 +66,7 @@ const SMALL = {
   skip: ({ fileSystem }) => (fileSystem === 'tmpfs' ? 'tmpfs has no disk' : undefined),
 };
 
-/** What one fault, one pread and one copy cost here: where the constants of native/core/io/map_policy.h come from. */
+/** What one fault, one pread and one copy cost here: where the constants of native/core/access/map_policy.h come from. */
 const cost = {
   id: 'page-costs',
   title: 'a first touch, a copy and a pread of 4 KiB',

@@ -12,7 +12,7 @@
 #include "addon/device_state.h"
 #include "addon/pending_call.h"
 #include "core/base/aligned_buffer.h"
-#include "core/io/batch.h"
+#include "core/request/batch.h"
 
 namespace blk_addon {
 

@@ -9,7 +9,7 @@
 #include "addon/args.h"
 #include "addon/device_state.h"
 #include "addon/napi_setup.h"
-#include "core/io/batch.h"
+#include "core/request/batch.h"
 
 namespace blk_addon {
 

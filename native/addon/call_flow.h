@@ -4,7 +4,7 @@
 #ifndef RUMPBLK_ADDON_CALL_FLOW_H_
 #define RUMPBLK_ADDON_CALL_FLOW_H_
 
-#include "core/io/io_queue.h"
+#include "core/work/io_queue.h"
 
 namespace blk_addon {
 

@@ -8,7 +8,7 @@
 #include "addon/napi_setup.h"
 #include "core/base/status.h"
 #include "core/base/units.h"
-#include "core/io/physio.h"
+#include "core/request/physio.h"
 
 namespace blk_addon {
 

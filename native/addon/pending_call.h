@@ -10,7 +10,7 @@
 
 #include "addon/napi_setup.h"
 #include "core/base/status.h"
-#include "core/io/io_queue.h"
+#include "core/work/io_queue.h"
 
 namespace blk_addon {
 

@@ -10,7 +10,7 @@
 #include "addon/device_state.h"
 #include "addon/pending_call.h"
 #include "core/base/aligned_buffer.h"
-#include "core/io/physio.h"
+#include "core/request/physio.h"
 
 namespace blk_addon {
 

@@ -1,4 +1,4 @@
-#include "core/io/auto_strategy.h"
+#include "core/access/auto_strategy.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "core/io/batch.h"
+#include "core/request/batch.h"
 
 #include <doctest/doctest.h>
 

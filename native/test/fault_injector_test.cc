@@ -1,5 +1,5 @@
 // FaultInjector against the seed's golden values.
-#include "core/io/fault_injector.h"
+#include "core/filter/fault_injector.h"
 
 #include <doctest/doctest.h>
 

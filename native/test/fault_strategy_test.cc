@@ -1,8 +1,8 @@
-#include "core/io/fault_strategy.h"
+#include "core/filter/fault_strategy.h"
 
 #include <doctest/doctest.h>
 
-#include "core/io/physio.h"
+#include "core/request/physio.h"
 #include "test/support/rig.h"
 
 namespace blk {

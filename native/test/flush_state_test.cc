@@ -1,4 +1,4 @@
-#include "core/io/flush_state.h"
+#include "core/request/flush_state.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "core/io/host_file.h"
+#include "core/medium/host_file.h"
 
 #include <doctest/doctest.h>
 

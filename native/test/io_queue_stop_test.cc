@@ -1,5 +1,5 @@
 // IoQueue: Stop(), and a host that has no threads to give.
-#include "core/io/io_queue.h"
+#include "core/work/io_queue.h"
 
 #include <doctest/doctest.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 // IoQueue: order, room, and which worker serves what. Its end is in io_queue_stop_test.cc.
-#include "core/io/io_queue.h"
+#include "core/work/io_queue.h"
 
 #include <doctest/doctest.h>
 

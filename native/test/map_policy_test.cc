@@ -1,5 +1,5 @@
 // MapPolicy: when AutoStrategy copies from the map, and that it never invests more than it may.
-#include "core/io/map_policy.h"
+#include "core/access/map_policy.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "core/io/mapped_strategy.h"
+#include "core/access/mapped_strategy.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "core/io/physio.h"
+#include "core/request/physio.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "core/io/pio_strategy.h"
+#include "core/access/pio_strategy.h"
 
 #include <doctest/doctest.h>
 

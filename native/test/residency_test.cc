@@ -1,4 +1,4 @@
-#include "core/io/residency.h"
+#include "core/access/residency.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // BoundedStrategy: what a request may reach, and what is counted. The path below only writes down what it was asked.
-#include "core/io/strategy.h"
+#include "core/request/strategy.h"
 
 #include <doctest/doctest.h>
 

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "core/io/io_queue.h"
+#include "core/work/io_queue.h"
 #include "test/support/threads.h"
 
 namespace blk::test {

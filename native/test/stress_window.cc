@@ -7,7 +7,7 @@
 #include <mutex>
 #include <random>
 
-#include "core/io/auto_strategy.h"
+#include "core/access/auto_strategy.h"
 #include "test/support/rig.h"
 #include "test/support/threads.h"
 

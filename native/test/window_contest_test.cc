@@ -1,4 +1,4 @@
-#include "core/io/window_contest.h"
+#include "core/access/window_contest.h"
 
 #include <doctest/doctest.h>
 

@@ -3,11 +3,11 @@
 /** File, text, and a part of the message; null: no breach. @type {[string, string, string | null][]} */
 export const FIXTURES = [
   ['native/core/base/a.h', '#include "core/host/mapping.h"', 'core/base includes core/host/mapping.h'],
-  ['native/core/io/a.cc', '#include "core/device/device.h"', 'core/io includes'],
-  ['native/core/io/a.cc', '#include "core/window/window.h"\n#include "core/io/buf.h"', null],
+  ['native/core/request/a.cc', '#include "core/device/device.h"', 'core/request includes'],
+  ['native/core/request/a.cc', '#include "core/window/window.h"\n#include "core/request/buf.h"', null],
   ['native/core/device/a.cc', '#include "addon/args.h"', 'core includes addon/args.h'],
   ['native/core/util/a.cc', 'int F();', 'is no floor'],
-  ['native/core/io/a.cc', '#  include <unistd.h>', 'outside core/host'],
+  ['native/core/request/a.cc', '#  include <unistd.h>', 'outside core/host'],
   ['native/addon/a.cc', '#include <sys/mman.h>', 'outside core/host'],
   ['native/core/host/a.cc', '#include <sys/mman.h>\n#include <fcntl.h>', null],
   ['native/addon/a.cc', '#include <napi.h>', 'outside addon/napi_setup.h'],
@@ -16,19 +16,19 @@ export const FIXTURES = [
   ['native/addon/a.cc', 'void F() { Napi::TypeError::New(env, "x"); }', 'lib/errors.ts alone'],
   ['native/addon/a.cc', 'void F() { napi_throw_error(env, nullptr, "x"); }', 'lib/errors.ts alone'],
   ['native/addon/a.cc', '// No Napi::Error here.\nvoid F();', null],
-  ['native/core/io/a.cc', 'void F() { printf("x"); }', 'prints nothing'],
+  ['native/core/request/a.cc', 'void F() { printf("x"); }', 'prints nothing'],
 
-  ['native/core/io/a.cc', 'namespace blk { int g_count = 0; }', 'int g_count = 0'],
-  ['native/core/io/a.cc', 'namespace blk { namespace { std::vector<int> table; } }', 'std::vector<int> table'],
-  ['native/core/io/a.cc', 'namespace blk { std::atomic<int> n{0}; }', 'std::atomic<int> n{0}'],
-  ['native/core/io/a.cc', 'namespace blk { thread_local char scratch[16]; }', 'scratch'],
-  ['native/core/io/a.cc', 'const char* g_name = nullptr;', 'g_name'],
-  ['native/core/io/a.cc', 'namespace blk { Foo g(1, 2), h; inline Mutex mu; }', 'inline Mutex mu'],
-  ['native/core/io/a.cc', 'int Next() {\n  static int n = 0;\n  return ++n;\n}', 'static int n'],
-  ['native/core/io/a.h', 'class A {\n public:\n  static int live;\n};', 'static int live'],
+  ['native/core/request/a.cc', 'namespace blk { int g_count = 0; }', 'int g_count = 0'],
+  ['native/core/request/a.cc', 'namespace blk { namespace { std::vector<int> table; } }', 'std::vector<int> table'],
+  ['native/core/request/a.cc', 'namespace blk { std::atomic<int> n{0}; }', 'std::atomic<int> n{0}'],
+  ['native/core/request/a.cc', 'namespace blk { thread_local char scratch[16]; }', 'scratch'],
+  ['native/core/request/a.cc', 'const char* g_name = nullptr;', 'g_name'],
+  ['native/core/request/a.cc', 'namespace blk { Foo g(1, 2), h; inline Mutex mu; }', 'inline Mutex mu'],
+  ['native/core/request/a.cc', 'int Next() {\n  static int n = 0;\n  return ++n;\n}', 'static int n'],
+  ['native/core/request/a.h', 'class A {\n public:\n  static int live;\n};', 'static int live'],
   ['native/core/host/page_guard.cc', 'static int g_slots;', null],
   [
-    'native/core/io/a.h',
+    'native/core/request/a.h',
     `namespace blk {
 enum class Kind : uint8_t { kOne, kTwo };
 inline constexpr int kLimit = 3;

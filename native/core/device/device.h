@@ -10,18 +10,18 @@
 #include <optional>
 #include <vector>
 
+#include "core/access/auto_strategy.h"
+#include "core/access/mapped_strategy.h"
+#include "core/access/pio_strategy.h"
 #include "core/base/counters.h"
 #include "core/device/lease.h"
 #include "core/device/lease_pins.h"
 #include "core/device/minor.h"
 #include "core/device/options.h"
-#include "core/io/auto_strategy.h"
-#include "core/io/batch.h"
-#include "core/io/fault_strategy.h"
-#include "core/io/guard_strategy.h"
-#include "core/io/mapped_strategy.h"
-#include "core/io/physio.h"
-#include "core/io/pio_strategy.h"
+#include "core/filter/fault_strategy.h"
+#include "core/filter/guard_strategy.h"
+#include "core/request/batch.h"
+#include "core/request/physio.h"
 #include "core/window/window_cache.h"
 #include "core/window/window_table.h"
 

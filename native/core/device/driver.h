@@ -14,8 +14,8 @@
 #include "core/device/device.h"
 #include "core/device/minor.h"
 #include "core/device/options.h"
-#include "core/io/fault_injector.h"
-#include "core/io/io_queue.h"
+#include "core/filter/fault_injector.h"
+#include "core/work/io_queue.h"
 
 namespace blk {
 

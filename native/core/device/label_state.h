@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/base/sync.h"
-#include "core/io/label_sector.h"
+#include "core/filter/label_sector.h"
 #include "core/label/disk_label.h"
 
 namespace blk {

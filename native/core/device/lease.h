@@ -13,8 +13,8 @@
 
 #include "core/device/lease_pins.h"
 #include "core/host/mapping.h"
-#include "core/io/flush_state.h"
-#include "core/io/host_file.h"
+#include "core/medium/host_file.h"
+#include "core/request/flush_state.h"
 #include "core/window/window.h"
 
 namespace blk {

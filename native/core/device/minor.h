@@ -20,10 +20,10 @@
 #include "core/device/range_locks.h"
 #include "core/host/host_io.h"
 #include "core/host/unique_fd.h"
-#include "core/io/flush_state.h"
-#include "core/io/host_file.h"
 #include "core/label/disk_label.h"
 #include "core/label/partition_table.h"
+#include "core/medium/host_file.h"
+#include "core/request/flush_state.h"
 
 namespace blk {
 

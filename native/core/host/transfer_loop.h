@@ -8,22 +8,11 @@
 #include <atomic>
 #include <cstdint>
 
+#include "core/base/moved.h"
 #include "core/base/status.h"
 #include "core/base/units.h"
 
 namespace blk {
-
-// How far a transfer came, and what ended it. Bytes count also when status is an error, and are always a prefix.
-struct Moved {
-  size_t bytes = 0;
-  Status status;
-};
-
-// Whether whoever asked for a transfer has called it off; null: nobody can. Relaxed: the flag stands for itself and
-// publishes nothing, and a look that comes too early is repeated before the next piece.
-inline bool IsCancelled(const std::atomic<bool>* cancel) {
-  return cancel != nullptr && cancel->load(std::memory_order_relaxed);
-}
 
 // Calls `call(done, size)`, with size at most kSegmentSize, until `total` bytes have moved, it answers 0 or an error,
 // or `cancel` is set. `call` gives bytes or a negative errno; EINTR is asked again. A short answer is no end: the rest

@@ -8,7 +8,7 @@
 #include <thread>
 #include <utility>
 
-#include "core/io/io_queue.h"
+#include "core/work/io_queue.h"
 
 namespace blk::test {
 

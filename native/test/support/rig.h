@@ -5,10 +5,10 @@
 
 #include <vector>
 
+#include "core/access/mapped_strategy.h"
+#include "core/access/pio_strategy.h"
 #include "core/host/unique_fd.h"
-#include "core/io/mapped_strategy.h"
-#include "core/io/physio.h"
-#include "core/io/pio_strategy.h"
+#include "core/request/physio.h"
 #include "core/window/window_cache.h"
 #include "test/support/fake_host.h"
 #include "test/support/temp_file.h"

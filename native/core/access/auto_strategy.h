@@ -1,0 +1,60 @@
+// AutoStrategy: the fastest path for each request, `access: 'auto'`. Reads are copied from mapped windows where the
+// MapPolicy finds that worth it, else pread; writes are pwrite, coherent with the read map through the page cache, and
+// durable ones carry the host's per-call durability where it has it.
+// Thread-safe; the read path of a mapped device takes no lock and writes nothing that threads share.
+// Why: docs/performance.md; the seed maps for both and pays 8 us a miss, 2 MiB of disk writes a durable 4 KiB.
+#ifndef RUMPBLK_CORE_ACCESS_AUTO_STRATEGY_H_
+#define RUMPBLK_CORE_ACCESS_AUTO_STRATEGY_H_
+
+#include <atomic>
+#include <optional>
+
+#include "core/access/map_policy.h"
+#include "core/access/pio_strategy.h"
+#include "core/access/residency.h"
+#include "core/access/window_contest.h"
+#include "core/window/window_table.h"
+
+namespace blk {
+
+class AutoStrategy final : public BoundedStrategy {
+ public:
+  // `windows` and `pio` outlive this object; both are over the same file and range.
+  AutoStrategy(const DeviceRange& range, const HostFile& file, WindowTable& windows, PioStrategy& pio);
+
+ protected:
+  Moved Move(const Buf& buf, HostOffset at, size_t size) override;
+  // Fetches the head of the range into the cache, if its window is mapped.
+  void ExpectRead(HostOffset at, size_t size) override;
+
+ private:
+  // Reads piece by piece, each from its window or by pread. Moves a prefix, as Move() promises, whatever fails on the
+  // way.
+  Moved Read(const Buf& buf, HostOffset at, size_t size);
+  // The window that holds [at, at + size), inside one block, if there is a sound one. When there is none, the pread
+  // that serves instead earns the lane money, and the window a chance of a slot.
+  std::optional<WindowRef> Find(HostOffset at, size_t size, Lane lane);
+  // What the policy says of it; of a read that must not wait, no copy from pages that may have left memory.
+  MapPolicy::Path Choose(const Buf& buf, const WindowRef& window, HostOffset at, size_t size);
+  // Copies [at, at + size) from its window. -> false when pread is to do it.
+  bool Copy(const WindowRef& window, uint8_t* data, HostOffset at, size_t size, Lane lane);
+  // Maps the block around `at`, a page of which was just read by a pread that took `pread_ns`.
+  void Invest(const WindowRef& window, HostOffset at, MapPolicy::Path path, int64_t pread_ns, Lane lane);
+  // Whether every page of [at, at + size) was in memory a moment ago, as far as windows show it.
+  bool IsResident(HostOffset at, size_t size);
+  // Remaps the slot of the window around `at` to it, if the contest says so and the lane can pay.
+  void Challenge(HostOffset at, Lane lane);
+
+  HostIo& host_;
+  WindowTable& windows_;
+  PioStrategy& pio_;
+  // Which pieces are worth a page fault; which windows are worth a slot; which pages are in memory.
+  MapPolicy policy_;
+  WindowContest contest_;
+  Residency residency_;
+  std::atomic<bool> host_tells_{true};  // cleared for good when the host turns out to have no reads that do not wait
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_ACCESS_AUTO_STRATEGY_H_

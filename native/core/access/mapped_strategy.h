@@ -1,0 +1,32 @@
+// MappedStrategy: serves bufs by copying to and from mapped windows, one window at a time, as the seed does: the access
+// of `access: 'mmap'`. A durable write is msync'ed piece by piece. What a window cannot serve goes to pread and pwrite:
+// a mapping that fails, a page that the host could not give.
+// Thread-safe.   Model: rumpblk.c r1.31 lines 621-657; B32 (page-aligned msync), B33 (fallback), B34 (SIGBUS).
+#ifndef RUMPBLK_CORE_ACCESS_MAPPED_STRATEGY_H_
+#define RUMPBLK_CORE_ACCESS_MAPPED_STRATEGY_H_
+
+#include "core/access/pio_strategy.h"
+#include "core/window/window_cache.h"
+
+namespace blk {
+
+class MappedStrategy final : public BoundedStrategy {
+ public:
+  // `windows` and `pio` outlive this object.
+  MappedStrategy(const DeviceRange& range, WindowCache& windows, PioStrategy& pio)
+      : BoundedStrategy(range), windows_(windows), pio_(pio) {}
+
+ protected:
+  Moved Move(const Buf& buf, HostOffset at, size_t size) override;
+
+ private:
+  // Moves what of [at, at + size) lies in the window around `at`; at most a segment when the buf can be cancelled.
+  Moved Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size);
+
+  WindowCache& windows_;
+  PioStrategy& pio_;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_ACCESS_MAPPED_STRATEGY_H_

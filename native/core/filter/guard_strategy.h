@@ -1,0 +1,43 @@
+// GuardStrategy: a decorator that refuses writes into protected ranges with EROFS and 0 bytes moved: those that an open
+// names, and, in a partition, the label sector of its disk. A transfer of several bufs is refused as a whole, so that
+// nothing of it is written.
+// Thread-safe. In a device's stack only when there is something to guard: all others pay nothing.
+// Model: the label sector of bounds_check_with_label, NetBSD's subr_disk.c.
+#ifndef RUMPBLK_CORE_FILTER_GUARD_STRATEGY_H_
+#define RUMPBLK_CORE_FILTER_GUARD_STRATEGY_H_
+
+#include <vector>
+
+#include "core/filter/label_sector.h"
+#include "core/request/strategy.h"
+
+namespace blk {
+
+class GuardStrategy final : public Strategy {
+ public:
+  // `spans` are parts of the host file, in any order; they may overlap or be empty. `label` may be null. `next` and
+  // `label` outlive this object.
+  GuardStrategy(const DeviceRange& range, std::vector<HostSpan> spans, const LabelSector* label, Strategy& next);
+
+  // Refuses the whole transfer if any of it is guarded. Reads pass.
+  void Admit(Transfer& transfer) override;
+  // Refuses the buf: what Admit() has not seen, or has let through.
+  void Submit(Buf& buf) override;
+  void Expect(const Buf& buf) override { next_.Expect(buf); }
+
+  // Whether something in `span` may not be written. Of this moment, as far as the label goes.   Thread: any.
+  bool Forbids(HostSpan span) const;
+
+ private:
+  // The part of the host file that `length` bytes from there on are; what lies outside the device is left out.
+  HostSpan SpanOf(int64_t blkno, uint32_t skip, size_t length) const;
+
+  const DeviceRange range_;
+  std::vector<HostSpan> spans_;  // sorted, disjoint
+  const LabelSector* const label_;
+  Strategy& next_;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_FILTER_GUARD_STRATEGY_H_

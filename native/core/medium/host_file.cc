@@ -1,0 +1,123 @@
+#include "core/medium/host_file.h"
+
+#include <algorithm>
+
+#include "core/host/copy.h"
+#include "core/host/transfer_loop.h"
+
+namespace blk {
+namespace {
+
+// Page-aligned memory on the stack, for reads into a destination that the kernel's copy is slow for: the detour through
+// it and our own copy take a quarter of the time.
+class Scratch {
+ public:
+  // Calls `read(memory, size)`, for `to` itself or for at most this much of it. -> what it answers.
+  template <typename ReadFn>
+  int64_t Read(uint8_t* to, size_t size, uint64_t offset, ReadFn&& read) {
+    if (size < kWorthIt || !HasSlowAlignments() || !IsSlowForKernel(to, offset)) return read(to, size);
+    const int64_t rc = read(memory_, std::min(size, sizeof memory_));
+    if (rc > 0) CopyBytes(to, memory_, static_cast<size_t>(rc));
+    return rc;
+  }
+
+ private:
+  static constexpr size_t kWorthIt = 2048;
+  alignas(4096) uint8_t memory_[64 * 1024];
+};
+
+}  // namespace
+
+bool HostFile::FitsDirect(const void* data, size_t size, uint64_t offset) const {
+  if (direct_fd < 0 || alignment.offset == 0 || alignment.memory == 0) return false;
+  return offset % alignment.offset == 0 && size % alignment.offset == 0 &&
+         reinterpret_cast<uintptr_t>(data) % alignment.memory == 0;
+}
+
+Moved HostFile::ReadNow(void* data, size_t size, HostOffset offset) const {
+  Scratch scratch;
+  uint8_t* to = static_cast<uint8_t*>(data);
+  for (size_t done = 0; done < size;) {
+    const uint64_t at = offset.value + done;
+    const size_t n = std::min<size_t>(size - done, kSegmentSize);
+    const int64_t rc =
+        scratch.Read(to + done, n, at, [&](void* p, size_t m) { return host->PreadNowait(fd, p, m, at); });
+    if (rc == -EOPNOTSUPP || rc == -ENOSYS) return {0, {EOPNOTSUPP, Op::kPread}};
+    // Whatever else it is, the end of the file too: the read that may wait finds out and names it.
+    if (rc <= 0) return {0, {EAGAIN, Op::kPread}};
+    done += static_cast<size_t>(rc);
+  }
+  return {size, Status::Ok()};
+}
+
+Moved HostFile::ReadAll(void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const {
+  Scratch scratch;
+  uint8_t* to = static_cast<uint8_t*>(data);
+  return MoveAll(Op::kPread, size, cancel, [&](size_t done, size_t n) {
+    const uint64_t at = offset.value + done;
+    if (FitsDirect(to + done, n, at)) {
+      // EINVAL in spite of the alignment: the file system wants more than it told.
+      const int64_t rc = host->Pread(direct_fd, to + done, n, at);
+      if (rc != -EINVAL) return rc;
+    }
+    return scratch.Read(to + done, n, at, [&](void* p, size_t m) { return host->Pread(fd, p, m, at); });
+  });
+}
+
+Moved HostFile::WriteAll(const void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const {
+  const uint8_t* from = static_cast<const uint8_t*>(data);
+  return MoveAll(Op::kPwrite, size, cancel, [&](size_t done, size_t n) {
+    const uint64_t at = offset.value + done;
+    if (FitsDirect(from + done, n, at)) {
+      // Without a detour over aligned memory: what does not fit goes through the page cache, and the kernel keeps both
+      // in step.
+      const int64_t rc = host->Pwrite(direct_fd, from + done, n, at);
+      if (rc != -EINVAL) return rc;
+    }
+    return host->Pwrite(fd, from + done, n, at);
+  });
+}
+
+Moved HostFile::WriteAllDurable(const void* data, size_t size, HostOffset offset,
+                                const std::atomic<bool>* cancel) const {
+  const uint8_t* from = static_cast<const uint8_t*>(data);
+  return MoveAll(Op::kPwrite, size, cancel,
+                 [&](size_t done, size_t n) { return host->PwriteDurable(fd, from + done, n, offset.value + done); });
+}
+
+Status HostFile::CheckReaches(uint64_t end) const {
+  FileInfo info;
+  const int rc = host->Stat(fd, &info);
+  if (rc < 0) return {-rc, Op::kStat};
+  return info.type == FileType::kRegular && info.size < end ? Status{EIO, Op::kMsync} : Status::Ok();
+}
+
+Status HostFile::WhyLost(HostSpan lost) const {
+  if (CheckReaches(lost.end.value).ok()) {
+    const Status first = WhyPageLost(lost.begin.value);
+    return first.err == EIO ? WhyPageLost(lost.end.value - 1) : first;
+  }
+  return {EIO, Op::kMap};
+}
+
+// A page that can be read failed at the store: the host had no place for it, which it says again when asked for one.
+Status HostFile::WhyPageLost(uint64_t offset) const {
+  const uint64_t page = AlignDown(offset, PageSize());
+  uint8_t byte;
+  const Moved read = ReadAll(&byte, 1, {page}, nullptr);
+  if (!read.status.ok()) return {read.status.err, Op::kMap};
+  const int rc = host->Allocate(fd, page, PageSize());
+  return {rc == -ENOSPC || rc == -EDQUOT ? -rc : EIO, Op::kMap};
+}
+
+Status HostFile::Sync() const {
+  // The ordinary descriptor covers what went through direct_fd: it is the same file.
+  int rc;
+  do {
+    rc = host->Fdatasync(fd);
+  } while (rc == -EINTR);
+  if (rc == 0 || (character && rc == -EINVAL)) return Status::Ok();
+  return {-rc, Op::kFdatasync};
+}
+
+}  // namespace blk

@@ -1,0 +1,56 @@
+// HostFile: the descriptors of one open and the loops that move bytes through them. Does not own the descriptors.
+// Thread-safe: pread and pwrite carry their offset. Plain data, copied freely; valid while the open of the minor lasts.
+// Model: rumpblk.c r1.31 lines 659-722, with O_DIRECT as a choice per request instead of per open (B38).
+#ifndef RUMPBLK_CORE_MEDIUM_HOST_FILE_H_
+#define RUMPBLK_CORE_MEDIUM_HOST_FILE_H_
+
+#include <atomic>
+
+#include "core/base/moved.h"
+#include "core/base/units.h"
+#include "core/host/host_io.h"
+
+namespace blk {
+
+struct HostFile {
+  HostIo* host = nullptr;
+  int fd = -1;
+  int direct_fd = -1;         // the same file opened with O_DIRECT, or -1
+  DirectAlignment alignment;  // what direct_fd asks for
+  bool character = false;     // a character node: has no page cache that a sync could write
+
+  // Read and write all of [offset, offset + size), however often the host has to be asked (B40).
+  // Through direct_fd where offset, size and memory fit its alignment; where the host then refuses with EINVAL, and
+  // otherwise, through fd: both are of one file, and the kernel keeps its page cache in step.
+  // Errors: the host's · EIO the file ends before · ECANCELED.   What moved is a prefix.   Thread: any; they wait for
+  // the disk.
+  Moved ReadAll(void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const;
+  Moved WriteAll(const void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const;
+
+  // The same, and durable when it returns. EOPNOTSUPP, ENOSYS, EINVAL: the host has no such call.
+  Moved WriteAllDurable(const void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const;
+  // Reads all of it if that needs no disk. With nothing moved: EAGAIN, it would; EOPNOTSUPP, the host cannot tell.
+  Moved ReadNow(void* data, size_t size, HostOffset offset) const;
+
+  // EIO when a regular file ends before host offset `end`. Of this moment: somebody else may cut it right after.
+  Status CheckReaches(uint64_t end) const;
+
+  // Why the host could not give the pages of a mapping at both ends of `lost`: ENOSPC or EDQUOT when they can be read
+  // and there is no room for them, else EIO, or what reading them says. Never ok: the bytes are lost whatever holds by
+  // now.
+  Status WhyLost(HostSpan lost) const;
+
+  // Makes what was written durable, by whichever descriptor. Errors: fdatasync's, which the host tells once; EINVAL of
+  // a character node that has nothing to sync is ok.
+  Status Sync() const;
+
+ private:
+  // The same for the page around `offset`.
+  Status WhyPageLost(uint64_t offset) const;
+  // Whether a request may go through direct_fd: each piece of it anew, since a short transfer may end anywhere.
+  bool FitsDirect(const void* data, size_t size, uint64_t offset) const;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_MEDIUM_HOST_FILE_H_

@@ -1,0 +1,165 @@
+#include "core/request/batch.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace blk {
+namespace {
+
+constexpr double kMaxBlkno =
+    9007199254740992.0;  // 2^53: beyond it doubles are no longer exact, and any device has ended
+constexpr size_t kMaxMerged = 4 * kSegmentSize;
+constexpr int32_t kDoomed = 1;  // in the error slot of an entry that the injector drew, until the entry has run
+
+}  // namespace
+
+int BatchRun::Prepare(uint32_t i, Lane lane, Buf* buf) const {
+  if (arrays_.op[i] > static_cast<uint8_t>(BatchOp::kWrite)) return EINVAL;
+  const double blkno = arrays_.blkno[i];
+  // Written so that NaN is refused, for which every comparison is false. Negative ones go on to the bounds check (B4),
+  // like those behind the end.
+  if (!(std::fabs(blkno) <= kMaxBlkno) || std::trunc(blkno) != blkno) return EINVAL;
+  // 64 bits: the sum of two of 32 does not wrap.
+  const uint64_t end = uint64_t{arrays_.offset[i]} + arrays_.bcount[i];
+  if (end > arena_size_) return EINVAL;
+  buf->op = OpOf(i) == BatchOp::kRead ? BufOp::kRead : BufOp::kWrite;
+  buf->blkno = static_cast<int64_t>(blkno);
+  buf->bcount = arrays_.bcount[i];
+  buf->data = arena_ + arrays_.offset[i];
+  buf->doomed = target_.faulty && arrays_.error[i] == kDoomed;
+  buf->lane = lane;
+  return 0;
+}
+
+void BatchRun::Admit() {
+  if (!target_.faulty) return;
+  for (uint32_t i = 0; i < count_; i++) {
+    arrays_.error[i] = 0;
+    Buf buf;
+    // What never becomes a buf draws nothing, as a request that physio refuses.
+    if (Prepare(i, 0, &buf) != 0) continue;
+    Transfer transfer;
+    transfer.op = buf.op;
+    transfer.blkno = buf.blkno;
+    transfer.length = buf.bcount;
+    target_.entry->Admit(transfer);
+    if (transfer.doomed_chunk == 0) arrays_.error[i] = kDoomed;
+  }
+}
+
+bool BatchRun::RunEntries(bool nowait, Lane lane, const std::atomic<bool>* cancel) {
+  while (next_ < count_) {
+    const uint32_t i = next_;
+    // A write may always wait, for room in the page cache.
+    if (nowait && OpOf(i) != BatchOp::kRead) return false;
+    if (IsCancelled(cancel)) {
+      CancelRest();
+      return true;
+    }
+    if (i + 1 < count_) Expect(i + 1, lane);
+    Buf buf;
+    uint32_t served = 1;
+    if (OpOf(i) == BatchOp::kFlush) {
+      Set(i, 0, 0);
+      wants_sync_ = true;
+    } else if (const int err = Prepare(i, lane, &buf); err != 0) {
+      Set(i, arrays_.bcount[i], err);
+      // No buf, as for every request of length zero.
+    } else if (buf.bcount == 0) {
+      Set(i, 0, 0);
+    } else {
+      buf.nowait = nowait;
+      served = Merge(i, &buf);
+      if (served > 1) {
+        RunMerged(i, served, buf);
+      } else if (!RunSingle(i, buf)) {
+        return false;
+      }
+    }
+    next_ += served;
+  }
+  return true;
+}
+
+void BatchRun::Expect(uint32_t i, Lane lane) const {
+  Buf buf;
+  if (OpOf(i) == BatchOp::kRead && Prepare(i, lane, &buf) == 0) target_.entry->Expect(buf);
+}
+
+bool BatchRun::RunSingle(uint32_t i, Buf& buf) {
+  if (buf.op == BufOp::kWrite && IsDurable(i) && RefuseDurable(i)) return true;
+  target_.entry->Submit(buf);
+  if (buf.nowait && IsUndone(buf.status)) return false;
+  Set(i, static_cast<uint32_t>(buf.resid), buf.status.err);
+  return true;
+}
+
+// A durable write is not made so by the strategy: the one sync behind the batch does. After a failed sync none is
+// tried.
+bool BatchRun::RefuseDurable(uint32_t i) {
+  wants_sync_ = true;
+  const Status sticky = target_.flush->sticky();
+  if (!sticky.ok()) Set(i, arrays_.bcount[i], sticky.err);
+  return !sticky.ok();
+}
+
+uint32_t BatchRun::Merge(uint32_t i, Buf* buf) const {
+  if (buf->op != BufOp::kWrite || buf->doomed || target_.guarded) return 1;
+  uint32_t n = 1;
+  // A write that does not end with a sector has no neighbour: blkno counts sectors.
+  for (; i + n < count_ && buf->bcount < kMaxMerged && buf->bcount % kDevBsize == 0; n++) {
+    Buf next;
+    if (OpOf(i + n) != BatchOp::kWrite || Prepare(i + n, buf->lane, &next) != 0) break;
+    // In the arena as well as on the device: one write takes one piece of memory.
+    const bool continues = next.blkno == buf->blkno + static_cast<int64_t>(buf->bcount / kDevBsize) &&
+                           next.data == buf->data + buf->bcount;
+    if (!continues || next.doomed || next.bcount == 0 || IsDurable(i + n) != IsDurable(i)) break;
+    buf->bcount += next.bcount;
+  }
+  return n;
+}
+
+void BatchRun::RunMerged(uint32_t i, uint32_t n, Buf& buf) {
+  if (IsDurable(i) && RefuseDurable(i)) {
+    // All of them are durable, or none: Merge() saw to that.
+    for (uint32_t k = i + 1; k < i + n; k++) RefuseDurable(k);
+    return;
+  }
+  target_.entry->Submit(buf);
+  size_t moved = buf.bcount - buf.resid;
+  uint32_t k = i;
+  for (; k < i + n && moved >= arrays_.bcount[k]; k++) {
+    moved -= arrays_.bcount[k];
+    Set(k, 0, 0);
+  }
+  if (k < i + n) {
+    // The one where it stopped has its error, or the end of the device; those behind it run for themselves.
+    Set(k, static_cast<uint32_t>(arrays_.bcount[k] - moved), buf.status.err);
+    k++;
+  }
+  // Each entry counts, not each call.
+  target_.counters->Add(Counter::kIoTotal, k - i - 1, buf.lane);
+  for (; k < i + n; k++) {
+    Buf rest;
+    if (Prepare(k, buf.lane, &rest) == 0) static_cast<void>(RunSingle(k, rest));  // it may wait
+  }
+}
+
+void BatchRun::CancelRest() {
+  for (; next_ < count_; next_++) Set(next_, arrays_.bcount[next_], ECANCELED);
+}
+
+void BatchRun::SettleSynced(Status status) {
+  if (status.ok()) return;
+  for (uint32_t i = 0; i < count_; i++) {
+    // Moved but not durable: its residual stays what it was.
+    const bool served = OpOf(i) == BatchOp::kFlush || (OpOf(i) == BatchOp::kWrite && IsDurable(i));
+    if (served && arrays_.error[i] == 0) Set(i, arrays_.resid[i], status.err);
+  }
+}
+
+uint32_t BatchRun::succeeded() const {
+  return static_cast<uint32_t>(std::count(arrays_.error, arrays_.error + count_, 0));
+}
+
+}  // namespace blk

@@ -1,0 +1,117 @@
+// Batch: many bufs in one go, in struct-of-arrays form, without an allocation per request. As if the entries ran one
+// after the other; durable writes and flushes are served by one sync behind all of them, and writes that continue each
+// other, on the device and in the arena, go to the host as one.
+// No state beyond a BatchRun, which one thread uses at a time.
+// Why: one crossing into native code costs as much as a 4 KiB copy, one sync as much as thirty writes.
+#ifndef RUMPBLK_CORE_REQUEST_BATCH_H_
+#define RUMPBLK_CORE_REQUEST_BATCH_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/request/buf.h"
+#include "core/request/physio.h"
+#include "core/request/strategy.h"
+
+namespace blk {
+
+// The numbers are those of lib/batch.ts. Entries may hold any other: JavaScript writes them without a check.
+enum class BatchOp : uint8_t { kRead = 0, kWrite = 1, kFlush = 2 };
+
+// The arrays of a batch, `depth` entries each, and the memory that the entries point into. Owned by the caller, and not
+// written by anybody else while a run lasts: what Prepare() has checked is what is used.
+struct BatchArrays {
+  const uint8_t* op = nullptr;       // BatchOp
+  const uint8_t* fua = nullptr;      // 1: durable when complete
+  const double* blkno = nullptr;     // sectors
+  const uint32_t* bcount = nullptr;  // bytes
+  const uint32_t* offset = nullptr;  // bytes into the arena
+  uint32_t* resid = nullptr;         // filled in: bytes not moved
+  int32_t* error = nullptr;          // filled in: 0, or a negative errno
+};
+
+// What the entries of a batch share.
+struct BatchTarget {
+  Strategy* entry = nullptr;
+  bool faulty = false;   // entry draws for each buf
+  bool guarded = false;  // entry refuses some writes: none is merged with one that it may refuse
+  FlushState* flush = nullptr;
+  Counters* counters = nullptr;
+  bool durable_by_default = false;  // cache mode writethrough
+  bool never_durable = false;       // cache mode unsafe
+};
+
+class BatchRun {
+ public:
+  // Runs entries [begun, count). Units: bytes, entries.
+  // REQUIRES: the arrays have `count` entries, the arena arena_size bytes, and all of it outlives this object.
+  BatchRun(const BatchArrays& arrays, uint8_t* arena, size_t arena_size, uint32_t count, const BatchTarget& target,
+           uint32_t begun = 0)
+      : arrays_(arrays), arena_(arena), arena_size_(arena_size), count_(count), target_(target), next_(begun) {}
+
+  // Passes every entry by the fault injector, in order, on the thread that submits the batch. Called once, before
+  // Run(), and for all entries, those that Run() answers on the spot too. What was drawn waits in the error slots.
+  void Admit();
+
+  // Runs what is left of the entries. With `nowait` it stops, and answers false, before the first that is no read or
+  // that would wait for a disk; a later call goes on from there. `sync` makes all that was written durable.
+  // Errors: each entry's own in its error slot: EINVAL an unknown op, a blkno that is no whole number, a range outside
+  // the arena · those of Strategy::Submit() · the sync's, for every entry that it served · ECANCELED.
+  template <typename SyncFn>
+  bool Run(bool nowait, Lane lane, const std::atomic<bool>* cancel, SyncFn&& sync) {
+    if (!RunEntries(nowait, lane, cancel)) return false;
+    if (wants_sync_) SettleSynced(sync());
+    return true;
+  }
+
+  // Ends what is left of the entries with ECANCELED. They count as run.
+  void CancelRest();
+
+  // Entries that have run.
+  uint32_t begun() const { return next_; }
+  // Entries without an error. REQUIRES: Run() has answered true.
+  uint32_t succeeded() const;
+
+ private:
+  // Run() without the sync.
+  bool RunEntries(bool nowait, Lane lane, const std::atomic<bool>* cancel);
+  // The rule of Device::IsDurable() for an entry, which has no way to say "not durable" under writethrough.
+  bool IsDurable(uint32_t i) const {
+    return !target_.never_durable && (arrays_.fua[i] != 0 || target_.durable_by_default);
+  }
+  BatchOp OpOf(uint32_t i) const { return static_cast<BatchOp>(arrays_.op[i]); }
+  // Fills in the buf of entry i. -> 0, or the errno that the entry gets instead.
+  int Prepare(uint32_t i, Lane lane, Buf* buf) const;
+  // Entries from i on, at least one, that can go to the host as one write. Grows `buf`, the first one, over them.
+  uint32_t Merge(uint32_t i, Buf* buf) const;
+  // Runs `n` entries from i on as the one write that `buf` is, and gives each its own outcome.
+  void RunMerged(uint32_t i, uint32_t n, Buf& buf);
+  // Tells the strategy of entry i while the one before it runs: copying takes turns with fetching then.
+  void Expect(uint32_t i, Lane lane) const;
+  // -> false when the entry would wait and must not.
+  bool RunSingle(uint32_t i, Buf& buf);
+  // Notes that entry i wants the sync. -> true, with its error set, when a sync has failed before.
+  bool RefuseDurable(uint32_t i);
+  // The outcome of entry i. `err` as in Status, positive; the slot holds it negative, as errno of Node is.
+  void Set(uint32_t i, uint32_t resid, int err) {
+    arrays_.resid[i] = resid;
+    arrays_.error[i] = -err;
+  }
+  // Gives the sync's error to every entry that it was to make durable and that has none of its own.
+  void SettleSynced(Status status);
+
+  const BatchArrays arrays_;
+  uint8_t* const arena_;
+  const size_t arena_size_;
+  const uint32_t count_;
+  const BatchTarget target_;
+  // Entries below it have an outcome.
+  uint32_t next_;
+  // Some entry that has run is a flush, or a durable write.
+  bool wants_sync_ = false;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_REQUEST_BATCH_H_

@@ -1,0 +1,47 @@
+#include "core/request/flush_state.h"
+
+#include <utility>
+
+namespace blk {
+
+void FlushState::BeginStores(StoreSource& source) {
+  MutexLock lock(mu_);
+  source.listed_ = sources_.insert(sources_.end(), &source);
+  // Under the lock like the list; counted apart for Sync(), which looks before it takes the lock.
+  stores_.fetch_add(1, std::memory_order_acq_rel);
+}
+
+void FlushState::EndStores(StoreSource& source, Status why) {
+  // In this order: a flush in between sees the mark, or the source, or both, and never neither.
+  MarkDirty();
+  stores_.fetch_sub(1, std::memory_order_acq_rel);
+  MutexLock lock(mu_);
+  // Reset() has forgotten it: the open that it belonged to is closed.
+  if (!source.listed_) return;
+  sources_.erase(*source.listed_);
+  source.listed_.reset();
+  if (!Hear(source).empty()) Remember(why);
+}
+
+HostSpan FlushState::Hear(StoreSource& source) {
+  const HostSpan lost = source.Lost();
+  const bool news = lost.begin.value != source.noted_.begin.value || lost.end.value != source.noted_.end.value;
+  if (news) untold_ = untold_.With(lost);
+  source.noted_ = lost;
+  return lost;
+}
+
+HostSpan FlushState::LostStores() {
+  MutexLock lock(mu_);
+  HostSpan lost;
+  for (StoreSource* source : sources_) lost = lost.With(Hear(*source));
+  return lost;
+}
+
+HostSpan FlushState::TakeLoss() {
+  MutexLock lock(mu_);
+  for (StoreSource* source : sources_) Hear(*source);
+  return std::exchange(untold_, {});
+}
+
+}  // namespace blk

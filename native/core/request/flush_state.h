@@ -1,0 +1,158 @@
+// FlushState: what of one minor is not durable yet, the sync error that sticks to it, and which bytes are known to be
+// lost. The one place that decides whether a sync is needed, who does it, and what every later flush and durable write
+// answers after one failed.
+// Thread-safe. Sync() calls the given function without holding its lock; callers that arrive meanwhile share the next
+// sync. Lock order: mu_ is a leaf.
+// Why: an error of fsync(2) is told once and the pages are clean afterwards; a second, successful fsync proves nothing.
+#ifndef RUMPBLK_CORE_REQUEST_FLUSH_STATE_H_
+#define RUMPBLK_CORE_REQUEST_FLUSH_STATE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <optional>
+
+#include "core/base/status.h"
+#include "core/base/sync.h"
+#include "core/base/units.h"
+
+namespace blk {
+
+// Memory through which bytes of the host file are stored to unseen, and may be lost unseen: a lease. Not owned through
+// this.
+class StoreSource {
+ public:
+  // The part of the file whose stores did not reach it; empty while there is none, and only ever larger. Thread: any,
+  // under FlushState's mutex: it takes no lock that is held around FlushState.
+  virtual HostSpan Lost() const = 0;
+
+ protected:
+  ~StoreSource() = default;
+
+ private:
+  friend class FlushState;
+  // FlushState's, under its mutex.
+  HostSpan noted_;  // of Lost(), what it has heard of
+  // Where it is listed; empty while it is not, and after a Reset().
+  std::optional<std::list<StoreSource*>::iterator> listed_;
+};
+
+// One for each disk, shared by its opens and partitions.
+class FlushState {
+ public:
+  // Notes that a write has moved bytes that no sync has covered. Called after they moved and before that write
+  // completes, so that a flush that starts after its completion covers it. Release, with the acquire in Sync(): who
+  // sees the mark syncs what it stands for.   Thread: any.
+  void MarkDirty() { written_.fetch_add(1, std::memory_order_release); }
+
+  // Brackets a time in which bytes of the file may be stored to unseen: all the while, and until the first sync that
+  // starts after its end, there is something to sync. A loss that was not heard of before ends it with `why`, which
+  // sticks. One that outlasts the last close has nobody left to tell. Each Begin has its End, before `source` goes.
+  void BeginStores(StoreSource& source) EXCLUDES(mu_);
+  void EndStores(StoreSource& source, Status why) EXCLUDES(mu_);
+
+  // What sources that have not ended have lost so far, as the smallest span that holds all of it.
+  HostSpan LostStores() EXCLUDES(mu_);
+  // Notes bytes that are lost for another reason.
+  void NoteLoss(HostSpan lost) EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    untold_ = untold_.With(lost);
+  }
+  // The losses noted since the last call, as the smallest span that holds them all: each is told once.
+  HostSpan TakeLoss() EXCLUDES(mu_);
+
+  // Makes everything marked before the call durable by calling `sync`, which gives a Status, at most once; not at all
+  // when all of it is durable already. `*reached_host` tells whether this call made the sync.
+  // Errors: those of `sync`, and the sticky one.   Locks: EXCLUDES(mu_).
+  template <typename SyncFn>
+  Status Sync(SyncFn&& sync, bool* reached_host) EXCLUDES(mu_);
+
+  // The first sync error since the last close, or ok: what flushes and durable writes answer before they try. Without
+  // the lock as long as all is well.   Thread: any.
+  Status sticky() const { return has_error_.load(std::memory_order_acquire) ? StickyLocked() : Status::Ok(); }
+
+  // Notes a sync that failed outside Sync(): msync of a window, a durable write. -> `status`, for the caller to return.
+  // Only the first one sticks; this one is its own caller's all the same.
+  Status Fail(Status status) EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    Remember(status);
+    return status;
+  }
+
+  // Starts afresh after the last close. REQUIRES: no open of the minor is left.
+  void Reset() EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    for (StoreSource* source : sources_) source->listed_.reset();
+    sources_.clear();
+    untold_ = {};
+    error_ = Status::Ok();
+    has_error_.store(false, std::memory_order_release);
+    // What the last close has not synced, because the mode was unsafe or the sync failed, is not this open's to sync.
+    synced_ = written_.load(std::memory_order_acquire);
+  }
+
+ private:
+  Status StickyLocked() const EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    return error_;
+  }
+  // Looks whether a source has lost more than was heard of. -> all that it has lost.
+  HostSpan Hear(StoreSource& source) REQUIRES(mu_);
+  // The first error sticks, later ones are its consequences.
+  void Remember(Status status) REQUIRES(mu_) {
+    if (!error_.ok()) return;
+    error_ = status;
+    // Behind error_, for sticky(), which then takes the lock and finds it.
+    has_error_.store(true, std::memory_order_release);
+  }
+
+  std::atomic<uint64_t> written_{0};  // writes marked so far
+  std::atomic<uint32_t> stores_{0};   // sources that may be stored to
+  std::atomic<bool> has_error_{false};
+  mutable Mutex mu_;
+  // A sync has ended.
+  CondVar done_;
+  uint64_t synced_ GUARDED_BY(mu_) = 0;  // marks that a successful sync has covered
+  // One at a time: its end tells several at once, and two would only write the same pages.
+  bool syncing_ GUARDED_BY(mu_) = false;
+  // The one that sticks; ok while there is none.
+  Status error_ GUARDED_BY(mu_);
+  // Between their BeginStores() and EndStores(). A list, whose places stay: to end one of tens of thousands is no
+  // search.
+  std::list<StoreSource*> sources_ GUARDED_BY(mu_);
+  HostSpan untold_ GUARDED_BY(mu_);  // lost, and not told by TakeLoss()
+};
+
+template <typename SyncFn>
+Status FlushState::Sync(SyncFn&& sync, bool* reached_host) {
+  *reached_host = false;
+  // Nobody sees the stores through a lease, so while there is one, something is always dirty.
+  if (stores_.load(std::memory_order_acquire) > 0) MarkDirty();
+  const uint64_t wanted = written_.load(std::memory_order_acquire);
+  MutexLock lock(mu_);
+  // A sync that runs already may have begun before our writes: wait for it, then look whether one more is needed.
+  while (syncing_ && error_.ok() && synced_ < wanted) done_.Wait(mu_);
+  if (!error_.ok()) return error_;
+  if (synced_ >= wanted) return Status::Ok();
+
+  syncing_ = true;
+  // Read again: writes that have come while this call waited are covered as well. Before the sync begins, not after:
+  // what is marked meanwhile may have come too late for it.
+  const uint64_t covered = written_.load(std::memory_order_acquire);
+  lock.Unlock();
+  Status status = sync();
+  lock.Lock();
+  syncing_ = false;
+  *reached_host = true;
+  if (status.ok()) {
+    if (synced_ < covered) synced_ = covered;
+  } else {
+    Remember(status);
+  }
+  done_.NotifyAll();
+  return error_.ok() ? Status::Ok() : error_;
+}
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_REQUEST_FLUSH_STATE_H_

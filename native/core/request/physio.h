@@ -1,0 +1,55 @@
+// Physio: turns a byte range into bufs and runs them through a Strategy, one after the other, until one fails or the
+// device ends. A raw transfer is cut into bufs of at most kMaxPhys bytes; any other is one buf.
+// A Transfer is plain data, used by one thread at a time. No locks.
+// Model: physio(9) as rumpblk.c r1.31 lines 543-568 uses it; residual and error follow the first buf that fell short.
+#ifndef RUMPBLK_CORE_REQUEST_PHYSIO_H_
+#define RUMPBLK_CORE_REQUEST_PHYSIO_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "core/base/units.h"
+#include "core/request/buf.h"
+#include "core/request/strategy.h"
+
+namespace blk {
+
+// One call of read, write or strategy: what is asked for, then what became of it. Whoever makes it keeps `data` alive
+// until it has run.
+struct Transfer {
+  static constexpr uint64_t kNoChunk = std::numeric_limits<uint64_t>::max();
+
+  BufOp op = BufOp::kRead;
+  int64_t blkno = 0;        // sectors, where it starts
+  uint32_t skip = 0;        // bytes into the first sector; not 0 is EINVAL when raw
+  size_t length = 0;        // bytes
+  uint8_t* data = nullptr;  // at least length bytes
+  bool raw = false;         // cut into bufs of kMaxPhys bytes
+  bool deferred = false;    // as in each Buf
+  bool durable = false;     // as in each Buf
+  bool nowait = false;      // as in each Buf; of one buf at most, so that it moves all or nothing
+  Lane lane = 0;
+  const std::atomic<bool>* cancel = nullptr;
+  Status refusal;                    // why none of it may run; set by Strategy::Admit()
+  uint64_t doomed_chunk = kNoChunk;  // index of the first buf that the fault injector fails; set by Strategy::Admit()
+
+  // Filled in by RunTransfer().
+  size_t moved = 0;  // bytes, from the start without a gap
+  Status status;
+  bool injected = false;
+  int64_t failed_blkno = 0;  // first sector of the buf that failed
+
+  // Bytes of one buf, and the number of bufs that it takes to move all: none for a length of 0.
+  size_t chunk_size() const { return raw ? static_cast<size_t>(kMaxPhys) : length; }
+  uint64_t chunk_count() const { return length == 0 ? 0 : (length - 1) / chunk_size() + 1; }
+};
+
+// Runs `transfer` through `entry`; on return its outcome is filled in. A zero-length one makes no buf.
+// Errors in transfer.status: EINVAL raw at a position inside a sector · those of Strategy::Submit().
+void RunTransfer(Strategy& entry, Transfer& transfer);
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_REQUEST_PHYSIO_H_
