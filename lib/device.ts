@@ -1,17 +1,17 @@
 // BlockDevice: one open of one minor. Arguments are decided here and in transfer.ts; native only moves bytes and counts.
 // Over 300 lines: one class, whose members are short and documented one by one.
-import { createBatch, type Batch, type BatchOptions } from './batch.js';
-import { FUA, NO_TOKEN, binding, type Eventual, type NativeDevice, type Outcome } from './binding.js';
+import { createBatch, type Batch, type BatchOptions } from './request/batch.js';
+import { FUA, NO_TOKEN, binding, type Eventual, type NativeDevice, type Outcome } from './native/binding.js';
 import type { BlockDriver } from './driver.js';
 import type { CacheMode, OpenSettings } from './options.js';
 import { fromFailure, illegalConstructor, invalidArgType, invalidThis, isFailure } from './errors.js';
-import { DeviceHandle } from './handle.js';
+import { DeviceHandle } from './request/handle.js';
 import { runIoctl, type IoctlMap } from './ioctl.js';
-import { blockNumber, direction, fuaRule, partOf, startOf, viewLength } from './transfer.js';
-import type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './transfer.js';
-import { abortSignal, flag, requireObject } from './validate.js';
-import { lend, type WindowView } from './window-view.js';
-import { toWindows, type WindowInfo } from './windows.js';
+import { blockNumber, direction, fuaRule, partOf, startOf, viewLength } from './request/transfer.js';
+import type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './request/transfer.js';
+import { abortSignal, flag, requireObject } from './arguments/validate.js';
+import { lend, type WindowView } from './request/window-view.js';
+import { toWindows, type WindowInfo } from './request/windows.js';
 
 const DEV_BSIZE = 512;
 /** Nothing outside this file can name it, so that only createDevice() can construct. */

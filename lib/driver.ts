@@ -1,14 +1,14 @@
 // BlockDriver: a table of minors with its tunables, faults and counters.
-import { binding, type NativeDriver } from './binding.js';
-import { throwIfAborted, unlessAborted } from './abort.js';
+import { binding, type NativeDriver } from './native/binding.js';
+import { throwIfAborted, unlessAborted } from './request/abort.js';
 import { toCounters, type Counters } from './counters.js';
 import { createDevice, type BlockDevice } from './device.js';
 import { closedError, fromFailure, invalidThis, isFailure, type FailurePlace } from './errors.js';
 import { createFaultInjector, type FaultInjector } from './faults.js';
 import { driverArguments, openArguments, openSettings, optionsFromEnv, rangeArguments } from './options.js';
 import type { DriverOptions, OpenOptions, RegisterOptions } from './options.js';
-import type { Bytes } from './transfer.js';
-import { hostPath, integer, text } from './validate.js';
+import type { Bytes } from './request/transfer.js';
+import { hostPath, integer, text } from './arguments/validate.js';
 import type { PathLike } from 'node:fs';
 
 /** One slot of a driver's table. */

@@ -3,10 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
-import { binding, type Failure } from './binding.js';
-import { invalidArgType } from './misuse.js';
+import { binding, type Failure } from './native/binding.js';
+import { invalidArgType } from './arguments/misuse.js';
 
-export { illegalConstructor, invalidArgType, invalidArgValue, invalidThis, outOfRange } from './misuse.js';
+export { illegalConstructor, invalidArgType, invalidArgValue, invalidThis, outOfRange } from './arguments/misuse.js';
 
 export const { EBADF, EBUSY, ECANCELED } = constants.errno;
 

@@ -1,7 +1,7 @@
 // Fault injection of a driver: the options and the object behind `driver.faults`. The generator itself is native.
 import { randomInt } from 'node:crypto';
-import type { NativeDriver } from './binding.js';
-import { integer, requireObject } from './validate.js';
+import type { NativeDriver } from './native/binding.js';
+import { integer, requireObject } from './arguments/validate.js';
 
 /** `rate` that fails every request; RUMP_BLKFAIL counts in parts of it. */
 export const BLKFAIL_MAX = 10000;

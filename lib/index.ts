@@ -2,8 +2,8 @@
 export { open, openSync } from './open.js';
 export { BlockDriver } from './driver.js';
 export { BlockDevice } from './device.js';
-export { Batch, BATCH_FLUSH, BATCH_READ, BATCH_WRITE } from './batch.js';
-export { decodeDiskLabel, encodeDiskLabel } from './label-codec.js';
+export { Batch, BATCH_FLUSH, BATCH_READ, BATCH_WRITE } from './request/batch.js';
+export { decodeDiskLabel, encodeDiskLabel } from './label/codec.js';
 export {
   findDiskLabel,
   findDiskLabelSync,
@@ -18,13 +18,13 @@ export type { OpenPathOptions } from './open.js';
 export type { MinorInfo } from './driver.js';
 export type { BlockErrorInfo, LockHolder, LostRange } from './errors.js';
 export type { CacheMode, DriverOptions, OpenOptions, RegisterOptions } from './options.js';
-export type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './transfer.js';
-export type { BatchOptions } from './batch.js';
-export type { WindowView } from './window-view.js';
-export type { WindowInfo } from './windows.js';
+export type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './request/transfer.js';
+export type { BatchOptions } from './request/batch.js';
+export type { WindowView } from './request/window-view.js';
+export type { WindowInfo } from './request/windows.js';
 export type { FaultInjector, FaultOptions } from './faults.js';
 export type { Counters } from './counters.js';
 export type { IoctlMap, WedgeInfo } from './ioctl.js';
-export type { DiskLabel, Partition } from './label.js';
-export type { DecodedLabel } from './label-codec.js';
+export type { DiskLabel, Partition } from './label/disk-label.js';
+export type { DecodedLabel } from './label/codec.js';
 export type { EntryToWrite, FoundLabel, PartitionEntry, PartitionTable, TableToWrite } from './partitions.js';

@@ -1,11 +1,11 @@
 // The ioctls of a device: which exist, what they take and what they answer. DIOCCACHESYNC is flush() and stays in device.ts.
-import { SCHEMES, type Failure, type NativeWedge } from './binding.js';
+import { SCHEMES, type Failure, type NativeWedge } from './native/binding.js';
 import { fromFailure, invalidArgType, isFailure } from './errors.js';
-import type { DeviceHandle } from './handle.js';
-import { labelArguments } from './label-codec.js';
-import type { DiskLabel, Partition } from './label.js';
-import { wedgeTypeName } from './partition-types.js';
-import { integer } from './validate.js';
+import type { DeviceHandle } from './request/handle.js';
+import { labelArguments } from './label/codec.js';
+import type { DiskLabel, Partition } from './label/disk-label.js';
+import { wedgeTypeName } from './label/types.js';
+import { integer } from './arguments/validate.js';
 
 /** The requests that `BlockDevice.ioctl` takes, with the argument and the result of each. */
 export interface IoctlMap {

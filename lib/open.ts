@@ -1,13 +1,13 @@
 // open(): a block device on a private minor, outside every table. This is all that most callers need.
 import type { PathLike } from 'node:fs';
-import { throwIfAborted, unlessAborted } from './abort.js';
-import type { Failure, NativeDevice, NativeDriver } from './binding.js';
+import { throwIfAborted, unlessAborted } from './request/abort.js';
+import type { Failure, NativeDevice, NativeDriver } from './native/binding.js';
 import { createDevice, type BlockDevice } from './device.js';
 import { BlockDriver, isClosed, isDriver, nativeOf } from './driver.js';
 import { fromFailure, invalidArgType, isFailure } from './errors.js';
 import { openArguments, openSettings, rangeArguments } from './options.js';
 import type { OpenOptions, OpenSettings, RegisterOptions } from './options.js';
-import { hostPath } from './validate.js';
+import { hostPath } from './arguments/validate.js';
 
 /** Options of `open()` by path: how to open, which range of the file, and the driver that the device belongs to. */
 export type OpenPathOptions = OpenOptions & RegisterOptions & { driver?: BlockDriver };

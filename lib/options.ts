@@ -1,9 +1,9 @@
 // Options of drivers, registrations and opens: their types, their defaults, and the numbers that native takes for them.
 // Every option is read once.
-import { ACCESS, binding, CACHE, MODE, TO_THE_END, WINDOW_SIZE } from './binding.js';
+import { ACCESS, binding, CACHE, MODE, TO_THE_END, WINDOW_SIZE } from './native/binding.js';
 import { BLKFAIL_MAX, faultOptions, type FaultOptions } from './faults.js';
-import type { Bytes, Position } from './transfer.js';
-import { abortSignal, bytes, flag, integer, oneOf, requireObject } from './validate.js';
+import type { Bytes, Position } from './request/transfer.js';
+import { abortSignal, bytes, flag, integer, oneOf, requireObject } from './arguments/validate.js';
 import { invalidArgType, invalidArgValue } from './errors.js';
 
 /** What a completed write promises. writethrough: it is durable. writeback: durable after flush(). unsafe: nothing, and flush() does nothing. */

@@ -1,13 +1,13 @@
 // How a device is divided: its disklabel, and the tree of its partition tables.
-import { SCHEMES, type Failure, type NativeEntry, type NativeFoundLabel, type NativeTable, type NativeWritten } from './binding.js';
+import { SCHEMES, type Failure, type NativeEntry, type NativeFoundLabel, type NativeTable, type NativeWritten } from './native/binding.js';
 import { handleOf, type BlockDevice } from './device.js';
 import { fromFailure, isFailure, type FailurePlace } from './errors.js';
-import { toDecoded } from './label-codec.js';
-import type { DiskLabel } from './label.js';
-import { typeNameOf } from './partition-types.js';
-import { tableRows } from './table-rows.js';
-import type { Bytes } from './transfer.js';
-import { describe } from './verdicts.js';
+import { toDecoded } from './label/codec.js';
+import type { DiskLabel } from './label/disk-label.js';
+import { typeNameOf } from './label/types.js';
+import { tableRows } from './label/table-rows.js';
+import type { Bytes } from './request/transfer.js';
+import { describe } from './label/verdicts.js';
 
 /** A valid disklabel and where it lies. */
 export interface FoundLabel {

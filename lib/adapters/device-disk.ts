@@ -4,8 +4,8 @@ import type * as fileDisk from 'file-disk';
 import type { ReadResult, WriteResult } from 'file-disk';
 import { handleOf, readPart } from '../device.js';
 import type { BlockDevice } from '../index.js';
-import { viewLength } from '../transfer.js';
-import { bytes, flag, integer, requireObject } from '../validate.js';
+import { viewLength } from '../request/transfer.js';
+import { bytes, flag, integer, requireObject } from '../arguments/validate.js';
 import { requireRoom, requireWhole, zeroRange } from './extent.js';
 import { loadPeer } from './peer.js';
 

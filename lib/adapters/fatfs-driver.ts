@@ -2,8 +2,8 @@
 import { handleOf } from '../device.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
 import type { BlockDevice } from '../index.js';
-import { viewLength } from '../transfer.js';
-import { integer, requireObject } from '../validate.js';
+import { viewLength } from '../request/transfer.js';
+import { integer, requireObject } from '../arguments/validate.js';
 import { failureOn, requireRoom, requireWhole } from './extent.js';
 
 /** Options of {@link fatfsDriver}. */

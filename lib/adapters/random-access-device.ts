@@ -3,7 +3,7 @@
 import type { EventEmitter } from 'node:events';
 import { handleOf } from '../device.js';
 import type { BlockDevice } from '../index.js';
-import { bytes, flag, requireObject } from '../validate.js';
+import { bytes, flag, requireObject } from '../arguments/validate.js';
 import { failureOn, requireRoom, requireWhole, zeroRange } from './extent.js';
 import { deviceStats, type DeviceStats } from './fs/stats.js';
 import { loadPeer } from './peer.js';

@@ -1,4 +1,4 @@
-// The addon's entry: state per environment, its cleanup hook, and the exports of lib/binding.ts.
+// The addon's entry: state per environment, its cleanup hook, and the exports of lib/native/binding.ts.
 #include "addon/args.h"
 #include "addon/batch_wrap.h"
 #include "addon/define.h"

@@ -1,6 +1,6 @@
-// Args: the positional arguments of one call, read as what lib/binding.ts says they are. lib has checked types and
-// ranges; what does not fit all the same reads as zero or empty and reaches the bounds check as such.
-// JavaScript thread only.
+// Args: the positional arguments of one call, read as what lib/native/binding.ts says they are. lib has checked types
+// and ranges; what does not fit all the same reads as zero or empty and reaches the bounds check as such. JavaScript
+// thread only.
 #ifndef RUMPBLK_ADDON_ARGS_H_
 #define RUMPBLK_ADDON_ARGS_H_
 

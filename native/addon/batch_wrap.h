@@ -1,6 +1,6 @@
-// BatchWrap: a batch of one device as the class NativeBatch of lib/binding.ts. Its entries lie in one ArrayBuffer, its
-// data in an arena; both belong to JavaScript and are looked up anew at each run, since JavaScript may take them away.
-// JavaScript thread only.
+// BatchWrap: a batch of one device as the class NativeBatch of lib/native/binding.ts. Its entries lie in one
+// ArrayBuffer, its data in an arena; both belong to JavaScript and are looked up anew at each run, since JavaScript may
+// take them away. JavaScript thread only.
 #ifndef RUMPBLK_ADDON_BATCH_WRAP_H_
 #define RUMPBLK_ADDON_BATCH_WRAP_H_
 
@@ -13,8 +13,8 @@
 
 namespace blk_addon {
 
-// The entries of a batch in one block of memory, in the order of lib/batch.ts: blkno, then bcount, offset, resid and
-// error, then op and fua, each `depth` long. Widest first, so that each column is aligned when the block is.
+// The entries of a batch in one block of memory, in the order of lib/request/batch.ts: blkno, then bcount, offset,
+// resid and error, then op and fua, each `depth` long. Widest first, so that each column is aligned when the block is.
 // REQUIRES: `control` has ControlBytes(depth) bytes and begins at a multiple of 8.
 blk::BatchArrays ArraysIn(uint8_t* control, size_t depth);
 // Bytes of that block.

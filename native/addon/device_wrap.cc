@@ -119,7 +119,8 @@ napi_value CloseSync(const Args& args, Device device) {
 
 napi_value Requests(const Args& args, Device device) { return MakeRequestTarget(args.env(), device); }
 
-// [minor, size, access, path], as lib/binding.ts has it; the path in the host's own bytes, which need not be UTF-8.
+// [minor, size, access, path], as lib/native/binding.ts has it; the path in the host's own bytes, which need not be
+// UTF-8.
 napi_value Info(const Args& args, Device device) {
   const Napi::Env env(args.env());
   const blk::Minor& minor = device->device->minor();
@@ -160,8 +161,8 @@ napi_value Ioctl(const Args& args, Device device) {
 }  // namespace
 
 Napi::Function DeviceWrap::Define(Napi::Env env) {
-  // By the names of NativeDevice in lib/binding.ts. Reads, writes and bufs are not among them: request_calls.h says
-  // why.
+  // By the names of NativeDevice in lib/native/binding.ts. Reads, writes and bufs are not among them: request_calls.h
+  // says why.
   return DefineClass(env, "NativeDevice",
                      {
                          Property("info", Method<Info>),

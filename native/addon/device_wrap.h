@@ -1,5 +1,5 @@
-// DeviceWrap: a core Device as the class NativeDevice of lib/binding.ts. Marshals arguments and outcomes and nothing
-// else. JavaScript thread only.
+// DeviceWrap: a core Device as the class NativeDevice of lib/native/binding.ts. Marshals arguments and outcomes and
+// nothing else. JavaScript thread only.
 #ifndef RUMPBLK_ADDON_DEVICE_WRAP_H_
 #define RUMPBLK_ADDON_DEVICE_WRAP_H_
 

@@ -27,7 +27,7 @@ napi_value Method(napi_env env, napi_callback_info info) {
 
 // ---- the table
 
-// (offset, size) from argument `i` on; a negative size is TO_THE_END of lib/binding.ts.
+// (offset, size) from argument `i` on; a negative size is TO_THE_END of lib/native/binding.ts.
 blk::HostRange RangeAt(const Args& args, size_t i) {
   blk::HostRange range;
   range.offset = static_cast<uint64_t>(args.Int(i));
@@ -73,7 +73,7 @@ napi_value Deregister(const Args& args, Driver state) {
 napi_value Minors(const Args& args, Driver state) {
   const Napi::Env env(args.env());
   const std::vector<blk::MinorInfo> list = state->driver.Minors();
-  // NativeMinorInfo[] of lib/binding.ts: rows by position, as all that crosses.
+  // NativeMinorInfo[] of lib/native/binding.ts: rows by position, as all that crosses.
   Napi::Array result = Napi::Array::New(env, list.size());
   for (uint32_t i = 0; i < list.size(); i++) {
     const blk::MinorInfo& info = list[i];
@@ -190,7 +190,8 @@ napi_value ClearFaults(const Args&, Driver state) {
   return nullptr;
 }
 
-// [rate, seed, injected] of lib/binding.ts. `injected` is since the driver was made, whatever resetCounters() did.
+// [rate, seed, injected] of lib/native/binding.ts. `injected` is since the driver was made, whatever resetCounters()
+// did.
 napi_value Faults(const Args& args, Driver state) {
   const blk::FaultInjector::Settings settings = state->driver.faults();
   const auto injected = state->driver.counters().Total(blk::Counter::kFaultsInjected);
@@ -209,7 +210,7 @@ napi_value Close(const Args& args, Driver state) {
 
 // ---- the class
 
-// WINDOW_SIZE of lib/binding.ts.
+// WINDOW_SIZE of lib/native/binding.ts.
 blk::WindowSize ToWindowSize(int64_t number) {
   if (number == 0) return {};
   if (number < 0) return {blk::WindowSize::Kind::kAuto, 0};

@@ -1,5 +1,5 @@
-// DriverWrap: a core Driver as the class Driver of lib/binding.ts. Marshals arguments and outcomes and nothing else.
-// JavaScript thread only.
+// DriverWrap: a core Driver as the class Driver of lib/native/binding.ts. Marshals arguments and outcomes and nothing
+// else. JavaScript thread only.
 #ifndef RUMPBLK_ADDON_DRIVER_WRAP_H_
 #define RUMPBLK_ADDON_DRIVER_WRAP_H_
 
@@ -16,7 +16,7 @@ class DriverWrap final : public Napi::ObjectWrap<DriverWrap> {
   static Napi::Function Define(Napi::Env env);
 
   // (minorCount, windowSize, windowCount, queueDepth, workers), as lib/options.ts has checked them; windowSize as
-  // WINDOW_SIZE of lib/binding.ts codes it. No thread starts before the first queued call.
+  // WINDOW_SIZE of lib/native/binding.ts codes it. No thread starts before the first queued call.
   explicit DriverWrap(const Napi::CallbackInfo& info);
 
   const std::shared_ptr<DriverState>& state() const { return state_; }

@@ -1,7 +1,7 @@
-// LeaseWrap: a lease of a device's bytes as the class NativeLease of lib/binding.ts: an ArrayBuffer over memory that is
-// not JavaScript's, and its release. The lease is shared with the buffer's finalizer, which the runtime calls when
-// nothing can reach the memory any more: so it stays mapped for as long as any buffer has it, even one that the bytes
-// were transferred to behind our back. JavaScript thread only.
+// LeaseWrap: a lease of a device's bytes as the class NativeLease of lib/native/binding.ts: an ArrayBuffer over memory
+// that is not JavaScript's, and its release. The lease is shared with the buffer's finalizer, which the runtime calls
+// when nothing can reach the memory any more: so it stays mapped for as long as any buffer has it, even one that the
+// bytes were transferred to behind our back. JavaScript thread only.
 #ifndef RUMPBLK_ADDON_LEASE_WRAP_H_
 #define RUMPBLK_ADDON_LEASE_WRAP_H_
 

@@ -1,5 +1,5 @@
-// Outcome: how results cross. Success is a number; a failure is the array of numbers that lib/binding.ts calls Failure.
-// No Error is made here. JavaScript thread only.
+// Outcome: how results cross. Success is a number; a failure is the array of numbers that lib/native/binding.ts calls
+// Failure. No Error is made here. JavaScript thread only.
 #ifndef RUMPBLK_ADDON_OUTCOME_H_
 #define RUMPBLK_ADDON_OUTCOME_H_
 
@@ -37,8 +37,8 @@ struct FailureDetail {
   blk::ByteSpan lost = {};  // of the device
 };
 
-// The array that lib/errors.ts makes an Error of, in the order of Failure in lib/binding.ts: errno, positive; op;
-// moved; injected; blkno; holder; first and last byte lost.   REQUIRES: status is a failure.
+// The array that lib/errors.ts makes an Error of, in the order of Failure in lib/native/binding.ts: errno, positive;
+// op; moved; injected; blkno; holder; first and last byte lost.   REQUIRES: status is a failure.
 napi_value ToFailure(napi_env env, blk::Status status, const FailureDetail& detail = {});
 
 // 0, or the failure.

@@ -29,7 +29,7 @@ blk::Transfer BytesRequest(const Args& args, Device device) {
   const ViewBytes part = args.Part(1, 2, 3);
   blk::Fua fua = blk::Fua::kByCacheMode;
   if constexpr (op == blk::BufOp::kWrite) {
-    // FUA of lib/binding.ts: -1 by the cache mode.
+    // FUA of lib/native/binding.ts: -1 by the cache mode.
     const int64_t asked = args.Int(5);
     if (asked >= 0) fua = asked == 0 ? blk::Fua::kOff : blk::Fua::kOn;
   }

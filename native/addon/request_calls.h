@@ -15,7 +15,7 @@ namespace blk_addon {
 // EBADF.
 napi_value MakeRequestTarget(napi_env env, const std::shared_ptr<DeviceState>& device);
 
-// Sets readSync, writeSync, strategySync, read, write and strategy of lib/binding.ts.
+// Sets readSync, writeSync, strategySync, read, write and strategy of lib/native/binding.ts.
 void DefineRequestCalls(napi_env env, napi_value exports);
 
 }  // namespace blk_addon

@@ -7,7 +7,7 @@
 namespace blk_addon {
 namespace {
 
-// NativeVerdict[]: the words for them are lib's (lib/verdicts.ts).
+// NativeVerdict[]: the words for them are lib's (lib/label/verdicts.ts).
 Napi::Array VerdictsToArray(Napi::Env env, const blk::Verdicts& verdicts) {
   Napi::Array list = Napi::Array::New(env, verdicts.size());
   for (uint32_t i = 0; i < verdicts.size(); i++) {
@@ -28,7 +28,7 @@ Napi::Object EntryToObject(Napi::Env env, blk::Scheme scheme, const blk::Partiti
   object.Set("size", static_cast<double>(entry.size));
   object.Set("type", static_cast<uint32_t>(entry.type));
   object.Set("bootable", entry.bootable);
-  // Of the other schemes these are no fields of their entries: left out, as lib/binding.ts has them optional.
+  // Of the other schemes these are no fields of their entries: left out, as lib/native/binding.ts has them optional.
   if (scheme == blk::Scheme::kGpt) {
     object.Set("typeGuid", blk::FormatGuid(entry.type_guid));
     object.Set("uuid", blk::FormatGuid(entry.uuid));

@@ -1,4 +1,4 @@
-// Partition tables, labels and verdicts as the JavaScript values of lib/binding.ts. JavaScript thread only.
+// Partition tables, labels and verdicts as the JavaScript values of lib/native/binding.ts. JavaScript thread only.
 #ifndef RUMPBLK_ADDON_TABLE_OBJECT_H_
 #define RUMPBLK_ADDON_TABLE_OBJECT_H_
 
@@ -16,9 +16,9 @@ Napi::Object TableToObject(Napi::Env env, const blk::PartitionTable& table);
 // -> [label, order, verdicts], a NativeLabel.
 Napi::Array LabelToArray(Napi::Env env, const blk::DecodedLabel& decoded);
 
-// What lib/table-rows.ts laid out, TableRows of lib/binding.ts: [scheme, position, sectorSize, diskId, diskGuid,
-// entries], an entry being [index, start, size, type, bootable, typeGuid, uuid, label, attributes, table or undefined].
-// Names and verdicts are empty: blk::PlanTable() fills them in.
+// What lib/label/table-rows.ts laid out, TableRows of lib/native/binding.ts: [scheme, position, sectorSize, diskId,
+// diskGuid, entries], an entry being [index, start, size, type, bootable, typeGuid, uuid, label, attributes, table or
+// undefined]. Names and verdicts are empty: blk::PlanTable() fills them in.
 blk::PartitionTable TableOf(Napi::Env env, napi_value rows);
 // -> NativeWedge[] in an object with the one property `wedges`: an array by itself would look like a failure to lib.
 Napi::Object WedgesToArray(Napi::Env env, const std::vector<blk::Wedge>& wedges);

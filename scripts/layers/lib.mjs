@@ -3,30 +3,30 @@ import path from 'node:path';
 
 /** The modules of lib by floor, lowest first: a module imports its own floor and those below. */
 const FLOORS = [
-  ['binding', 'label', 'partition-types', 'verdicts', 'windows', 'node-gyp-build', 'misuse'],
+  ['native/binding', 'native/node-gyp-build', 'arguments/misuse', 'label/disk-label', 'label/types', 'label/verdicts', 'request/windows'],
   ['errors'],
-  ['validate', 'abort'],
-  ['transfer', 'faults', 'counters', 'options', 'handle', 'table-rows'],
-  ['ioctl', 'label-codec'],
-  ['device', 'driver', 'batch', 'window-view'],
+  ['arguments/validate', 'request/abort'],
+  ['request/transfer', 'faults', 'counters', 'options', 'request/handle', 'label/table-rows'],
+  ['ioctl', 'label/codec'],
+  ['device', 'driver', 'request/batch', 'request/window-view'],
   ['open', 'partitions'],
   ['index'],
 ];
 
 /**
- * The folders of lib, each a client of what lies below: its own modules, and those named here. `adapters` refuse arguments as
+ * The folders of lib that are clients of all of the above: its own modules, and those named here. `adapters` refuse arguments as
  * every call of the package does, so they share its checks; what moves bytes they reach through the device alone.
  */
 const FOLDERS = new Map([
-  ['adapters', ['index', 'device', 'transfer', 'validate', 'abort', 'errors']],
+  ['adapters', ['index', 'device', 'errors', 'arguments/validate', 'request/transfer', 'request/abort']],
   ['cli', ['index']],
 ]);
 
 const LOADS_ADDON = /\bprocess\.dlopen\b|(?:require|import)\s*\(?\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|['"]bindings['"]/;
 
-/** Floor of a module of lib: its place above, or above all of them when it lies in a folder. */
+/** Floor of a module of lib: its place above, or above all of them when it lies in a client's folder. */
 function floorOf(module) {
-  if (module.includes('/')) return FLOORS.length;
+  if (FOLDERS.has(module.split('/')[0])) return FLOORS.length;
   const floor = FLOORS.findIndex((names) => names.includes(module));
   return floor < 0 ? undefined : floor;
 }
@@ -35,10 +35,9 @@ function checkImport(file, target) {
   const module = file.replace(/^lib\//, '').replace(/\.m?ts$|\.d\.ts$/, '');
   if (!target.startsWith('.')) return undefined;
   const imported = path.posix.join(path.posix.dirname(module), target).replace(/\.m?js$|\.m?ts$/, '');
-  if (module.includes('/')) {
-    const [folder] = module.split('/');
-    const below = FOLDERS.get(folder);
-    if (below === undefined) return `${folder} is no folder of scripts/layers/lib.mjs`;
+  const [folder] = module.split('/');
+  const below = FOLDERS.get(folder);
+  if (below !== undefined) {
     if (imported.startsWith(`${folder}/`) || below.includes(imported)) return undefined;
     return `${target}: lib/${folder} imports ${below.map((name) => `${name}.js`).join(', ')} alone`;
   }
@@ -50,8 +49,8 @@ function checkImport(file, target) {
 /** @param {string} file @param {string} raw */
 export function libRules(file, raw) {
   const breaches = [];
-  if (file !== 'lib/binding.ts' && !file.endsWith('.d.ts') && LOADS_ADDON.test(raw))
-    breaches.push('loads the addon; lib/binding.ts alone does');
+  if (file !== 'lib/native/binding.ts' && !file.endsWith('.d.ts') && LOADS_ADDON.test(raw))
+    breaches.push('loads the addon; lib/native/binding.ts alone does');
   const imports = raw.matchAll(/\bfrom\s+['"]([^'"]+)['"]|\bimport\s*\(?\s*['"]([^'"]+)['"]|\brequire\(\s*['"]([^'"]+)['"]\s*\)/g);
   for (const [, ...names] of imports) {
     const target = names.find((name) => name !== undefined);

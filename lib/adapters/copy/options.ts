@@ -1,7 +1,7 @@
 // Options of copy(), checked, and what it tells meanwhile and in the end.
 import { invalidArgType } from '../../errors.js';
-import type { Bytes, Position } from '../../transfer.js';
-import { abortSignal, bytes, flag, integer, requireObject } from '../../validate.js';
+import type { Bytes, Position } from '../../request/transfer.js';
+import { abortSignal, bytes, flag, integer, requireObject } from '../../arguments/validate.js';
 
 const DEFAULT_CHUNK = 1 << 20;
 const LARGEST_CHUNK = 1 << 28;

@@ -3,7 +3,7 @@ import { finished } from 'node:stream/promises';
 import type { Writable } from 'node:stream';
 import type { ReadableStream, WritableStream, WritableStreamDefaultWriter } from 'node:stream/web';
 import { invalidArgType } from '../../errors.js';
-import { viewLength } from '../../transfer.js';
+import { viewLength } from '../../request/transfer.js';
 import type { Source, Target } from './ends.js';
 
 /** What a stream that is read has to have; a Readable and a ReadableStream do. */

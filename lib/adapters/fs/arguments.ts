@@ -1,8 +1,8 @@
 // The forms in which FileHandle takes its arguments: one after the other, or as options. Each becomes the same plain request.
-import type { Position, View } from '../../transfer.js';
+import type { Position, View } from '../../request/transfer.js';
 import { invalidArgType } from '../../errors.js';
-import { viewLength } from '../../transfer.js';
-import { abortSignal, bytes, integer, requireObject } from '../../validate.js';
+import { viewLength } from '../../request/transfer.js';
+import { abortSignal, bytes, integer, requireObject } from '../../arguments/validate.js';
 
 /** What FileHandle itself allocates for a read without a buffer. */
 const DEFAULT_READ = 16384;

@@ -1,7 +1,7 @@
 // Options of the streams, checked: ranges, chunk sizes, signals.
-import type { Position } from '../../transfer.js';
+import type { Position } from '../../request/transfer.js';
 import { outOfRange } from '../../errors.js';
-import { abortSignal, bytes, flag, integer, requireObject } from '../../validate.js';
+import { abortSignal, bytes, flag, integer, requireObject } from '../../arguments/validate.js';
 import { encodingOf } from './arguments.js';
 
 /** What `fs.createReadStream` reads at a time. */

@@ -1,6 +1,6 @@
 // The Web streams of a handle. Nothing is read ahead: a pull is a read, so that back-pressure is exact.
 import { ByteLengthQueuingStrategy, ReadableStream, WritableStream, type UnderlyingByteSource, type UnderlyingSink } from 'node:stream/web';
-import type { View } from '../../transfer.js';
+import type { View } from '../../request/transfer.js';
 import type { DeviceFileHandle } from './file-handle.js';
 import type { ReadSettings, WriteSettings } from './options.js';
 

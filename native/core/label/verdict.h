@@ -1,6 +1,6 @@
 // Verdict: what is wrong with a label or a table that was read from a medium. Decoders never fail on what they read;
 // they give what they could make of it, and a verdict for each thing that is not as it should be.
-// Plain data. The words for each kind are in lib/verdicts.ts.
+// Plain data. The words for each kind are in lib/label/verdicts.ts.
 #ifndef RUMPBLK_CORE_LABEL_VERDICT_H_
 #define RUMPBLK_CORE_LABEL_VERDICT_H_
 
@@ -50,7 +50,7 @@ struct Verdict {
     kBadSectors,  // value: bytes of the sectors that it counts in, with which nobody would read it
   };
 
-  // The order of Kind is a contract with lib/verdicts.ts, whose list of words has the same one.
+  // The order of Kind is a contract with lib/label/verdicts.ts, whose list of words has the same one.
   Kind kind;
   int entry = kNoEntry;  // place in the table's list of the partition it is about; in a label alone its index
   uint64_t value = 0;

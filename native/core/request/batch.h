@@ -16,7 +16,7 @@
 
 namespace blk {
 
-// The numbers are those of lib/batch.ts. Entries may hold any other: JavaScript writes them without a check.
+// The numbers are those of lib/request/batch.ts. Entries may hold any other: JavaScript writes them without a check.
 enum class BatchOp : uint8_t { kRead = 0, kWrite = 1, kFlush = 2 };
 
 // The arrays of a batch, `depth` entries each, and the memory that the entries point into. Owned by the caller, and not

@@ -1,8 +1,8 @@
 // A partition table as native takes it: checks the objects of the caller, and makes up the identifiers that are missing.
 import { randomInt, randomUUID } from 'node:crypto';
-import { type SCHEMES, type EntryRow, type TableRows } from './binding.js';
-import { invalidArgType, invalidArgValue } from './errors.js';
-import { bytes, flag, integer, oneOf, requireObject, text } from './validate.js';
+import { type SCHEMES, type EntryRow, type TableRows } from '../native/binding.js';
+import { invalidArgType, invalidArgValue } from '../errors.js';
+import { bytes, flag, integer, oneOf, requireObject, text } from '../arguments/validate.js';
 
 type Scheme = (typeof SCHEMES)[number];
 

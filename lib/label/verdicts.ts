@@ -1,5 +1,5 @@
 // What is wrong with a label or a table, in words. The kinds are those of native/core/label/verdict.h, in its order.
-import type { NativeVerdict } from './binding.js';
+import type { NativeVerdict } from '../native/binding.js';
 
 type Words = (value: number) => string;
 

@@ -1,9 +1,9 @@
 // WindowView: bytes of a device as memory, without a copy. Native lends the memory and takes it back.
-import { isFailure, fromFailure, invalidThis } from './errors.js';
-import type { NativeLease } from './binding.js';
+import { isFailure, fromFailure, invalidThis } from '../errors.js';
+import type { NativeLease } from '../native/binding.js';
 import { keepAlive, type DeviceHandle } from './handle.js';
 import { startOf, type Position } from './transfer.js';
-import { bytes } from './validate.js';
+import { bytes } from '../arguments/validate.js';
 
 /** Bytes of a device, lent by `BlockDevice.mapSync()` until they are released. */
 export interface WindowView extends Disposable {

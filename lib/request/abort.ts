@@ -1,7 +1,7 @@
 // AbortSignal: one listener per signal, however many requests it ends.
 // A request that was aborted settles only when native has let go of its memory.
-import type { Eventual, Outcome } from './binding.js';
-import { ECANCELED } from './errors.js';
+import type { Eventual, Outcome } from '../native/binding.js';
+import { ECANCELED } from '../errors.js';
 
 interface Watch {
   readonly cancels: Set<() => void>;

@@ -2,11 +2,11 @@
 // native/addon/batch_wrap.cc reads them; nothing is allocated per request.
 import { markAsUntransferable } from 'node:worker_threads';
 
-import { binding, NO_TOKEN, type NativeBatch, type NativeDevice, type Outcome } from './binding.js';
-import { closedError, fromFailure, illegalConstructor, invalidArgType, invalidArgValue, invalidThis } from './errors.js';
+import { binding, NO_TOKEN, type NativeBatch, type NativeDevice, type Outcome } from '../native/binding.js';
+import { closedError, fromFailure, illegalConstructor, invalidArgType, invalidArgValue, invalidThis } from '../errors.js';
 import { keepAlive, type DeviceHandle } from './handle.js';
 import { viewLength, type Bytes } from './transfer.js';
-import { abortSignal, integer, requireObject } from './validate.js';
+import { abortSignal, integer, requireObject } from '../arguments/validate.js';
 
 /** In `Batch.op`: reads into the arena. */
 export const BATCH_READ = 0;

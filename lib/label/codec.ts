@@ -1,9 +1,9 @@
 // decodeDiskLabel and encodeDiskLabel: a disklabel between an object and its bytes. Checks the object; native does the bytes.
-import { ORDER, binding, type NativeLabel } from './binding.js';
-import { invalidArgType, invalidArgValue } from './errors.js';
-import { PARTITION_LETTERS, type DiskLabel, type Partition } from './label.js';
-import { viewLength, type View } from './transfer.js';
-import { integer, oneOf, requireObject } from './validate.js';
+import { ORDER, binding, type NativeLabel } from '../native/binding.js';
+import { invalidArgType, invalidArgValue } from '../errors.js';
+import { PARTITION_LETTERS, type DiskLabel, type Partition } from './disk-label.js';
+import { viewLength, type View } from '../request/transfer.js';
+import { integer, oneOf, requireObject } from '../arguments/validate.js';
 import { describe } from './verdicts.js';
 
 /** What bytes say when they are taken for a disklabel. */

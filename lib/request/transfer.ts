@@ -1,8 +1,8 @@
 // What one transfer is made of: position, block number, and the part of the caller's view. AbortSignal is in abort.ts.
 // The getters of the prototypes are used instead of properties, because a caller can shadow `byteLength` and `buffer`.
-import { FUA, OP } from './binding.js';
-import { abortSignal, bytes, flag, integer, oneOf, requireObject } from './validate.js';
-import { invalidArgType, invalidArgValue, outOfRange } from './errors.js';
+import { FUA, OP } from '../native/binding.js';
+import { abortSignal, bytes, flag, integer, oneOf, requireObject } from '../arguments/validate.js';
+import { invalidArgType, invalidArgValue, outOfRange } from '../errors.js';
 
 /** Whole bytes; a safe integer. */
 export type Bytes = number;

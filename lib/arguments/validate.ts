@@ -2,7 +2,7 @@
 // A check returns the value in the form that native takes, or throws what errors.ts makes; it never calls back into user code.
 import { isUint8Array } from 'node:util/types';
 import { fileURLToPath } from 'node:url';
-import { invalidArgType, invalidArgValue, outOfRange } from './errors.js';
+import { invalidArgType, invalidArgValue, outOfRange } from '../errors.js';
 
 /** Accepts an object that is neither an array nor a function; anything else is ERR_INVALID_ARG_TYPE. */
 export function requireObject(value: unknown, name: string): asserts value is object {

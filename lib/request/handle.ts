@@ -1,7 +1,7 @@
 // DeviceHandle: the owner of one native device. It decides what "closed" means, ends requests, and outlives a BlockDevice that nobody closed.
-import { ACCESS, NO_TOKEN, type Eventual, type NativeDevice, type NativeRequests, type Outcome } from './binding.js';
+import { ACCESS, NO_TOKEN, type Eventual, type NativeDevice, type NativeRequests, type Outcome } from '../native/binding.js';
 import { untilAborted } from './abort.js';
-import { EBUSY, closedError, fromFailure } from './errors.js';
+import { EBUSY, closedError, fromFailure } from '../errors.js';
 
 type AccessName = keyof typeof ACCESS;
 const ACCESS_NAMES = Object.keys(ACCESS) as AccessName[];

@@ -1,7 +1,7 @@
 // The addon's exact shape, and the only place that loads a .node file.
 // Over 300 lines: what crosses is declared in one place, a line or two each.
 // Positional and numeric on purpose: reading the fields of an options object costs C++ 490 ns and JavaScript 15.
-// Nothing here validates: callers in lib hand over what lib/validate.ts has accepted.
+// Nothing here validates: callers in lib hand over what lib/arguments/validate.ts has accepted.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import nodeGypBuild from 'node-gyp-build';
@@ -46,7 +46,7 @@ export const NO_TOKEN = 0;
 /** `[minor, path, offset, size, type, openCount, disk, partition]`; type: 0 file, 1 block, 2 character; path in the host's bytes; disk -1 and partition '' for what is no partition. */
 export type NativeMinorInfo = readonly [number, Buffer, number, number, 0 | 1 | 2, number, number, string];
 
-/** `blk::Verdict`: kind, an index of VERDICTS in lib/verdicts.ts; entry of the table's partitions, -1 where none; a number that belongs to it. */
+/** `blk::Verdict`: kind, an index of VERDICTS in lib/label/verdicts.ts; entry of the table's partitions, -1 where none; a number that belongs to it. */
 export type NativeVerdict = readonly [kind: number, entry: number, value: number];
 /** `blk::DecodedLabel`: fields and units of `DiskLabel` in api; order: 0 little, 1 big endian. */
 export type NativeLabel = readonly [label: object, order: 0 | 1, verdicts: NativeVerdict[]];
@@ -132,7 +132,7 @@ export interface NativeDevice {
   info(): readonly [number, number, 0 | 1 | 2, Buffer];
   /** What the request functions of the binding know the device by. */
   requests(): NativeRequests;
-  /** A batch of `depth` entries, which lie in `control` as lib/batch.ts lays them out. */
+  /** A batch of `depth` entries, which lie in `control` as lib/request/batch.ts lays them out. */
   createBatch(depth: number, control: Uint8Array, arena: Uint8Array): NativeBatch;
   /** `Device::Map` — (position, length), both in bytes. */
   map(position: number, length: number): NativeLease | Failure;
@@ -152,7 +152,7 @@ export interface NativeDevice {
   /** `blk::WriteTable`; the table comes back with names and verdicts. */
   writeTableSync(table: TableRows): NativeWritten | Failure;
   writeTable(table: TableRows): Promise<NativeWritten | Failure>;
-  /** `blk::SetLabel` of a label as lib/label-codec.ts lays it out, in memory or to the medium as well. */
+  /** `blk::SetLabel` of a label as lib/label/codec.ts lays it out, in memory or to the medium as well. */
   setLabel(numbers: Uint32Array, names: Uint8Array, toMedium: boolean): Outcome;
   /** `blk::ListWedges`, or `blk::GetWedge` alone. */
   wedges(all: boolean): { readonly wedges: readonly NativeWedge[] } | Failure;
@@ -289,14 +289,14 @@ export interface NativeBinding {
   ): Eventual<Outcome>;
   /** `blk::DecodeLabel` of the bytes from `offset` on. */
   decodeLabel(view: NodeJS.ArrayBufferView, offset: number): NativeLabel;
-  /** `blk::EncodeLabel` with its checksum, of numbers and names as lib/label-codec.ts lays them out, into 404 bytes. */
+  /** `blk::EncodeLabel` with its checksum, of numbers and names as lib/label/codec.ts lays them out, into 404 bytes. */
   encodeLabel(numbers: Uint32Array, names: Uint8Array, order: number, into: Uint8Array): void;
   readonly Driver: new (minorCount: number, windowSize: number, windowCount: number, queueDepth: number, workers: number) => NativeDriver;
 }
 
 /** Where node-gyp-build looks for build/ and prebuilds/: the package, or in a bundle the folder `rumpblk` beside the bundle. */
 function addonFolder(): string {
-  const root = path.join(__dirname, '..');
+  const root = path.join(__dirname, '..', '..');
   try {
     const { name } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { name?: string };
     if (name === 'rumpblk') return root;
