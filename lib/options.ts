@@ -3,7 +3,7 @@
 import { ACCESS, binding, CACHE, MODE, TO_THE_END, WINDOW_SIZE } from './native/binding.js';
 import { BLKFAIL_MAX, faultOptions, type FaultOptions } from './faults.js';
 import type { Bytes, Position } from './request/transfer.js';
-import { abortSignal, bytes, flag, integer, oneOf, requireObject } from './arguments/validate.js';
+import { abortSignal, bytes, flag, integer, listOf, oneOf, requireObject } from './arguments/validate.js';
 import { invalidArgType, invalidArgValue } from './errors.js';
 
 /** What a completed write promises. writethrough: it is durable. writeback: durable after flush(). unsafe: nothing, and flush() does nothing. */
@@ -75,6 +75,7 @@ const WINDOW_MIN = binding.pageSize;
 const WINDOW_MAX = 2 ** 40;
 const COUNT_MAX = 65536;
 const WORKERS_MAX = 256;
+const SPANS_MAX = 2 ** 20;
 
 /** Accepts options of an open. */
 export function openSettings(options: unknown): OpenSettings {
@@ -105,16 +106,14 @@ export function openArguments({ mode, raw, access, cache, direct, lock, protect 
 /** Accepts a list of `[offset, length]` and returns where each begins and ends. */
 function spans(list: unknown, name: string): Float64Array {
   if (list === undefined) return new Float64Array(0);
-  if (!Array.isArray(list)) throw invalidArgType(name, 'an instance of Array', list);
-  return Float64Array.from(
-    list.flatMap((span: unknown, i) => {
-      const place = `${name}[${i}]`;
-      if (!Array.isArray(span)) throw invalidArgType(place, 'an instance of Array', span);
-      if (span.length !== 2) throw invalidArgValue(place, span, 'must be [offset, length]');
-      const begin = bytes(span[0], `${place}[0]`);
-      return [begin, Math.min(begin + bytes(span[1], `${place}[1]`), Number.MAX_SAFE_INTEGER)];
-    }),
-  );
+  return Float64Array.from(listOf(list, name, SPANS_MAX, span).flat());
+}
+
+function span(value: unknown, name: string): readonly [begin: number, end: number] {
+  if (!Array.isArray(value)) throw invalidArgType(name, 'an instance of Array', value);
+  if (value.length !== 2) throw invalidArgValue(name, value, 'must be [offset, length]');
+  const begin = bytes(value[0], `${name}[0]`);
+  return [begin, Math.min(begin + bytes(value[1], `${name}[1]`), Number.MAX_SAFE_INTEGER)];
 }
 
 /** Accepts the range of a registration. */

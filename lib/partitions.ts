@@ -7,7 +7,7 @@ import type { DiskLabel } from './label/disk-label.js';
 import { typeNameOf } from './label/types.js';
 import { tableRows } from './label/table-rows.js';
 import type { Bytes } from './request/transfer.js';
-import { describe } from './label/verdicts.js';
+import { describe, describeFaults } from './label/verdicts.js';
 
 /** A valid disklabel and where it lies. */
 export interface FoundLabel {
@@ -171,15 +171,9 @@ export function writePartitionsSync(device: BlockDevice, table: TableToWrite): v
 
 function finish(written: NativeWritten | Failure, place: FailurePlace): void {
   if (isFailure(written)) throw fromFailure(written, place);
-  const { outcome, table } = written;
+  const { outcome, faults } = written;
   if (typeof outcome === 'number') return;
-  const problems = problemsOf(toTable(table));
-  throw Object.assign(fromFailure(outcome, place), problems.length > 0 ? { cause: new Error(problems.join('; ')) } : {});
-}
-
-/** What is wrong with any table of a tree. */
-function problemsOf({ problems, partitions }: PartitionTable): string[] {
-  return [...problems, ...partitions.flatMap(({ table }) => (table === undefined ? [] : problemsOf(table)))];
+  throw Object.assign(fromFailure(outcome, place), faults.count > 0 ? { cause: new Error(describeFaults(faults)) } : {});
 }
 
 function toFound(answer: NativeFoundLabel | null | Failure, place: FailurePlace): FoundLabel | undefined {

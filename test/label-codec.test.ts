@@ -82,6 +82,8 @@ describe('bytes', () => {
     expect(await wrong({ packname: '\u20ac' })).toBe('ERR_INVALID_ARG_VALUE');
     expect(await wrong({ drivedata: [1, 2] })).toBe('ERR_INVALID_ARG_VALUE');
     expect(await wrong({ partitions: Array<object>(17).fill({}) })).toBe('ERR_OUT_OF_RANGE');
+    expect(await wrong({ partitions: Array(3) })).toBe('ERR_INVALID_ARG_TYPE');
+    expect(await wrong({ drivedata: Array(5) })).toBe('ERR_INVALID_ARG_TYPE');
     expect(await wrong({ partitions: [null] })).toBe('ERR_INVALID_ARG_TYPE');
     expect(await wrong({ partitions: undefined })).toBe('ERR_INVALID_ARG_TYPE');
     expect(await refusal(() => encodeDiskLabel(label(), { byteOrder: 'middle' as never }))).toBe('ERR_INVALID_ARG_VALUE');

@@ -1,7 +1,8 @@
 // Tables that cannot be written: by what they say, by the device, and by what is open.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { type BlockDevice, type PartitionTable, writePartitions, writePartitionsSync } from 'rumpblk';
+import { type BlockDevice, type PartitionTable, readPartitionsSync, writePartitions, writePartitionsSync } from 'rumpblk';
+import { ROOT, reportsFrom } from './support/child';
 import { LINUX, table } from './support/disks';
 import { failure, refusal, thrownBy } from './support/failure';
 import { MiB, rig } from './support/rig';
@@ -86,6 +87,92 @@ describe('refused', () => {
     const loop = table('mbr');
     loop.partitions.push({ ...entry, table: loop });
     expect(await refusal(() => writePartitions(device, loop))).toBe('ERR_INVALID_ARG_VALUE');
+  });
+
+  test('12.10: holes in a list, own methods and a length that lies; the process and the image are whole', async () => {
+    const device = writable();
+    const entry = { start: 2048 * 512, size: 512, type: 0x83 };
+    const before = readFileSync(device.path);
+    const read = table('mbr', [0, 2048, 2048, 0x83]);
+    Reflect.deleteProperty(read.partitions, 0);
+    const claiming = (length: unknown): unknown =>
+      new Proxy([entry], { get: (target, key) => (key === 'length' ? length : (Reflect.get(target, key) as unknown)) });
+    const lists: [unknown, string][] = [
+      [read.partitions, 'ERR_INVALID_ARG_TYPE'],
+      [Array(1), 'ERR_INVALID_ARG_TYPE'],
+      [Array(2 ** 20), 'ERR_INVALID_ARG_TYPE'],
+      [Array(2 ** 20 + 1), 'ERR_OUT_OF_RANGE'],
+      [Object.assign([entry, 5], { map: () => [] }), 'ERR_INVALID_ARG_TYPE'],
+      [claiming(2), 'ERR_INVALID_ARG_TYPE'],
+      [claiming(2 ** 40), 'ERR_OUT_OF_RANGE'],
+      [claiming(-1), 'ERR_OUT_OF_RANGE'],
+      [claiming('1'), 'ERR_INVALID_ARG_TYPE'],
+    ];
+    for (const scheme of ['mbr', 'bsd'] as const) {
+      for (const [partitions, code] of lists) {
+        const wrong = { scheme, partitions: partitions as [] };
+        expect(await refusal(() => writePartitions(device, wrong))).toBe(code);
+        expect(await refusal(() => writePartitionsSync(device, wrong))).toBe(code);
+      }
+    }
+    const inside = { scheme: 'mbr' as const, partitions: [{ ...entry, type: 5, table: { scheme: 'ebr' as const, partitions: Array(2) } }] };
+    expect(await refusal(() => writePartitions(device, inside))).toBe('ERR_INVALID_ARG_TYPE');
+    expect(readFileSync(device.path).equals(before)).toBe(true);
+    // What an array does of its own counts as little when it is harmless.
+    writePartitionsSync(device, { scheme: 'mbr', partitions: Object.assign([entry], { map: () => [5], entries: () => [] }) });
+    expect(readPartitionsSync(device)?.partitions).toHaveLength(1);
+  });
+
+  test('12.10: native code refuses rows that are no table', async () => {
+    const script = `
+      const { binding } = require(args.binding);
+      const driver = new binding.Driver(1, 0, 16, 16, 1);
+      const device = driver.openPathSync(Buffer.from(args.file), 0, -1, 1, false, 0, 1, false, true, new Float64Array(0));
+      const entry = [0, 1048576, 512, 0x83, false, '', '', '', 0n, undefined];
+      const rows = (...entries) => [1, 0, 0, 0, '', entries];
+      const swap = (row, i, value) => row.map((each, at) => (at === i ? value : each));
+      const odd = [undefined, null, NaN, -1, 0.5, 2 ** 64, {}, [], 'x', Symbol('x'), -1n, 2n ** 64n];
+      const cycle = rows(entry.slice());
+      cycle[5][0][9] = cycle;
+      const tables = [
+        ...odd, [], [1], new Proxy(rows(entry), {}), cycle, rows(undefined), Array(6), [1, 0, 0, 0, '', Array(1)], [1, 0, 0, 0, '', { length: 1 }],
+        ...entry.flatMap((good, i) => odd.filter((each) => each !== good && typeof each !== typeof good).map((each) => rows(swap(entry, i, each)))),
+        ...rows(entry).flatMap((good, i) => odd.filter((each) => typeof each !== typeof good).map((each) => swap(rows(entry), i, each))),
+      ];
+      const bad = [];
+      for (const table of tables) {
+        for (const answer of [device.writeTableSync(table), await device.writeTable(table)]) {
+          if (!Array.isArray(answer) || answer[0] !== 22) bad.push(String(answer));
+        }
+      }
+      report({ bad, tried: tables.length, good: device.writeTableSync(rows(entry)).outcome });
+      device.closeSync();
+    `;
+    const [answer] = await reportsFrom(script, { args: { binding: `${ROOT}/dist/native/binding.js`, file: bench.sparse(SIZE) } });
+    expect(answer).toMatchObject({ bad: [], good: 0 });
+    expect(answer.tried).toBeGreaterThan(100);
+  });
+
+  test('12.10: the cause names the first few faults and counts the rest', async () => {
+    const device = writable();
+    const entry = { start: 2048 * 512, size: 512, type: 0x83 };
+    const two = await failure(
+      () =>
+        writePartitions(device, {
+          scheme: 'mbr',
+          partitions: [
+            { ...entry, size: 0 },
+            { ...entry, type: 0, start: MiB * 4 },
+          ],
+        }),
+      'EINVAL',
+    );
+    expect((two.cause as Error).message).toBe('s1 is empty; s2 has a type that stands for no partition');
+    const many = await failure(
+      () => writePartitions(device, { scheme: 'mbr', partitions: Array<typeof entry>(50_000).fill(entry) }),
+      'EINVAL',
+    );
+    expect((many.cause as Error).message).toMatch(/^s5 has an index [^;]*; (s\d has [^;]*; ){4}and \d{5} more$/);
   });
 
   test('by mode, by protection, by faults, and for what is open', async () => {

@@ -153,6 +153,8 @@ test('arguments', async () => {
     [5, 'ERR_INVALID_ARG_TYPE'],
     [{}, 'ERR_INVALID_ARG_TYPE'],
     [[5], 'ERR_INVALID_ARG_TYPE'],
+    [Array(1), 'ERR_INVALID_ARG_TYPE'],
+    [[Array(2)], 'ERR_INVALID_ARG_TYPE'],
     [[[1]], 'ERR_INVALID_ARG_VALUE'],
     [[[1, 2, 3]], 'ERR_INVALID_ARG_VALUE'],
     [[[-1, 2]], 'ERR_OUT_OF_RANGE'],

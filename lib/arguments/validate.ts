@@ -53,6 +53,18 @@ export function oneOf<K extends string>(value: unknown, name: string, table: Rea
   return value as K;
 }
 
+/**
+ * Accepts an array of at most `most` elements, each as `accept` does. It is gone through by index: a hole is an element that is
+ * undefined, and neither a `map` of its own nor a Proxy decides what is looked at.
+ */
+export function listOf<T>(value: unknown, name: string, most: number, accept: (element: unknown, place: string) => T): T[] {
+  if (!Array.isArray(value)) throw invalidArgType(name, 'an instance of Array', value);
+  const length = integer(value.length, `${name}.length`, 0, most);
+  const accepted: T[] = [];
+  for (let i = 0; i < length; i += 1) accepted.push(accept(value[i], `${name}[${i}]`));
+  return accepted;
+}
+
 /** Accepts undefined or what behaves like an AbortSignal, of any realm. */
 export function abortSignal(value: unknown, name: string): AbortSignal | undefined {
   if (value === undefined) return undefined;

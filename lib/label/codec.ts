@@ -3,7 +3,7 @@ import { ORDER, binding, type NativeLabel } from '../native/binding.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
 import { PARTITION_LETTERS, type DiskLabel, type Partition } from './disk-label.js';
 import { viewLength, type View } from '../request/transfer.js';
-import { integer, oneOf, requireObject } from '../arguments/validate.js';
+import { integer, listOf, oneOf, requireObject } from '../arguments/validate.js';
 import { describe } from './verdicts.js';
 
 /** What bytes say when they are taken for a disklabel. */
@@ -107,28 +107,27 @@ export function labelArguments(label: unknown, name: string): { numbers: Uint32A
   requireObject(label, name);
   const given = label as DiskLabel;
   const partitions: unknown = given.partitions;
-  if (!Array.isArray(partitions)) throw invalidArgType(`${name}.partitions`, 'an instance of Array', partitions);
-  integer(partitions.length, `${name}.partitions.length`, 0, MAX_PARTITIONS);
+  const rows = listOf(partitions, `${name}.partitions`, MAX_PARTITIONS, partitionNumbers);
   const numbers = FIELDS.flatMap(([field, most, count]) => {
     const value: unknown = given[field];
-    return count === undefined ? integer(value, `${name}.${field}`, 0, most) : listOf(value, `${name}.${field}`, count, most);
+    return count === undefined ? integer(value, `${name}.${field}`, 0, most) : fixedList(value, `${name}.${field}`, count, most);
   });
-  numbers.push(partitions.length);
-  for (const [i, partition] of partitions.entries()) {
-    const place = `${name}.partitions[${i}]`;
-    requireObject(partition, place);
-    for (const [field, most] of PARTITION_FIELDS) numbers.push(integer((partition as Partition)[field], `${place}.${field}`, 0, most));
-  }
+  numbers.push(rows.length, ...rows.flat());
   const names = Buffer.alloc(2 * NAME_BYTES);
   names.set(nameBytes(given.typename, `${name}.typename`), 0);
   names.set(nameBytes(given.packname, `${name}.packname`), NAME_BYTES);
   return { numbers: Uint32Array.from(numbers), names };
 }
 
-function listOf(value: unknown, name: string, count: number, most: number): number[] {
-  if (!Array.isArray(value)) throw invalidArgType(name, 'an instance of Array', value);
-  if (value.length !== count) throw invalidArgValue(name, value, `must have ${count} numbers`);
-  return value.map((number, i) => integer(number, `${name}[${i}]`, 0, most));
+function partitionNumbers(partition: unknown, name: string): number[] {
+  requireObject(partition, name);
+  return PARTITION_FIELDS.map(([field, most]) => integer((partition as Partition)[field], `${name}.${field}`, 0, most));
+}
+
+function fixedList(value: unknown, name: string, count: number, most: number): number[] {
+  const has = Array.isArray(value) ? (value.length as unknown) : count; // what is no array is for listOf() to refuse
+  if (has !== count) throw invalidArgValue(name, value, `must have ${count} numbers`);
+  return listOf(value, name, count, (number, place) => integer(number, place, 0, most));
 }
 
 function nameBytes(value: unknown, name: string): Buffer {

@@ -2,7 +2,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { type SCHEMES, type EntryRow, type TableRows } from '../native/binding.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
-import { bytes, flag, integer, oneOf, requireObject, text } from '../arguments/validate.js';
+import { bytes, flag, integer, listOf, oneOf, requireObject, text } from '../arguments/validate.js';
 
 type Scheme = (typeof SCHEMES)[number];
 
@@ -10,6 +10,9 @@ type Scheme = (typeof SCHEMES)[number];
 type Given<K extends string> = Partial<Record<K, unknown>>;
 type GivenTable = Given<'scheme' | 'position' | 'sectorSize' | 'id' | 'partitions'>;
 type GivenEntry = Given<'index' | 'start' | 'size' | 'type' | 'bootable' | 'uuid' | 'label' | 'attributes' | 'table'>;
+
+/** All of an entry's row but its index. */
+type RestOfRow = EntryRow extends readonly [number, ...infer Rest] ? Rest : never;
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const SCHEME_NUMBERS = { bsd: 0, mbr: 1, ebr: 2, gpt: 3 } as const;
@@ -23,45 +26,62 @@ const FROM_DEVICE = 0;
 /** A table in a partition in a table: no scheme goes deeper. */
 const MAX_DEPTH = 3;
 
-/** Accepts the table that a device is to get. */
-export function tableRows(table: unknown): TableRows {
-  return rowsOf(table, 'table', 1);
+/** Entries of a tree, all its tables together: more than any scheme has, few enough to be looked at. */
+const MAX_ENTRIES = 2 ** 20;
+
+/** What is left of the entries that a tree may have. */
+interface Budget {
+  entries: number;
 }
 
-function rowsOf(table: unknown, name: string, depth: number): TableRows {
+/** Accepts the table that a device is to get. */
+export function tableRows(table: unknown): TableRows {
+  return rowsOf(table, 'table', 1, { entries: MAX_ENTRIES });
+}
+
+function rowsOf(table: unknown, name: string, depth: number, budget: Budget): TableRows {
   requireObject(table, name);
   const { scheme, position, sectorSize, id, partitions } = table as GivenTable;
   const kind = oneOf(scheme, `${name}.scheme`, SCHEME_NUMBERS);
   if (depth > MAX_DEPTH) throw invalidArgValue(name, table, 'is too deep in other tables');
-  if (!Array.isArray(partitions)) throw invalidArgType(`${name}.partitions`, 'an instance of Array', partitions);
+  const entries = listOf(partitions, `${name}.partitions`, budget.entries, (entry, place) => {
+    budget.entries -= 1;
+    return entryRow(entry, place, kind, depth, budget);
+  });
   return [
     SCHEME_NUMBERS[kind],
     positionOf(position, `${name}.position`, kind === 'bsd' && depth === 1),
     sectorSize === undefined ? FROM_DEVICE : sectorSizeOf(sectorSize, `${name}.sectorSize`),
     kind === 'mbr' ? diskId(id, `${name}.id`) : 0,
     kind === 'gpt' ? guid(id, `${name}.id`) : '',
-    entryRows(partitions, `${name}.partitions`, kind, depth),
+    withIndices(entries),
   ];
 }
 
 /** An entry without an index gets the first one that no other has. */
-function entryRows(entries: readonly unknown[], name: string, scheme: Scheme, depth: number): EntryRow[] {
-  const taken = new Set(entries.map((entry) => (entry as GivenEntry | null | undefined)?.index));
+function withIndices(entries: readonly (readonly [index: number | undefined, ...rest: RestOfRow])[]): EntryRow[] {
+  const taken = new Set(entries.map(([index]) => index));
   let free = 0;
-  return entries.map((entry, i) => {
-    const place = `${name}[${i}]`;
-    requireObject(entry, place);
-    if ((entry as GivenEntry).index !== undefined) return entryRow(entry, place, scheme, depth);
+  const next = (): number => {
     while (taken.has(free)) free += 1;
-    return entryRow({ ...entry, index: free++ }, place, scheme, depth);
-  });
+    return free++;
+  };
+  return entries.map(([index, ...rest]) => [index ?? next(), ...rest]);
 }
 
-function entryRow(entry: GivenEntry, name: string, scheme: Scheme, depth: number): EntryRow {
-  const { index, start, size, type, bootable, uuid, label, attributes, table } = entry;
+/** Reads each field once: a getter may answer otherwise the next time. */
+function entryRow(
+  entry: unknown,
+  name: string,
+  scheme: Scheme,
+  depth: number,
+  budget: Budget,
+): readonly [index: number | undefined, ...rest: RestOfRow] {
+  requireObject(entry, name);
+  const { index, start, size, type, bootable, uuid, label, attributes, table } = entry as GivenEntry;
   const isGpt = scheme === 'gpt';
   return [
-    integer(index, `${name}.index`, 0, U32),
+    index === undefined ? undefined : integer(index, `${name}.index`, 0, U32),
     bytes(start, `${name}.start`),
     bytes(size, `${name}.size`),
     isGpt ? 0 : integer(type, `${name}.type`, 0, U8),
@@ -70,7 +90,7 @@ function entryRow(entry: GivenEntry, name: string, scheme: Scheme, depth: number
     isGpt ? guid(uuid, `${name}.uuid`) : '',
     isGpt ? labelText(label, `${name}.label`) : '',
     isGpt ? attributeBits(attributes, `${name}.attributes`) : 0n,
-    table === undefined ? undefined : rowsOf(table, `${name}.table`, depth + 1),
+    table === undefined ? undefined : rowsOf(table, `${name}.table`, depth + 1, budget),
   ];
 }
 

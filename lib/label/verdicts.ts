@@ -1,5 +1,5 @@
 // What is wrong with a label or a table, in words. The kinds are those of native/core/label/verdict.h, in its order.
-import type { NativeVerdict } from '../native/binding.js';
+import type { NativeFaults, NativeVerdict } from '../native/binding.js';
 
 type Words = (value: number) => string;
 
@@ -43,8 +43,19 @@ const OVERLAPS = 18;
 
 /** Says one verdict; `names` are those of the entries it may be about. */
 export function describe([kind, entry, value]: NativeVerdict, names: readonly string[]): string {
-  const words = VERDICTS[kind]?.(value) ?? `unknown verdict ${kind}`;
-  const name = names[entry];
-  if (name === undefined) return words;
-  return kind === OVERLAPS ? `${name} overlaps ${names[value] ?? '?'}` : `${name} ${words}`;
+  return words(kind, value, names[entry] ?? '', names[value] ?? '');
+}
+
+/** Says what is wrong with a table that was refused: the first few things, and how many more there are. */
+export function describeFaults({ first, count }: NativeFaults): string {
+  const said = first.map(([kind, value, entry, other]) => words(kind, value, entry, other));
+  const more = count - said.length;
+  return [...said, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+}
+
+/** `entry` is the name of what it is about, or ''; `other` that of the entry it overlaps. */
+function words(kind: number, value: number, entry: string, other: string): string {
+  const text = VERDICTS[kind]?.(value) ?? `unknown verdict ${kind}`;
+  if (entry === '') return text;
+  return kind === OVERLAPS ? `${entry} overlaps ${other || '?'}` : `${entry} ${text}`;
 }

@@ -90,9 +90,16 @@ export type EntryRow = readonly [
   attributes: bigint,
   table: TableRows | undefined,
 ];
+/** What is wrong with a table: a kind as in NativeVerdict, its number, and the names of the entry it is about and of the entry that the number stands for, '' for none. */
+export type NativeFault = readonly [kind: number, value: number, entry: string, other: string];
+/** Of a tree of tables: the first few faults, and how many there are. */
+export interface NativeFaults {
+  readonly first: readonly NativeFault[];
+  readonly count: number;
+}
 export interface NativeWritten {
   readonly outcome: Outcome;
-  readonly table: NativeTable;
+  readonly faults: NativeFaults;
 }
 /** `blk::Wedge`: start and size in bytes; minor -1 where it is not registered. */
 export interface NativeWedge {
@@ -149,9 +156,9 @@ export interface NativeDevice {
   /** `blk::ReadPartitionTable` through the device; null where the device is not divided. */
   readTableSync(): NativeTable | null | Failure;
   readTable(): Promise<NativeTable | null | Failure>;
-  /** `blk::WriteTable`; the table comes back with names and verdicts. */
+  /** `blk::WriteTable`; EINVAL at once for rows that are no table. */
   writeTableSync(table: TableRows): NativeWritten | Failure;
-  writeTable(table: TableRows): Promise<NativeWritten | Failure>;
+  writeTable(table: TableRows): Eventual<NativeWritten | Failure>;
   /** `blk::SetLabel` of a label as lib/label/codec.ts lays it out, in memory or to the medium as well. */
   setLabel(numbers: Uint32Array, names: Uint8Array, toMedium: boolean): Outcome;
   /** `blk::ListWedges`, or `blk::GetWedge` alone. */

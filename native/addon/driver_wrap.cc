@@ -113,6 +113,10 @@ blk::OpenOptions OptionsAt(const Args& args, size_t i) {
   for (size_t at = 0; at + 2 * sizeof(double) <= spans.size; at += 2 * sizeof(double)) {
     double span[2];
     std::memcpy(span, spans.data + at, sizeof(span));
+    // What lib lets nobody hand over, a NaN say, guards everything: more than was meant rather than less.
+    const auto most = static_cast<double>(blk::kMaxSafeInteger);
+    if (!(span[0] >= 0 && span[0] <= most)) span[0] = 0;
+    if (!(span[1] >= span[0] && span[1] <= most)) span[1] = most;
     options.protect.push_back({static_cast<uint64_t>(span[0]), static_cast<uint64_t>(span[1])});
   }
   return options;

@@ -75,6 +75,9 @@ napi_value Queued(const Args& args, Device device, Work work) {
   return device->Submit(std::move(call));
 }
 
+// Rows that are no table, which lib lets nobody hand over.
+constexpr blk::Status kNoTable{EINVAL, blk::Op::kIoctl};
+
 // A table on its way to the medium, and what came of it: names and verdicts are filled in on the way.
 struct Written {
   explicit Written(blk::PartitionTable table) : table(std::move(table)) {}
@@ -85,7 +88,7 @@ struct Written {
 napi_value ToValue(napi_env env, const Written& written) {
   Napi::Object result = Napi::Object::New(env);
   result.Set("outcome", Napi::Value(env, ToOutcome(env, written.status)));
-  result.Set("table", TableToObject(env, written.table));
+  result.Set("faults", FaultsToObject(env, written.table));
   return result;
 }
 
@@ -127,13 +130,17 @@ napi_value ReadTable(const Args& args, Device device) {
 }
 
 napi_value WriteTableSync(const Args& args, Device device) {
-  Written written(TableOf(args.env(), args.at(0)));
+  auto table = TableOf(args.env(), args.at(0));
+  if (!table) return ToFailure(args.env(), kNoTable);
+  Written written(std::move(*table));
   written.status = blk::WriteTable(*device->device, written.table, 0);
   return ToValue(args.env(), written);
 }
 
 napi_value WriteTable(const Args& args, Device device) {
-  auto written = std::make_shared<Written>(TableOf(args.env(), args.at(0)));
+  auto table = TableOf(args.env(), args.at(0));
+  if (!table) return ToFailure(args.env(), kNoTable);
+  auto written = std::make_shared<Written>(std::move(*table));
   auto call = ControlCall::Make(
       args.env(), device->driver,
       {[device, written](blk::Lane lane) { written->status = blk::WriteTable(*device->device, written->table, lane); },

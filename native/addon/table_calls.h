@@ -19,8 +19,8 @@ napi_value FindLabel(const Args& args, const std::shared_ptr<DeviceState>& devic
 napi_value ReadTableSync(const Args& args, const std::shared_ptr<DeviceState>& device);
 napi_value ReadTable(const Args& args, const std::shared_ptr<DeviceState>& device);
 
-// (table as TableOf() takes it) -> NativeWritten: 0 or a failure, and the table with its names and verdicts, which say
-// what is wrong with one that was refused.
+// (table as TableOf() takes it) -> NativeWritten: 0 or a failure, and what is wrong with a table that was refused.
+// EINVAL alone for what TableOf() does not take.
 napi_value WriteTableSync(const Args& args, const std::shared_ptr<DeviceState>& device);
 napi_value WriteTable(const Args& args, const std::shared_ptr<DeviceState>& device);
 

@@ -1,8 +1,13 @@
 #include "addon/table_object.h"
 
+#include <cmath>
+#include <cstdint>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "addon/label_object.h"
+#include "core/base/units.h"
 
 namespace blk_addon {
 namespace {
@@ -60,43 +65,170 @@ Napi::Object TableToObject(Napi::Env env, const blk::PartitionTable& table) {
 
 namespace {
 
-blk::PartitionEntry EntryOf(Napi::Env env, const Napi::Array& row) {
-  const auto number = [&](uint32_t i) { return row.Get(i).ToNumber().DoubleValue(); };
-  const auto guid = [&](uint32_t i) { return blk::ParseGuid(row.Get(i).ToString().Utf8Value()).value_or(blk::Guid()); };
+// A row of TableRows or EntryRow, whose elements are taken one by one. Whatever is not of the type that
+// lib/native/binding.ts names for it makes the row one that does not hold: ok() is false from then on.
+class Row {
+ public:
+  Row(napi_env env, napi_value row) : env_(env), row_(row) {
+    uint32_t length = 0;
+    ok_ = napi_is_array(env, row, &ok_) == napi_ok && ok_ && napi_get_array_length(env, row, &length) == napi_ok;
+    length_ = ok_ ? length : 0;
+  }
+
+  bool ok() const { return ok_; }
+  uint32_t length() const { return length_; }
+
+  // Null for what is not there.
+  napi_value At(uint32_t i) {
+    napi_value value = nullptr;
+    return Holds(i < length_ && napi_get_element(env_, row_, i, &value) == napi_ok) ? value : nullptr;
+  }
+  // A whole number up to `most`.
+  uint64_t Number(uint32_t i, uint64_t most) {
+    double value = 0;
+    const bool is_number = napi_get_value_double(env_, At(i), &value) == napi_ok;
+    // In this order: the cast of a NaN, or of what 64 bits do not hold, would be undefined.
+    const bool fits = is_number && value >= 0 && value <= static_cast<double>(most);
+    return Holds(fits && std::trunc(value) == value) ? static_cast<uint64_t>(value) : 0;
+  }
+  bool Flag(uint32_t i) {
+    bool value = false;
+    Holds(napi_get_value_bool(env_, At(i), &value) == napi_ok);
+    return value;
+  }
+  // Attributes are 64 bits, which a number would not hold.
+  uint64_t Bits(uint32_t i) {
+    uint64_t value = 0;
+    bool lossless = false;
+    Holds(napi_get_value_bigint_uint64(env_, At(i), &value, &lossless) == napi_ok && lossless);
+    return value;
+  }
+  // No GUID is ''.
+  blk::Guid Guid(uint32_t i) {
+    napi_value value = Text(i);
+    if (value == nullptr) return {};
+    const std::string text = Napi::String(env_, value).Utf8Value();
+    const auto guid = blk::ParseGuid(text);
+    Holds(guid || text.empty());
+    return guid.value_or(blk::Guid());
+  }
+  std::u16string Label(uint32_t i) {
+    napi_value value = Text(i);
+    return value == nullptr ? std::u16string() : Napi::String(env_, value).Utf16Value();
+  }
+
+ private:
+  bool Holds(bool condition) {
+    ok_ = ok_ && condition;
+    return ok_;
+  }
+  // A string, or null.
+  napi_value Text(uint32_t i) {
+    napi_value value = At(i);
+    return Holds(value != nullptr && IsOf(env_, value, napi_string)) ? value : nullptr;
+  }
+
+  static bool IsOf(napi_env env, napi_value value, napi_valuetype wanted) {
+    napi_valuetype type = napi_undefined;
+    return napi_typeof(env, value, &type) == napi_ok && type == wanted;
+  }
+
+  napi_env env_;
+  napi_value row_;
+  bool ok_ = false;
+  uint32_t length_ = 0;
+};
+
+// Tables lie in each other as deep as lib lets them.
+constexpr int kMaxDepth = 3;
+
+std::optional<blk::PartitionTable> TableAt(napi_env env, napi_value rows, int depth);
+
+std::optional<blk::PartitionEntry> EntryOf(napi_env env, napi_value value, int depth) {
+  Row row(env, value);
   blk::PartitionEntry entry;
-  entry.index = static_cast<uint32_t>(number(0));
-  entry.start = static_cast<uint64_t>(number(1));
-  entry.size = static_cast<uint64_t>(number(2));
-  entry.type = static_cast<uint8_t>(number(3));
-  entry.bootable = row.Get(4).ToBoolean();
-  entry.type_guid = guid(5);
-  entry.uuid = guid(6);
-  entry.label = row.Get(7).ToString().Utf16Value();
-  // Attributes are 64 bits, and lib has checked that.
-  bool lossless = false;
-  entry.attributes = row.Get(8).As<Napi::BigInt>().Uint64Value(&lossless);
-  // Tables lie in each other as deep as lib lets them: three.
-  if (row.Get(9).IsArray()) entry.table = std::make_unique<blk::PartitionTable>(TableOf(env, row.Get(9)));
+  entry.index = static_cast<uint32_t>(row.Number(0, UINT32_MAX));
+  entry.start = row.Number(1, blk::kMaxSafeInteger);
+  entry.size = row.Number(2, blk::kMaxSafeInteger);
+  entry.type = static_cast<uint8_t>(row.Number(3, UINT8_MAX));
+  entry.bootable = row.Flag(4);
+  entry.type_guid = row.Guid(5);
+  entry.uuid = row.Guid(6);
+  entry.label = row.Label(7);
+  entry.attributes = row.Bits(8);
+  const napi_value inside = row.At(9);
+  if (!row.ok()) return std::nullopt;
+  if (Napi::Value(env, inside).IsUndefined()) return entry;
+  auto table = TableAt(env, inside, depth + 1);
+  if (!table) return std::nullopt;
+  entry.table = std::make_unique<blk::PartitionTable>(std::move(*table));
   return entry;
+}
+
+std::optional<blk::PartitionTable> TableAt(napi_env env, napi_value rows, int depth) {
+  if (depth > kMaxDepth) return std::nullopt;
+  Row row(env, rows);
+  blk::PartitionTable table;
+  table.scheme = static_cast<blk::Scheme>(row.Number(0, static_cast<uint64_t>(blk::Scheme::kGpt)));
+  table.position = row.Number(1, blk::kMaxSafeInteger);
+  table.sector_size = row.Number(2, blk::kMaxSafeInteger);
+  table.disk_id = static_cast<uint32_t>(row.Number(3, UINT32_MAX));
+  table.disk_guid = row.Guid(4);
+  const napi_value list = row.At(5);
+  if (!row.ok()) return std::nullopt;
+  Row entries(env, list);
+  for (uint32_t i = 0; i < entries.length(); i++) {
+    // Handles of one entry at a time: a table may have a million of them.
+    const Napi::HandleScope scope(env);
+    auto entry = EntryOf(env, entries.At(i), depth);
+    if (!entry) return std::nullopt;
+    table.partitions.push_back(std::move(*entry));
+  }
+  if (!entries.ok()) return std::nullopt;
+  return table;
+}
+
+// [kind, value, name of the entry, name of the other entry that `value` stands for], a name being '' where there is
+// none.
+Napi::Array FaultToRow(Napi::Env env, const blk::PartitionTable& table, const blk::Verdict& verdict) {
+  const auto name_of = [&](uint64_t place) {
+    return place < table.partitions.size() ? table.partitions[place].name : std::string();
+  };
+  const bool about_entry = verdict.entry >= 0;
+  Napi::Array row = Napi::Array::New(env, 4);
+  row.Set(uint32_t{0}, static_cast<int>(verdict.kind));
+  row.Set(uint32_t{1}, static_cast<double>(verdict.value));
+  row.Set(uint32_t{2}, about_entry ? name_of(static_cast<uint64_t>(verdict.entry)) : "");
+  row.Set(uint32_t{3}, about_entry ? name_of(verdict.value) : "");
+  return row;
+}
+
+// Adds those of the table and of the tables in it, as far as there are fewer than kNamedFaults. -> how many there are.
+uint32_t AddFaults(Napi::Env env, const blk::PartitionTable& table, Napi::Array& rows) {
+  constexpr uint32_t kNamedFaults = 5;
+  for (const blk::Verdict& verdict : table.verdicts) {
+    const uint32_t named = rows.Length();
+    if (named == kNamedFaults) break;
+    rows.Set(named, FaultToRow(env, table, verdict));
+  }
+  uint32_t count = static_cast<uint32_t>(table.verdicts.size());
+  for (const blk::PartitionEntry& entry : table.partitions) {
+    if (entry.table) count += AddFaults(env, *entry.table, rows);
+  }
+  return count;
 }
 
 }  // namespace
 
-blk::PartitionTable TableOf(Napi::Env env, napi_value rows) {
-  const Napi::Array row(env, rows);
-  const auto number = [&](uint32_t i) { return row.Get(i).ToNumber().DoubleValue(); };
-  blk::PartitionTable table;
-  table.scheme = static_cast<blk::Scheme>(static_cast<int>(number(0)));
-  table.position = static_cast<uint64_t>(number(1));
-  table.sector_size = static_cast<uint64_t>(number(2));
-  table.disk_id = static_cast<uint32_t>(number(3));
-  table.disk_guid = blk::ParseGuid(row.Get(4).ToString().Utf8Value()).value_or(blk::Guid());
-  // As lib made them: no cast here can meet another type.
-  const Napi::Array entries = row.Get(5).As<Napi::Array>();
-  for (uint32_t i = 0; i < entries.Length(); i++) {
-    table.partitions.push_back(EntryOf(env, entries.Get(i).As<Napi::Array>()));
-  }
-  return table;
+std::optional<blk::PartitionTable> TableOf(Napi::Env env, napi_value rows) { return TableAt(env, rows, 1); }
+
+Napi::Object FaultsToObject(Napi::Env env, const blk::PartitionTable& table) {
+  Napi::Array rows = Napi::Array::New(env);
+  const uint32_t count = AddFaults(env, table, rows);
+  Napi::Object faults = Napi::Object::New(env);
+  faults.Set("first", rows);
+  faults.Set("count", count);
+  return faults;
 }
 
 // In an object: an array is a failure.

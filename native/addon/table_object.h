@@ -2,6 +2,7 @@
 #ifndef RUMPBLK_ADDON_TABLE_OBJECT_H_
 #define RUMPBLK_ADDON_TABLE_OBJECT_H_
 
+#include <optional>
 #include <vector>
 
 #include "addon/napi_setup.h"
@@ -18,8 +19,12 @@ Napi::Array LabelToArray(Napi::Env env, const blk::DecodedLabel& decoded);
 
 // What lib/label/table-rows.ts laid out, TableRows of lib/native/binding.ts: [scheme, position, sectorSize, diskId,
 // diskGuid, entries], an entry being [index, start, size, type, bootable, typeGuid, uuid, label, attributes, table or
-// undefined]. Names and verdicts are empty: blk::PlanTable() fills them in.
-blk::PartitionTable TableOf(Napi::Env env, napi_value rows);
+// undefined].
+// -> nothing where an element is missing, or is of another type or range. Names and verdicts are empty:
+// blk::PlanTable() fills them in.
+std::optional<blk::PartitionTable> TableOf(Napi::Env env, napi_value rows);
+// -> NativeFaults: the verdicts of a tree, the first few with the names of what they are about, and how many there are.
+Napi::Object FaultsToObject(Napi::Env env, const blk::PartitionTable& table);
 // -> NativeWedge[] in an object with the one property `wedges`: an array by itself would look like a failure to lib.
 Napi::Object WedgesToArray(Napi::Env env, const std::vector<blk::Wedge>& wedges);
 

@@ -234,15 +234,6 @@ const SHAPES = {
     new Proxy(Object.fromEntries(fields), { get: (target, key) => (trick(), target[key as string]) }),
 };
 
-/** A list of up to four such things. */
-export function listOf(each: Recipes): Recipes {
-  const list = fc.array(each, { maxLength: 4 });
-  return mostly(
-    list.map((given) => recipe(`[${given.map(String).join(', ')}]`, (trick) => given.map((one) => one.make(trick)))),
-    20,
-  );
-}
-
 /** An options object with some of these fields; with a weight, one that has them all more often than not. */
 export function options(fields: Record<string, Recipes>, whole = 0): Recipes {
   const shape = fc.oneof(

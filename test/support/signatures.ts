@@ -5,7 +5,8 @@ import { Readable, Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { type BlockDevice, BlockDriver, type DiskLabel, openSync } from 'rumpblk';
-import { anything, FILL, listOf, mostly, options, recipe, type Recipes, Sabotage, signals, values, valuesOf, views } from './hostile';
+import { listOf } from './hostile-arrays';
+import { anything, FILL, mostly, options, recipe, type Recipes, Sabotage, signals, values, valuesOf, views } from './hostile';
 
 /** Bytes of the image, and entries of the batch, that the calls are made on. */
 export const SIZE = 65536 + 100;
@@ -31,6 +32,7 @@ const opening = {
   cache: mostly(values('writethrough', 'writeback', 'unsafe')),
   direct: flags,
   lock: mostly(values(false), 9),
+  protect: fc.oneof(values(undefined), listOf(listOf(mostly(values(0, 512, 4096), 20)))),
   signal: signals,
 };
 const anyDriver = mostly(
