@@ -78,7 +78,7 @@ export interface EntryToWrite extends Partial<Omit<PartitionEntry, 'start' | 'si
   start: Bytes;
   /** Bytes in it. */
   size: Bytes;
-  /** fstype of a disklabel, type byte of an MBR, or type GUID of a GPT. */
+  /** fstype of a disklabel, type byte of an MBR, or type GUID of a GPT; or its name: `'Linux'`, `'EFI System'`, and the short ones `'linux'`, `'swap'`, `'esp'` (also `'uefi'`), `'home'`, `'raid'`, `'lvm'`, `'extended'`, `'linuxex'`. */
   type: number | string;
   /** The table that it holds. Without one, a label or a chain that lies there stays, and an extended partition that has none gets an empty one. */
   table?: TableToWrite;

@@ -75,7 +75,7 @@ describe('refused', () => {
       [{ ...table('mbr'), partitions: [{ ...entry, index: null }] }, 'ERR_INVALID_ARG_TYPE'],
       [{ ...table('mbr'), partitions: [null] }, 'ERR_INVALID_ARG_TYPE'],
       [{ ...table('bsd'), position: 0 }, 'ERR_INVALID_ARG_VALUE'],
-      [{ ...table('gpt'), partitions: [{ ...entry, type: 'linux' }] }, 'ERR_INVALID_ARG_VALUE'],
+      [{ ...table('gpt'), partitions: [{ ...entry, type: 'linus' }] }, 'ERR_INVALID_ARG_VALUE'],
       [{ ...table('gpt'), partitions: [{ ...entry, type: LINUX, label: 'x'.repeat(37) }] }, 'ERR_INVALID_ARG_VALUE'],
       [{ ...table('gpt'), partitions: [{ ...entry, type: LINUX, attributes: 5 }] }, 'ERR_INVALID_ARG_TYPE'],
       [{ ...table('gpt'), partitions: [{ ...entry, type: LINUX, attributes: -1n }] }, 'ERR_INVALID_ARG_VALUE'],

@@ -3,6 +3,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { type SCHEMES, type EntryRow, type TableRows } from '../native/binding.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
 import { bytes, flag, integer, listOf, oneOf, requireObject, text } from '../arguments/validate.js';
+import { GUID, typeGuid, typeNumber } from './type-argument.js';
 
 type Scheme = (typeof SCHEMES)[number];
 
@@ -14,11 +15,9 @@ type GivenEntry = Given<'index' | 'start' | 'size' | 'type' | 'bootable' | 'uuid
 /** All of an entry's row but its index. */
 type RestOfRow = EntryRow extends readonly [number, ...infer Rest] ? Rest : never;
 
-const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const SCHEME_NUMBERS = { bsd: 0, mbr: 1, ebr: 2, gpt: 3 } as const;
 const DEV_BSIZE = 512;
 const LABEL_UNITS = 36;
-const U8 = 2 ** 8 - 1;
 const U32 = 2 ** 32 - 1;
 const U64 = 2n ** 64n - 1n;
 /** A position, or bytes of a sector, that native fills in: where such a table lies, and the sectors of the device. */
@@ -84,9 +83,9 @@ function entryRow(
     index === undefined ? undefined : integer(index, `${name}.index`, 0, U32),
     bytes(start, `${name}.start`),
     bytes(size, `${name}.size`),
-    isGpt ? 0 : integer(type, `${name}.type`, 0, U8),
+    isGpt ? 0 : typeNumber(type, `${name}.type`, scheme),
     flag(bootable, `${name}.bootable`, false),
-    isGpt ? guidText(type, `${name}.type`) : '',
+    isGpt ? typeGuid(type, `${name}.type`) : '',
     isGpt ? guid(uuid, `${name}.uuid`) : '',
     isGpt ? labelText(label, `${name}.label`) : '',
     isGpt ? attributeBits(attributes, `${name}.attributes`) : 0n,

@@ -3,10 +3,20 @@ import path from 'node:path';
 
 /** The modules of lib by floor, lowest first: a module imports its own floor and those below. */
 const FLOORS = [
-  ['native/binding', 'native/node-gyp-build', 'arguments/misuse', 'label/disk-label', 'label/types', 'label/verdicts', 'request/windows'],
+  [
+    'native/binding',
+    'native/node-gyp-build',
+    'arguments/misuse',
+    'label/disk-label',
+    'label/gpt-types',
+    'label/mbr-types',
+    'label/types',
+    'label/verdicts',
+    'request/windows',
+  ],
   ['errors'],
   ['arguments/validate', 'request/abort'],
-  ['request/transfer', 'faults', 'counters', 'options', 'request/handle', 'label/table-rows'],
+  ['request/transfer', 'faults', 'counters', 'options', 'request/handle', 'label/type-argument', 'label/table-rows'],
   ['ioctl', 'label/codec'],
   ['device', 'driver', 'request/batch', 'request/window-view'],
   ['open', 'partitions'],
