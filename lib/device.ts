@@ -7,9 +7,10 @@ import type { CacheMode, OpenSettings } from './options.js';
 import { fromFailure, illegalConstructor, invalidArgType, invalidThis, isFailure } from './errors.js';
 import { DeviceHandle } from './request/handle.js';
 import { runIoctl, type IoctlMap } from './ioctl.js';
+import { BUF_KEYS, BUF_SYNC_KEYS, READ_KEYS, READ_SYNC_KEYS, WRITE_KEYS, WRITE_SYNC_KEYS } from './request/transfer.js';
 import { blockNumber, direction, fuaRule, partOf, startOf, viewLength } from './request/transfer.js';
 import type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './request/transfer.js';
-import { abortSignal, flag, requireObject } from './arguments/validate.js';
+import { abortSignal, flag, requireOptions, SIGNAL_KEYS } from './arguments/validate.js';
 import { lend, type WindowView } from './request/window-view.js';
 import { toWindows, type WindowInfo } from './request/windows.js';
 
@@ -96,7 +97,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    */
   async read<T extends View>(buffer: T, position: Position, options?: TransferOptions): Promise<{ bytesRead: Bytes; buffer: T }> {
     const handle = BlockDevice.#open(this, 'read');
-    const { offset, length, signal, aborted } = partOf(buffer, options);
+    const { offset, length, signal, aborted } = partOf(buffer, options, READ_KEYS);
     const start = startOf(position);
     const token = handle.token(signal, aborted);
     const begun = binding.read(handle.requests, buffer, offset, length, start, token);
@@ -119,7 +120,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     let offset = 0;
     let length: number;
     if (options === undefined) length = viewLength(buffer, 'buffer');
-    else ({ offset, length } = partOf(buffer, options));
+    else ({ offset, length } = partOf(buffer, options, READ_SYNC_KEYS));
     const outcome = binding.readSync(handle.requests, buffer, offset, length, startOf(position));
     if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
     return outcome;
@@ -137,7 +138,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
   async write<T extends View>(buffer: T, position: Position, options?: WriteOptions): Promise<{ bytesWritten: Bytes; buffer: T }> {
     const handle = BlockDevice.#open(this, 'write');
     const fua = fuaRule(options);
-    const { offset, length, signal, aborted } = partOf(buffer, options);
+    const { offset, length, signal, aborted } = partOf(buffer, options, WRITE_KEYS);
     const start = startOf(position);
     const token = handle.token(signal, aborted);
     const begun = binding.write(handle.requests, buffer, offset, length, start, fua, token);
@@ -163,7 +164,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     if (options === undefined) length = viewLength(buffer, 'buffer');
     else {
       fua = fuaRule(options);
-      ({ offset, length } = partOf(buffer, options));
+      ({ offset, length } = partOf(buffer, options, WRITE_SYNC_KEYS));
     }
     const outcome = binding.writeSync(handle.requests, buffer, offset, length, startOf(position), fua);
     if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
@@ -179,7 +180,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    */
   async strategy(request: BufRequest): Promise<BufResult> {
     const handle = BlockDevice.#open(this, 'strategy');
-    requireObject(request, 'request');
+    requireOptions(request, 'request', BUF_KEYS);
     const { op, blkno, data, deferred, signal } = request;
     const way = direction(op);
     const first = blockNumber(blkno, 'request.blkno');
@@ -203,7 +204,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    */
   strategySync(request: Omit<BufRequest, 'signal'>): BufResult {
     const handle = BlockDevice.#open(this, 'strategy');
-    requireObject(request, 'request');
+    requireOptions(request, 'request', BUF_SYNC_KEYS);
     const { op, blkno, data, deferred } = request;
     const way = direction(op);
     const first = blockNumber(blkno, 'request.blkno');
@@ -259,7 +260,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    */
   async flush(options?: { signal?: AbortSignal }): Promise<void> {
     const handle = BlockDevice.#open(this, 'flush');
-    if (options !== undefined) requireObject(options, 'options');
+    if (options !== undefined) requireOptions(options, 'options', SIGNAL_KEYS);
     const signal = abortSignal(options?.signal, 'options.signal');
     const token = handle.token(signal);
     const begun = handle.native.flush(token);

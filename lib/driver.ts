@@ -5,8 +5,8 @@ import { toCounters, type Counters } from './counters.js';
 import { createDevice, type BlockDevice } from './device.js';
 import { closedError, fromFailure, invalidThis, isFailure, type FailurePlace } from './errors.js';
 import { createFaultInjector, type FaultInjector } from './faults.js';
-import { driverArguments, openArguments, openSettings, optionsFromEnv, rangeArguments } from './options.js';
-import type { DriverOptions, OpenOptions, RegisterOptions } from './options.js';
+import { driverArguments, OPEN_KEYS, OPEN_SYNC_KEYS, openArguments, openSettings, optionsFromEnv, rangeArguments } from './options.js';
+import type { DriverOptions, NotAnEntry, OpenOptions, RegisterOptions } from './options.js';
 import type { Bytes } from './request/transfer.js';
 import { hostPath, integer, text } from './arguments/validate.js';
 import type { PathLike } from 'node:fs';
@@ -103,7 +103,7 @@ export class BlockDriver implements Disposable {
    * @returns the minor
    * @throws {BlockDeviceError} EBUSY table full; EINVAL type or range; errors of the host; EBADF closed
    */
-  async register(path: PathLike, options?: RegisterOptions): Promise<number> {
+  async register(path: PathLike, options?: RegisterOptions & NotAnEntry): Promise<number> {
     const native = nativeOf(this, 'register');
     const hostFile = hostPath(path, 'path');
     const range = rangeArguments(options);
@@ -120,7 +120,7 @@ export class BlockDriver implements Disposable {
    * @returns the minor
    * @throws {BlockDeviceError} EBUSY table full; EINVAL type or range; errors of the host; EBADF closed
    */
-  registerSync(path: PathLike, options?: RegisterOptions): number {
+  registerSync(path: PathLike, options?: RegisterOptions & NotAnEntry): number {
     const native = nativeOf(this, 'register');
     const hostFile = hostPath(path, 'path');
     const range = rangeArguments(options);
@@ -185,7 +185,7 @@ export class BlockDriver implements Disposable {
   async open(minor: number, options?: OpenOptions): Promise<BlockDevice> {
     const native = nativeOf(this, 'open');
     const slot = integer(minor, 'minor', 0, INT32_MAX);
-    const settings = openSettings(options);
+    const settings = openSettings(options, OPEN_KEYS);
     throwIfAborted(settings.signal);
     const opened = await native.open(slot, ...openArguments(settings));
     if (isFailure(opened)) throw fromFailure(opened, placeOf(native, minor));
@@ -203,7 +203,7 @@ export class BlockDriver implements Disposable {
   openSync(minor: number, options?: Omit<OpenOptions, 'signal'>): BlockDevice {
     const native = nativeOf(this, 'open');
     const slot = integer(minor, 'minor', 0, INT32_MAX);
-    const settings = openSettings(options);
+    const settings = openSettings(options, OPEN_SYNC_KEYS);
     const opened = native.openSync(slot, ...openArguments(settings));
     if (isFailure(opened)) throw fromFailure(opened, placeOf(native, minor));
     return createDevice(this, opened, settings);

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { binding, type Failure } from './native/binding.js';
+import { keysOf, requireKnown } from './arguments/known-keys.js';
 import { invalidArgType } from './arguments/misuse.js';
 
 export { illegalConstructor, invalidArgType, invalidArgValue, invalidThis, outOfRange } from './arguments/misuse.js';
@@ -167,9 +168,23 @@ export function closedError(what: 'device' | 'driver' | 'batch' | 'file', syscal
   return error;
 }
 
+const INFO_KEYS = keysOf<BlockErrorInfo>({
+  errno: true,
+  syscall: true,
+  path: true,
+  minor: true,
+  blkno: true,
+  bytesTransferred: true,
+  injected: true,
+  holder: true,
+  lost: true,
+});
+
 /** Accepts the parts of a message, which a caller's own error may get wrong; the other facts are passed on as they are. */
 function checkedInfo(info: unknown): BlockErrorInfo {
-  const { errno, syscall, path, holder, lost, ...facts } = objectOf(info, 'info');
+  const given = objectOf(info, 'info');
+  requireKnown(given, INFO_KEYS, 'info');
+  const { errno, syscall, path, holder, lost, ...facts } = given;
   if (!Number.isInteger(errno)) throw invalidArgType('info.errno', 'an integer', errno);
   if (typeof syscall !== 'string') throw invalidArgType('info.syscall', 'of type string', syscall);
   if (path !== undefined && typeof path !== 'string') throw invalidArgType('info.path', 'of type string', path);

@@ -1,7 +1,8 @@
 // Fault injection of a driver: the options and the object behind `driver.faults`. The generator itself is native.
 import { randomInt } from 'node:crypto';
 import type { NativeDriver } from './native/binding.js';
-import { integer, requireObject } from './arguments/validate.js';
+import { keysOf } from './arguments/known-keys.js';
+import { integer, requireOptions } from './arguments/validate.js';
 
 /** `rate` that fails every request; RUMP_BLKFAIL counts in parts of it. */
 export const BLKFAIL_MAX = 10000;
@@ -44,9 +45,11 @@ export interface FaultInjector {
   clear(): void;
 }
 
+const FAULT_KEYS = keysOf<FaultOptions>({ rate: true, seed: true });
+
 /** Accepts fault options and fills in the seed. */
 export function faultOptions(options: unknown, name: string): Required<FaultOptions> {
-  requireObject(options, name);
+  requireOptions(options, name, FAULT_KEYS);
   const { rate, seed } = options as Partial<FaultOptions>;
   return {
     rate: integer(rate, `${name}.rate`, 0, BLKFAIL_MAX),

@@ -17,7 +17,7 @@ export { BlockDeviceError } from './errors.js';
 export type { OpenPathOptions } from './open.js';
 export type { MinorInfo } from './driver.js';
 export type { BlockErrorInfo, LockHolder, LostRange } from './errors.js';
-export type { CacheMode, DriverOptions, OpenOptions, RegisterOptions } from './options.js';
+export type { CacheMode, DriverOptions, NotAnEntry, OpenOptions, RegisterOptions } from './options.js';
 export type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './request/transfer.js';
 export type { BatchOptions } from './request/batch.js';
 export type { WindowView } from './request/window-view.js';

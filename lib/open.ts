@@ -5,12 +5,13 @@ import type { Failure, NativeDevice, NativeDriver } from './native/binding.js';
 import { createDevice, type BlockDevice } from './device.js';
 import { BlockDriver, isClosed, isDriver, nativeOf } from './driver.js';
 import { fromFailure, invalidArgType, isFailure } from './errors.js';
-import { openArguments, openSettings, rangeArguments } from './options.js';
-import type { OpenOptions, OpenSettings, RegisterOptions } from './options.js';
+import type { KnownKeys } from './arguments/known-keys.js';
+import { OPEN_PATH_KEYS, OPEN_PATH_SYNC_KEYS, openArguments, openSettings, rangeArguments } from './options.js';
+import type { NotAnEntry, OpenOptions, OpenSettings, RegisterOptions } from './options.js';
 import { hostPath } from './arguments/validate.js';
 
 /** Options of `open()` by path: how to open, which range of the file, and the driver that the device belongs to. */
-export type OpenPathOptions = OpenOptions & RegisterOptions & { driver?: BlockDriver };
+export type OpenPathOptions = OpenOptions & RegisterOptions & NotAnEntry & { driver?: BlockDriver };
 
 /**
  * Opens a host file, or a range of it, as a block device on a private minor, which is freed again on close.
@@ -25,7 +26,7 @@ export type OpenPathOptions = OpenOptions & RegisterOptions & { driver?: BlockDr
  * const { bytesRead } = await device.read(Buffer.alloc(4096), 0);
  */
 export async function open(path: PathLike, options?: OpenPathOptions): Promise<BlockDevice> {
-  const request = openPathRequest(path, options);
+  const request = openPathRequest(path, options, OPEN_PATH_KEYS);
   throwIfAborted(request.settings.signal);
   const opened = await request.native.openPath(...request.arguments);
   return unlessAborted(openedDevice(request, opened), request.settings.signal);
@@ -44,7 +45,7 @@ export async function open(path: PathLike, options?: OpenPathOptions): Promise<B
  * device.writeSync(Buffer.from('hello'), 0, { fua: true });
  */
 export function openSync(path: PathLike, options?: Omit<OpenPathOptions, 'signal'>): BlockDevice {
-  const request = openPathRequest(path, options);
+  const request = openPathRequest(path, options, OPEN_PATH_SYNC_KEYS);
   return openedDevice(request, request.native.openPathSync(...request.arguments));
 }
 
@@ -67,10 +68,10 @@ function driverOf(given: unknown): BlockDriver {
   return given;
 }
 
-function openPathRequest(path: unknown, options: OpenPathOptions | undefined): OpenPathRequest {
+function openPathRequest(path: unknown, options: OpenPathOptions | undefined, known: KnownKeys): OpenPathRequest {
   const hostFile = hostPath(path, 'path');
-  const settings = openSettings(options);
-  const range = rangeArguments(options);
+  const settings = openSettings(options, known);
+  const range = rangeArguments(options, known);
   const driver = driverOf(options?.driver);
   return { driver, native: nativeOf(driver, 'open'), settings, arguments: [hostFile, ...range, ...openArguments(settings)] };
 }

@@ -3,7 +3,8 @@
 import { ACCESS, binding, CACHE, MODE, TO_THE_END, WINDOW_SIZE } from './native/binding.js';
 import { BLKFAIL_MAX, faultOptions, type FaultOptions } from './faults.js';
 import type { Bytes, Position } from './request/transfer.js';
-import { abortSignal, bytes, flag, integer, listOf, oneOf, requireObject } from './arguments/validate.js';
+import { keysOf, NO_SIGNAL, type KnownKeys } from './arguments/known-keys.js';
+import { abortSignal, bytes, flag, integer, listOf, oneOf, requireObject, requireOptions } from './arguments/validate.js';
 import { invalidArgType, invalidArgValue } from './errors.js';
 
 /** What a completed write promises. writethrough: it is durable. writeback: durable after flush(). unsafe: nothing, and flush() does nothing. */
@@ -31,6 +32,12 @@ export interface RegisterOptions {
   offset?: Position;
   /** Bytes in the range; default: to the end of the host file. */
   size?: Position;
+}
+
+/** Keeps a {@link PartitionEntry}, which has a `size` as well, from passing for the range of a file. */
+export interface NotAnEntry {
+  /** Is no option. */
+  start?: never;
 }
 
 /** Options of one open of a device. */
@@ -70,6 +77,45 @@ type OpenArguments = [mode: number, raw: boolean, access: number, cache: number,
 type RangeArguments = [offset: number, size: number];
 type DriverArguments = [minorCount: number, windowSize: number, windowCount: number, queueDepth: number, workers: number];
 
+const DRIVER_KEYS = keysOf<DriverOptions>(
+  { minorCount: true, windowSize: true, windowCount: true, queueDepth: true, workers: true, faults: true },
+  { minors: "'minorCount'", size: "'minorCount'", windows: "'windowCount'", threads: "'workers'", concurrency: "'workers'" },
+);
+
+/** Keys that other packages have for a range. */
+const RANGE_WORDS = { length: "'size'", start: "'offset'", position: "'offset'" } as const;
+const RANGE_NAMES = { offset: true, size: true } as const;
+const REGISTER_KEYS = keysOf<RegisterOptions>(RANGE_NAMES, { ...RANGE_WORDS, partition: 'registerPartition(minor, name)' });
+
+const OPEN_NAMES = { mode: true, raw: true, access: true, cache: true, direct: true, lock: true, protect: true } as const;
+/** Keys that other packages have for a mode. */
+const OPEN_WORDS = {
+  flags: "'mode'",
+  flag: "'mode'",
+  readOnly: "mode: 'r', which is the default",
+  readonly: "mode: 'r', which is the default",
+  writable: "mode: 'r+'",
+  write: "mode: 'r+'",
+} as const;
+/** Keys that choose what is opened, where a minor has been chosen already. */
+const MINOR_WORDS = {
+  ...OPEN_WORDS,
+  offset: 'that of register()',
+  size: 'that of register()',
+  partition: 'registerPartition(minor, name)',
+} as const;
+
+/** What `open` of a driver takes, and its Sync form. */
+export const OPEN_KEYS = keysOf<OpenOptions>({ ...OPEN_NAMES, signal: true }, MINOR_WORDS);
+export const OPEN_SYNC_KEYS = keysOf<Omit<OpenOptions, 'signal'>>(OPEN_NAMES, { ...MINOR_WORDS, ...NO_SIGNAL });
+
+/** What `open` by path takes, and its Sync form; `driver` is looked at by open.ts. */
+type PathKeys = OpenOptions & RegisterOptions & { driver?: unknown };
+const PATH_NAMES = { ...OPEN_NAMES, ...RANGE_NAMES, driver: true } as const;
+const PATH_WORDS = { ...OPEN_WORDS, ...RANGE_WORDS } as const;
+export const OPEN_PATH_KEYS = keysOf<PathKeys>({ ...PATH_NAMES, signal: true }, PATH_WORDS);
+export const OPEN_PATH_SYNC_KEYS = keysOf<Omit<PathKeys, 'signal'>>(PATH_NAMES, { ...PATH_WORDS, ...NO_SIGNAL });
+
 /** The least that can be mapped, and more than any host maps at once. */
 const WINDOW_MIN = binding.pageSize;
 const WINDOW_MAX = 2 ** 40;
@@ -77,10 +123,10 @@ const COUNT_MAX = 65536;
 const WORKERS_MAX = 256;
 const SPANS_MAX = 2 ** 20;
 
-/** Accepts options of an open. */
-export function openSettings(options: unknown): OpenSettings {
+/** Accepts options of an open, which may have the keys that `known` has. */
+export function openSettings(options: unknown, known: KnownKeys): OpenSettings {
   if (options === undefined) options = {};
-  requireObject(options, 'options');
+  requireOptions(options, 'options', known);
   const { mode = 'r', raw, access = 'auto', direct, lock, protect, signal } = options as OpenOptions;
   const isRaw = flag(raw, 'options.raw', false);
   const { cache = isRaw ? 'writethrough' : 'writeback' } = options as OpenOptions;
@@ -116,17 +162,17 @@ function span(value: unknown, name: string): readonly [begin: number, end: numbe
   return [begin, Math.min(begin + bytes(value[1], `${name}[1]`), Number.MAX_SAFE_INTEGER)];
 }
 
-/** Accepts the range of a registration. */
-export function rangeArguments(options: unknown): RangeArguments {
+/** Accepts the range of a registration, which is part of options with the keys of `known`. */
+export function rangeArguments(options: unknown, known: KnownKeys = REGISTER_KEYS): RangeArguments {
   if (options === undefined) return [0, TO_THE_END];
-  requireObject(options, 'options');
+  requireOptions(options, 'options', known);
   const { offset = 0, size } = options as RegisterOptions;
   return [bytes(offset, 'options.offset'), size === undefined ? TO_THE_END : bytes(size, 'options.size')];
 }
 
 /** Accepts options of a driver. */
 export function driverArguments(options: unknown): { native: DriverArguments; faults: Required<FaultOptions> | undefined } {
-  requireObject(options, 'options');
+  requireOptions(options, 'options', DRIVER_KEYS);
   const { minorCount = 16, windowSize, windowCount = 16, queueDepth = 1024, workers = 4, faults } = options as DriverOptions;
   return {
     native: [

@@ -5,7 +5,8 @@ import type { ReadResult, WriteResult } from 'file-disk';
 import { handleOf, readPart } from '../device.js';
 import type { BlockDevice } from '../index.js';
 import { viewLength } from '../request/transfer.js';
-import { bytes, flag, integer, requireObject } from '../arguments/validate.js';
+import { keysOf } from '../arguments/known-keys.js';
+import { bytes, flag, integer, requireOptions } from '../arguments/validate.js';
 import { requireRoom, requireWhole, zeroRange } from './extent.js';
 import { loadPeer } from './peer.js';
 
@@ -23,6 +24,8 @@ export interface DeviceDiskOptions {
   /** Makes discarded ranges zeros; default true. With false a discard is only recorded. */
   discardIsZero?: boolean;
 }
+
+const DISK_KEYS = keysOf<DeviceDiskOptions>({ readOnly: true, recordWrites: true, recordReads: true, discardIsZero: true });
 
 /**
  * Gives a device to the clients of the package file-disk: ext2fs, partitioninfo, balena-image-fs.
@@ -46,7 +49,7 @@ export class DeviceDisk extends Disk {
    */
   constructor(device: BlockDevice, options: DeviceDiskOptions = {}) {
     handleOf(device, 'DeviceDisk');
-    requireObject(options, 'options');
+    requireOptions(options, 'options', DISK_KEYS);
     const { readOnly, recordWrites, recordReads, discardIsZero } = options;
     super(
       flag(readOnly, 'options.readOnly', false),

@@ -3,7 +3,8 @@ import { handleOf } from '../device.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
 import type { BlockDevice } from '../index.js';
 import { viewLength } from '../request/transfer.js';
-import { integer, requireObject } from '../arguments/validate.js';
+import { keysOf } from '../arguments/known-keys.js';
+import { integer, requireOptions } from '../arguments/validate.js';
 import { failureOn, requireRoom, requireWhole } from './extent.js';
 
 /** Options of {@link fatfsDriver}. */
@@ -11,6 +12,8 @@ export interface FatfsDriverOptions {
   /** Bytes of a sector of the file system, a multiple of 512; default 512, which nearly every FAT has. */
   sectorSize?: number;
 }
+
+const FATFS_KEYS = keysOf<FatfsDriverOptions>({ sectorSize: true });
 
 /** What `fatfs.createFileSystem` takes. */
 export interface FatfsVolumeDriver {
@@ -55,7 +58,7 @@ export type FatfsCallback = (error: Error | null) => void;
  */
 export function fatfsDriver(device: BlockDevice, options: FatfsDriverOptions = {}): FatfsVolumeDriver {
   handleOf(device, 'fatfsDriver');
-  requireObject(options, 'options');
+  requireOptions(options, 'options', FATFS_KEYS);
   const { sectorSize: given = device.sectorSize } = options;
   const sectorSize = integer(given, 'options.sectorSize', 512, 65536);
   if (sectorSize % 512 !== 0) throw invalidArgValue('options.sectorSize', given, 'must be a multiple of 512');

@@ -3,7 +3,7 @@ export { openFileHandle } from './fs/file-handle.js';
 
 export type { DeviceFileHandle, FileHandleOptions } from './fs/file-handle.js';
 export type { FileTransferOptions } from './fs/arguments.js';
-export type { ReadStreamOptions, WriteStreamOptions } from './fs/options.js';
+export type { ReadStreamOptions, WebReadStreamOptions, WebWriteStreamOptions, WriteStreamOptions } from './fs/options.js';
 export type { DeviceReadStream } from './fs/read-stream.js';
 export type { DeviceWriteStream } from './fs/write-stream.js';
 export type { DeviceStats } from './fs/stats.js';

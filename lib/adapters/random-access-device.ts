@@ -3,7 +3,8 @@
 import type { EventEmitter } from 'node:events';
 import { handleOf } from '../device.js';
 import type { BlockDevice } from '../index.js';
-import { bytes, flag, requireObject } from '../arguments/validate.js';
+import { keysOf } from '../arguments/known-keys.js';
+import { bytes, flag, requireOptions } from '../arguments/validate.js';
 import { failureOn, requireRoom, requireWhole, zeroRange } from './extent.js';
 import { deviceStats, type DeviceStats } from './fs/stats.js';
 import { loadPeer } from './peer.js';
@@ -70,6 +71,8 @@ export interface RandomAccessDeviceOptions {
   closeDevice?: boolean;
 }
 
+const STORAGE_KEYS = keysOf<RandomAccessDeviceOptions>({ closeDevice: true }, { autoClose: "'closeDevice'", close: "'closeDevice'" });
+
 /**
  * Gives a device to the clients of the package random-access-storage. It has the size of the device from the beginning:
  * a read across the end is EINVAL, a write across it ENOSPC, `del` makes zeros, `truncate` and `unlink` are EINVAL.
@@ -93,7 +96,7 @@ export class RandomAccessDevice extends Base {
    */
   constructor(device: BlockDevice, options: RandomAccessDeviceOptions = {}) {
     handleOf(device, 'RandomAccessDevice');
-    requireObject(options, 'options');
+    requireOptions(options, 'options', STORAGE_KEYS);
     const closeDevice = flag(options.closeDevice, 'options.closeDevice', false);
     super();
     const isWritable = device.mode === 'r+';

@@ -25,6 +25,19 @@ export function outOfRange(name: string, range: string, received: unknown): Rang
   );
 }
 
+/**
+ * Makes the error for a key of an object that it does not have.
+ *
+ * @param key the key
+ * @param name the object: `options` itself, or what lies in it, as `options.faults`
+ * @param advice what to do instead
+ */
+export function unknownKey(key: string, name: string, advice: string): TypeError {
+  const isOption = name === 'options' || name.startsWith('options.');
+  const place = `${isOption ? name.slice('options.'.length) : name}.${key}`.replace(/^\./, '');
+  return misuse(TypeError, 'ERR_INVALID_ARG_VALUE', `unknown ${isOption ? 'option' : 'property'} '${shorten(place, 128, 128)}': ${advice}`);
+}
+
 /** Makes the error for a method that is called on a foreign object. */
 export function invalidThis(expected: string): TypeError {
   return misuse(TypeError, 'ERR_INVALID_THIS', `Value of "this" must be of type ${expected}`);

@@ -2,11 +2,21 @@
 // A check returns the value in the form that native takes, or throws what errors.ts makes; it never calls back into user code.
 import { isUint8Array } from 'node:util/types';
 import { fileURLToPath } from 'node:url';
+import { keysOf, requireKnown, type KnownKeys } from './known-keys.js';
 import { invalidArgType, invalidArgValue, outOfRange } from '../errors.js';
+
+/** The keys of a call that can be aborted, and has no other option. */
+export const SIGNAL_KEYS = keysOf<{ signal?: AbortSignal }>({ signal: true });
 
 /** Accepts an object that is neither an array nor a function; anything else is ERR_INVALID_ARG_TYPE. */
 export function requireObject(value: unknown, name: string): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgType(name, 'of type object', value);
+}
+
+/** Accepts an object of options with no other keys than `known`. */
+export function requireOptions(value: unknown, name: string, known: KnownKeys): asserts value is object {
+  requireObject(value, name);
+  requireKnown(value, known, name);
 }
 
 /** Accepts a string. */

@@ -3,7 +3,8 @@ import { ORDER, binding, type NativeLabel } from '../native/binding.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
 import { PARTITION_LETTERS, type DiskLabel, type Partition } from './disk-label.js';
 import { viewLength, type View } from '../request/transfer.js';
-import { integer, listOf, oneOf, requireObject } from '../arguments/validate.js';
+import { keysOf } from '../arguments/known-keys.js';
+import { integer, listOf, oneOf, requireObject, requireOptions } from '../arguments/validate.js';
 import { describe } from './verdicts.js';
 
 /** What bytes say when they are taken for a disklabel. */
@@ -16,6 +17,8 @@ export interface DecodedLabel {
   problem?: string;
 }
 
+const DECODE_KEYS = keysOf<{ offset?: number }>({ offset: true }, { position: "'offset'" });
+const ENCODE_KEYS = keysOf<{ byteOrder?: string }>({ byteOrder: true }, { endian: "'byteOrder'" });
 const LABEL_BYTES = 404;
 const NAME_BYTES = 16;
 const MAX_PARTITIONS = 16;
@@ -70,7 +73,7 @@ const PARTITION_FIELDS: readonly (readonly [name: keyof Partition, most: number]
  */
 export function decodeDiskLabel(view: View, options?: { offset?: number }): DecodedLabel {
   const length = viewLength(view, 'view');
-  if (options !== undefined) requireObject(options, 'options');
+  if (options !== undefined) requireOptions(options, 'options', DECODE_KEYS);
   const offset = options?.offset === undefined ? 0 : integer(options.offset, 'options.offset', 0, length);
   return toDecoded(binding.decodeLabel(view, offset));
 }
@@ -94,7 +97,7 @@ export function toDecoded([label, order, verdicts]: NativeLabel): DecodedLabel {
  * await device.write(encodeDiskLabel(label), 512);
  */
 export function encodeDiskLabel(label: DiskLabel, options?: { byteOrder?: 'little' | 'big' }): Buffer {
-  if (options !== undefined) requireObject(options, 'options');
+  if (options !== undefined) requireOptions(options, 'options', ENCODE_KEYS);
   const order = options?.byteOrder === undefined ? 'little' : oneOf(options.byteOrder, 'options.byteOrder', ORDER);
   const { numbers, names } = labelArguments(label, 'label');
   const bytes = Buffer.alloc(LABEL_BYTES);

@@ -2,15 +2,35 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { type SCHEMES, type EntryRow, type TableRows } from '../native/binding.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
-import { bytes, flag, integer, listOf, oneOf, requireObject, text } from '../arguments/validate.js';
+import { keysOf } from '../arguments/known-keys.js';
+import { bytes, flag, integer, listOf, oneOf, requireOptions, text } from '../arguments/validate.js';
 import { GUID, typeGuid, typeNumber } from './type-argument.js';
 
 type Scheme = (typeof SCHEMES)[number];
 
 /** What a caller may have put where a table or an entry should be. */
 type Given<K extends string> = Partial<Record<K, unknown>>;
-type GivenTable = Given<'scheme' | 'position' | 'sectorSize' | 'id' | 'partitions'>;
-type GivenEntry = Given<'index' | 'start' | 'size' | 'type' | 'bootable' | 'uuid' | 'label' | 'attributes' | 'table'>;
+type GivenTable = Given<'scheme' | 'position' | 'sectorSize' | 'id' | 'partitions' | 'problems'>;
+type GivenEntry = Given<'name' | 'index' | 'start' | 'size' | 'type' | 'typeName' | 'bootable' | 'uuid' | 'label' | 'attributes' | 'table'>;
+
+/** Those that readPartitions() gives and that follow from others are known, too, and not looked at. */
+const TABLE_KEYS = keysOf<GivenTable>({ scheme: true, position: true, sectorSize: true, id: true, problems: true, partitions: true });
+const ENTRY_KEYS = keysOf<GivenEntry>(
+  {
+    name: true,
+    index: true,
+    start: true,
+    size: true,
+    type: true,
+    typeName: true,
+    bootable: true,
+    uuid: true,
+    label: true,
+    attributes: true,
+    table: true,
+  },
+  { offset: "'start'", length: "'size'", fstype: "'type'", guid: "'uuid'", active: "'bootable'", boot: "'bootable'" },
+);
 
 /** All of an entry's row but its index. */
 type RestOfRow = EntryRow extends readonly [number, ...infer Rest] ? Rest : never;
@@ -39,7 +59,7 @@ export function tableRows(table: unknown): TableRows {
 }
 
 function rowsOf(table: unknown, name: string, depth: number, budget: Budget): TableRows {
-  requireObject(table, name);
+  requireOptions(table, name, TABLE_KEYS);
   const { scheme, position, sectorSize, id, partitions } = table as GivenTable;
   const kind = oneOf(scheme, `${name}.scheme`, SCHEME_NUMBERS);
   if (depth > MAX_DEPTH) throw invalidArgValue(name, table, 'is too deep in other tables');
@@ -76,7 +96,7 @@ function entryRow(
   depth: number,
   budget: Budget,
 ): readonly [index: number | undefined, ...rest: RestOfRow] {
-  requireObject(entry, name);
+  requireOptions(entry, name, ENTRY_KEYS);
   const { index, start, size, type, bootable, uuid, label, attributes, table } = entry as GivenEntry;
   const isGpt = scheme === 'gpt';
   return [

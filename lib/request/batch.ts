@@ -6,7 +6,8 @@ import { binding, NO_TOKEN, type NativeBatch, type NativeDevice, type Outcome } 
 import { closedError, fromFailure, illegalConstructor, invalidArgType, invalidArgValue, invalidThis } from '../errors.js';
 import { keepAlive, type DeviceHandle } from './handle.js';
 import { viewLength, type Bytes } from './transfer.js';
-import { abortSignal, integer, requireObject } from '../arguments/validate.js';
+import { keysOf } from '../arguments/known-keys.js';
+import { abortSignal, integer, requireOptions, SIGNAL_KEYS } from '../arguments/validate.js';
 
 /** In `Batch.op`: reads into the arena. */
 export const BATCH_READ = 0;
@@ -23,6 +24,7 @@ export interface BatchOptions {
   arena?: Bytes | Uint8Array;
 }
 
+const BATCH_KEYS = keysOf<BatchOptions>({ depth: true, arena: true }, { size: "'depth'", count: "'depth'", buffer: "'arena'" });
 const DEPTH_MAX = 65536;
 const ARENA_MAX = 2 ** 32 - 1;
 const DEFAULT_DEPTH = 128;
@@ -128,7 +130,7 @@ export class Batch implements Disposable {
       const begun = native.run(count, NO_TOKEN);
       outcome = typeof begun === 'number' ? begun : await begun;
     } else {
-      requireObject(options, 'options');
+      requireOptions(options, 'options', SIGNAL_KEYS);
       const signal = abortSignal(options.signal, 'options.signal');
       const token = handle.token(signal);
       outcome = await handle.settle(native.run(count, token), signal, token);
@@ -170,7 +172,7 @@ function allocateArena(size: number): Uint8Array {
 }
 
 function accept(options: BatchOptions | undefined): { depth: number; arena: Uint8Array } {
-  if (options !== undefined) requireObject(options, 'options');
+  if (options !== undefined) requireOptions(options, 'options', BATCH_KEYS);
   const { depth: askedDepth, arena } = options ?? {};
   const depth = askedDepth === undefined ? DEFAULT_DEPTH : integer(askedDepth, 'options.depth', 1, DEPTH_MAX);
   if (arena === undefined) return { depth, arena: allocateArena(depth * DEFAULT_ENTRY) };

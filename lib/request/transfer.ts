@@ -1,7 +1,8 @@
 // What one transfer is made of: position, block number, and the part of the caller's view. AbortSignal is in abort.ts.
 // The getters of the prototypes are used instead of properties, because a caller can shadow `byteLength` and `buffer`.
 import { FUA, OP } from '../native/binding.js';
-import { abortSignal, bytes, flag, integer, oneOf, requireObject } from '../arguments/validate.js';
+import { keysOf, NO_SIGNAL, type KnownKeys } from '../arguments/known-keys.js';
+import { abortSignal, bytes, flag, integer, oneOf, requireObject, requireOptions } from '../arguments/validate.js';
 import { invalidArgType, invalidArgValue, outOfRange } from '../errors.js';
 
 /** Whole bytes; a safe integer. */
@@ -40,6 +41,24 @@ export interface BufRequest {
   /** Ends the request early. */
   signal?: AbortSignal;
 }
+
+const PART_NAMES = { offset: true, length: true } as const;
+/** Keys that callers mean something else by. */
+const PART_WORDS = { position: "the argument 'position'", size: "'length'", start: "'offset'" } as const;
+const DURABLE_WORDS = { sync: "'fua'", flush: "'fua'", durable: "'fua'" } as const;
+
+/** What the forms of read and write take. */
+export const READ_KEYS = keysOf<TransferOptions>({ ...PART_NAMES, signal: true }, PART_WORDS);
+export const READ_SYNC_KEYS = keysOf<Omit<TransferOptions, 'signal'>>(PART_NAMES, { ...PART_WORDS, ...NO_SIGNAL });
+const WRITE_WORDS = { ...PART_WORDS, ...DURABLE_WORDS } as const;
+export const WRITE_KEYS = keysOf<WriteOptions>({ ...PART_NAMES, fua: true, signal: true }, WRITE_WORDS);
+export const WRITE_SYNC_KEYS = keysOf<Omit<WriteOptions, 'signal'>>({ ...PART_NAMES, fua: true }, { ...WRITE_WORDS, ...NO_SIGNAL });
+
+const BUF_NAMES = { op: true, blkno: true, data: true, deferred: true } as const;
+const BUF_WORDS = { position: "'blkno', in sectors", bcount: "'data', all of which is used", async: "'deferred'" } as const;
+/** What the forms of strategy take. */
+export const BUF_KEYS = keysOf<BufRequest>({ ...BUF_NAMES, signal: true }, BUF_WORDS);
+export const BUF_SYNC_KEYS = keysOf<Omit<BufRequest, 'signal'>>(BUF_NAMES, { ...BUF_WORDS, ...NO_SIGNAL });
 
 /** What became of one buf. */
 export interface BufResult {
@@ -120,10 +139,13 @@ export interface Part {
   readonly aborted: boolean;
 }
 
-/** Accepts a view and the options that choose a part of it. The options are read first: their getters may change the view. */
-export function partOf(view: unknown, options: unknown): Part {
+/**
+ * Accepts a view and the options that choose a part of it, which may have the keys of `known`. The options are read first: their
+ * getters may change the view.
+ */
+export function partOf(view: unknown, options: unknown, known: KnownKeys): Part {
   if (options === undefined) return { offset: 0, length: viewLength(view, 'buffer'), signal: undefined, aborted: false };
-  requireObject(options, 'options');
+  requireOptions(options, 'options', known);
   const given = options as TransferOptions;
   const { offset: first, length: count } = given;
   const signal = abortSignal(given.signal, 'options.signal');
@@ -159,7 +181,7 @@ export function direction(op: unknown): number {
   return OP[oneOf(op, 'request.op', OP)];
 }
 
-/** Accepts the options of a write and returns how durable it is. */
+/** Accepts the options of a write, whose keys partOf() looks at, and returns how durable it is. */
 export function fuaRule(options: unknown): number {
   if (options === undefined) return FUA.byCacheMode;
   requireObject(options, 'options');

@@ -14,7 +14,7 @@ const FLOORS = [
     'label/verdicts',
     'request/windows',
   ],
-  ['errors'],
+  ['errors', 'arguments/known-keys'],
   ['arguments/validate', 'request/abort'],
   ['request/transfer', 'faults', 'counters', 'options', 'request/handle', 'label/type-argument', 'label/table-rows'],
   ['ioctl', 'label/codec'],
@@ -28,7 +28,7 @@ const FLOORS = [
  * every call of the package does, so they share its checks; what moves bytes they reach through the device alone.
  */
 const FOLDERS = new Map([
-  ['adapters', ['index', 'device', 'errors', 'arguments/validate', 'request/transfer', 'request/abort']],
+  ['adapters', ['index', 'device', 'errors', 'arguments/validate', 'arguments/known-keys', 'request/transfer', 'request/abort']],
   ['cli', ['index']],
 ]);
 

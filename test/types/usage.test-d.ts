@@ -1,5 +1,6 @@
 // What callers write, and what must not compile. Never run.
-import { BlockDevice, BlockDeviceError, BlockDriver, open, openSync, writePartitions, type DiskLabel, type TableToWrite } from 'rumpblk';
+import { BlockDevice, BlockDeviceError, BlockDriver, open, openSync, writePartitions } from 'rumpblk';
+import type { DiskLabel, PartitionEntry, TableToWrite } from 'rumpblk';
 import type { Equal, Expect } from './expect.js';
 
 export async function accepted(driver: BlockDriver, device: BlockDevice): Promise<unknown[]> {
@@ -20,7 +21,7 @@ export function narrowed(error: unknown): string | undefined {
   return error instanceof BlockDeviceError && error.injected === true ? `${error.code} ${error.errno}` : undefined;
 }
 
-export function refused(driver: BlockDriver, device: BlockDevice, data: Buffer, signal: AbortSignal): unknown[] {
+export function refused(driver: BlockDriver, device: BlockDevice, data: Buffer, signal: AbortSignal, entry: PartitionEntry): unknown[] {
   return [
     // @ts-expect-error a device is opened, not constructed
     new BlockDevice(),
@@ -48,6 +49,12 @@ export function refused(driver: BlockDriver, device: BlockDevice, data: Buffer, 
     driver.faults.set({ seed: 1 }),
     // @ts-expect-error what a device is does not change
     (device.size = 0),
+    // @ts-expect-error a partition is no range of a file, though it has a size
+    open('x.img', entry),
+    // @ts-expect-error nor is it one to register
+    driver.registerSync('x.img', entry),
+    // @ts-expect-error the injector is called faults
+    new BlockDriver({ fault: { rate: 1 } }),
     // @ts-expect-error strategy counts in sectors, under the kernel's name
     device.strategySync({ op: 'read', position: 0, data }),
   ];

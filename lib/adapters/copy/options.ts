@@ -1,7 +1,8 @@
 // Options of copy(), checked, and what it tells meanwhile and in the end.
 import { invalidArgType } from '../../errors.js';
 import type { Bytes, Position } from '../../request/transfer.js';
-import { abortSignal, bytes, flag, integer, requireObject } from '../../arguments/validate.js';
+import { keysOf } from '../../arguments/known-keys.js';
+import { abortSignal, bytes, flag, integer, requireOptions } from '../../arguments/validate.js';
 
 const DEFAULT_CHUNK = 1 << 20;
 const LARGEST_CHUNK = 1 << 28;
@@ -50,6 +51,28 @@ export interface CopyOptions {
   signal?: AbortSignal;
 }
 
+const COPY_KEYS = keysOf<CopyOptions>(
+  {
+    sourcePosition: true,
+    targetPosition: true,
+    length: true,
+    chunkSize: true,
+    concurrency: true,
+    verify: true,
+    sparse: true,
+    flush: true,
+    onProgress: true,
+    signal: true,
+  },
+  {
+    position: "'sourcePosition' or 'targetPosition'",
+    offset: "'sourcePosition' or 'targetPosition'",
+    size: "'length'",
+    highWaterMark: "'chunkSize'",
+    progress: "'onProgress'",
+  },
+);
+
 /** The same, checked. */
 export interface CopySettings {
   readonly sourcePosition: number | undefined;
@@ -66,7 +89,7 @@ export interface CopySettings {
 
 /** Accepts the options of a copy. */
 export function copySettings(options: CopyOptions = {}): CopySettings {
-  requireObject(options, 'options');
+  requireOptions(options, 'options', COPY_KEYS);
   const { sourcePosition, targetPosition, length, chunkSize, concurrency, verify, sparse, flush, onProgress, signal } = options;
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalidArgType('options.onProgress', 'of type function', onProgress);

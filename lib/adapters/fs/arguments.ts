@@ -2,7 +2,8 @@
 import type { Position, View } from '../../request/transfer.js';
 import { invalidArgType } from '../../errors.js';
 import { viewLength } from '../../request/transfer.js';
-import { abortSignal, bytes, integer, requireObject } from '../../arguments/validate.js';
+import { keysOf, type KnownKeys } from '../../arguments/known-keys.js';
+import { abortSignal, bytes, integer, requireOptions } from '../../arguments/validate.js';
 
 /** What FileHandle itself allocates for a read without a buffer. */
 const DEFAULT_READ = 16384;
@@ -18,6 +19,10 @@ export interface FileTransferOptions {
   /** Ends the request early. */
   signal?: AbortSignal;
 }
+
+const TRANSFER_NAMES = { offset: true, length: true, position: true, signal: true } as const;
+const TRANSFER_KEYS = keysOf<FileTransferOptions>(TRANSFER_NAMES);
+const READ_KEYS = keysOf<FileTransferOptions & { buffer?: View }>({ ...TRANSFER_NAMES, buffer: true });
 
 /** A read or a write in its one form. */
 export interface FileRequest<T extends View = View> {
@@ -52,13 +57,11 @@ export function readRequest(args: readonly unknown[]): FileRequest {
   const [first, second, length, position] = args;
   if (ArrayBuffer.isView(first)) {
     if (typeof second !== 'object' || second === null) return requestOf(first, { offset: second, length, position });
-    requireObject(second, 'options');
-    return requestOf(first, { ...second });
+    return requestOf(first, copyOf(second, TRANSFER_KEYS));
   }
   if (first === undefined || first === null) return requestOf(Buffer.alloc(DEFAULT_READ), {});
   if (typeof first !== 'object') throw invalidArgType('buffer', 'an instance of Buffer, TypedArray, or DataView', first);
-  requireObject(first, 'options');
-  const { buffer = Buffer.alloc(DEFAULT_READ), ...options } = first as { buffer?: unknown };
+  const { buffer = Buffer.alloc(DEFAULT_READ), ...options } = copyOf(first, READ_KEYS);
   return requestOf(buffer, options);
 }
 
@@ -67,8 +70,14 @@ export function writeRequest(args: readonly unknown[]): FileRequest {
   const [first, second, third, position] = args;
   if (typeof first === 'string') return requestOf(Buffer.from(first, encodingOf(third)), { position: second });
   if (typeof second !== 'object' || second === null) return requestOf(first, { offset: second, length: third, position });
-  requireObject(second, 'options');
-  return requestOf(first, { ...second });
+  return requestOf(first, copyOf(second, TRANSFER_KEYS));
+}
+
+/** Accepts options and reads each of them, once. */
+function copyOf(options: object, known: KnownKeys): Record<string, unknown> {
+  requireOptions(options, 'options', known);
+  const given = options as Record<string, unknown>;
+  return Object.fromEntries([...known.names].map((key) => [key, given[key]]));
 }
 
 /** Accepts the name of an encoding; default utf8. */

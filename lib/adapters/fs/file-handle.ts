@@ -3,13 +3,15 @@
 import { EventEmitter } from 'node:events';
 import type { ReadableStream, WritableStream } from 'node:stream/web';
 import { handleOf } from '../../device.js';
-import { closedError } from '../../errors.js';
+import { closedError, invalidArgValue } from '../../errors.js';
 import type { BlockDevice } from '../../index.js';
 import type { Bytes, Position, View } from '../../request/transfer.js';
-import { flag, requireObject } from '../../arguments/validate.js';
+import { keysOf } from '../../arguments/known-keys.js';
+import { flag, requireOptions } from '../../arguments/validate.js';
 import { failureOn, requireRoom, requireWhole } from '../extent.js';
 import { placeOf, readRequest, viewsOf, writeRequest, type FileRequest, type FileTransferOptions } from './arguments.js';
-import { readStreamOptions, writeStreamOptions, type ReadStreamOptions, type WriteStreamOptions } from './options.js';
+import { readStreamOptions, webReadStreamOptions, webWriteStreamOptions, writeStreamOptions } from './options.js';
+import type { ReadStreamOptions, WebReadStreamOptions, WebWriteStreamOptions, WriteStreamOptions } from './options.js';
 import { DeviceReadStream } from './read-stream.js';
 import { deviceStats, type DeviceStats } from './stats.js';
 import { readableWebStream, writableWebStream } from './web-streams.js';
@@ -20,6 +22,9 @@ export interface FileHandleOptions {
   /** Closes the device as well when the handle is closed; default false. */
   closeDevice?: boolean;
 }
+
+const STAT_KEYS = keysOf<{ bigint?: boolean }>({ bigint: true });
+const HANDLE_KEYS = keysOf<FileHandleOptions>({ closeDevice: true }, { autoClose: "'closeDevice'", close: "'closeDevice'" });
 
 /**
  * Behaves as the FileHandle of `node:fs/promises` does, over a device. Reads end at the end of the device and give 0 bytes
@@ -172,12 +177,18 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
   }
 
   /**
-   * Tells type and size.
+   * Tells type and size, in numbers.
    *
+   * @param options `bigint`, which can only be false
    * @throws {BlockDeviceError} EBADF closed
    */
-  async stat(): Promise<DeviceStats> {
-    return this.#use('fstat', () => Promise.resolve(deviceStats(this.device)));
+  async stat(options?: { bigint?: false }): Promise<DeviceStats> {
+    return this.#use('fstat', () => {
+      if (options !== undefined) requireOptions(options, 'options', STAT_KEYS);
+      const bigint: unknown = options?.bigint;
+      if (bigint !== undefined && bigint !== false) throw invalidArgValue('options.bigint', bigint, 'must be false');
+      return Promise.resolve(deviceStats(this.device));
+    });
   }
 
   /**
@@ -239,9 +250,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * @returns the stream
    * @throws {BlockDeviceError} EBADF closed
    */
-  readableWebStream(options?: Omit<ReadStreamOptions, 'encoding'>): ReadableStream<Uint8Array> {
+  readableWebStream(options?: WebReadStreamOptions): ReadableStream<Uint8Array> {
     this.#requireOpen('read');
-    return readableWebStream(this, readStreamOptions(options, false));
+    return readableWebStream(this, webReadStreamOptions(options));
   }
 
   /**
@@ -251,9 +262,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * @returns the stream
    * @throws {BlockDeviceError} EBADF closed
    */
-  writableWebStream(options?: Omit<WriteStreamOptions, 'encoding'>): WritableStream<View> {
+  writableWebStream(options?: WebWriteStreamOptions): WritableStream<View> {
     this.#requireOpen('write');
-    return writableWebStream(this, writeStreamOptions(options, false));
+    return writableWebStream(this, webWriteStreamOptions(options));
   }
 
   /**
@@ -359,6 +370,6 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
  */
 export function openFileHandle(device: BlockDevice, options: FileHandleOptions = {}): DeviceFileHandle {
   handleOf(device, 'openFileHandle');
-  requireObject(options, 'options');
+  requireOptions(options, 'options', HANDLE_KEYS);
   return new DeviceFileHandle(device, flag(options.closeDevice, 'options.closeDevice', false));
 }

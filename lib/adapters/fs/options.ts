@@ -1,7 +1,8 @@
 // Options of the streams, checked: ranges, chunk sizes, signals.
 import type { Position } from '../../request/transfer.js';
 import { outOfRange } from '../../errors.js';
-import { abortSignal, bytes, flag, integer, requireObject } from '../../arguments/validate.js';
+import { keysOf, type KnownKeys } from '../../arguments/known-keys.js';
+import { abortSignal, bytes, flag, integer, oneOf, requireOptions } from '../../arguments/validate.js';
 import { encodingOf } from './arguments.js';
 
 /** What `fs.createReadStream` reads at a time. */
@@ -20,6 +21,8 @@ export interface ReadStreamOptions {
   encoding?: BufferEncoding;
   /** Closes the handle when the stream ends or fails; default true. */
   autoClose?: boolean;
+  /** Emits `'close'` when the stream is destroyed; default true; not of Web streams. */
+  emitClose?: boolean;
   /** Ends the stream early, and what it has in flight. */
   signal?: AbortSignal;
 }
@@ -36,9 +39,30 @@ export interface WriteStreamOptions {
   flush?: boolean;
   /** Closes the handle when the stream ends or fails; default true. */
   autoClose?: boolean;
+  /** Emits `'close'` when the stream is destroyed; default true; not of Web streams. */
+  emitClose?: boolean;
   /** Ends the stream early, and what it has in flight. */
   signal?: AbortSignal;
 }
+
+const NAMES = { start: true, highWaterMark: true, autoClose: true, signal: true } as const;
+const TEXT_NAMES = { encoding: true, emitClose: true } as const;
+const WORDS = { position: "'start'", offset: "'start'", length: "'end'", chunkSize: "'highWaterMark'", sync: "'flush'" } as const;
+/** Options of Node's streams that Web streams have not. */
+type TextOptions = 'encoding' | 'emitClose';
+const READ_KEYS = keysOf<ReadStreamOptions>({ ...NAMES, ...TEXT_NAMES, end: true }, WORDS);
+const WRITE_KEYS = keysOf<WriteStreamOptions>({ ...NAMES, ...TEXT_NAMES, flush: true }, WORDS);
+const WEB_READ_KEYS = keysOf<WebReadStreamOptions>({ ...NAMES, end: true, type: true }, WORDS);
+const WEB_WRITE_KEYS = keysOf<WebWriteStreamOptions>({ ...NAMES, flush: true }, WORDS);
+
+/** Options of a Web stream that reads. */
+export interface WebReadStreamOptions extends Omit<ReadStreamOptions, TextOptions> {
+  /** Is `'bytes'` whether given or not, as `node:fs` has it. */
+  type?: 'bytes';
+}
+
+/** Options of a Web stream that writes. */
+export type WebWriteStreamOptions = Omit<WriteStreamOptions, TextOptions>;
 
 /** Options that both kinds of streams have, checked. */
 interface StreamSettings {
@@ -46,6 +70,7 @@ interface StreamSettings {
   readonly chunk: number;
   readonly encoding: BufferEncoding | undefined;
   readonly autoClose: boolean;
+  readonly emitClose: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -60,29 +85,50 @@ export interface WriteSettings extends StreamSettings {
   readonly flush: boolean;
 }
 
-function settingsOf(options: ReadStreamOptions | WriteStreamOptions, takesText: boolean, least: number): StreamSettings {
-  const { start, highWaterMark = DEFAULT_CHUNK, encoding, autoClose, signal } = options;
+function settingsOf(options: ReadStreamOptions | WriteStreamOptions, known: KnownKeys, least: number): StreamSettings {
+  requireOptions(options, 'options', known);
+  const { start, highWaterMark = DEFAULT_CHUNK, encoding, autoClose, emitClose, signal } = options;
   return {
     start: start === undefined ? undefined : bytes(start, 'options.start'),
     chunk: integer(highWaterMark, 'options.highWaterMark', least, LARGEST_CHUNK),
-    encoding: encoding === undefined || !takesText ? undefined : encodingOf(encoding, 'options.encoding'),
+    encoding: encoding === undefined ? undefined : encodingOf(encoding, 'options.encoding'),
     autoClose: flag(autoClose, 'options.autoClose', true),
+    emitClose: flag(emitClose, 'options.emitClose', true),
     signal: abortSignal(signal, 'options.signal'),
   };
 }
 
-/** Accepts the options of a stream that reads. */
-export function readStreamOptions(options: ReadStreamOptions = {}, takesText = true): ReadSettings {
-  requireObject(options, 'options');
-  const settings = settingsOf(options, takesText, 1);
+/** Accepts the options of a stream of Node that reads. */
+export function readStreamOptions(options: ReadStreamOptions = {}): ReadSettings {
+  return readSettings(options, READ_KEYS);
+}
+
+/** Accepts the options of a Web stream that reads. */
+export function webReadStreamOptions(options: WebReadStreamOptions = {}): ReadSettings {
+  const settings = readSettings(options, WEB_READ_KEYS);
+  const { type } = options;
+  if (type !== undefined) oneOf(type, 'options.type', { bytes: 0 });
+  return settings;
+}
+
+function readSettings(options: ReadStreamOptions, known: KnownKeys): ReadSettings {
+  const settings = settingsOf(options, known, 1);
   const { end } = options;
   const stop = end === undefined || end === Infinity ? Infinity : bytes(end, 'options.end') + 1;
   if (stop <= (settings.start ?? 0)) throw outOfRange('options.start', `<= "end" (here: ${stop - 1})`, settings.start);
   return { ...settings, stop };
 }
 
-/** Accepts the options of a stream that writes. */
-export function writeStreamOptions(options: WriteStreamOptions = {}, takesText = true): WriteSettings {
-  requireObject(options, 'options');
-  return { ...settingsOf(options, takesText, 0), flush: flag(options.flush, 'options.flush', false) };
+/** Accepts the options of a stream of Node that writes. */
+export function writeStreamOptions(options: WriteStreamOptions = {}): WriteSettings {
+  return writeSettings(options, WRITE_KEYS);
+}
+
+/** Accepts the options of a Web stream that writes. */
+export function webWriteStreamOptions(options: WebWriteStreamOptions = {}): WriteSettings {
+  return writeSettings(options, WEB_WRITE_KEYS);
+}
+
+function writeSettings(options: WriteStreamOptions, known: KnownKeys): WriteSettings {
+  return { ...settingsOf(options, known, 0), flush: flag(options.flush, 'options.flush', false) };
 }

@@ -14,8 +14,8 @@ export class DeviceReadStream extends Readable {
 
   /** @internal */
   constructor(handle: DeviceFileHandle, settings: ReadSettings) {
-    const { chunk, encoding, signal } = settings;
-    super({ highWaterMark: chunk, ...(encoding !== undefined && { encoding }) });
+    const { chunk, encoding, emitClose, signal } = settings;
+    super({ highWaterMark: chunk, emitClose, ...(encoding !== undefined && { encoding }) });
     this.#handle = handle;
     this.#settings = settings;
     // An aborted one destroys the stream at once, which needs all of it.

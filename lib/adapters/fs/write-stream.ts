@@ -17,8 +17,8 @@ export class DeviceWriteStream extends Writable {
 
   /** @internal */
   constructor(handle: DeviceFileHandle, settings: WriteSettings) {
-    const { chunk, encoding, signal } = settings;
-    super({ highWaterMark: chunk, ...(encoding !== undefined && { defaultEncoding: encoding }) });
+    const { chunk, encoding, emitClose, signal } = settings;
+    super({ highWaterMark: chunk, emitClose, ...(encoding !== undefined && { defaultEncoding: encoding }) });
     this.#handle = handle;
     this.#settings = settings;
     // An aborted one destroys the stream at once, which needs all of it.

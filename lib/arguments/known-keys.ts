@@ -1,0 +1,76 @@
+// Which keys an object of options has. One that it has not is a slip, and refused with the key that was probably meant:
+// what is ignored in silence writes to the wrong place, or tests nothing.
+import { unknownKey } from './misuse.js';
+
+/** The keys of one kind of options, and what to say of others that callers are likely to try. */
+export interface KnownKeys {
+  readonly names: ReadonlySet<string>;
+  /** By key: what to use instead, in words that follow "did you mean". */
+  readonly instead: Readonly<Record<string, string>>;
+}
+
+/**
+ * Lists the keys of a type of options. TypeScript sees to it that none is missing and none is too many.
+ *
+ * @param names every key of `T`
+ * @param instead by key that `T` has not: what is meant by it
+ */
+export function keysOf<T>(names: Readonly<Record<keyof T, true>>, instead: Readonly<Record<string, string>> = {}): KnownKeys {
+  return { names: new Set(Object.keys(names)), instead };
+}
+
+/** What to say of a signal that is given to a form that cannot be aborted. */
+export const NO_SIGNAL = { signal: 'the promise form, which a signal can end' } as const;
+
+/** Refuses an object that has a key which `known` has not. Symbols are nobody's slip; what is inherited counts as given. */
+export function requireKnown(given: object, known: KnownKeys, name: string): void {
+  for (const key in given) if (!known.names.has(key)) refuse(key, given, known, name);
+}
+
+function refuse(key: string, given: object, { names, instead }: KnownKeys, name: string): void {
+  // Somebody has extended every object there is: that is no option.
+  if (key in Object.prototype) return;
+  if (isEntry(given)) throw unknownKey(key, name, 'this is a PartitionEntry, and no options');
+  const meant = Object.hasOwn(instead, key) ? instead[key] : nearest(key, names);
+  const advice = meant === undefined ? `known are ${[...names].map(quoted).join(', ')}` : `did you mean ${meant}?`;
+  throw unknownKey(key, name, advice);
+}
+
+/** Tells a partition as `readPartitions` gives it, whose `size` would pass for that of a range. */
+function isEntry(given: object): boolean {
+  return ['start', 'index', 'typeName'].every((key) => key in given);
+}
+
+function quoted(key: string): string {
+  return `'${key}'`;
+}
+
+/** The known key that is nearest to `key`, in quotes, if any is near enough to be meant. */
+function nearest(key: string, names: ReadonlySet<string>): string | undefined {
+  const typed = key.toLowerCase();
+  let best: string | undefined;
+  // A third of it may be wrong.
+  let least = Math.max(1, Math.floor(key.length / 3)) + 1;
+  for (const name of names) {
+    const steps = distance(typed, name.toLowerCase());
+    if (steps < least) [best, least] = [name, steps];
+  }
+  return best === undefined ? undefined : quoted(best);
+}
+
+/** Letters to insert, leave out, replace or swap with a neighbour to get from one word to the other. */
+function distance(from: string, to: string): number {
+  let [before, last] = [[] as number[], Array.from({ length: to.length + 1 }, (_, j) => j)];
+  for (let i = 1; i <= from.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const isSame = from[i - 1] === to[j - 1];
+      const isSwapped = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
+      const ways = [(last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + (isSame ? 0 : 1)];
+      if (isSwapped) ways.push((before[j - 2] ?? 0) + 1);
+      row.push(Math.min(...ways));
+    }
+    [before, last] = [last, row];
+  }
+  return last[to.length] ?? 0;
+}
