@@ -13,7 +13,10 @@ import { abortSignal, integer, requireOptions, SIGNAL_KEYS } from '../arguments/
 export const BATCH_READ = 0;
 /** In `Batch.op`: writes from the arena. */
 export const BATCH_WRITE = 1;
-/** In `Batch.op`: makes the entries before it, and all that completed earlier, durable. */
+/**
+ * In `Batch.op`: makes the entries before it, and all that completed earlier, durable before any entry behind it begins. When
+ * that fails, no write behind it begins: each gets the same error.
+ */
 export const BATCH_FLUSH = 2;
 
 /** Options of a batch. */
@@ -40,7 +43,8 @@ export let createBatch: (handle: DeviceHandle, owner: object, options: BatchOpti
  * Runs many requests of one device at once; `BlockDevice.createBatch()` makes it.
  *
  * Fill in `op`, `blkno` (sectors), `bcount` (bytes), `offset` (bytes into `arena`) and `fua` of the first entries, run
- * them, then look at `error` and `resid`. Entries count as run one after the other.
+ * them, then look at `error` and `resid`. Entries count as run one after the other; durable writes between two flushes share
+ * one sync.
  *
  * @example
  * const batch = device.createBatch({ depth: 2 });
@@ -104,7 +108,7 @@ export class Batch implements Disposable {
    * Runs the first entries on the calling thread.
    *
    * @param count entries to run, 0 to depth
-   * @returns the number of entries that succeeded; one that fails does not stop the others
+   * @returns the number of entries that succeeded; one that fails stops no other, except that behind a failed flush no write begins
    * @throws {BlockDeviceError} EBADF device closed or batch disposed of; EBUSY running; EFAULT arena taken away
    */
   runSync(count: number): number {

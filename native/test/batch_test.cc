@@ -2,64 +2,21 @@
 
 #include <doctest/doctest.h>
 
-#include <cmath>
 #include <limits>
 
-#include "test/support/device_rig.h"
+#include "test/support/batch_rig.h"
 
 namespace blk {
 namespace {
 
+using test::BatchRig;
 using test::Call;
-using test::DeviceRig;
+using test::Entry;
+using test::kFlush;
 using test::kMiB;
+using test::kRead;
+using test::kWrite;
 using test::Pattern;
-
-constexpr uint8_t kRead = 0, kWrite = 1, kFlush = 2;
-
-struct Entry {
-  uint8_t op;
-  double blkno;
-  uint32_t bcount;
-  uint32_t offset;
-  uint8_t fua = 0;
-};
-
-// A batch on a device of a rig; results stay in `resid` and `error`.
-struct BatchRig : DeviceRig {
-  explicit BatchRig(Access access = Access::kPio, CacheMode cache = CacheMode::kWriteback, uint64_t size = kMiB)
-      : DeviceRig(size), device(Open(access, cache)), arena(kMiB) {
-    host.ClearJournal();
-  }
-  // Runs the entries; -> what Run() answered.
-  bool Run(const std::vector<Entry>& entries, bool nowait = false, const std::atomic<bool>* cancel = nullptr) {
-    op.clear(), fua.clear(), blkno.clear(), bcount.clear(), offset.clear();
-    for (const Entry& entry : entries) {
-      op.push_back(entry.op);
-      fua.push_back(entry.fua);
-      blkno.push_back(entry.blkno);
-      bcount.push_back(entry.bcount);
-      offset.push_back(entry.offset);
-    }
-    resid.assign(entries.size(), 77);  // what was there before does not matter
-    error.assign(entries.size(), 1);
-    const BatchArrays arrays{op.data(),     fua.data(),   blkno.data(), bcount.data(),
-                             offset.data(), resid.data(), error.data()};
-    BatchRun run(arrays, arena.data(), arena.size(), static_cast<uint32_t>(entries.size()), device->ForBatch());
-    run.Admit();
-    const bool finished = run.Run(nowait, 0, cancel, [&] { return device->SyncBatch(0); });
-    begun = run.begun();
-    if (finished) succeeded = run.succeeded();
-    return finished;
-  }
-
-  std::unique_ptr<Device> device;
-  std::vector<uint8_t> arena, op, fua;
-  std::vector<double> blkno;
-  std::vector<uint32_t> bcount, offset, resid;
-  std::vector<int32_t> error;
-  uint32_t begun = 0, succeeded = 0;
-};
 
 TEST_CASE("reads and writes move between their blocks and their places in the arena") {
   for (const Access access : {Access::kAuto, Access::kMmap, Access::kPio}) {
@@ -164,53 +121,6 @@ TEST_CASE("a merged write that fails: the entry it stopped in has the error, tho
   CHECK(rig.resid == std::vector<uint32_t>{0, 512 - 188, 0});
   CHECK(rig.file.Read(12 * 512, 512) == Pattern(1024, 512, 1));
   CHECK(rig.Count(Counter::kIoTotal) == 3);
-}
-
-TEST_CASE("one sync behind the batch serves every durable write and flush") {
-  for (const Access access : {Access::kAuto, Access::kMmap, Access::kPio}) {
-    BatchRig rig(access);
-    rig.Run({{kWrite, 0, 512, 0, 1}, {kWrite, 100, 512, 0, 1}, {kFlush, 0, 0, 0}, {kWrite, 200, 512, 0, 1}});
-    CHECK(rig.error == std::vector<int32_t>{0, 0, 0, 0});
-    CHECK(rig.host.calls(Call::kFdatasync) == 1);
-    CHECK(rig.host.calls(Call::kMsync) + rig.host.calls(Call::kPwriteDurable) == 0);
-    CHECK(rig.Count(Counter::kFlushes) == 1);
-  }
-}
-
-TEST_CASE("a batch without durable writes or flushes syncs nothing") {
-  BatchRig rig;
-  rig.Run({{kWrite, 0, 512, 0}, {kRead, 100, 512, 0, 1}});
-  CHECK(rig.host.calls(Call::kFdatasync) == 0);
-}
-
-TEST_CASE("a sync that fails is the error of what it served, and sticks") {
-  BatchRig rig;
-  rig.host.Fail(Call::kFdatasync, EIO);
-  rig.Run(
-      {{kWrite, 0, 512, 0, 1}, {kWrite, 100, 512, 0}, {kRead, 0, 512, 0, 1}, {kFlush, 0, 0, 0}, {kRead, -1, 512, 0}});
-  CHECK(rig.error == std::vector<int32_t>{-EIO, 0, 0, -EIO, -EINVAL});
-  CHECK(rig.resid[0] == 0);
-  rig.Run({{kWrite, 0, 512, 0, 1}, {kWrite, 1, 512, 512, 1}, {kWrite, 100, 512, 0}, {kFlush, 0, 0, 0}});
-  CHECK(rig.error == std::vector<int32_t>{-EIO, -EIO, 0, -EIO});
-  CHECK(rig.resid == std::vector<uint32_t>{512, 512, 0, 0});  // durable ones are not tried
-  CHECK(rig.host.calls(Call::kFdatasync) == 1);
-}
-
-TEST_CASE("cache modes: writethrough makes every write durable, unsafe none, not even by a flush") {
-  BatchRig through(Access::kPio, CacheMode::kWritethrough);
-  through.Run({{kWrite, 0, 512, 0}});
-  CHECK(through.host.calls(Call::kFdatasync) == 1);
-  BatchRig unsafe(Access::kPio, CacheMode::kUnsafe);
-  unsafe.Run({{kWrite, 0, 512, 0, 1}, {kFlush, 0, 0, 0}});
-  CHECK(unsafe.error == std::vector<int32_t>{0, 0});
-  CHECK(unsafe.host.calls(Call::kFdatasync) == 0);
-}
-
-TEST_CASE("a flush in a batch reports a host file that shrank, as any flush does") {
-  BatchRig rig;
-  rig.file.Truncate(4096);
-  rig.Run({{kFlush, 0, 0, 0}});
-  CHECK(rig.error == std::vector<int32_t>{-EIO});
 }
 
 TEST_CASE("faults: every entry draws once, in order, and doomed ones are never merged into others") {

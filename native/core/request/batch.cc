@@ -47,7 +47,7 @@ void BatchRun::Admit() {
   }
 }
 
-bool BatchRun::RunEntries(bool nowait, Lane lane, const std::atomic<bool>* cancel) {
+bool BatchRun::RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel) {
   while (next_ < count_) {
     const uint32_t i = next_;
     // A write may always wait, for room in the page cache.
@@ -57,12 +57,15 @@ bool BatchRun::RunEntries(bool nowait, Lane lane, const std::atomic<bool>* cance
       return true;
     }
     if (i + 1 < count_) Expect(i + 1, lane);
-    Buf buf;
-    uint32_t served = 1;
     if (OpOf(i) == BatchOp::kFlush) {
       Set(i, 0, 0);
       wants_sync_ = true;
-    } else if (const int err = Prepare(i, lane, &buf); err != 0) {
+      next_++;
+      return true;
+    }
+    Buf buf;
+    uint32_t served = 1;
+    if (const int err = Prepare(i, lane, &buf); err != 0) {
       Set(i, arrays_.bcount[i], err);
       // No buf, as for every request of length zero.
     } else if (buf.bcount == 0) {
@@ -81,26 +84,44 @@ bool BatchRun::RunEntries(bool nowait, Lane lane, const std::atomic<bool>* cance
   return true;
 }
 
+void BatchRun::EndGroup(Status synced) {
+  if (!synced.ok()) {
+    // By its last entry: a group without one that flushes is the last of all.
+    if (OpOf(next_ - 1) == BatchOp::kFlush && barred_.ok()) barred_ = synced;
+    for (uint32_t i = group_; i < next_; i++) {
+      // Moved but not durable: its residual stays what it was.
+      const bool served = OpOf(i) == BatchOp::kFlush || (OpOf(i) == BatchOp::kWrite && IsDurable(i));
+      if (served && arrays_.error[i] == 0) Set(i, arrays_.resid[i], synced.err);
+    }
+  }
+  group_ = next_;
+  wants_sync_ = false;
+}
+
 void BatchRun::Expect(uint32_t i, Lane lane) const {
   Buf buf;
   if (OpOf(i) == BatchOp::kRead && Prepare(i, lane, &buf) == 0) target_.entry->Expect(buf);
 }
 
 bool BatchRun::RunSingle(uint32_t i, Buf& buf) {
-  if (buf.op == BufOp::kWrite && IsDurable(i) && RefuseDurable(i)) return true;
+  if (buf.op == BufOp::kWrite && RefuseWrite(i)) return true;
   target_.entry->Submit(buf);
   if (buf.nowait && IsUndone(buf.status)) return false;
   Set(i, static_cast<uint32_t>(buf.resid), buf.status.err);
   return true;
 }
 
-// A durable write is not made so by the strategy: the one sync behind the batch does. After a failed sync none is
-// tried.
-bool BatchRun::RefuseDurable(uint32_t i) {
-  wants_sync_ = true;
-  const Status sticky = target_.flush->sticky();
-  if (!sticky.ok()) Set(i, arrays_.bcount[i], sticky.err);
-  return !sticky.ok();
+// A durable write is not made so by the strategy: the one sync at the end of its group does. After a failed sync none
+// is tried; and where the failed one was an entry's own, what stands behind it is not to be on the medium alone.
+bool BatchRun::RefuseWrite(uint32_t i) {
+  const bool durable = IsDurable(i);
+  const Status why = barred_.ok() && durable ? target_.flush->sticky() : barred_;
+  if (!why.ok()) {
+    Set(i, arrays_.bcount[i], why.err);
+    return true;
+  }
+  if (durable) wants_sync_ = true;
+  return false;
 }
 
 uint32_t BatchRun::Merge(uint32_t i, Buf* buf) const {
@@ -120,9 +141,9 @@ uint32_t BatchRun::Merge(uint32_t i, Buf* buf) const {
 }
 
 void BatchRun::RunMerged(uint32_t i, uint32_t n, Buf& buf) {
-  if (IsDurable(i) && RefuseDurable(i)) {
+  if (RefuseWrite(i)) {
     // All of them are durable, or none: Merge() saw to that.
-    for (uint32_t k = i + 1; k < i + n; k++) RefuseDurable(k);
+    for (uint32_t k = i + 1; k < i + n; k++) RefuseWrite(k);
     return;
   }
   target_.entry->Submit(buf);
@@ -147,15 +168,6 @@ void BatchRun::RunMerged(uint32_t i, uint32_t n, Buf& buf) {
 
 void BatchRun::CancelRest() {
   for (; next_ < count_; next_++) Set(next_, arrays_.bcount[next_], ECANCELED);
-}
-
-void BatchRun::SettleSynced(Status status) {
-  if (status.ok()) return;
-  for (uint32_t i = 0; i < count_; i++) {
-    // Moved but not durable: its residual stays what it was.
-    const bool served = OpOf(i) == BatchOp::kFlush || (OpOf(i) == BatchOp::kWrite && IsDurable(i));
-    if (served && arrays_.error[i] == 0) Set(i, arrays_.resid[i], status.err);
-  }
 }
 
 uint32_t BatchRun::succeeded() const {

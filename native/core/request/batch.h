@@ -1,6 +1,7 @@
 // Batch: many bufs in one go, in struct-of-arrays form, without an allocation per request. As if the entries ran one
-// after the other; durable writes and flushes are served by one sync behind all of them, and writes that continue each
-// other, on the device and in the arena, go to the host as one.
+// after the other. A flush ends a group: what stands before it is durable before anything behind it begins. Durable
+// writes of a group are served by one sync at its end, and writes that continue each other, on the device and in the
+// arena, go to the host as one.
 // No state beyond a BatchRun, which one thread uses at a time.
 // Why: one crossing into native code costs as much as a 4 KiB copy, one sync as much as thirty writes.
 #ifndef RUMPBLK_CORE_REQUEST_BATCH_H_
@@ -55,13 +56,17 @@ class BatchRun {
   void Admit();
 
   // Runs what is left of the entries. With `nowait` it stops, and answers false, before the first that is no read or
-  // that would wait for a disk; a later call goes on from there. `sync` makes all that was written durable.
-  // Errors: each entry's own in its error slot: EINVAL an unknown op, a blkno that is no whole number, a range outside
-  // the arena · those of Strategy::Submit() · the sync's, for every entry that it served · ECANCELED.
+  // that would wait for a disk; a later call goes on from there. `sync` makes all that was written durable; it is
+  // called at the end of each group that has a flush or a durable write. Errors: each entry's own in its error slot:
+  // EINVAL an unknown op, a blkno that is no whole number, a range outside the arena · those of Strategy::Submit() ·
+  // the sync's, for every entry that it served, and for every write behind a flush that failed, none of which is begun
+  // · ECANCELED.
   template <typename SyncFn>
   bool Run(bool nowait, Lane lane, const std::atomic<bool>* cancel, SyncFn&& sync) {
-    if (!RunEntries(nowait, lane, cancel)) return false;
-    if (wants_sync_) SettleSynced(sync());
+    while (next_ < count_) {
+      if (!RunGroup(nowait, lane, cancel)) return false;
+      EndGroup(wants_sync_ ? sync() : Status::Ok());
+    }
     return true;
   }
 
@@ -74,8 +79,10 @@ class BatchRun {
   uint32_t succeeded() const;
 
  private:
-  // Run() without the sync.
-  bool RunEntries(bool nowait, Lane lane, const std::atomic<bool>* cancel);
+  // Run() up to the end of the group, without the sync.
+  bool RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel);
+  // Gives the outcome of the group's sync to the entries that it served. After a flush that failed no write begins.
+  void EndGroup(Status synced);
   // The rule of Device::IsDurable() for an entry, which has no way to say "not durable" under writethrough.
   bool IsDurable(uint32_t i) const {
     return !target_.never_durable && (arrays_.fua[i] != 0 || target_.durable_by_default);
@@ -91,16 +98,14 @@ class BatchRun {
   void Expect(uint32_t i, Lane lane) const;
   // -> false when the entry would wait and must not.
   bool RunSingle(uint32_t i, Buf& buf);
-  // Notes that entry i wants the sync. -> true, with its error set, when a sync has failed before.
-  bool RefuseDurable(uint32_t i);
+  // Whether write i must not begin, its error set: a flush before it failed, or it is durable and a sync has failed
+  // before. Else notes that a durable one wants the sync.
+  bool RefuseWrite(uint32_t i);
   // The outcome of entry i. `err` as in Status, positive; the slot holds it negative, as errno of Node is.
   void Set(uint32_t i, uint32_t resid, int err) {
     arrays_.resid[i] = resid;
     arrays_.error[i] = -err;
   }
-  // Gives the sync's error to every entry that it was to make durable and that has none of its own.
-  void SettleSynced(Status status);
-
   const BatchArrays arrays_;
   uint8_t* const arena_;
   const size_t arena_size_;
@@ -108,8 +113,12 @@ class BatchRun {
   const BatchTarget target_;
   // Entries below it have an outcome.
   uint32_t next_;
-  // Some entry that has run is a flush, or a durable write.
+  // Where the group under way begins.
+  uint32_t group_ = 0;
+  // Some entry of it that has run is a flush, or a durable write.
   bool wants_sync_ = false;
+  // What the first flush said that failed.
+  Status barred_;
 };
 
 }  // namespace blk
