@@ -52,7 +52,7 @@ export interface OpenOptions {
   cache?: CacheMode;
   /** Uses O_DIRECT where the host allows it; not with access 'mmap'; default false. */
   direct?: boolean;
-  /** Locks the range of the host file, shared for 'r' and exclusive for 'r+'; default true. */
+  /** Locks the range of the host file, shared for 'r' and exclusive for 'r+', also against QEMU's programs; default true. */
   lock?: boolean;
   /** Ranges that this open must not write, as `[offset, length]` in bytes of the device; writes into them are EROFS; default none. */
   protect?: readonly (readonly [offset: Position, length: Position])[];

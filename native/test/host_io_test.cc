@@ -214,6 +214,12 @@ TEST_CASE("locks belong to descriptors and to ranges") {
   Fd b(host.Open(file.path(), Writing()));
   CHECK(host.Lock(a.n, LockKind::kExclusive, 0, 4096) == 0);
   CHECK(host.Lock(b.n, LockKind::kShared, 4095, 1) == -EAGAIN);
+  HeldLock held;
+  CHECK(host.TestLock(b.n, LockKind::kShared, 4095, 1, &held) == 1);
+  CHECK(held.offset == 0);
+  CHECK(held.size == 4096);
+  CHECK(host.TestLock(b.n, LockKind::kExclusive, 4096, 0, &held) == 0);
+  CHECK(host.TestLock(a.n, LockKind::kExclusive, 0, 4096, &held) == 0);  // its own
   CHECK(host.Lock(b.n, LockKind::kExclusive, 4096, 4096) == 0);
   CHECK(host.Lock(a.n, LockKind::kShared, 0, 4096) == 0);
   CHECK(host.Lock(b.n, LockKind::kShared, 0, 4096) == 0);

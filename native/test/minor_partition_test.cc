@@ -113,8 +113,8 @@ TEST_CASE("others are locked out of exactly what is open") {
   flags.write = true;
   const auto seen = [&](uint64_t sector) {
     const int fd = real.Open(rig.file.path(), flags);
-    const bool exclusive = real.Lock(fd, LockKind::kExclusive, sector * 512, 512) == 0;
-    const bool shared = exclusive || real.Lock(fd, LockKind::kShared, sector * 512, 512) == 0;
+    const bool exclusive = real.Lock(fd, LockKind::kExclusive, kRangeLocks + sector * 512, 512) == 0;
+    const bool shared = exclusive || real.Lock(fd, LockKind::kShared, kRangeLocks + sector * 512, 512) == 0;
     static_cast<void>(real.Close(fd));
     return exclusive ? 'u' : shared ? 's' : 'x';
   };
@@ -144,7 +144,7 @@ TEST_CASE("a partition that somebody else has locked is EBUSY, and its neighbour
   OpenFlags flags;
   flags.write = true;
   const int fd = real.Open(rig.file.path(), flags);
-  REQUIRE(real.Lock(fd, LockKind::kExclusive, 2048 * 512, 512) == 0);
+  REQUIRE(real.Lock(fd, LockKind::kExclusive, kRangeLocks + 2048 * 512, 512) == 0);
   const int s1 = rig.Partition("s1"), s2 = rig.Partition("s2");
   auto two = rig.Open(s2, OpenMode::kReadWrite);
   CHECK(rig.driver.Open(s1, OpenOptions()).status().err == EBUSY);

@@ -17,6 +17,7 @@
 #include "core/base/sync.h"
 #include "core/device/label_state.h"
 #include "core/device/options.h"
+#include "core/device/qemu_lock.h"
 #include "core/device/range_locks.h"
 #include "core/host/host_io.h"
 #include "core/host/unique_fd.h"
@@ -153,7 +154,7 @@ class Minor {
   Status OpenForWriting() REQUIRES(mu_);
   // The same for O_DIRECT, by mode; leaves it closed where the host has none.
   Status OpenDirect(bool write) REQUIRES(mu_);
-  // Makes the lock, and the claim on a block node, fit the opens that want one; see the rules in minor_open.cc.
+  // Makes the locks, and the claim on a block node, fit the opens that want one; see the rules in minor_open.cc.
   Status AdjustLock() REQUIRES(mu_);
   // Counts in an open that wants a lock. Errors: those of AdjustLock() · ENOMEM.
   Status TakeLock(RangeLocks::Range range, LockKind kind) REQUIRES(mu_);
@@ -195,6 +196,7 @@ class Minor {
   DirectAlignment alignment_ GUARDED_BY(mu_);
   uint32_t active_ GUARDED_BY(mu_) = 0;  // opens between Attach() and Detach()
   RangeLocks locks_ GUARDED_BY(mu_);     // of those with a lock
+  QemuLock qemu_ GUARDED_BY(mu_);        // of the same, on read_fd_
 };
 
 }  // namespace blk

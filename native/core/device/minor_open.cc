@@ -27,9 +27,11 @@ int Minor::LockHolder(OpenMode mode) {
   static_cast<void>(HadMemory([&] {
     const std::vector<int> own = disk().Descriptors();
     const LockKind kind = mode == OpenMode::kReadWrite ? LockKind::kExclusive : LockKind::kShared;
-    holder = host_.LockHolder(own.front(), kind, offset_, size_, own);
+    const int fd = own.front();
+    holder = host_.LockHolder(fd, kind, kRangeLocks + offset_, size_, own);
+    if (holder == 0) holder = QemuLock::Holder(host_, fd, kind, own);
     // A block node is claimed as a whole: whoever has any range of it may be in the way.
-    if (holder == 0 && type_ == FileType::kBlock) holder = host_.LockHolder(own.front(), kind, 0, 0, own);
+    if (holder == 0 && type_ == FileType::kBlock) holder = host_.LockHolder(fd, kind, kRangeLocks, 0, own);
   }));
   Leave(1);
   return holder;
@@ -149,6 +151,12 @@ Status Minor::AdjustLock() {
   Status status = locks_.has_writer() ? Claim() : Status::Ok();
   // Without memory it stays as it is: stronger than need be, if this is a close, until the next open or close.
   if (status.ok() && !HadMemory([&]() REQUIRES(mu_) { status = MoveLock(); })) status = {ENOMEM, Op::kLock};
+  // QEMU's programs hear of an open once it has its range. Given back it is after a failure as well.
+  const LockKind kind = locks_.strongest();
+  if (status.ok() || kind < qemu_.kind()) {
+    const Status shown = qemu_.Set(host_, read_fd_.get(), kind);
+    if (status.ok()) status = shown;
+  }
   if (locks_.has_writer()) return status;
   const Status given_back = claim_fd_.Close();
   return status.ok() ? given_back : status;
@@ -195,7 +203,8 @@ Status Minor::MoveLock(const RangeLocks::Change& change) {
 Status Minor::LockWith(const RangeLocks::Change& change, LockKind kind, bool on_writer) {
   const UniqueFd& fd = on_writer ? write_fd_ : read_fd_;
   locks_.MakeRoom();
-  const int rc = host_.Lock(fd.get(), kind, change.range.begin, change.range.end - change.range.begin);
+  const uint64_t size = change.range.end - change.range.begin;
+  const int rc = host_.Lock(fd.get(), kind, kRangeLocks + change.range.begin, size);
   // POSIX lets a host say either of a lock that somebody has.
   if (rc == -EAGAIN || rc == -EACCES) return {EBUSY, Op::kLock};
   if (rc < 0) return {-rc, Op::kLock};

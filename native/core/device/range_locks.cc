@@ -22,6 +22,14 @@ bool RangeLocks::has_writer() const {
   return std::any_of(wants_.begin(), wants_.end(), [](const Want& want) { return want.kind == LockKind::kExclusive; });
 }
 
+LockKind RangeLocks::strongest() const {
+  LockKind kind = LockKind::kNone;
+  for (const Want& want : wants_) {
+    if (want.range.begin < want.range.end) kind = std::max(kind, want.kind);
+  }
+  return kind;
+}
+
 // Between two neighbours among them nothing begins or ends, neither what is wanted nor what is held.
 std::vector<uint64_t> RangeLocks::Boundaries() const {
   std::vector<uint64_t> at;
@@ -37,9 +45,7 @@ RangeLocks::Change RangeLocks::At(Range range) const {
   Change change;
   change.range = range;
   for (const Want& want : wants_) {
-    // The strongest wins, and none is stronger than that of a writer.
-    if (!Overlaps(want.range, range) || change.wanted == LockKind::kExclusive) continue;
-    change.wanted = want.kind;
+    if (Overlaps(want.range, range)) change.wanted = std::max(change.wanted, want.kind);
   }
   for (const Held& held : held_) {
     if (!Overlaps(held.range, range)) continue;

@@ -32,6 +32,8 @@ class RangeLocks {
   void Add(Range range, LockKind kind) { wants_.push_back({range, kind}); }
   void Remove(Range range, LockKind kind);
   bool has_writer() const;
+  // The strongest that is wanted of any byte.
+  LockKind strongest() const;
 
   // What to do, in order of the host file: every byte gets the strongest lock that is wanted of it.
   std::vector<Change> Changes() const;

@@ -41,8 +41,14 @@ enum class MapMode : uint8_t { kRead, kReadWrite, kCopyOnWrite };
 
 enum class Advice : uint8_t { kNormal, kRandom };
 
-// kNone: drops what is held.
-enum class LockKind : uint8_t { kShared, kExclusive, kNone };
+// Weakest first. kNone: drops what is held.
+enum class LockKind : uint8_t { kNone, kShared, kExclusive };
+
+// A lock that somebody has.
+struct HeldLock {
+  uint64_t offset = 0;
+  uint64_t size = 0;  // 0 reaches to the end
+};
 
 // Each method: 0 or what is named below, or a negative errno. All may be called on any thread, with no lock of core
 // held but where docs/internals.md says so. `fd` is an open descriptor of this host; it stays the caller's.
@@ -109,6 +115,9 @@ class HostIo {
   // Takes, changes or drops the open-file-description lock of `fd` on the range, without waiting.
   // -EAGAIN or -EACCES: somebody else has it. size 0 reaches to the end.
   virtual int Lock(int fd, LockKind kind, uint64_t offset, uint64_t size) = 0;
+  // Looks whether Lock() would find the range locked by somebody else, and locks nothing. -> 1 and the first such lock,
+  // or 0. Asks for no right to write.
+  virtual int TestLock(int fd, LockKind kind, uint64_t offset, uint64_t size, HeldLock* held) = 0;
   // A process that has a lock in the way of this one, 0 where the host cannot tell (host/lock_holder.h; not one call
   // but many). `own`: descriptors whose locks are not in the way.
   virtual int LockHolder(int fd, LockKind kind, uint64_t offset, uint64_t size, const std::vector<int>& own) = 0;

@@ -48,6 +48,18 @@ int ToPosix(OpenFlags flags) {
   return posix;
 }
 
+struct flock ToFlock(LockKind kind, uint64_t offset, uint64_t size) {
+  struct flock lock = {};
+  // Casts from int, the type of the constants, to that of the field; and from positions below 2^63 to off_t.
+  lock.l_type = static_cast<short>(kind == LockKind::kShared      ? F_RDLCK
+                                   : kind == LockKind::kExclusive ? F_WRLCK
+                                                                  : F_UNLCK);
+  lock.l_whence = SEEK_SET;
+  lock.l_start = static_cast<off_t>(offset);
+  lock.l_len = static_cast<off_t>(size);
+  return lock;
+}
+
 // The name under which the system shows the file behind a descriptor.
 const char* FdLink(int fd, char (&link)[32]) {
   std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -196,15 +208,14 @@ class Posix final : public HostIo {
   }
 
   int Lock(int fd, LockKind kind, uint64_t offset, uint64_t size) override {
-    struct flock lock = {};
-    // Casts from int, the type of the constants, to that of the field; and from unsigned positions below 2^53 to off_t.
-    lock.l_type = static_cast<short>(kind == LockKind::kShared      ? F_RDLCK
-                                     : kind == LockKind::kExclusive ? F_WRLCK
-                                                                    : F_UNLCK);
-    lock.l_whence = SEEK_SET;
-    lock.l_start = static_cast<off_t>(offset);
-    lock.l_len = static_cast<off_t>(size);
+    struct flock lock = ToFlock(kind, offset, size);
     return OrErrno(::fcntl(fd, F_OFD_SETLK, &lock));
+  }
+  int TestLock(int fd, LockKind kind, uint64_t offset, uint64_t size, HeldLock* held) override {
+    struct flock lock = ToFlock(kind, offset, size);
+    if (::fcntl(fd, F_OFD_GETLK, &lock) < 0) return -errno;
+    *held = {static_cast<uint64_t>(lock.l_start), static_cast<uint64_t>(lock.l_len)};
+    return lock.l_type != F_UNLCK;
   }
   int LockHolder(int fd, LockKind kind, uint64_t offset, uint64_t size, const std::vector<int>& own) override {
     return FindLockHolder(fd, kind, offset, size, own);

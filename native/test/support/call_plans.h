@@ -32,6 +32,7 @@ enum class Call : uint8_t {
   kAdvise,
   kMincore,
   kLock,
+  kTestLock,
   kCount
 };
 
@@ -39,7 +40,7 @@ inline const char* CallName(Call call) {
   static constexpr std::array<const char*, static_cast<size_t>(Call::kCount)> kNames = {
       "Open",  "Reopen", "Close",         "Stat",        "StatPath",  "NodeSize", "NodeReadOnly", "AlignmentForDirect",
       "Pread", "Pwrite", "PwriteDurable", "PreadNowait", "Fdatasync", "Allocate", "Mmap",         "Munmap",
-      "Msync", "Advise", "Mincore",       "Lock"};
+      "Msync", "Advise", "Mincore",       "Lock",        "TestLock"};
   return kNames[static_cast<size_t>(call)];
 }
 
@@ -64,6 +65,18 @@ inline CallRecord MakeRecord(Call call, int fd, uint64_t offset = 0, uint64_t si
   record.offset = offset;
   record.size = size;
   record.flags = flags;
+  return record;
+}
+
+// Of a lock, and of memory.
+inline CallRecord MakeLockRecord(Call call, int fd, LockKind kind, uint64_t offset, uint64_t size) {
+  CallRecord record = MakeRecord(call, fd, offset, size);
+  record.lock = kind;
+  return record;
+}
+inline CallRecord MakeMemoryRecord(Call call, const void* address, uint64_t size) {
+  CallRecord record = MakeRecord(call, -1, 0, size);
+  record.address = address;
   return record;
 }
 

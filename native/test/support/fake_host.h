@@ -182,8 +182,7 @@ class FakeHost final : public FakeClock {
     return static_cast<int>(End(record, rc));
   }
   int Munmap(void* address, size_t size) override {
-    CallRecord record = MakeRecord(Call::kMunmap, -1, 0, size);
-    record.address = address;
+    CallRecord record = MakeMemoryRecord(Call::kMunmap, address, size);
     const int planned = Begin(record);
     {
       // Off the books before it is off the address space: another thread may be given the same address at once.
@@ -199,13 +198,11 @@ class FakeHost final : public FakeClock {
     return static_cast<int>(End(record, planned != 0 ? planned : rc));
   }
   int Msync(void* address, size_t size) override {
-    CallRecord record = MakeRecord(Call::kMsync, -1, 0, size);
-    record.address = address;
-    return Simple(record, [&] { return pretend_syncs ? 0 : real_.Msync(address, size); });
+    return Simple(MakeMemoryRecord(Call::kMsync, address, size),
+                  [&] { return pretend_syncs ? 0 : real_.Msync(address, size); });
   }
   int Advise(void* address, size_t size, Advice advice) override {
-    CallRecord record = MakeRecord(Call::kAdvise, -1, 0, size);
-    record.address = address;
+    CallRecord record = MakeMemoryRecord(Call::kAdvise, address, size);
     record.advice = advice;
     return Simple(record, [&] { return real_.Advise(address, size, advice); });
   }
@@ -214,9 +211,12 @@ class FakeHost final : public FakeClock {
     return Simple(MakeRecord(Call::kMincore, -1, 0, size), [&] { return real_.Mincore(address, size, residency); });
   }
   int Lock(int fd, LockKind kind, uint64_t offset, uint64_t size) override {
-    CallRecord record = MakeRecord(Call::kLock, fd, offset, size);
-    record.lock = kind;
-    return Simple(record, [&] { return real_.Lock(fd, kind, offset, size); });
+    return Simple(MakeLockRecord(Call::kLock, fd, kind, offset, size),
+                  [&] { return real_.Lock(fd, kind, offset, size); });
+  }
+  int TestLock(int fd, LockKind kind, uint64_t offset, uint64_t size, HeldLock* held) override {
+    return Simple(MakeLockRecord(Call::kTestLock, fd, kind, offset, size),
+                  [&] { return real_.TestLock(fd, kind, offset, size, held); });
   }
   // Not a call of the storm: its failure is to know nothing.
   int LockHolder(int fd, LockKind kind, uint64_t offset, uint64_t size, const std::vector<int>& own) override {
