@@ -1,10 +1,10 @@
 #include "core/base/aligned_buffer.h"
 
-#include <doctest/doctest.h>
-
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+
+#include "test/support/check.h"
 
 namespace blk {
 namespace {

@@ -1,10 +1,10 @@
 #include "core/base/aligned_pool.h"
 
-#include <doctest/doctest.h>
-
 #include <cstdint>
 #include <cstring>
 #include <vector>
+
+#include "test/support/check.h"
 
 namespace blk {
 namespace {

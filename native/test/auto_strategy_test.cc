@@ -1,9 +1,8 @@
 #include "core/access/auto_strategy.h"
 
-#include <doctest/doctest.h>
-
 #include <thread>
 
+#include "test/support/check.h"
 #include "test/support/rig.h"
 #include "test/support/threads.h"
 

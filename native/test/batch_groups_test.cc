@@ -1,9 +1,9 @@
 // Groups of a batch: which sync serves which entries, and what a flush keeps apart.
-#include <doctest/doctest.h>
 
 #include <utility>
 
 #include "test/support/batch_rig.h"
+#include "test/support/check.h"
 
 namespace blk {
 namespace {

@@ -1,7 +1,6 @@
 // The copy kernels, each by itself and exhaustively: every small size at every pair of alignments, the sizes around the
 // first at which they use their own loops the same way, larger ones at odd alignments, and reads up to the last byte of
 // a page behind which there is nothing.
-#include <doctest/doctest.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "core/host/copy.h"
+#include "test/support/check.h"
 
 namespace blk {
 namespace {

@@ -1,10 +1,9 @@
 #include "core/host/copy.h"
 
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <vector>
 
+#include "test/support/check.h"
 #include "test/support/temp_file.h"
 
 namespace blk {

@@ -1,7 +1,6 @@
 #include "core/base/counters.h"
 
-#include <doctest/doctest.h>
-
+#include "test/support/check.h"
 #include "test/support/threads.h"
 
 namespace blk {

@@ -1,6 +1,6 @@
 // Device: flush and close, and what one open's errors mean for the others of the minor.
-#include <doctest/doctest.h>
 
+#include "test/support/check.h"
 #include "test/support/device_rig.h"
 
 namespace blk {

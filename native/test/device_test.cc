@@ -1,6 +1,6 @@
 // Device: one open, from the options to the strategy that serves it. Its close is in device_close_test.cc.
-#include <doctest/doctest.h>
 
+#include "test/support/check.h"
 #include "test/support/device_rig.h"
 
 namespace blk {

@@ -1,10 +1,9 @@
 #include "core/label/disk_label.h"
 
-#include <doctest/doctest.h>
-
 #include <cstring>
 #include <string>
 
+#include "test/support/check.h"
 #include "test/support/rig.h"
 
 namespace blk {

@@ -1,11 +1,10 @@
 #include "core/device/driver.h"
 
-#include <doctest/doctest.h>
-
 #include <atomic>
 #include <filesystem>
 #include <set>
 
+#include "test/support/check.h"
 #include "test/support/device_rig.h"
 #include "test/support/threads.h"
 

@@ -1,11 +1,10 @@
 // FaultInjector against the seed's golden values.
 #include "core/filter/fault_injector.h"
 
-#include <doctest/doctest.h>
-
 #include <atomic>
 #include <vector>
 
+#include "test/support/check.h"
 #include "test/support/threads.h"
 
 namespace blk {

@@ -1,8 +1,7 @@
 #include "core/filter/fault_strategy.h"
 
-#include <doctest/doctest.h>
-
 #include "core/request/physio.h"
+#include "test/support/check.h"
 #include "test/support/rig.h"
 
 namespace blk {

@@ -1,11 +1,10 @@
 #include "core/request/flush_state.h"
 
-#include <doctest/doctest.h>
-
 #include <atomic>
 #include <thread>
 #include <vector>
 
+#include "test/support/check.h"
 #include "test/support/threads.h"
 
 namespace blk {

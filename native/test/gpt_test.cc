@@ -1,8 +1,7 @@
 // GPTs that are put together byte by byte. Tables of real tools: test/partitions*.
 #include "core/label/gpt.h"
 
-#include <doctest/doctest.h>
-
+#include "test/support/check.h"
 #include "test/support/memory_source.h"
 
 namespace blk {

@@ -1,7 +1,7 @@
 // Every operation under every misbehaviour of the host: test/support/storm.h. B33: a mapping that fails is one of them.
-#include <doctest/doctest.h>
 
 #include "core/device/ioctl.h"
+#include "test/support/check.h"
 #include "test/support/io_task.h"
 #include "test/support/storm.h"
 #include "test/support/threads.h"

@@ -1,8 +1,7 @@
 #include "core/medium/host_file.h"
 
-#include <doctest/doctest.h>
-
 #include "core/base/aligned_buffer.h"
+#include "test/support/check.h"
 #include "test/support/rig.h"
 
 namespace blk {

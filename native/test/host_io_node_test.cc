@@ -1,5 +1,4 @@
 // The real host, on device nodes: /dev/zero and /dev/tty, and a loop device where the machine lets us have one.
-#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
@@ -11,6 +10,7 @@
 #include <string>
 
 #include "core/host/host_io.h"
+#include "test/support/check.h"
 #include "test/support/temp_file.h"
 
 namespace blk {
@@ -87,10 +87,8 @@ TEST_CASE("B17: a block node tells its size, its identity and whether it refuses
   const test::TempFile file(1 << 20);
   const LoopDevice loop(file, false);
   const LoopDevice read_only(file, true);
-  if (loop.path().empty() || read_only.path().empty()) {
-    MESSAGE("skipped: no loop device to be had (needs root and a free /dev/loopN)");
-    return;
-  }
+  if (loop.path().empty() || read_only.path().empty())
+    SKIP("no loop device to be had (needs root and a free /dev/loopN)");
   OpenFlags flags;
   flags.write = true;
   const int fd = host.Open(loop.path(), flags);
@@ -121,10 +119,7 @@ TEST_CASE("B17: a block node tells its size, its identity and whether it refuses
 TEST_CASE("an exclusive open of a block node keeps other exclusive opens out") {
   const test::TempFile file(1 << 20);
   const LoopDevice loop(file, false);
-  if (loop.path().empty()) {
-    MESSAGE("skipped: no loop device to be had (needs root and a free /dev/loopN)");
-    return;
-  }
+  if (loop.path().empty()) SKIP("no loop device to be had (needs root and a free /dev/loopN)");
   OpenFlags flags;
   flags.write = true;
   flags.exclusive = true;

@@ -1,7 +1,6 @@
 // The real host, on real files. Nodes are in host_io_node_test.cc.
 #include "core/host/host_io.h"
 
-#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -12,6 +11,7 @@
 #include <filesystem>
 
 #include "core/base/aligned_buffer.h"
+#include "test/support/check.h"
 #include "test/support/temp_file.h"
 
 namespace blk {
@@ -238,18 +238,12 @@ TEST_CASE("B38: O_DIRECT reads with the alignment that the host names") {
   flags.direct = true;
   Fd plain(host.Open(file.path(), {}));
   Fd fd(host.Reopen(plain.n, file.path(), flags));
-  if (fd.n == -EINVAL) {
-    MESSAGE("skipped: no O_DIRECT on the file system of " << file.path());
-    return;
-  }
+  if (fd.n == -EINVAL) SKIP("no O_DIRECT on the file system of " << file.path());
   REQUIRE(fd.n >= 0);
   CHECK((::fcntl(fd.n, F_GETFL) & O_DIRECT) != 0);
   DirectAlignment alignment;
   REQUIRE(host.AlignmentForDirect(fd.n, &alignment) == 0);
-  if (alignment.offset == 0) {
-    MESSAGE("skipped: the host knows O_DIRECT but not for this file");
-    return;
-  }
+  if (alignment.offset == 0) SKIP("the host knows O_DIRECT but not for this file");
   CHECK((alignment.offset & (alignment.offset - 1)) == 0);
   CHECK((alignment.memory & (alignment.memory - 1)) == 0);
   CHECK(alignment.offset >= 512);
@@ -263,10 +257,7 @@ TEST_CASE("residency is told to who owns the file, and not to strangers who may 
   TempFile file(4096);
   Fd fd(host.Open(file.path(), {}));
   CHECK(host.TellsResidency(fd.n));
-  if (::geteuid() != 0) {
-    MESSAGE("skipped: only root can look with another user's eyes");
-    return;
-  }
+  if (::geteuid() != 0) SKIP("only root can look with another user's eyes");
   constexpr uid_t kNobody = 65534;
   REQUIRE(::seteuid(kNobody) == 0);
   const bool told = host.TellsResidency(fd.n);

@@ -1,13 +1,13 @@
 // IoQueue: Stop(), and a host that has no threads to give.
 #include "core/work/io_queue.h"
 
-#include <doctest/doctest.h>
 #include <pthread.h>
 
 #include <atomic>
 #include <memory>
 #include <vector>
 
+#include "test/support/check.h"
 #include "test/support/io_task.h"
 #include "test/support/threads.h"
 

@@ -1,14 +1,13 @@
 // IoQueue: order, room, and which worker serves what. Its end is in io_queue_stop_test.cc.
 #include "core/work/io_queue.h"
 
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <mutex>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "test/support/check.h"
 #include "test/support/io_task.h"
 #include "test/support/threads.h"
 

@@ -1,8 +1,7 @@
 #include "core/device/ioctl.h"
 
-#include <doctest/doctest.h>
-
 #include "core/device/driver.h"
+#include "test/support/check.h"
 #include "test/support/device_rig.h"
 
 namespace blk {

@@ -1,9 +1,9 @@
 // B34: what a lease loses when the host cannot give its pages: who says so, when, why, and where.
-#include <doctest/doctest.h>
 
 #include <cstring>
 
 #include "core/device/lease.h"
+#include "test/support/check.h"
 #include "test/support/lease_rig.h"
 
 namespace blk {

@@ -1,10 +1,9 @@
 // Leases: bytes of a device lent as memory, and the windows that they pin. What they lose is in lease_loss_test.cc.
 #include "core/device/lease.h"
 
-#include <doctest/doctest.h>
-
 #include <cstring>
 
+#include "test/support/check.h"
 #include "test/support/lease_rig.h"
 
 namespace blk {

@@ -1,10 +1,10 @@
 // Who has a lock in the way. Locks of other processes are met in test/locks.test.ts.
 #include "core/host/lock_holder.h"
 
-#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "test/support/check.h"
 #include "test/support/temp_file.h"
 
 namespace blk {

@@ -1,10 +1,9 @@
 // MapPolicy: when AutoStrategy copies from the map, and that it never invests more than it may.
 #include "core/access/map_policy.h"
 
-#include <doctest/doctest.h>
-
 #include <cstdint>
 
+#include "test/support/check.h"
 #include "test/support/rig.h"
 
 namespace blk {

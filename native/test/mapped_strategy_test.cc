@@ -1,7 +1,6 @@
 #include "core/access/mapped_strategy.h"
 
-#include <doctest/doctest.h>
-
+#include "test/support/check.h"
 #include "test/support/rig.h"
 
 namespace blk {

@@ -1,9 +1,8 @@
 #include "core/host/mapping.h"
 
-#include <doctest/doctest.h>
-
 #include <cstring>
 
+#include "test/support/check.h"
 #include "test/support/rig.h"
 
 namespace blk {

@@ -1,8 +1,7 @@
 // Every allocation of every operation finds no memory, once, in turn: the operation is ENOMEM or did without, nothing
 // leaks, and the same driver does all of it afterwards. The edge of this test stands for addon/edge.h.
+#include "test/support/check.h"
 #include "test/support/scarce_memory.h"
-
-#include <doctest/doctest.h>
 
 #include <filesystem>
 #include <fstream>

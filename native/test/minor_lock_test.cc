@@ -1,7 +1,7 @@
 // B29: the lock of a minor on its range of the host file: one per minor, shared while all opens are 'r'.
-#include <doctest/doctest.h>
 
 #include "core/device/minor.h"
+#include "test/support/check.h"
 #include "test/support/rig.h"
 
 namespace blk {

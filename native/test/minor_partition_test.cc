@@ -1,7 +1,7 @@
 // Partitions as minors: what they reach, and the descriptors, locks and errors that they share with their disk.
-#include <doctest/doctest.h>
 
 #include "core/device/driver.h"
+#include "test/support/check.h"
 #include "test/support/device_rig.h"
 #include "test/support/memory_source.h"
 

@@ -1,7 +1,6 @@
 // Minor: what may be registered, with which range, and what makes two of them the same.
 #include "core/device/minor.h"
 
-#include <doctest/doctest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -10,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "test/support/check.h"
 #include "test/support/device_rig.h"
 
 namespace blk {

@@ -1,11 +1,10 @@
 // Minor: its opens and its end. Registration is in minor_register_test.cc, locks are in minor_lock_test.cc.
 #include "core/device/minor.h"
 
-#include <doctest/doctest.h>
-
 #include <filesystem>
 #include <fstream>
 
+#include "test/support/check.h"
 #include "test/support/device_rig.h"
 
 namespace blk {

@@ -1,6 +1,5 @@
 // SIGBUS that is not the guard's. The handler is installed once per process, so each case runs in a child; this process
 // itself never makes a mapping of ours.
-#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -11,6 +10,7 @@
 #include <cstring>
 
 #include "core/host/mapping.h"
+#include "test/support/check.h"
 #include "test/support/rig.h"
 
 namespace blk {

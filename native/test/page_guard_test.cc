@@ -1,13 +1,12 @@
 // B34: what the guard does inside watched mappings. What it does about others' signals is in page_guard_signal_test.cc.
 #include "core/host/page_guard.h"
 
-#include <doctest/doctest.h>
-
 #include <cstring>
 #include <vector>
 
 #include "core/host/copy.h"
 #include "core/host/mapping.h"
+#include "test/support/check.h"
 #include "test/support/rig.h"
 #include "test/support/threads.h"
 

@@ -1,10 +1,9 @@
 #include "core/request/physio.h"
 
-#include <doctest/doctest.h>
-
 #include <limits>
 #include <vector>
 
+#include "test/support/check.h"
 #include "test/support/temp_file.h"
 
 namespace blk {

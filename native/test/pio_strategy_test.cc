@@ -1,7 +1,6 @@
 #include "core/access/pio_strategy.h"
 
-#include <doctest/doctest.h>
-
+#include "test/support/check.h"
 #include "test/support/rig.h"
 
 namespace blk {
@@ -145,10 +144,7 @@ bool HasDurableCall() {
 }
 
 TEST_CASE("B45: a durable write is one call, and leaves alone what else is dirty") {
-  if (!HasDurableCall()) {
-    MESSAGE("skipped: the host has no durable write call");
-    return;
-  }
+  if (!HasDurableCall()) SKIP("the host has no durable write call");
   PioRig rig(kPerCall);
   const auto bytes = Pattern(0, 1024, 1);
   rig.Write(Pattern(0, 512), false);

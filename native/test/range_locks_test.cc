@@ -1,8 +1,8 @@
 #include "core/device/range_locks.h"
 
-#include <doctest/doctest.h>
-
 #include <random>
+
+#include "test/support/check.h"
 
 namespace blk {
 namespace {

@@ -4,8 +4,7 @@
 
 #include "core/label/write_label.h"
 
-#include <doctest/doctest.h>
-
+#include "test/support/check.h"
 #include "test/support/memory_source.h"
 
 namespace blk {

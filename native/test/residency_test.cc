@@ -1,8 +1,7 @@
 #include "core/access/residency.h"
 
-#include <doctest/doctest.h>
-
 #include "core/window/window_table.h"
+#include "test/support/check.h"
 #include "test/support/rig.h"
 
 namespace blk {

@@ -1,11 +1,11 @@
 #include "core/base/status.h"
 
-#include <doctest/doctest.h>
-
 #include <cstring>
 #include <memory>
 #include <set>
 #include <string>
+
+#include "test/support/check.h"
 
 namespace blk {
 namespace {

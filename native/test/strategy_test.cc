@@ -1,11 +1,10 @@
 // BoundedStrategy: what a request may reach, and what is counted. The path below only writes down what it was asked.
 #include "core/request/strategy.h"
 
-#include <doctest/doctest.h>
-
 #include <cstdint>
 #include <limits>
 
+#include "test/support/check.h"
 #include "test/support/rig.h"
 
 namespace blk {

@@ -1,11 +1,10 @@
 #include "core/base/sync.h"
 
-#include <doctest/doctest.h>
-
 #include <chrono>
 #include <thread>
 #include <type_traits>
 
+#include "test/support/check.h"
 #include "test/support/threads.h"
 
 namespace blk {

@@ -2,12 +2,11 @@
 // from several threads at once.
 #include "core/device/table_ioctl.h"
 
-#include <doctest/doctest.h>
-
 #include <thread>
 
 #include "core/device/label_ioctl.h"
 #include "core/device/minor_source.h"
+#include "test/support/check.h"
 #include "test/support/device_rig.h"
 #include "test/support/memory_source.h"
 

@@ -1,8 +1,8 @@
 #include "core/host/transfer_loop.h"
 
-#include <doctest/doctest.h>
-
 #include <vector>
+
+#include "test/support/check.h"
 
 namespace blk {
 namespace {

@@ -1,7 +1,6 @@
 #include "core/host/unique_fd.h"
 
-#include <doctest/doctest.h>
-
+#include "test/support/check.h"
 #include "test/support/fake_host.h"
 #include "test/support/temp_file.h"
 

@@ -1,8 +1,8 @@
 #include "core/base/units.h"
 
-#include <doctest/doctest.h>
-
 #include <cstdint>
+
+#include "test/support/check.h"
 
 namespace blk {
 namespace {

@@ -1,11 +1,10 @@
 // WindowCache on one thread: order, lengths, counters, failures. Waiting is in window_cache_threads_test.cc.
 #include "core/window/window_cache.h"
 
-#include <doctest/doctest.h>
-
 #include <cstring>
 #include <optional>
 
+#include "test/support/check.h"
 #include "test/support/rig.h"
 
 namespace blk {

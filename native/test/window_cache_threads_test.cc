@@ -1,10 +1,10 @@
 // WindowCache when requests wait for each other.
-#include <doctest/doctest.h>
 
 #include <atomic>
 #include <memory>
 #include <thread>
 
+#include "test/support/check.h"
 #include "test/support/rig.h"
 #include "test/support/threads.h"
 

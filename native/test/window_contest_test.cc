@@ -1,6 +1,6 @@
 #include "core/access/window_contest.h"
 
-#include <doctest/doctest.h>
+#include "test/support/check.h"
 
 namespace blk {
 namespace {

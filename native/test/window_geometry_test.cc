@@ -1,7 +1,7 @@
 // WindowGeometry: where windows start and end, for ranges that begin anywhere in the host file.
-#include <doctest/doctest.h>
 
 #include "core/window/window.h"
+#include "test/support/check.h"
 #include "test/support/rig.h"
 
 namespace blk {

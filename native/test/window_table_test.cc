@@ -1,11 +1,10 @@
 #include "core/window/window_table.h"
 
-#include <doctest/doctest.h>
-
 #include <atomic>
 #include <utility>
 #include <vector>
 
+#include "test/support/check.h"
 #include "test/support/rig.h"
 #include "test/support/threads.h"
 

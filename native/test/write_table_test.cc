@@ -1,8 +1,7 @@
 // PlanTable: what is on the medium between two of its writes, and what it leaves alone.
 #include "core/label/write_table.h"
 
-#include <doctest/doctest.h>
-
+#include "test/support/check.h"
 #include "test/support/memory_source.h"
 
 namespace blk {

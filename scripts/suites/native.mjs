@@ -1,4 +1,4 @@
-// native: the doctest programs and stress programs of one variant of the second build, through ctest.
+// native: the unit tests and stress programs of one variant of the second build, through ctest.
 import { readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -18,12 +18,12 @@ function programsOf(xml) {
   );
 }
 
-/** A program with doctest's closing line counts case by case, any other one as one test. */
+/** A program with the closing line of test/support/check.cc counts case by case, any other one as one test. */
 function record(tally, { name, status, output }) {
-  const counts = /^\[doctest\] test cases:.*?(\d+) passed.*?(\d+) failed.*?(\d+) skipped/m.exec(output);
-  const [passed, failed, skipped] = counts?.slice(1).map(Number) ?? [status === 'run' ? 1 : 0, 0, 0];
+  const counts = /^cases: (\d+) passed, (\d+) failed, \d+ skipped; checks: \d+$/m.exec(output);
+  const [passed, failed] = counts?.slice(1).map(Number) ?? [status === 'run' ? 1 : 0, 0];
   tally.passed += passed;
-  for (let i = 0; i < skipped; i += 1) tally.skipped.push({ name, why: 'by its own word' });
+  for (const [, test, why] of output.matchAll(/^(\S.*)\n {2}skipped: (.*)$/gm)) tally.skipped.push({ name: `${name}: ${test}`, why });
   for (let i = 1; i < failed; i += 1) tally.failed.push({ name, detail: 'see the output below' });
   if (status !== 'run' || failed > 0) tally.failed.push({ name, detail: output || status });
 }
@@ -37,16 +37,12 @@ export async function native(variant = 'debug', { args = [], env = {} } = {}) {
   const lacks = missingFor(variant);
   if (lacks !== undefined) return lackingTally(`native (${variant})`, lacks);
   const built = await build(variant);
-  if (!built.ok) {
-    const doctest = /doctest\/doctest\.h is missing: .*/.exec(built.output)?.[0];
-    if (doctest !== undefined) return lackingTally(`native (${variant})`, doctest);
-    return failedTally(`build of ${VARIANTS[variant].folder}`, `${built.output}\n${built.why}`);
-  }
+  if (!built.ok) return failedTally(`build of ${VARIANTS[variant].folder}`, `${built.output}\n${built.why}`);
   const report = path.join(ROOT, VARIANTS[variant].folder, 'ctest.xml');
   rmSync(report, { force: true });
   const jobs = String(os.availableParallelism());
   const common = ['--test-dir', VARIANTS[variant].folder, '--no-tests=error', '--parallel', jobs, '--output-junit', report];
-  // ctest cuts the output of a test at 1 KiB and 300 KiB unless told; the closing line of doctest is at the end.
+  // ctest cuts the output of a test at 1 KiB and 300 KiB unless told; the closing line of a program is at the end.
   const whole = ['--test-output-size-passed', '1000000', '--test-output-size-failed', '1000000'];
   const ran = await run('ctest', [...common, ...whole, ...args], { env, minutes: 20 });
   const tally = emptyTally();

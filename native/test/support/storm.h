@@ -4,8 +4,6 @@
 #ifndef RUMPBLK_TEST_SUPPORT_STORM_H_
 #define RUMPBLK_TEST_SUPPORT_STORM_H_
 
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <functional>
 #include <memory>
@@ -13,6 +11,7 @@
 
 #include "core/base/aligned_buffer.h"
 #include "core/device/driver.h"
+#include "test/support/check.h"
 #include "test/support/fake_host.h"
 #include "test/support/rig.h"
 
