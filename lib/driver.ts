@@ -5,33 +5,12 @@ import { toCounters, type Counters } from './counters.js';
 import { createDevice, type BlockDevice } from './device.js';
 import { closedError, fromFailure, invalidThis, isFailure, type FailurePlace } from './errors.js';
 import { createFaultInjector, type FaultInjector } from './faults.js';
+import { toMinorInfo, toRegistered, type MinorInfo, type RegisteredPartition } from './minors.js';
 import { driverArguments, OPEN_KEYS, OPEN_SYNC_KEYS, openArguments, openSettings, optionsFromEnv, rangeArguments } from './options.js';
 import type { DriverOptions, NotAnEntry, OpenOptions, RegisterOptions } from './options.js';
-import type { Bytes } from './request/transfer.js';
 import { hostPath, integer, text } from './arguments/validate.js';
 import type { PathLike } from 'node:fs';
 
-/** One slot of a driver's table. */
-export interface MinorInfo {
-  /** Index in the table. */
-  minor: number;
-  /** Path of the host file. */
-  path: string;
-  /** First byte of the range of the host file. */
-  offset: Bytes;
-  /** Bytes in the range: the size of the device. */
-  size: Bytes;
-  /** Type of the host file. */
-  type: 'file' | 'block' | 'character';
-  /** Devices that are open on it. */
-  openCount: number;
-  /** Of a partition: the minor of its disk. */
-  disk?: number;
-  /** Of a partition: its name. */
-  partition?: string;
-}
-
-const TYPE_NAMES = ['file', 'block', 'character'] as const;
 /** The largest minor that crosses into native unchanged; what the table has not is for native to refuse. */
 const INT32_MAX = 2 ** 31 - 1;
 
@@ -163,6 +142,41 @@ export class BlockDriver implements Disposable {
   }
 
   /**
+   * Binds every partition of a registered disk that can be a device, from one read of its tables: all of them, or none.
+   * One that has a minor keeps it. Extended partitions, and entries of a disklabel without a type, hold no data of their
+   * own and are left out, and so is what does not lie inside the disk.
+   *
+   * @param minor the disk, or a partition that holds others
+   * @returns the partitions with their minors, in order of the tables; none where the disk is not divided
+   * @throws {BlockDeviceError} ENXIO no such minor; EBUSY the table has not so many free slots; errors of the host; EBADF closed
+   *
+   * @example
+   * const driver = new BlockDriver();
+   * const disk = await driver.register('disk.img');
+   * for (const { name, minor } of await driver.registerPartitions(disk)) console.log(name, (await driver.open(minor)).size);
+   */
+  async registerPartitions(minor: number): Promise<RegisteredPartition[]> {
+    const native = nativeOf(this, 'register');
+    const answer = await native.registerPartitions(integer(minor, 'minor', 0, INT32_MAX));
+    if (isFailure(answer)) throw fromFailure(answer, placeOf(native, minor));
+    return answer.partitions.map(toRegistered);
+  }
+
+  /**
+   * Binds every partition of a registered disk that can be a device, on the calling thread.
+   *
+   * @param minor the disk, or a partition that holds others
+   * @returns the partitions with their minors, in order of the tables; none where the disk is not divided
+   * @throws {BlockDeviceError} ENXIO no such minor; EBUSY the table has not so many free slots; errors of the host; EBADF closed
+   */
+  registerPartitionsSync(minor: number): RegisteredPartition[] {
+    const native = nativeOf(this, 'register');
+    const answer = native.registerPartitionsSync(integer(minor, 'minor', 0, INT32_MAX));
+    if (isFailure(answer)) throw fromFailure(answer, placeOf(native, minor));
+    return answer.partitions.map(toRegistered);
+  }
+
+  /**
    * Frees a minor.
    *
    * @param minor index in the table
@@ -218,10 +232,7 @@ export class BlockDriver implements Disposable {
   minors(): MinorInfo[] {
     const answer = nativeOf(this, 'minors').minors();
     if (isFailure(answer)) throw fromFailure(answer, {});
-    return answer.minors.map(([minor, path, offset, size, type, openCount, disk, partition]) => {
-      const info: MinorInfo = { minor, path: path.toString(), offset, size, type: TYPE_NAMES[type], openCount };
-      return partition === '' ? info : { ...info, disk, partition };
-    });
+    return answer.minors.map(toMinorInfo);
   }
 
   /**

@@ -46,6 +46,9 @@ export const NO_TOKEN = 0;
 /** `[minor, path, offset, size, type, openCount, disk, partition]`; type: 0 file, 1 block, 2 character; path in the host's bytes; disk -1 and partition '' for what is no partition. */
 export type NativeMinorInfo = readonly [number, Buffer, number, number, 0 | 1 | 2, number, number, string];
 
+/** A partition with its minor; start and size in bytes, uuid '' where the scheme has none. */
+export type NativeRegistered = readonly [minor: number, name: string, start: number, size: number, uuid: string, label: string];
+
 /** `blk::Verdict`: kind, an index of VERDICTS in lib/label/verdicts.ts; entry of the table's partitions, -1 where none; a number that belongs to it. */
 export type NativeVerdict = readonly [kind: number, entry: number, value: number];
 /** `blk::DecodedLabel`: fields and units of `DiskLabel` in api; order: 0 little, 1 big endian. */
@@ -196,6 +199,9 @@ export interface NativeDriver {
   /** `Driver::RegisterPartition` -> minor. */
   registerPartitionSync(minor: number, name: string): Outcome;
   registerPartition(minor: number, name: string): Promise<Outcome>;
+  /** `Driver::RegisterPartitions`. */
+  registerPartitionsSync(minor: number): { readonly partitions: readonly NativeRegistered[] } | Failure;
+  registerPartitions(minor: number): Promise<{ readonly partitions: readonly NativeRegistered[] } | Failure>;
   deregister(minor: number): Outcome;
   /** `Driver::Open`. */
   openSync(

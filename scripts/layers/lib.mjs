@@ -17,7 +17,7 @@ const FLOORS = [
   ['errors', 'arguments/known-keys'],
   ['arguments/validate', 'request/abort'],
   ['request/transfer', 'faults', 'counters', 'options', 'request/handle', 'label/type-argument', 'label/table-rows'],
-  ['ioctl', 'label/codec'],
+  ['ioctl', 'label/codec', 'minors'],
   ['device', 'driver', 'request/batch', 'request/window-view'],
   ['open', 'partitions'],
   ['index'],

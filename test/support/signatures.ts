@@ -196,6 +196,8 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     'BlockDriver#openSync': [minors, options(opening)],
     'BlockDriver#registerPartition': [minors, names],
     'BlockDriver#registerPartitionSync': [minors, names],
+    'BlockDriver#registerPartitions': [minors],
+    'BlockDriver#registerPartitionsSync': [minors],
     'BlockDriver#minors': [],
     'BlockDriver#counters': [],
     'BlockDriver#resetCounters': [],

@@ -31,6 +31,14 @@ interface PartitionEntry {
   bootable?: boolean;
   table?: PartitionTable;
 }
+interface Registered {
+  minor: number;
+  name: string;
+  start: Bytes;
+  size: Bytes;
+  uuid?: string;
+  label?: string;
+}
 type Decoded = { label: rumpblk.DiskLabel; byteOrder: 'little' | 'big'; problem?: string };
 
 /** Given and taken back: what a caller has made by this shape keeps compiling. */
@@ -46,4 +54,6 @@ export type Functions = [
   Expect<Extends<typeof rumpblk.writePartitionsSync, (device: Device, table: PartitionTable) => void>>,
   Expect<Extends<rumpblk.BlockDriver['registerPartition'], (minor: number, name: string) => Promise<number>>>,
   Expect<Extends<rumpblk.BlockDriver['registerPartitionSync'], (minor: number, name: string) => number>>,
+  Expect<Extends<rumpblk.BlockDriver['registerPartitions'], (minor: number) => Promise<Registered[]>>>,
+  Expect<Extends<rumpblk.BlockDriver['registerPartitionsSync'], (minor: number) => Registered[]>>,
 ];

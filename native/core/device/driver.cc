@@ -60,6 +60,39 @@ Result<int> Driver::RegisterPartition(int minor, const std::string& name) {
   return Insert(created.Take());
 }
 
+Result<std::vector<std::shared_ptr<Minor>>> Driver::RegisterPartitions(int minor) {
+  auto found = Find(minor, Op::kRegister);
+  if (!found.ok()) return found.status();
+  auto created = Minor::CreatePartitions(found.value());
+  if (!created.ok()) return created.status();
+  std::vector<std::shared_ptr<Minor>> partitions = created.Take();
+  MutexLock lock(mu_);
+  if (closed_) return Status{EBADF, Op::kRegister};
+  // Only partitions of the same disk can be one of these; nothing is changed before there is a slot for each.
+  std::vector<std::shared_ptr<Minor>> known;
+  std::vector<size_t> free;
+  for (size_t slot = 0; slot < table_.size(); slot++) {
+    if (!table_[slot]) {
+      if (free.size() < partitions.size()) free.push_back(slot);
+    } else if (table_[slot]->partition() != nullptr) {
+      known.push_back(table_[slot]);
+    }
+  }
+  std::vector<std::shared_ptr<Minor>*> added;
+  for (std::shared_ptr<Minor>& partition : partitions) {
+    const auto same =
+        std::find_if(known.begin(), known.end(), [&](const auto& other) { return other->SameAs(*partition); });
+    if (same == known.end()) added.push_back(&partition);
+    if (same != known.end()) partition = *same;
+  }
+  if (added.size() > free.size()) return Status{EBUSY, Op::kRegister};
+  for (size_t i = 0; i < added.size(); i++) {
+    (*added[i])->SetIndex(static_cast<int>(free[i]));
+    table_[free[i]] = *added[i];
+  }
+  return partitions;
+}
+
 Status Driver::Deregister(int minor) {
   auto found = Find(minor, Op::kDeregister);
   if (!found.ok()) return found.status();

@@ -50,6 +50,10 @@ class Driver {
   // on from its name. -> minor. Errors: ENXIO no such minor or partition · EINVAL it does not lie inside the disk, or
   // inside what contains it · EBUSY the table is full · EBADF closed · the host's.
   Result<int> RegisterPartition(int minor, const std::string& name) EXCLUDES(mu_);
+  // Binds every partition of the disk `minor` that can become a device, or of a partition those that it holds, from one
+  // look at its tables; those that are bound already keep their minors. All of them or none. -> in order of the tables.
+  // Errors: ENXIO no such minor · EBUSY the table has not so many free slots · EBADF closed · the host's.
+  Result<std::vector<std::shared_ptr<Minor>>> RegisterPartitions(int minor) EXCLUDES(mu_);
   // Frees a minor, whose number the next registration may get. Errors: ENXIO no such minor · EBUSY open, or a partition
   // of it is registered · EBADF closed · close(2)'s, and it is free all the same.
   Status Deregister(int minor) EXCLUDES(mu_);

@@ -59,6 +59,9 @@ class Minor {
   // is in no table yet, and its disk cannot be retired before it. Errors: ENXIO no such partition, or the disk is
   // retired · EINVAL it does not lie inside the disk, or inside what contains it · the host's.
   static Result<std::shared_ptr<Minor>> CreatePartition(const std::shared_ptr<Minor>& of, const std::string& name);
+  // The same for all of them that can become devices, by WedgeSpots(), from one look at the tables; of a partition
+  // those that it holds. Errors: ENXIO the disk is retired · the host's.
+  static Result<std::vector<std::shared_ptr<Minor>>> CreatePartitions(const std::shared_ptr<Minor>& of);
   // A partition that was not retired leaves its disk, and ends the hold on it. Closes what is open.
   ~Minor();
   Minor(const Minor&) = delete;

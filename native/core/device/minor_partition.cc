@@ -1,10 +1,14 @@
 // The part of Minor that makes partitions of it.
+#include <cassert>
 #include <memory>
+#include <new>
+#include <set>
 #include <utility>
 
 #include "core/base/no_memory.h"
 #include "core/device/minor.h"
 #include "core/device/minor_source.h"
+#include "core/device/wedges.h"
 #include "core/label/read_table.h"
 #include "core/label/write_label.h"
 
@@ -38,18 +42,54 @@ Result<std::optional<PartitionTable>> TableInMemory(Minor& disk, TableSource& so
   return Nothing(ToTable(found, slice.value(), source));
 }
 
-// The spot of the partition that the label in memory, or else the tables of the medium, know by this name.
-Result<PartitionSpot> FindSpot(Minor& disk, const std::string& name) {
+// What says how the disk is divided: the label in memory, which goes first, and the tables of the medium.
+struct Tables {
+  std::optional<PartitionTable> in_memory;
+  std::optional<PartitionTable> on_medium;
+};
+Result<Tables> ReadTables(Minor& disk) {
   MinorSource source(disk);
-  const auto in_memory = TableInMemory(disk, source);
+  auto in_memory = TableInMemory(disk, source);
   if (!in_memory.ok()) return in_memory.status();
-  auto table = ReadPartitionTable(source);
-  if (!table.ok()) return table.status();
-  auto found = in_memory.value() ? FindPartition(*in_memory.value(), name) : std::nullopt;
-  if (!found && table.value()) found = FindPartition(*table.value(), name);
+  auto on_medium = ReadPartitionTable(source);
+  if (!on_medium.ok()) return on_medium.status();
+  return Tables{in_memory.Take(), on_medium.Take()};
+}
+
+std::optional<FoundPartition> Find(const Tables& tables, const std::string& name) {
+  auto found = tables.in_memory ? FindPartition(*tables.in_memory, name) : std::nullopt;
+  if (!found && tables.on_medium) found = FindPartition(*tables.on_medium, name);
+  return found;
+}
+
+Result<PartitionSpot> FindSpot(Minor& disk, const std::string& name) {
+  const auto tables = ReadTables(disk);
+  if (!tables.ok()) return tables.status();
+  const auto found = Find(tables.value(), name);
   if (!found) return Status{ENXIO, Op::kRegister};
   if (!found->entry->usable) return Status{EINVAL, Op::kRegister};
   return SpotOf(*found->table, *found->entry);
+}
+
+// Those of the whole disk, or, with a name, those in the partition that has it.
+Result<std::vector<PartitionSpot>> FindSpots(Minor& disk, const std::string& inside) {
+  const auto tables = ReadTables(disk);
+  if (!tables.ok()) return tables.status();
+  std::vector<PartitionSpot> spots;
+  std::set<std::string> names;
+  const auto add = [&](const PartitionTable& table) {
+    for (PartitionSpot& spot : WedgeSpots(table)) {
+      if (names.insert(spot.name).second) spots.push_back(std::move(spot));
+    }
+  };
+  if (!inside.empty()) {
+    const auto found = Find(tables.value(), inside);
+    if (found && found->entry->table) add(*found->entry->table);
+    return spots;
+  }
+  if (tables.value().in_memory) add(*tables.value().in_memory);
+  if (tables.value().on_medium) add(*tables.value().on_medium);
+  return spots;
 }
 
 }  // namespace
@@ -90,6 +130,38 @@ Result<std::shared_ptr<Minor>> Minor::CreatePartition(const std::shared_ptr<Mino
   std::shared_ptr<Minor> partition(std::move(made));
   disk->label_state_.Enter(partition.get());
   return partition;
+}
+
+Result<std::vector<std::shared_ptr<Minor>>> Minor::CreatePartitions(const std::shared_ptr<Minor>& of) {
+  const std::shared_ptr<Minor>& disk = of->disk_ ? of->disk_ : of;
+  const Status held = disk->Hold();
+  if (!held.ok()) return held;
+  MutexLock lock(disk->label_state_.changes());
+  Status status{ENOMEM, Op::kRegister};
+  std::vector<std::shared_ptr<Minor>> made;
+  const bool had_memory = HadMemory([&] {
+    auto spots = FindSpots(*disk, of->spot_.name);
+    status = spots.ok() ? Status::Ok() : spots.status();
+    if (!status.ok()) return;
+    made.reserve(spots.value().size());
+    for (PartitionSpot& spot : spots.value()) {
+      // The disk is held already, so that it cannot be retired: this one is the partition's own.
+      const Status own = disk->Hold();
+      assert(own.ok());
+      static_cast<void>(own);
+      std::unique_ptr<Minor> partition;  // which ends the hold
+      if (!HadMemory([&] { partition.reset(new Minor(disk, std::move(spot))); })) {
+        disk->Unhold();
+        throw std::bad_alloc();
+      }
+      made.emplace_back(std::move(partition));
+      disk->label_state_.Enter(made.back().get());
+    }
+  });
+  disk->Unhold();
+  if (!had_memory) return Status{ENOMEM, Op::kRegister};
+  if (!status.ok()) return status;
+  return made;
 }
 
 }  // namespace blk

@@ -9,20 +9,22 @@
 namespace blk {
 namespace {
 
-void AddWedges(const PartitionTable& table, std::vector<Wedge>& list) {
+void AddSpots(const PartitionTable& table, std::vector<PartitionSpot>& list) {
   for (const PartitionEntry& entry : table.partitions) {
     const bool extended = (table.scheme == Scheme::kMbr || table.scheme == Scheme::kEbr) && IsExtended(entry.type);
     const bool unused = table.scheme == Scheme::kBsd && entry.type == kFsUnused;
-    if (entry.usable && !extended && !unused) {
-      Wedge wedge;
-      wedge.spot = SpotOf(table, entry);
-      list.push_back(std::move(wedge));
-    }
-    if (entry.table) AddWedges(*entry.table, list);
+    if (entry.usable && !extended && !unused) list.push_back(SpotOf(table, entry));
+    if (entry.table) AddSpots(*entry.table, list);
   }
 }
 
 }  // namespace
+
+std::vector<PartitionSpot> WedgeSpots(const PartitionTable& table) {
+  std::vector<PartitionSpot> list;
+  AddSpots(table, list);
+  return list;
+}
 
 Result<std::vector<Wedge>> ListWedges(const Minor& minor) {
   const Minor& disk = minor.disk();
@@ -30,7 +32,9 @@ Result<std::vector<Wedge>> ListWedges(const Minor& minor) {
   const auto table = ReadPartitionTable(source);
   if (!table.ok()) return table.status();
   std::vector<Wedge> list;
-  if (table.value()) AddWedges(*table.value(), list);
+  if (table.value()) {
+    for (PartitionSpot& spot : WedgeSpots(*table.value())) list.push_back({std::move(spot)});
+  }
   disk.label_state().ForEachPartition([&](const Minor& partition) {
     const PartitionSpot& spot = *partition.partition();
     for (Wedge& wedge : list) {

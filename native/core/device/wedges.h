@@ -16,8 +16,11 @@ struct Wedge {
   int minor = kPrivateMinor;  // where it is registered, or kPrivateMinor
 };
 
-// The partitions that the medium of this minor's disk says now and that can become devices, in order of its tables.
-// Extended partitions and entries of a disklabel without a type hold no data of their own and are left out.
+// Where the partitions of `table` and of the tables in it lie that can become devices, in order of the tables. Extended
+// partitions and entries of a disklabel without a type hold no data of their own and are left out.
+std::vector<PartitionSpot> WedgeSpots(const PartitionTable& table);
+
+// The partitions that the medium of this minor's disk says now and that can become devices, by WedgeSpots().
 // Errors: the host's.
 Result<std::vector<Wedge>> ListWedges(const Minor& minor);
 // The wedge that the minor is. Errors: ENOTTY it is no partition.
