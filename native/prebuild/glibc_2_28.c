@@ -2,7 +2,7 @@
 // oldest glibc that Node.js 20 itself runs on. Functions of old that got a new symbol version when they moved between
 // libraries are bound to their first version; the rest is put together from what 2.28 has. Linked by binding.gyp when
 // prebuildify runs it, hidden from everything outside the addon; a build on the machine that uses it goes without.
-// test/install.test.ts reads the result.
+// test/package/install.test.ts reads the result.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdint.h>

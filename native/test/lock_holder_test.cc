@@ -1,4 +1,4 @@
-// Who has a lock in the way. Locks of other processes are met in test/locks.test.ts.
+// Who has a lock in the way. Locks of other processes are met in test/driver/locks.test.ts.
 #include "core/host/lock_holder.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // Issue 13, item 8: the bytes that QEMU's programs lock, from both sides. Its programs themselves are met in
-// test/locks-qemu.test.ts.
+// test/driver/qemu-locks.test.ts.
 #include "core/device/qemu_lock.h"
 
 #include <doctest/doctest.h>

@@ -39,13 +39,17 @@ export async function fuzz() {
 /** The random tests of the public surface for longer, and 200 kills; their seeds are in the output of one that fails. */
 export function hostile() {
   const env = { RUMPBLK_PROPERTY_SECONDS: String(SECONDS), RUMPBLK_THREADS_SECONDS: String(SECONDS), RUMPBLK_KILLS: '200' };
-  return jest({ args: ['test/properties', 'test/threads-model', 'test/kill'], env, tell: /^(properties|threads|kill): .*/gm });
+  return jest({
+    args: ['test/random/properties', 'test/random/threads-model', 'test/durability/kill'],
+    env,
+    tell: /^(properties|threads|kill): .*/gm,
+  });
 }
 
 /** Ten minutes of mixed load, or RUMPBLK_SOAK_SECONDS. What it measured goes to stderr as it ends. */
 export function soak() {
   const seconds = process.env.RUMPBLK_SOAK_SECONDS ?? '600';
-  return jest({ args: ['test/soak'], env: { RUMPBLK_SOAK_SECONDS: seconds }, tell: /^soak: .*/gm });
+  return jest({ args: ['test/random/soak'], env: { RUMPBLK_SOAK_SECONDS: seconds }, tell: /^soak: .*/gm });
 }
 
 /** The stress programs under ThreadSanitizer, which read RUMPBLK_STRESS_SECONDS. */

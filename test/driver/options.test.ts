@@ -1,0 +1,175 @@
+// Options that nobody knows: refused by every call that takes options, with what was probably meant, before anything is done.
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import {
+  type BlockDevice,
+  BlockDeviceError,
+  BlockDriver,
+  decodeDiskLabel,
+  encodeDiskLabel,
+  open,
+  openSync,
+  readPartitions,
+  writePartitions,
+} from 'rumpblk';
+import { copy } from 'rumpblk/copy';
+import { fatfsDriver } from 'rumpblk/fatfs';
+import { DeviceDisk } from 'rumpblk/file-disk';
+import { openFileHandle } from 'rumpblk/fs';
+import { RandomAccessDevice } from 'rumpblk/random-access-storage';
+import { thrownBy } from '../support/failure';
+import { MiB, pattern, rig } from '../support/rig';
+
+const bench = rig();
+
+interface Subject {
+  readonly device: BlockDevice;
+  readonly driver: BlockDriver;
+  readonly file: string;
+}
+
+const data = Buffer.alloc(512);
+const BUF = { op: 'read', blkno: 0, data };
+
+/** Every call of the package that takes options, with those that it needs; what it is given goes on top of them. */
+const CALLS: Readonly<Record<string, (on: Subject, extra: any) => unknown>> = {
+  open: ({ file }, extra) => open(file, extra),
+  openSync: ({ file }, extra) => openSync(file, extra),
+  'new BlockDriver': (_, extra) => new BlockDriver(extra),
+  'new BlockDriver, faults': (_, extra) => new BlockDriver({ faults: { rate: 1, ...extra } }),
+  'faults.set': ({ driver }, extra) => driver.faults.set({ rate: 0, ...extra }),
+  register: ({ driver, file }, extra) => driver.register(file, extra),
+  registerSync: ({ driver, file }, extra) => driver.registerSync(file, extra),
+  'driver.open': ({ driver }, extra) => driver.open(0, extra),
+  'driver.openSync': ({ driver }, extra) => driver.openSync(0, extra),
+  read: ({ device }, extra) => device.read(data, 0, extra),
+  readSync: ({ device }, extra) => device.readSync(data, 0, extra),
+  write: ({ device }, extra) => device.write(data, 0, extra),
+  writeSync: ({ device }, extra) => device.writeSync(data, 0, extra),
+  strategy: ({ device }, extra) => device.strategy({ ...BUF, ...extra }),
+  strategySync: ({ device }, extra) => device.strategySync({ ...BUF, ...extra }),
+  flush: ({ device }, extra) => device.flush(extra),
+  createBatch: ({ device }, extra) => device.createBatch(extra),
+  'batch.run': ({ device }, extra) => device.createBatch({ depth: 1 }).run(0, extra),
+  decodeDiskLabel: (_, extra) => decodeDiskLabel(data, extra),
+  encodeDiskLabel: ({ device }, extra) => encodeDiskLabel(device.ioctl('DIOCGDINFO'), extra),
+  writePartitions: ({ device }, extra) => writePartitions(device, { scheme: 'mbr', partitions: [], ...extra }),
+  'writePartitions, an entry': ({ device }, extra) =>
+    writePartitions(device, { scheme: 'mbr', partitions: [{ start: MiB, size: MiB, type: 0x83, ...extra }] }),
+  'new BlockDeviceError': (_, extra) => {
+    throw new BlockDeviceError({ errno: -5, syscall: 'read', ...extra });
+  },
+  copy: ({ device }, extra) => copy(device, bench.path('copied'), extra),
+  'new DeviceDisk': ({ device }, extra) => new DeviceDisk(device, extra),
+  fatfsDriver: ({ device }, extra) => fatfsDriver(device, extra),
+  'new RandomAccessDevice': ({ device }, extra) => new RandomAccessDevice(device, extra),
+  openFileHandle: ({ device }, extra) => openFileHandle(device, extra),
+  'handle.read, options': ({ device }, extra) => openFileHandle(device).read(extra),
+  'handle.read, buffer and options': ({ device }, extra) => openFileHandle(device).read(data, extra),
+  'handle.write': ({ device }, extra) => openFileHandle(device).write(data, extra),
+  'handle.stat': ({ device }, extra) => openFileHandle(device).stat(extra),
+  createReadStream: ({ device }, extra) => openFileHandle(device).createReadStream(extra),
+  createWriteStream: ({ device }, extra) => openFileHandle(device).createWriteStream(extra),
+  readableWebStream: ({ device }, extra) => openFileHandle(device).readableWebStream(extra),
+  writableWebStream: ({ device }, extra) => openFileHandle(device).writableWebStream(extra),
+};
+
+function subject(): Subject {
+  const file = bench.image(pattern(4 * MiB));
+  const device = bench.device(file, { mode: 'r+' });
+  return { device, driver: device.driver, file };
+}
+
+async function refusalOf(action: () => unknown): Promise<string> {
+  const error = (await thrownBy(action)) as NodeJS.ErrnoException;
+  expect(error).toBeInstanceOf(TypeError);
+  expect(error.code).toBe('ERR_INVALID_ARG_VALUE');
+  return error.message;
+}
+
+describe.each(Object.entries(CALLS))('%s', (_, call) => {
+  test('refuses a key that it does not know, whatever its value, and does nothing', async () => {
+    const on = subject();
+    const before = readFileSync(on.file);
+    for (const value of ['x', 0, undefined]) {
+      expect(await refusalOf(() => call(on, { zebra: value }))).toMatch(/^unknown (option|property) '([\w[\].]+\.)?zebra': known are '/);
+    }
+    expect(readFileSync(on.file).equals(before)).toBe(true);
+  });
+});
+
+const MEANT: [call: string, key: string, advice: string][] = [
+  ['new BlockDriver', 'fault', "unknown option 'fault': did you mean 'faults'?"],
+  ['new BlockDriver', 'windowsize', "unknown option 'windowsize': did you mean 'windowSize'?"],
+  ['new BlockDriver, faults', 'rates', "unknown option 'faults.rates': did you mean 'rate'?"],
+  ['faults.set', 'ops', "unknown option 'ops': known are 'rate', 'seed'"],
+  ['open', 'readOnly', "unknown option 'readOnly': did you mean mode: 'r', which is the default?"],
+  ['open', 'length', "unknown option 'length': did you mean 'size'?"],
+  ['open', 'moed', "unknown option 'moed': did you mean 'mode'?"],
+  ['openSync', 'signal', "unknown option 'signal': did you mean the promise form, which a signal can end?"],
+  ['readSync', 'signal', "unknown option 'signal': did you mean the promise form, which a signal can end?"],
+  ['read', 'fua', "unknown option 'fua': known are 'offset', 'length', 'signal'"],
+  ['write', 'sync', "unknown option 'sync': did you mean 'fua'?"],
+  ['strategy', 'blokno', "unknown property 'request.blokno': did you mean 'blkno'?"],
+  ['writePartitions', 'partition', "unknown property 'table.partition': did you mean 'partitions'?"],
+  ['writePartitions, an entry', 'boot', "unknown property 'table.partitions[0].boot': did you mean 'bootable'?"],
+  ['copy', 'chunksize', "unknown option 'chunksize': did you mean 'chunkSize'?"],
+  ['openFileHandle', 'autoClose', "unknown option 'autoClose': did you mean 'closeDevice'?"],
+];
+test.each(MEANT)('%s: %s is answered with what was meant', async (name, key, advice) => {
+  const on = subject();
+  expect(await refusalOf(() => CALLS[name]?.(on, { [key]: 1 }))).toBe(advice);
+});
+
+test('issue 13: a partition as the options of an open erases no table', async () => {
+  const file = bench.sparse(4 * MiB);
+  await using disk = await open(file, { mode: 'r+' });
+  await writePartitions(disk, { scheme: 'mbr', partitions: [{ start: MiB, size: MiB, type: 0x83 }] });
+  const entry = (await readPartitions(disk))?.partitions[0];
+  const { driver } = disk;
+  for (const call of [
+    () => open(file, entry as object),
+    () => openSync(file, { ...entry, mode: 'r+' } as object),
+    () => driver.register(file, entry as object),
+    () => copy(file, bench.path('out'), entry as object),
+  ]) {
+    expect(await refusalOf(call)).toMatch(/^unknown option '\w+': this is a PartitionEntry/);
+  }
+});
+
+test("what is in every object is nobody's option", () => {
+  Object.defineProperty(Object.prototype, 'everywhere', { value: 1, enumerable: true, configurable: true });
+  try {
+    subject().device.readSync(data, 0, { offset: 0 });
+    expect(() => subject().device.readSync(data, 0, { ofset: 0 } as object)).toThrow("unknown option 'ofset': did you mean 'offset'?");
+  } finally {
+    Reflect.deleteProperty(Object.prototype, 'everywhere');
+  }
+});
+
+test('a key that is inherited counts as given: defaults are often laid under options so', async () => {
+  const { file } = subject();
+  expect(await refusalOf(() => openSync(file, Object.create({ readOnly: true }) as object))).toContain("unknown option 'readOnly'");
+});
+
+test('symbols and objects without a prototype are fine', () => {
+  const { device } = subject();
+  const bare = Object.assign(Object.create(null) as object, { length: 512, [Symbol('mine')]: 1 });
+  expect(device.readSync(data, 0, bare)).toBe(512);
+});
+
+test('a stream that emits no close, as those of node:fs', async () => {
+  const { device } = subject();
+  const seen: string[] = [];
+  const stream = openFileHandle(device).createReadStream({ emitClose: false, end: 511 });
+  stream.on('close', () => seen.push('close'));
+  for await (const chunk of stream) expect(chunk).toHaveLength(512);
+  await new Promise(setImmediate);
+  expect(seen).toEqual([]);
+});
+
+test('a stat in bigints is refused, not answered in numbers', async () => {
+  const handle = openFileHandle(subject().device);
+  expect(await refusalOf(() => handle.stat({ bigint: true as false }))).toContain("'options.bigint' must be false");
+  expect((await handle.stat({ bigint: false })).size).toBe(4 * MiB);
+});

@@ -1,0 +1,189 @@
+// Every block of code in README.md and docs/ is run, in a folder of its own where the package has its name.
+// js: a whole ES module. ts: a whole module, checked strictly. sh: line by line, with an image that is there. ini: a job file of
+// the bench.
+// Not run: examples of docs/api.md, which are a line or two and only checked against the types; figures; and what npm does, which
+// CI and test/package/install.test.ts do.
+import { execFile } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { BlockDriver, writePartitionsSync } from 'rumpblk';
+import { ROOT } from '../support/child';
+import { TOOL } from '../support/cli';
+import { blocksOf, pages } from '../support/documents';
+import { peer, testWith } from '../support/peers';
+import { MiB, rig } from '../support/rig';
+
+jest.setTimeout(120_000);
+const bench = rig();
+const blocks = pages()
+  .filter((page) => page !== 'docs/api.md')
+  .flatMap(blocksOf);
+const of = (language: string) => blocks.filter((block) => block.language === language);
+
+/** Commands that other tests run, or that need what a test has not: each has to exist. */
+const NPM = /^npm (?:run (?<script>[\w:]+)|(?<command>ci|start|test|install|pack|explore|rebuild)\b)/;
+
+const run = promisify(execFile);
+
+beforeAll(() => {
+  // Packages of the examples are found by going up: the package itself, and those it works with.
+  mkdirSync(bench.path('node_modules'));
+  for (const name of readdirSync(path.join(ROOT, 'node_modules')).filter((entry) => !entry.startsWith('.'))) {
+    symlinkSync(path.join(ROOT, 'node_modules', name), bench.path(`node_modules/${name}`));
+  }
+  symlinkSync(ROOT, bench.path('node_modules/rumpblk'));
+});
+
+function folder(): string {
+  return mkdtempSync(bench.path('example-'));
+}
+
+test('each language of a block is one that is run', () => {
+  const languages = new Set(blocks.map(({ language }) => language));
+  expect([...languages].filter((language) => !['js', 'ts', 'sh', 'ini', 'text'].includes(language))).toEqual([]);
+  // text: a figure, with no line that looks like code.
+  expect(of('text').filter(({ source }) => /^\s*(import|const|npx?|await)\b/m.test(source))).toEqual([]);
+  for (const language of ['js', 'ts', 'sh']) expect(of(language).length).toBeGreaterThan(1);
+});
+
+describe('js', () => {
+  test.each(of('js'))('$where runs', async ({ source }) => {
+    const cwd = folder();
+    writeFileSync(path.join(cwd, 'example.mjs'), source);
+    const { stderr } = await run(process.execPath, ['example.mjs'], { cwd });
+    expect(stderr).toBe('');
+  });
+});
+
+/** What tsc says of the files, if anything. */
+function complaints(cwd: string, files: readonly string[], ...more: string[]): Promise<string> {
+  const settings = ['--module', 'nodenext', '--target', 'es2022', '--lib', 'es2022,esnext.disposable', '--types', 'node'];
+  return run(process.execPath, [path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), ...settings, ...more, ...files], { cwd }).then(
+    () => '',
+    (error: unknown) => (error as { stdout: string }).stdout,
+  );
+}
+
+describe('types', () => {
+  /** Writes the blocks of a language into one folder, and checks them in one go. */
+  async function check(language: string, extension: string, ...more: string[]): Promise<{ cwd: string; files: string[] }> {
+    const cwd = folder();
+    const files = of(language).map(({ where }) => `${where.replaceAll(/[/:.]/g, '-')}.${extension}`);
+    of(language).forEach(({ source }, index) => writeFileSync(path.join(cwd, files[index] ?? ''), source));
+    expect(await complaints(cwd, files, ...more)).toBe('');
+    return { cwd, files };
+  }
+
+  test('every ts block passes a strict check, and runs', async () => {
+    const { cwd, files } = await check('ts', 'mts', '--strict');
+    for (const file of files) await run(process.execPath, [file.replace(/mts$/, 'mjs')], { cwd });
+  });
+
+  test('every js block names only what is there', async () => {
+    await check('js', 'mjs', '--noEmit', '--allowJs', '--checkJs', '--strict', 'false', '--noImplicitAny', 'false');
+  });
+});
+
+describe('docs/api.md', () => {
+  /** What the examples take for granted: a name, and what it is. */
+  const GIVEN: Readonly<Record<string, string>> = {
+    device: "import('rumpblk').BlockDevice",
+    sector: 'Buffer',
+    label: "import('rumpblk').DiskLabel",
+    buffer: 'Buffer',
+    position: 'number',
+    retry: '() => void',
+    promisify: "typeof import('node:util').promisify",
+    pipeline: "typeof import('node:stream/promises').pipeline",
+    fatfs: 'any',
+    ext2fs: 'any',
+  };
+  const { exports } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
+    exports: Record<string, { require?: { types: string; default: string } }>;
+  };
+
+  /** The lines that an example needs in front of it. */
+  function preamble(source: string): string[] {
+    const uses = (name: string): boolean => new RegExp(`(?<![.\\w])${name}\\b`).test(source);
+    const own = (name: string): boolean => new RegExp(`(?:const|using) ${name}\\b|[{,] ${name}[ ,][^;]*\\} = `).test(source);
+    const imported = Object.entries(exports).flatMap(([subpath, { require: face }]) => {
+      if (face === undefined) return [];
+      const names = Object.keys(jest.requireActual<object>(path.join(ROOT, face.default))).filter(uses);
+      return names.length > 0 ? [`import { ${names.join(', ')} } from '${subpath.replace('.', 'rumpblk')}';`] : [];
+    });
+    const given = Object.entries(GIVEN).filter(([name]) => uses(name) && !own(name));
+    return [...imported, ...given.map(([name, type]) => `declare const ${name}: ${type};`), 'export {};'];
+  }
+
+  test('each example fits the types', async () => {
+    const cwd = folder();
+    const examples = blocksOf('docs/api.md').filter(({ language }) => language === 'js');
+    expect(examples.length).toBeGreaterThan(8);
+    const files = examples.map(({ where }) => `${where.replaceAll(/[/:.]/g, '-')}.mts`);
+    examples.forEach(({ source }, index) => {
+      writeFileSync(path.join(cwd, files[index] ?? ''), [...preamble(source), source].join('\n'));
+    });
+    expect(await complaints(cwd, files, '--noEmit', '--strict', 'false')).toBe('');
+  });
+});
+
+describe('sh', () => {
+  let cwd = '';
+  let env: NodeJS.ProcessEnv = {};
+
+  /** A program in the folder that comes first in the PATH. */
+  const program = (name: string, text: string): void => {
+    writeFileSync(path.join(cwd, 'bin', name), `#!/bin/sh\n${text}\n`);
+    chmodSync(path.join(cwd, 'bin', name), 0o755);
+  };
+
+  beforeAll(() => {
+    cwd = folder();
+    mkdirSync(path.join(cwd, 'bin'));
+    env = { ...process.env, PATH: [path.join(cwd, 'bin'), process.env['PATH']].join(path.delimiter) };
+    // A workload takes seconds unless it is told to be short.
+    program(
+      'rumpblk',
+      `case "$*" in bench*--rw*|bench*--jobs*) set -- "$@" --runtime 100ms --size 4m;; esac
+      exec "${process.execPath}" "${TOOL}" "$@"`,
+    );
+    program('esbuild', `exec "${ROOT}/node_modules/esbuild/bin/esbuild" --log-level=error "$@"`);
+    program('npx', 'exec "$@"');
+
+    // What the commands of the pages find: an image with a slice, a file of bytes, an app, and prebuilds as an installed package has.
+    const installed = path.join(cwd, 'node_modules', 'rumpblk');
+    const prebuilds = path.join(installed, 'prebuilds', `${process.platform}-${process.arch}`);
+    mkdirSync(prebuilds, { recursive: true });
+    for (const part of ['dist', 'package.json']) cpSync(path.join(ROOT, part), path.join(installed, part), { recursive: true });
+    cpSync(path.join(ROOT, 'build', 'Release', 'rumpblk.node'), path.join(prebuilds, 'rumpblk.node'));
+    writeFileSync(path.join(cwd, 'part.bin'), Buffer.alloc(4096, 'part'));
+    writeFileSync(path.join(cwd, 'app.mjs'), "import { open } from 'rumpblk';\nconsole.log(typeof open);\n");
+    of('ini').forEach(({ source }) => writeFileSync(path.join(cwd, 'mix.fio'), source));
+    writeFileSync(path.join(cwd, 'disk.img'), Buffer.alloc(16 * MiB));
+    const driver = new BlockDriver();
+    const device = driver.openSync(driver.registerSync(path.join(cwd, 'disk.img')), { mode: 'r+' });
+    writePartitionsSync(device, { scheme: 'mbr', partitions: [{ start: MiB, size: 8 * MiB, type: 0x83 }] });
+    device.closeSync();
+    driver.close();
+  });
+
+  const { scripts } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
+  for (const { where, source } of of('sh')) {
+    const needs = /\| jq /.test(source) ? [peer('jq', 'jq')] : [];
+    testWith(...needs)(`${where} runs`, async () => {
+      for (const line of source.split('\n').filter((text) => text.trim() !== '')) {
+        const npm = NPM.exec(line)?.groups;
+        if (npm?.['script'] !== undefined) expect(scripts).toHaveProperty([npm['script']]);
+        else if (npm === undefined)
+          await run('bash', ['-o', 'pipefail', '-ec', line], { cwd, env, maxBuffer: 64 * MiB, encoding: 'buffer' });
+      }
+    });
+  }
+
+  test.each(of('ini'))('$where is a job file', async ({ source }) => {
+    writeFileSync(path.join(cwd, 'example.fio'), source);
+    await run(process.execPath, [TOOL, 'bench', '--jobs', 'example.fio', '--parse-only'], { cwd });
+  });
+});

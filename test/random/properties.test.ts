@@ -1,0 +1,246 @@
+// Every public function with whatever a caller may hand over: it answers, or it refuses with an error of its own, and
+// neither the process nor a byte is lost. RUMPBLK_PROPERTY_SEED and RUMPBLK_PROPERTY_PATH replay a run that failed: both
+// are in its message. RUMPBLK_PROPERTY_SECONDS makes it longer.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { inspect } from 'node:util';
+import { afterAll, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { Batch, BlockDevice, BlockDeviceError, BlockDriver, type WindowView } from 'rumpblk';
+import { DeviceDisk } from 'rumpblk/file-disk';
+import { type Entry, entryPoints, functionsOf, membersOf } from '../support/api';
+import { anything, detach, FILL, INTEGERS, mostly, type Recipe, type Recipes, Sabotage, values } from '../support/hostile';
+import { rig } from '../support/rig';
+import { DEPTH, signatures, SIZE } from '../support/signatures';
+
+const bench = rig();
+const content = Buffer.alloc(SIZE, FILL);
+const image = (): string => bench.image(content);
+/** What hostile paths name among others. */
+const file = image();
+/** What the calls are made on at the moment. */
+let present: World;
+const ARGUMENTS = signatures(file, () => present.device);
+
+// ---- what calls are made on
+
+interface World {
+  driver: BlockDriver;
+  device: BlockDevice;
+  batch: Batch;
+  view: WindowView;
+  disk: DeviceDisk;
+}
+
+function newWorld(file: string): World {
+  const driver = new BlockDriver({ windowSize: 16384 });
+  const device = driver.openSync(driver.registerSync(file), { mode: 'r+' });
+  const batch = device.createBatch({ depth: DEPTH, arena: new Uint8Array(8192).fill(FILL) });
+  return { driver, device, batch, view: device.mapSync(0, 512), disk: new DeviceDisk(device) };
+}
+
+async function endWorld({ driver, device }: World): Promise<void> {
+  await device.close();
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return driver.close();
+    } catch (error) {
+      // Only what was aborted and is in the queue still may hold it up.
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || tries > 1000) throw error;
+      await new Promise(setImmediate);
+    }
+  }
+}
+
+/** Whether all of the world still works; what was closed, by whom it may, is to be replaced. */
+async function isWell({ device, batch, view }: World): Promise<boolean> {
+  if (device.closed || view.bytes.length === 0 || batch.arena.length === 0) return false;
+  const got = Buffer.alloc(512);
+  expect(device.readSync(got, 512) + (await device.write(got, 512)).bytesWritten).toBe(1024);
+  for (const column of [batch.op, batch.blkno, batch.bcount, batch.offset, batch.fua]) column.fill(0);
+  try {
+    expect(batch.runSync(DEPTH)).toBe(DEPTH);
+  } catch (error) {
+    expect((error as NodeJS.ErrnoException).code).toBe('EBADF'); // disposed of
+    return false;
+  }
+  return got.every((byte) => byte === FILL) && view.bytes.every((byte) => byte === FILL);
+}
+
+// ---- what getters do behind the back of the call that reads them
+
+type Mischief = (world: World, args: readonly unknown[]) => unknown;
+const MISCHIEF: Record<string, Mischief> = {
+  nothing: () => undefined,
+  'detaches every view': (_, args) => args.filter((each) => ArrayBuffer.isView(each)).forEach(({ buffer }) => detach(buffer)),
+  'closes the device': ({ device }) => device.closeSync(),
+  'closes the device by promise': ({ device }) => device.close(),
+  'closes the driver': ({ device, driver }) => (device.closeSync(), driver.close()),
+  'disposes of the batch and the view': ({ batch, view }) => (batch[Symbol.dispose](), view.release()),
+  'runs the batch': ({ batch }) => (batch.op.fill(0), batch.run(DEPTH)),
+  'writes and flushes': ({ device }) => Promise.all([device.write(Buffer.alloc(9000, FILL), 100), device.flush()]),
+};
+
+// ---- the calls
+
+/** Objects whose class is not exported: found by asking for one. */
+function functions(): Entry[] {
+  const world = newWorld(image());
+  const found = [
+    // A name that begins with _ is for the base class of an adapter alone.
+    ...entryPoints()
+      .flatMap(functionsOf)
+      .filter(({ name }) => !name.includes('#_')),
+    ...membersOf('FaultInjector#', world.driver.faults),
+    ...membersOf('WindowView#', Object.getPrototypeOf(world.view) as object),
+  ];
+  world.device.closeSync();
+  world.driver.close();
+  return found;
+}
+
+const SELF: Record<string, (world: World) => object> = {
+  BlockDriver: ({ driver }) => driver,
+  BlockDevice: ({ device }) => device,
+  Batch: ({ batch }) => batch,
+  DeviceDisk: ({ disk }) => disk,
+  FaultInjector: ({ driver }) => driver.faults,
+  WindowView: ({ view }) => view,
+};
+
+/** Those whose success changes the image. */
+const WRITES = /^writePartitions|#ioctl$/;
+/** Those that change it also when they fail half-way. */
+const DESTROYS = /#discard$/;
+/** How the image is made whole again: cut to nothing for a moment, it would take what the batch and the view see. */
+const IN_PLACE = { flag: 'r+' };
+
+interface Call {
+  self: Recipe | undefined;
+  args: readonly Recipe[];
+  mischief: string;
+  /** Done when the call has returned and its promise has not settled. */
+  meanwhile: string;
+  columns: readonly (readonly [op: number, blkno: number, bcount: number, offset: number, fua: number])[];
+}
+
+const mischief = fc.oneof({ weight: 2, arbitrary: fc.constant('nothing') }, fc.constantFrom(...Object.keys(MISCHIEF)));
+const row = fc.tuple(
+  fc.nat(3),
+  fc.constantFrom(0, 1, 8, 127, 128, 129, NaN, Infinity, 1e300, 0.5, ...INTEGERS),
+  fc.constantFrom(0, 512, 513, 4096, 2 ** 32 - 1),
+  fc.constantFrom(0, 512, 4096, 8191, 8192, 2 ** 32 - 1),
+  fc.nat(255),
+);
+const callsOf = (args: readonly Recipes[]): fc.Arbitrary<Call> =>
+  fc.record({
+    self: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, anything),
+    // One more than it takes, and at times fewer.
+    args: fc
+      .tuple(...args, mostly(values(undefined)))
+      .chain((all) => fc.nat(9).map((less) => (less < args.length ? all.slice(0, less) : all))),
+    mischief,
+    meanwhile: mischief,
+    columns: fc.array(row, { minLength: DEPTH, maxLength: DEPTH }),
+  });
+
+/** What may come out of a call instead of an answer. */
+function isRefusal(error: unknown): boolean {
+  if (error instanceof BlockDeviceError || error instanceof Sabotage) return true;
+  const { name, code, message } = error as NodeJS.ErrnoException;
+  // What the language itself says, whoever wrote the code.
+  if (name === 'TypeError' && /proxy that has been revoked|cannot be invoked without 'new'|in instanceof check/.test(message)) return true;
+  return ['TypeError', 'RangeError'].includes(name) && typeof code === 'string' && code.startsWith('ERR_');
+}
+
+/** Ends what the call has made. */
+async function putAway(made: unknown, world: World): Promise<void> {
+  if (made instanceof BlockDevice && made !== world.device) await made.close();
+  if (made instanceof BlockDriver && made !== world.driver) made.close();
+  if (made instanceof Batch) made[Symbol.dispose]();
+  if (typeof made === 'object' && made !== null && 'release' in made) (made as WindowView).release();
+}
+
+async function perform({ name, kind, code }: Entry, call: Call, world: World): Promise<void> {
+  const args: unknown[] = [];
+  const underWay: unknown[] = [];
+  let depth = 0;
+  const play = (which: string): void => {
+    if ((depth += 1) > 3) return;
+    try {
+      underWay.push(MISCHIEF[which]!(world, [...args, world.batch.arena]));
+    } catch {
+      // it was closed before
+    }
+  };
+  const trick = (): void => play(call.mischief);
+  for (const [i, each] of call.columns.entries()) {
+    const { batch } = world;
+    [batch.op[i], batch.blkno[i], batch.bcount[i], batch.offset[i], batch.fua[i]] = [...each];
+  }
+  args.push(...call.args.map((each) => each.make(trick)));
+  const own = SELF[name.split(/[#.]/)[0]!]?.(world);
+  // An adapter is a subclass of somebody else's class: what it makes of another `this` is that one's affair.
+  const self = call.self === undefined || own instanceof DeviceDisk ? own : call.self.make(trick);
+  const isNew = kind === 'class' && call.self === undefined;
+  try {
+    const answer = isNew ? (Reflect.construct(code, args) as unknown) : Reflect.apply(code as never, self, args as never);
+    if (answer instanceof Promise) play(call.meanwhile);
+    await putAway(await answer, world);
+    // A good table or label is written: that is no loss.
+    if (WRITES.test(name)) writeFileSync(world.device.path, content, IN_PLACE);
+  } catch (error) {
+    if (!isRefusal(error)) throw new Error(`not an error to refuse with: ${inspect(error)}`, { cause: error });
+  } finally {
+    if (DESTROYS.test(name)) writeFileSync(world.device.path, content, IN_PLACE);
+    await Promise.allSettled(underWay);
+  }
+}
+
+let tried = 0;
+const { RUMPBLK_PROPERTY_SEED: again, RUMPBLK_PROPERTY_PATH: at, RUMPBLK_PROPERTY_SECONDS: seconds = '12' } = process.env;
+const seed = again === undefined ? Date.now() % 2 ** 31 : Number(again);
+// Said before the first call: a crash says nothing.
+process.stderr.write(`properties: RUMPBLK_PROPERTY_SEED=${seed}\n`);
+
+afterAll(() => {
+  process.stderr.write(`properties: ${tried} calls tried\n`);
+});
+
+test('every public function has a property, and every property a function', () => {
+  expect(functions().map(({ name }) => name).sort()).toEqual(Object.keys(ARGUMENTS).sort()); // prettier-ignore
+});
+
+const share = (1000 * Number(seconds)) / Object.keys(ARGUMENTS).length;
+
+test.each(
+  functions()
+    .filter(({ name }) => name in ARGUMENTS)
+    .map((entry) => [entry.name, entry] as const),
+)(
+  '%s',
+  async (name, entry) => {
+    const own = image();
+    let world = newWorld(own);
+    const property = fc.asyncProperty(callsOf(ARGUMENTS[name]!), async (call) => {
+      tried += 1;
+      present = world;
+      await perform(entry, call, world);
+      const whole = [file, own].every((each) => readFileSync(each).equals(content));
+      if (whole && (await isWell(world))) return;
+      await endWorld(world);
+      expect(whole).toBe(true);
+      world = newWorld(own);
+      expect(await isWell(world)).toBe(true);
+    });
+    const until = Date.now() + (again === undefined ? share : 0);
+    for (let round = 0; round === 0 || Date.now() < until; round += 1) {
+      const details = await fc.check(property, { seed: seed + round, numRuns: 100, ...(at !== undefined && { path: at }) });
+      if (details.failed) {
+        const how = `RUMPBLK_PROPERTY_SEED=${details.seed} RUMPBLK_PROPERTY_PATH=${details.counterexamplePath} npx jest test/properties -t '${name}'`;
+        throw new Error(`replay with: ${how}\n${fc.defaultReportMessage(details)}`, { cause: details.errorInstance });
+      }
+    }
+    await endWorld(world);
+  },
+  20_000 + 1000 * Number(seconds),
+);
