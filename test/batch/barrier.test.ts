@@ -55,10 +55,11 @@ const PHASES: Record<string, Record<CacheMode, string>> = {
 };
 
 describe.each(Object.entries(WAYS))('under %s', (name, way) => {
-  traced.each(CACHES)(`a flush stands between what is before it and what is behind it (${name}, %s)`, async (cache) => {
-    for (const [form] of FORMS) {
-      const file = bench.image(pattern(MiB));
-      const script = `${SCRIPT}
+  for (const cache of CACHES)
+    traced(`a flush stands between what is before it and what is behind it (${name}, ${cache})`, async () => {
+      for (const [form] of FORMS) {
+        const file = bench.image(pattern(MiB));
+        const script = `${SCRIPT}
         for (const rows of args.phases) {
           mark(rows.replaceAll(' ', '_'));
           if ((await FORMS[args.form](put(rows))) !== rows.split(' ').length) throw new Error(String(batch.error));
@@ -66,16 +67,16 @@ describe.each(Object.entries(WAYS))('under %s', (name, way) => {
           disk.flushSync();
         }
         disk.closeSync();`;
-      const phases = Object.keys(PHASES);
-      const result = await strace(script, { args: { file, way, cache, form, phases }, calls: SYNC_CALLS });
-      expect(result).toMatchObject({ code: 0, stderr: '' });
-      const seen = Object.fromEntries(phases.map((rows) => [rows, rowsOf(result.after(rows.replaceAll(' ', '_')))]));
-      const expected = Object.fromEntries(
-        phases.map((rows) => [rows, name === 'mmap' ? PHASES[rows]![cache].replace(/\d+ ?/g, '').trim() : PHASES[rows]![cache]]),
-      );
-      expect({ form, ...seen }).toEqual({ form, ...expected });
-    }
-  });
+        const phases = Object.keys(PHASES);
+        const result = await strace(script, { args: { file, way, cache, form, phases }, calls: SYNC_CALLS });
+        expect(result).toMatchObject({ code: 0, stderr: '' });
+        const seen = Object.fromEntries(phases.map((rows) => [rows, rowsOf(result.after(rows.replaceAll(' ', '_')))]));
+        const expected = Object.fromEntries(
+          phases.map((rows) => [rows, name === 'mmap' ? PHASES[rows]![cache].replace(/\d+ ?/g, '').trim() : PHASES[rows]![cache]]),
+        );
+        expect({ form, ...seen }).toEqual({ form, ...expected });
+      }
+    });
 
   traced(`no write behind a flush that failed begins; reads do, and so do later batches (${name})`, async () => {
     for (const [form] of FORMS) {
