@@ -4,11 +4,13 @@ import { throwIfAborted, unlessAborted } from './request/abort.js';
 import { toCounters, type Counters } from './counters.js';
 import { createDevice, type BlockDevice } from './device.js';
 import { closedError, fromFailure, invalidThis, isFailure, type FailurePlace } from './errors.js';
+import type { PartitionChoice } from './label/choice.js';
+import { partitionMinor, partitionMinorSync } from './label/partition-minor.js';
 import { createFaultInjector, type FaultInjector } from './faults.js';
 import { toMinorInfo, toRegistered, type MinorInfo, type RegisteredPartition } from './minors.js';
 import { driverArguments, OPEN_KEYS, OPEN_SYNC_KEYS, openArguments, openSettings, optionsFromEnv, rangeArguments } from './options.js';
 import type { DriverOptions, NotAnEntry, OpenOptions, RegisterOptions } from './options.js';
-import { hostPath, integer, text } from './arguments/validate.js';
+import { hostPath, integer } from './arguments/validate.js';
 import type { PathLike } from 'node:fs';
 
 /** The largest minor that crosses into native unchanged; what the table has not is for native to refuse. */
@@ -113,32 +115,28 @@ export class BlockDriver implements Disposable {
    * devices reach nothing outside the partition, and share the lock of the disk.
    *
    * @param minor the disk, or a partition that holds others
-   * @param name as {@link readPartitions} gives it: `'a'`, `'s1'`, `'s1a'`, `'p2'`; or the unique GUID or label of a GPT partition
+   * @param partition its name as {@link readPartitions} gives it, or whatever else chooses it: see {@link PartitionChoice}
    * @returns the minor of the partition
    * @throws {BlockDeviceError} ENXIO no such minor or partition; EINVAL it does not lie inside the disk; EBUSY table full; errors of the host; EBADF closed
    */
-  async registerPartition(minor: number, name: string): Promise<number> {
+  async registerPartition(minor: number, partition: PartitionChoice): Promise<number> {
     const native = nativeOf(this, 'register');
     const disk = integer(minor, 'minor', 0, INT32_MAX);
-    const outcome = await native.registerPartition(disk, text(name, 'name'));
-    if (typeof outcome !== 'number') throw fromFailure(outcome, placeOf(native, minor));
-    return outcome;
+    return partitionMinor(native, disk, partition, () => placeOf(native, disk));
   }
 
   /**
    * Binds a partition of a registered disk to the lowest free minor, on the calling thread.
    *
    * @param minor the disk, or a partition that holds others
-   * @param name as {@link readPartitionsSync} gives it, or the unique GUID or label of a GPT partition
+   * @param partition its name as {@link readPartitionsSync} gives it, or whatever else chooses it
    * @returns the minor of the partition
    * @throws {BlockDeviceError} ENXIO no such minor or partition; EINVAL it does not lie inside the disk; EBUSY table full; errors of the host; EBADF closed
    */
-  registerPartitionSync(minor: number, name: string): number {
+  registerPartitionSync(minor: number, partition: PartitionChoice): number {
     const native = nativeOf(this, 'register');
     const disk = integer(minor, 'minor', 0, INT32_MAX);
-    const outcome = native.registerPartitionSync(disk, text(name, 'name'));
-    if (typeof outcome !== 'number') throw fromFailure(outcome, placeOf(native, minor));
-    return outcome;
+    return partitionMinorSync(native, disk, partition, () => placeOf(native, disk));
   }
 
   /**

@@ -9,7 +9,7 @@ import { invalidArgType } from './arguments/misuse.js';
 
 export { illegalConstructor, invalidArgType, invalidArgValue, invalidThis, outOfRange } from './arguments/misuse.js';
 
-export const { EBADF, EBUSY, ECANCELED } = constants.errno;
+export const { EBADF, EBUSY, ECANCELED, ENXIO } = constants.errno;
 
 const BRAND = Symbol.for('rumpblk.BlockDeviceError');
 
@@ -155,6 +155,13 @@ export function fromFailure(failure: Failure, place: FailurePlace, transfer?: { 
   return error;
 }
 
+/** Gives an error other words, in its stack as well; `above` is the function that the stack begins above. */
+export function reword<E extends Error>(error: E, message: string, above: (...given: never[]) => unknown): E {
+  error.message = message;
+  Error.captureStackTrace(error, above);
+  return error;
+}
+
 /** Distinguishes a failure from everything else that native answers. */
 export function isFailure(answer: unknown): answer is Failure {
   return Array.isArray(answer);
@@ -163,9 +170,7 @@ export function isFailure(answer: unknown): answer is Failure {
 /** Makes the EBADF of a call on something that is closed: `EBADF: device closed, read`. */
 export function closedError(what: 'device' | 'driver' | 'batch' | 'file', syscall: string): BlockDeviceError {
   const error = new BlockDeviceError({ errno: -EBADF, syscall });
-  error.message = `EBADF: ${what} closed, ${syscall}`;
-  Error.captureStackTrace(error, closedError);
-  return error;
+  return reword(error, `EBADF: ${what} closed, ${syscall}`, closedError);
 }
 
 const INFO_KEYS = keysOf<BlockErrorInfo>({

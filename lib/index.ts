@@ -15,6 +15,7 @@ export {
 export { BlockDeviceError } from './errors.js';
 
 export type { OpenPathOptions } from './open.js';
+export type { PartitionChoice } from './label/choice.js';
 export type { MinorInfo, RegisteredPartition } from './minors.js';
 export type { BlockErrorInfo, LockHolder, LostRange } from './errors.js';
 export type { CacheMode, DriverOptions, NotAnEntry, OpenOptions, RegisterOptions } from './options.js';

@@ -1,44 +1,57 @@
 // open(): a block device on a private minor, outside every table. This is all that most callers need.
 import type { PathLike } from 'node:fs';
 import { throwIfAborted, unlessAborted } from './request/abort.js';
+import { chosenPartition, lookAt, lookAtSync, nameIn, noPartition, requireSame } from './label/choice.js';
+import type { ChosenPartition, Looked, PartitionChoice } from './label/choice.js';
 import type { Failure, NativeDevice, NativeDriver } from './native/binding.js';
 import { createDevice, type BlockDevice } from './device.js';
 import { BlockDriver, isClosed, isDriver, nativeOf } from './driver.js';
-import { fromFailure, invalidArgType, isFailure } from './errors.js';
+import { ENXIO, fromFailure, invalidArgType, isFailure } from './errors.js';
 import type { KnownKeys } from './arguments/known-keys.js';
-import { OPEN_PATH_KEYS, OPEN_PATH_SYNC_KEYS, openArguments, openSettings, rangeArguments } from './options.js';
+import { LOOKING, OPEN_PATH_KEYS, OPEN_PATH_SYNC_KEYS, openArguments, openSettings, rangeArguments } from './options.js';
 import type { NotAnEntry, OpenOptions, OpenSettings, RegisterOptions } from './options.js';
 import { hostPath } from './arguments/validate.js';
 
-/** Options of `open()` by path: how to open, which range of the file, and the driver that the device belongs to. */
-export type OpenPathOptions = OpenOptions & RegisterOptions & NotAnEntry & { driver?: BlockDriver };
+/** Options of `open()` by path: how to open, which range or partition of the file, and the driver that the device belongs to. */
+export interface OpenPathOptions extends OpenOptions, RegisterOptions, NotAnEntry {
+  /** Opens this partition of the disk, and nothing outside it; default: the whole disk. */
+  partition?: PartitionChoice;
+  /** The driver that the device belongs to; default one that all such devices share. */
+  driver?: BlockDriver;
+}
 
 /**
- * Opens a host file, or a range of it, as a block device on a private minor, which is freed again on close.
+ * Opens a host file, a range of it, or a partition, as a block device on a private minor, which is freed again on close.
  *
  * @param path regular file, block node or character node
- * @param options mode, access, cache mode, range in bytes; `driver`, default one that all such devices share
+ * @param options mode, access, cache mode, range in bytes; `partition`, default the whole disk; `driver`, default one that all such devices share
  * @returns the device; its `minor` is -1
- * @throws {BlockDeviceError} EINVAL type or range; EACCES, EROFS mode; EBUSY locked; errors of the host
+ * @throws {BlockDeviceError} EINVAL type or range, or a partition that reaches out of the disk; ENXIO no such partition; EACCES, EROFS mode; EBUSY locked; errors of the host
  *
  * @example
  * await using device = await open('disk.img');
  * const { bytesRead } = await device.read(Buffer.alloc(4096), 0);
+ *
+ * @example
+ * await using root = await open('disk.img', { partition: 'p2', mode: 'r+' });
  */
 export async function open(path: PathLike, options?: OpenPathOptions): Promise<BlockDevice> {
   const request = openPathRequest(path, options, OPEN_PATH_KEYS);
-  throwIfAborted(request.settings.signal);
-  const opened = await request.native.openPath(...request.arguments);
-  return unlessAborted(openedDevice(request, opened), request.settings.signal);
+  const { native, settings, partition } = request;
+  throwIfAborted(settings.signal);
+  const name = partition?.number === undefined ? partition?.name : nameFor(request, await tableOf(request));
+  const opened = await native.openPath(...argumentsFor(request, name));
+  if (isMissing(opened, partition)) throw failureFor(request, opened, await tableOf(request));
+  return unlessAborted(openedDevice(request, opened), settings.signal);
 }
 
 /**
- * Opens a host file, or a range of it, as a block device on a private minor, on the calling thread.
+ * Opens a host file, a range of it, or a partition, as a block device on a private minor, on the calling thread.
  *
  * @param path regular file, block node or character node
- * @param options mode, access, cache mode, range in bytes; `driver`, default one that all such devices share
+ * @param options mode, access, cache mode, range in bytes; `partition`, default the whole disk; `driver`, default one that all such devices share
  * @returns the device; its `minor` is -1
- * @throws {BlockDeviceError} EINVAL type or range; EACCES, EROFS mode; EBUSY locked; errors of the host
+ * @throws {BlockDeviceError} EINVAL type or range, or a partition that reaches out of the disk; ENXIO no such partition; EACCES, EROFS mode; EBUSY locked; errors of the host
  *
  * @example
  * using device = openSync('disk.img', { mode: 'r+' });
@@ -46,15 +59,26 @@ export async function open(path: PathLike, options?: OpenPathOptions): Promise<B
  */
 export function openSync(path: PathLike, options?: Omit<OpenPathOptions, 'signal'>): BlockDevice {
   const request = openPathRequest(path, options, OPEN_PATH_SYNC_KEYS);
-  return openedDevice(request, request.native.openPathSync(...request.arguments));
+  const { native, partition } = request;
+  const name = partition?.number === undefined ? partition?.name : nameFor(request, tableOfSync(request));
+  const opened = native.openPathSync(...argumentsFor(request, name));
+  if (isMissing(opened, partition)) throw failureFor(request, opened, tableOfSync(request));
+  return openedDevice(request, opened);
 }
 
 interface OpenPathRequest {
   readonly driver: BlockDriver;
   readonly native: NativeDriver;
   readonly settings: OpenSettings;
-  readonly arguments: Parameters<NativeDriver['openPathSync']>;
+  readonly hostFile: Buffer;
+  readonly range: readonly [offset: number, size: number];
+  readonly partition: ChosenPartition | undefined;
 }
+
+type OpenPathArguments = Parameters<NativeDriver['openPathSync']>;
+
+const WHOLE: ChosenPartition = { name: undefined, number: undefined, place: undefined };
+const NOWHERE = { start: -1, size: -1 } as const;
 
 let commonDriver: BlockDriver | undefined;
 
@@ -72,11 +96,57 @@ function openPathRequest(path: unknown, options: OpenPathOptions | undefined, kn
   const hostFile = hostPath(path, 'path');
   const settings = openSettings(options, known);
   const range = rangeArguments(options, known);
+  const partition = chosenPartition(options?.partition, 'options.partition');
   const driver = driverOf(options?.driver);
-  return { driver, native: nativeOf(driver, 'open'), settings, arguments: [hostFile, ...range, ...openArguments(settings)] };
+  return { driver, native: nativeOf(driver, 'open'), settings, hostFile, range, partition };
+}
+
+function argumentsFor({ hostFile, range, settings }: OpenPathRequest, partition = ''): OpenPathArguments {
+  return [hostFile, ...range, partition, ...openArguments(settings)];
+}
+
+function tableOf({ native, hostFile, range }: OpenPathRequest): Promise<Looked> {
+  return lookAt(native.openPath(hostFile, ...range, '', ...LOOKING));
+}
+
+function tableOfSync({ native, hostFile, range }: OpenPathRequest): Looked {
+  return lookAtSync(native.openPathSync(hostFile, ...range, '', ...LOOKING));
+}
+
+/** The name of a partition whose number was asked for. */
+function nameFor({ hostFile, partition = WHOLE }: OpenPathRequest, table: Looked): string {
+  const path = hostFile.toString();
+  if (isFailure(table)) throw fromFailure(table, { path });
+  return nameIn(table, partition, { path }, 'open');
+}
+
+function isMissing(opened: NativeDevice | Failure, partition: ChosenPartition | undefined): opened is Failure {
+  return partition !== undefined && isFailure(opened) && opened[0] === ENXIO;
+}
+
+function failureFor({ hostFile, partition = WHOLE }: OpenPathRequest, failure: Failure, table: Looked): Error {
+  const path = hostFile.toString();
+  // Where not even the tables can be read, it is the disk that is not there.
+  if (isFailure(table)) return fromFailure(failure, { path });
+  return noPartition(partition.name ?? partition.number ?? '', table, { path }, 'open');
 }
 
 function openedDevice(request: OpenPathRequest, opened: NativeDevice | Failure): BlockDevice {
-  if (isFailure(opened)) throw fromFailure(opened, { path: request.arguments[0].toString() });
-  return createDevice(request.driver, opened, request.settings);
+  const { driver, settings, hostFile, partition } = request;
+  const path = hostFile.toString();
+  if (isFailure(opened)) throw fromFailure(opened, { path });
+  if (partition?.place !== undefined) requirePlace(opened, partition, path);
+  return createDevice(driver, opened, settings);
+}
+
+/** The device of an entry has to be what the entry says, now that it is open. */
+function requirePlace(opened: NativeDevice, { name = '', place = NOWHERE }: ChosenPartition, path: string): void {
+  const answer = opened.wedges(false);
+  try {
+    if (isFailure(answer)) throw fromFailure(answer, { path });
+    requireSame(answer.wedges[0] ?? NOWHERE, place, name, { path }, 'open');
+  } catch (error) {
+    opened.closeSync();
+    throw error;
+  }
 }

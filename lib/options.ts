@@ -109,9 +109,9 @@ const MINOR_WORDS = {
 export const OPEN_KEYS = keysOf<OpenOptions>({ ...OPEN_NAMES, signal: true }, MINOR_WORDS);
 export const OPEN_SYNC_KEYS = keysOf<Omit<OpenOptions, 'signal'>>(OPEN_NAMES, { ...MINOR_WORDS, ...NO_SIGNAL });
 
-/** What `open` by path takes, and its Sync form; `driver` is looked at by open.ts. */
-type PathKeys = OpenOptions & RegisterOptions & { driver?: unknown };
-const PATH_NAMES = { ...OPEN_NAMES, ...RANGE_NAMES, driver: true } as const;
+/** What `open` by path takes, and its Sync form; `partition` and `driver` are looked at by open.ts. */
+type PathKeys = OpenOptions & RegisterOptions & { partition?: unknown; driver?: unknown };
+const PATH_NAMES = { ...OPEN_NAMES, ...RANGE_NAMES, partition: true, driver: true } as const;
 const PATH_WORDS = { ...OPEN_WORDS, ...RANGE_WORDS } as const;
 export const OPEN_PATH_KEYS = keysOf<PathKeys>({ ...PATH_NAMES, signal: true }, PATH_WORDS);
 export const OPEN_PATH_SYNC_KEYS = keysOf<Omit<PathKeys, 'signal'>>(PATH_NAMES, { ...PATH_WORDS, ...NO_SIGNAL });
@@ -148,6 +148,9 @@ export function openSettings(options: unknown, known: KnownKeys): OpenSettings {
 export function openArguments({ mode, raw, access, cache, direct, lock, protect }: OpenSettings): OpenArguments {
   return [MODE[mode], raw, ACCESS[access], CACHE[cache], direct, lock, protect];
 }
+
+/** An open of a disk for its tables: it neither locks nor writes. */
+export const LOOKING = openArguments(openSettings({ access: 'pio', cache: 'unsafe', lock: false }, OPEN_KEYS));
 
 /** Accepts a list of `[offset, length]` and returns where each begins and ends. */
 function spans(list: unknown, name: string): Float64Array {

@@ -30,7 +30,7 @@ export function requireKnown(given: object, known: KnownKeys, name: string): voi
 function refuse(key: string, given: object, { names, instead }: KnownKeys, name: string): void {
   // Somebody has extended every object there is: that is no option.
   if (key in Object.prototype) return;
-  if (isEntry(given)) throw unknownKey(key, name, 'this is a PartitionEntry, and no options');
+  if (isEntry(given)) throw unknownKey(key, name, `this is a PartitionEntry, and no options${placeForEntry(names)}`);
   const meant = Object.hasOwn(instead, key) ? instead[key] : nearest(key, names);
   const advice = meant === undefined ? `known are ${[...names].map(quoted).join(', ')}` : `did you mean ${meant}?`;
   throw unknownKey(key, name, advice);
@@ -39,6 +39,12 @@ function refuse(key: string, given: object, { names, instead }: KnownKeys, name:
 /** Tells a partition as `readPartitions` gives it, whose `size` would pass for that of a range. */
 function isEntry(given: object): boolean {
   return ['start', 'index', 'typeName'].every((key) => key in given);
+}
+
+/** How the same call takes an entry, where it does. */
+function placeForEntry(names: ReadonlySet<string>): string {
+  const place = ['partition', 'sourcePartition'].find((key) => names.has(key));
+  return place === undefined ? '' : `: give it as { ${place}: entry }`;
 }
 
 function quoted(key: string): string {

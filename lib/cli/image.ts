@@ -11,7 +11,7 @@ export interface ImageOptions {
   size?: number;
   access: 'auto' | 'mmap' | 'pio';
   lock: boolean;
-  partition?: string;
+  partition?: string | number;
 }
 
 /** Declares the options of `ImageOptions` on a command. */
@@ -19,8 +19,15 @@ export function addImageOptions(command: Command): Command {
   return command
     .option('--offset <bytes>', 'where in FILE the device begins', parseBytes)
     .option('--size <bytes>', 'size of the device (default: to the end of FILE)', parseBytes)
+    .option('--partition <name>', 'only this partition of it: 2, p2, a, s1a, or the GUID or label of a GPT one', parsePartition)
     .addOption(new Option('--access <way>', 'how FILE is reached').choices(['auto', 'mmap', 'pio']).default('auto'))
     .option('--no-lock', 'work on FILE even when another process has it locked');
+}
+
+/** A partition as given: by its number, or whatever else names it. */
+function parsePartition(text: string): string | number {
+  if (text === '') throw new InvalidArgumentError('Give the name or the number of a partition.');
+  return /^[0-9]+$/.test(text) ? Number(text) : text;
 }
 
 /** A file name as given; an empty one is a slip of the shell. */

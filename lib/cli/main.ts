@@ -70,17 +70,12 @@ function addPartitions(program: Command, done: Done): void {
   const command = addFileCommand(program, 'partitions', 'Show how a device is divided: GPT, MBR, BSD disklabels; or divide it.')
     .option('--write <json>', 'divide it as this file says, - for stdin: as --json prints it', parsePath)
     .option('--repair', 'write what was read, when it has problems: a GPT gets both headers again, a label its checksum')
-    .addHelpText('after', '\nNames of partitions are those that --partition takes: a, s1, s5, s1a, p2.');
+    .addHelpText('after', '\nNames of partitions are those that --partition takes: a, s1, s5, s1a, p2; or 1, 5, 2.');
   addSharedOptions(command).action(async (file: string, options: PartitionsOptions) => done(await partitionsCommand(file, options)));
 }
 
-/** The option of the commands that work on one partition as on a device. */
-function addPartitionOption(command: Command): Command {
-  return command.option('--partition <name>', 'only this partition of it: a, s1, s1a, p2, or the GUID or label of a GPT one');
-}
-
 function addRead(program: Command, done: Done): void {
-  const command = addPartitionOption(addFileCommand(program, 'read', 'Copy bytes of a device to a file or to stdout.'))
+  const command = addFileCommand(program, 'read', 'Copy bytes of a device to a file or to stdout.')
     .option('-p, --position <bytes>', 'where on the device to begin', parseBytes, 0)
     .option('-l, --length <bytes>', 'how much to read (default: to the end)', parseBytes)
     .option('-o, --output <file>', 'where to, - for stdout (default: stdout)', parsePath)
@@ -89,7 +84,7 @@ function addRead(program: Command, done: Done): void {
 }
 
 function addWrite(program: Command, done: Done): void {
-  const command = addPartitionOption(addFileCommand(program, 'write', 'Copy a file or stdin onto a device, and flush it.'))
+  const command = addFileCommand(program, 'write', 'Copy a file or stdin onto a device, and flush it.')
     .option('-p, --position <bytes>', 'where on the device to begin', parseBytes, 0)
     .option('-l, --length <bytes>', 'how much to write at most (default: all of the input)', parseBytes)
     .option('-i, --input <file>', 'where from, - for stdin (default: stdin)', parsePath)

@@ -224,11 +224,12 @@ export interface NativeDriver {
     lock: boolean,
     protect: Float64Array,
   ): Promise<NativeDevice | Failure>;
-  /** `Driver::OpenPrivate`: registers outside the table and opens, in one step. */
+  /** `Driver::OpenPrivate`: registers outside the table and opens, in one step; partition '' for none. */
   openPathSync(
     path: Uint8Array,
     offset: number,
     size: number,
+    partition: string,
     mode: number,
     raw: boolean,
     access: number,
@@ -241,6 +242,7 @@ export interface NativeDriver {
     path: Uint8Array,
     offset: number,
     size: number,
+    partition: string,
     mode: number,
     raw: boolean,
     access: number,

@@ -85,10 +85,11 @@ auto ByMinor(const Args& args, Driver state) {
   };
 }
 
-// (path, offset, size, ...options)
+// (path, offset, size, partition, ...options)
 auto ByPath(const Args& args, Driver state) {
-  return [state, path = args.Bytes(0), range = RangeAt(args, 1), options = OptionsAt(args, 3)](int* holder) {
-    return state->driver.OpenPrivate(path, range, options, holder);
+  return [state, path = args.Bytes(0), range = RangeAt(args, 1), partition = args.Text(3),
+          options = OptionsAt(args, 4)](int* holder) {
+    return state->driver.OpenPrivate(path, range, partition, options, holder);
   };
 }
 

@@ -139,13 +139,13 @@ TEST_CASE("a private device is in no table, and lets go of everything at its clo
   const TempFile file(kMiB);
   file.Fill();
   Driver driver(Minors(1), host);
-  auto first = driver.OpenPrivate(file.path(), Range(512, 4096), Options(OpenMode::kRead)).Take();
-  auto second = driver.OpenPrivate(file.path(), Range(512, 4096), Options(OpenMode::kRead)).Take();
+  auto first = driver.OpenPrivate(file.path(), Range(512, 4096), "", Options(OpenMode::kRead)).Take();
+  auto second = driver.OpenPrivate(file.path(), Range(512, 4096), "", Options(OpenMode::kRead)).Take();
   CHECK(first->minor().index() == kPrivateMinor);
   CHECK(driver.Minors().empty());
   CHECK(driver.Register(file.path(), Range(512, 4096)).value() == 0);  // not matched by the private ones
   CHECK(Read(*first, 0, 512) == Pattern(512, 512));
-  CHECK(driver.OpenPrivate(file.path(), Range(512, 4096), Options()).status().err == EBUSY);  // B29
+  CHECK(driver.OpenPrivate(file.path(), Range(512, 4096), "", Options()).status().err == EBUSY);  // B29
   CHECK(first->Close(0).ok());
   CHECK(second->Close(0).ok());
   CHECK(driver.Deregister(0).ok());
@@ -167,7 +167,7 @@ TEST_CASE("faults reach devices that are open and those that open later, and lea
   CHECK(driver.faults().seed == 7);
   auto after = driver.Open(0, Options()).Take();
   auto on_its_own = driver
-                        .OpenPrivate(file.path(), Range(0),
+                        .OpenPrivate(file.path(), Range(0), "",
                                      [] {
                                        OpenOptions options;
                                        options.lock = false;
@@ -196,10 +196,10 @@ TEST_CASE("a driver is not closed while a device is open; closed, it answers EBA
   CHECK(driver.Register(file.path(), Range()).status().err == EBADF);
   CHECK(driver.Deregister(0).err == EBADF);
   CHECK(driver.Open(0, Options()).status().err == EBADF);
-  CHECK(driver.OpenPrivate(file.path(), Range(), Options()).status().err == EBADF);
+  CHECK(driver.OpenPrivate(file.path(), Range(), "", Options()).status().err == EBADF);
   // Closed comes before whatever the host has to say.
   CHECK(driver.Register(file.Sibling("missing"), Range()).status().err == EBADF);
-  CHECK(driver.OpenPrivate(file.Sibling("missing"), Range(), Options()).status().err == EBADF);
+  CHECK(driver.OpenPrivate(file.Sibling("missing"), Range(), "", Options()).status().err == EBADF);
   CHECK(driver.Minors().empty());
   CHECK(host.open_descriptors() == 0);
   CHECK(host.mappings() == 0);

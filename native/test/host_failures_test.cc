@@ -162,7 +162,7 @@ TEST_CASE("every host call misbehaves once: batches") {
   for (const Access access : {Access::kAuto, Access::kMmap, Access::kPio}) {
     RunStorm([access](Stage& stage) {
       if (!stage.Keep(
-              stage.driver.OpenPrivate(stage.file.path(), Stage::Range(), Options(access, OpenMode::kReadWrite))))
+              stage.driver.OpenPrivate(stage.file.path(), Stage::Range(), "", Options(access, OpenMode::kReadWrite))))
         return;
       RunBatch(stage);
       RunBatch(stage);
@@ -211,7 +211,7 @@ TEST_CASE("every host call misbehaves once: through the queue") {
       bool open = false;
       OnWorker(stage, [&](Lane) {
         open = stage.Keep(
-            stage.driver.OpenPrivate(stage.file.path(), Stage::Range(), Options(access, OpenMode::kReadWrite)));
+            stage.driver.OpenPrivate(stage.file.path(), Stage::Range(), "", Options(access, OpenMode::kReadWrite)));
       });
       if (!open) return;
       for (int i = 0; i < 3; i++) ReadAsync(stage);

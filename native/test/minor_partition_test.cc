@@ -69,6 +69,27 @@ TEST_CASE("what is no partition, or cannot be one, is refused") {
   CHECK(rig.driver.Deregister(rig.disk).ok());  // nothing holds it
 }
 
+TEST_CASE("a private partition is in no table, and takes its disk along when it closes") {
+  PartitionRig rig;
+  CHECK(rig.driver.Deregister(rig.disk).ok());
+  OpenOptions options;
+  options.mode = OpenMode::kReadWrite;
+  CHECK(rig.driver.OpenPrivate(rig.file.path(), HostRange(), "s4", options).status().err == ENXIO);
+  CHECK(rig.driver.OpenPrivate(rig.file.path(), HostRange(), "s3", options).status().err == EINVAL);
+  CHECK(rig.host.open_descriptors() == 0);
+  auto device = rig.driver.OpenPrivate(rig.file.path(), HostRange(), "s2a", options).Take();
+  CHECK(rig.driver.Minors().empty());
+  CHECK(device->minor().size() == 512 * 512);
+  CHECK(test::Read(*device, 0, 512) == test::Pattern(4608 * 512, 512));
+  // Another process may have the slice before it.
+  auto other = rig.driver.OpenPrivate(rig.file.path(), HostRange(), "s1", options).Take();
+  CHECK(rig.driver.OpenPrivate(rig.file.path(), HostRange(), "s2", options).status().err == EBUSY);
+  CHECK(device->Close(0).ok());
+  CHECK(other->Close(0).ok());
+  // Although the devices are still there.
+  CHECK(rig.host.open_descriptors() == 0);
+}
+
 TEST_CASE("a partition of a partition goes on from its name") {
   PartitionRig rig;
   const int slice = rig.Partition("s2");

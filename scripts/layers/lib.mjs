@@ -12,12 +12,13 @@ const FLOORS = [
     'label/mbr-types',
     'label/types',
     'label/verdicts',
+    'printable',
     'request/windows',
   ],
   ['errors', 'arguments/known-keys'],
   ['arguments/validate', 'request/abort'],
-  ['request/transfer', 'faults', 'counters', 'options', 'request/handle', 'label/type-argument', 'label/table-rows'],
-  ['ioctl', 'label/codec', 'minors'],
+  ['request/transfer', 'faults', 'counters', 'options', 'request/handle', 'label/choice', 'label/type-argument', 'label/table-rows'],
+  ['ioctl', 'label/codec', 'label/partition-minor', 'minors'],
   ['device', 'driver', 'request/batch', 'request/window-view'],
   ['open', 'partitions'],
   ['index'],
@@ -29,7 +30,7 @@ const FLOORS = [
  */
 const FOLDERS = new Map([
   ['adapters', ['index', 'device', 'errors', 'arguments/validate', 'arguments/known-keys', 'request/transfer', 'request/abort']],
-  ['cli', ['index']],
+  ['cli', ['index', 'printable']],
 ]);
 
 const LOADS_ADDON = /\bprocess\.dlopen\b|(?:require|import)\s*\(?\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|['"]bindings['"]/;

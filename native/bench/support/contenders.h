@@ -151,7 +151,7 @@ class CoreContender final : public TimedContender<CoreContender> {
     blk::OpenOptions options;
     options.access = s.access;
     options.lock = false;
-    auto opened = driver_.OpenPrivate(s.file, {0, s.size}, options);
+    auto opened = driver_.OpenPrivate(s.file, {0, s.size}, "", options);
     if (!opened.ok()) {
       errno = opened.status().err;
       Die(s.file);

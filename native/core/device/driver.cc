@@ -138,12 +138,16 @@ Result<std::shared_ptr<Device>> Driver::Open(int minor, const OpenOptions& optio
 }
 
 Result<std::shared_ptr<Device>> Driver::OpenPrivate(const std::string& path, const HostRange& range,
-                                                    const OpenOptions& options, int* holder) {
+                                                    const std::string& partition, const OpenOptions& options,
+                                                    int* holder) {
   if (closed()) return Status{EBADF, Op::kOpen};
   // Private: it is in no table, so nobody else can find it, and it goes with its device.
   auto created = Minor::Create(host_, path, range);
   if (!created.ok()) return created.status();
-  return OpenMinor(created.value(), options, holder);
+  if (partition.empty()) return OpenMinor(created.value(), options, holder);
+  auto part = Minor::CreatePartition(created.value(), partition);
+  if (!part.ok()) return part.status();
+  return OpenMinor(part.value(), options, holder);
 }
 
 Result<std::shared_ptr<Device>> Driver::OpenMinor(const std::shared_ptr<Minor>& minor, const OpenOptions& options,

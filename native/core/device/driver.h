@@ -62,10 +62,13 @@ class Driver {
   // is 0 where the host cannot tell. Errors: ENXIO no such minor · those of Device::Open() · EBADF closed.   Thread:
   // any; it may wait for the host.   The driver outlives the device.
   Result<std::shared_ptr<Device>> Open(int minor, const OpenOptions& options, int* holder = nullptr) EXCLUDES(mu_);
-  // Opens a range of a host file on a minor of its own, outside the table: neither listed nor matched by Register(),
-  // and retired with this one open. Errors: those of Minor::Create() and Device::Open() · EBADF closed.
+  // Opens a range of a host file, or a partition of that range, on a minor of its own, outside the table: neither
+  // listed nor matched by Register(), and retired with this one open, as the disk of a partition is. An empty
+  // `partition` is none; names are those of RegisterPartition(). Errors: those of Minor::Create(),
+  // Minor::CreatePartition() and Device::Open() · EBADF closed.
   Result<std::shared_ptr<Device>> OpenPrivate(const std::string& path, const HostRange& range,
-                                              const OpenOptions& options, int* holder = nullptr) EXCLUDES(mu_);
+                                              const std::string& partition, const OpenOptions& options,
+                                              int* holder = nullptr) EXCLUDES(mu_);
 
   // The registered minors, lowest first; empty after Close().
   std::vector<MinorInfo> Minors() const EXCLUDES(mu_);

@@ -82,7 +82,7 @@ class Minor {
   // Who is in the way of such an open: a process with a lock, or 0 where the host cannot tell. Slow; asked after EBUSY.
   int LockHolder(OpenMode mode) EXCLUDES(mu_);
   // Ends what Acquire() began with the same options. The last one frees descriptors and lock, ends a sticky error, and
-  // retires a private minor.
+  // retires a private minor, with the disk that it is a partition of.
   // Errors: close(2)'s, and the lock's; everything is freed all the same (B18).
   Status Release(const OpenOptions& options) EXCLUDES(mu_);
 

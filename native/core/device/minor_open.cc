@@ -57,7 +57,9 @@ Status Minor::Release(const OpenOptions& options) {
   const Status status = disk().Detach(options, range());
   Leave(1);
   if (index_ != kPrivateMinor) return status;
-  const Status retired = Retire();
+  Status retired = Retire();
+  // The disk of a private partition is in no table either: its one user is gone.
+  if (retired.ok() && disk_) retired = disk_->Retire();
   return status.ok() ? retired : status;
 }
 
