@@ -1,5 +1,6 @@
 // BlockDevice: one open of one minor. Arguments are decided here and in transfer.ts; native only moves bytes and counts.
 // Over 300 lines: one class, whose members are short and documented one by one.
+import { inspect, type InspectOptions } from 'node:util';
 import { createBatch, type Batch, type BatchOptions } from './request/batch.js';
 import { FUA, NO_TOKEN, binding, type Eventual, type NativeDevice, type Outcome } from './native/binding.js';
 import type { BlockDriver } from './driver.js';
@@ -62,13 +63,13 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     readPart = (device, buffer, offset, length, start) => {
       const handle = BlockDevice.#open(device, 'read');
       const begun = binding.read(handle.requests, buffer, offset, length, start, NO_TOKEN);
-      return typeof begun === 'number' ? begun : BlockDevice.#bytesOf(begun, handle);
+      return typeof begun === 'number' ? begun : BlockDevice.#bytesOf(begun, handle, start);
     };
   }
 
   private constructor(key: symbol, driver: BlockDriver, native: NativeDevice, settings: OpenSettings) {
     if (key !== KEY) throw illegalConstructor();
-    const handle = new DeviceHandle(native);
+    const handle = new DeviceHandle(native, settings.mode, () => driver.faults.seed);
     this.driver = driver;
     this.minor = handle.minor;
     this.path = handle.path;
@@ -102,7 +103,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     const token = handle.token(signal, aborted);
     const begun = binding.read(handle.requests, buffer, offset, length, start, token);
     const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, signal, token);
-    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { op: 'read', position: start });
     return { bytesRead: outcome, buffer };
   }
 
@@ -122,7 +123,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     if (options === undefined) length = viewLength(buffer, 'buffer');
     else ({ offset, length } = partOf(buffer, options, READ_SYNC_KEYS));
     const outcome = binding.readSync(handle.requests, buffer, offset, length, startOf(position));
-    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { op: 'read', position: Number(position) });
     return outcome;
   }
 
@@ -143,7 +144,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     const token = handle.token(signal, aborted);
     const begun = binding.write(handle.requests, buffer, offset, length, start, fua, token);
     const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, signal, token);
-    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { op: 'write', position: start });
     return { bytesWritten: outcome, buffer };
   }
 
@@ -167,7 +168,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
       ({ offset, length } = partOf(buffer, options, WRITE_SYNC_KEYS));
     }
     const outcome = binding.writeSync(handle.requests, buffer, offset, length, startOf(position), fua);
-    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { op: 'write', position: Number(position) });
     return outcome;
   }
 
@@ -191,7 +192,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     const token = handle.token(abort, aborted);
     const begun = binding.strategy(handle.requests, way, first, data, isDeferred, token);
     const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, abort, token);
-    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { blkno: Number(blkno) });
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { op, blkno: Number(blkno) });
     return { bcount, resid: bcount - outcome };
   }
 
@@ -211,7 +212,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     const isDeferred = flag(deferred, 'request.deferred', false);
     const bcount = viewLength(data, 'request.data');
     const outcome = binding.strategySync(handle.requests, way, first, data, isDeferred);
-    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { blkno: Number(blkno) });
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { op, blkno: Number(blkno) });
     return { bcount, resid: bcount - outcome };
   }
 
@@ -324,10 +325,17 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     BlockDevice.prototype.closeSync.call(this);
   }
 
+  /** @internal What `console.log` shows. */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    if (!BlockDevice.#is(this)) return 'BlockDevice {}';
+    const { path, minor, size, mode, access, cache, closed } = this;
+    return `BlockDevice ${inspect({ path, minor, size, mode, access, cache, closed }, options)}`;
+  }
+
   /** Waits for a transfer that did not finish at once. */
-  static async #bytesOf(begun: Eventual<Outcome>, handle: DeviceHandle): Promise<Bytes> {
+  static async #bytesOf(begun: Eventual<Outcome>, handle: DeviceHandle, start: number): Promise<Bytes> {
     const outcome = await begun;
-    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, {});
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { op: 'read', position: start });
     return outcome;
   }
 

@@ -12,6 +12,7 @@ import { driverArguments, OPEN_KEYS, OPEN_SYNC_KEYS, openArguments, openSettings
 import type { DriverOptions, NotAnEntry, OpenOptions, RegisterOptions } from './options.js';
 import { hostPath, integer } from './arguments/validate.js';
 import type { PathLike } from 'node:fs';
+import { inspect, type InspectOptions } from 'node:util';
 
 /** The largest minor that crosses into native unchanged; what the table has not is for native to refuse. */
 const INT32_MAX = 2 ** 31 - 1;
@@ -263,6 +264,14 @@ export class BlockDriver implements Disposable {
     const outcome = this.#native.close();
     if (typeof outcome !== 'number') throw fromFailure(outcome, {});
     this.#closed = true;
+  }
+
+  /** @internal What `console.log` shows. */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    if (!isDriver(this)) return 'BlockDriver {}';
+    const answer = this.#native.minors();
+    const minors = isFailure(answer) ? [] : answer.minors.map((row) => `${row[0]}: ${row[1].toString()}`);
+    return `BlockDriver ${inspect({ minors, faults: this.faults, closed: this.#closed }, options)}`;
   }
 
   /** Closes the driver as `close()` does, at the end of a `using` block. */

@@ -9,9 +9,16 @@ import { invalidArgType } from './arguments/misuse.js';
 
 export { illegalConstructor, invalidArgType, invalidArgValue, invalidThis, outOfRange } from './arguments/misuse.js';
 
-export const { EBADF, EBUSY, ECANCELED, ENXIO } = constants.errno;
+export const { EACCES, EBADF, EBUSY, ECANCELED, ENXIO } = constants.errno;
 
 const BRAND = Symbol.for('rumpblk.BlockDeviceError');
+/** In what an error is made from: words of ours about it, which callers have no use for. */
+const REMARK = Symbol('remark');
+const DEV_BSIZE = 512;
+
+interface Remarked {
+  [REMARK]?: string;
+}
 
 /** A process that has a lock in the way. */
 export interface LockHolder {
@@ -96,7 +103,7 @@ export class BlockDeviceError extends Error implements NodeJS.ErrnoException {
     const errno = -Math.abs(given);
     const [code, text] = describe(errno);
     const where = path === undefined ? '' : ` '${path}'`;
-    super(`${code}: ${text}, ${syscall}${where}${remarks(holder, lost)}`, options);
+    super(`${code}: ${text}, ${syscall}${where}${remarks(facts, holder, lost)}`, options);
     this.errno = errno;
     this.code = code;
     this.syscall = syscall;
@@ -130,6 +137,17 @@ export interface FailurePlace {
   readonly path?: string | undefined;
   /** -1 for a private minor. */
   readonly minor?: number | undefined;
+  /** Of a device: how it was opened. */
+  readonly mode?: 'r' | 'r+';
+  /** Gives the seed of the faults that its requests may meet. */
+  readonly seedOfFaults?: () => number;
+}
+
+/** What a request that moves bytes was to do, and where: at a byte, or at a sector of 512 bytes. */
+export interface TransferPlace {
+  readonly op: 'read' | 'write';
+  readonly position?: number;
+  readonly blkno?: number;
 }
 
 /**
@@ -139,15 +157,17 @@ export interface FailurePlace {
  * @param place what the request was made on
  * @param transfer given for requests that move bytes; its blkno replaces the one that native reports
  */
-export function fromFailure(failure: Failure, place: FailurePlace, transfer?: { readonly blkno?: number }): BlockDeviceError {
+export function fromFailure(failure: Failure, place: FailurePlace, transfer?: TransferPlace): BlockDeviceError {
   const [errno, op, moved, injected, nativeBlkno, holder, lostFrom, lostTo] = failure;
-  const info: BlockErrorInfo = { errno, syscall: binding.ops[op] ?? 'unknown' };
+  const info: BlockErrorInfo & Remarked = { errno, syscall: binding.ops[op] ?? 'unknown' };
   const blkno = transfer?.blkno ?? (nativeBlkno >= 0 ? nativeBlkno : undefined);
   if (place.path !== undefined) info.path = place.path;
   if (place.minor !== undefined && place.minor >= 0) info.minor = place.minor;
   if (blkno !== undefined) info.blkno = blkno;
   if (transfer !== undefined) info.bytesTransferred = moved;
   if (injected === 1) info.injected = true;
+  const remark = injected === 1 ? faultRemark(failure, place, transfer) : modeRemark(failure, place);
+  if (remark !== undefined) info[REMARK] = remark;
   if (holder > 0) info.holder = lockHolder(holder);
   if (lostFrom < lostTo) info.lost = { position: lostFrom, length: lostTo - lostFrom };
   const error = new BlockDeviceError(info);
@@ -160,6 +180,22 @@ export function reword<E extends Error>(error: E, message: string, above: (...gi
   error.message = message;
   Error.captureStackTrace(error, above);
   return error;
+}
+
+/** Says of an injected failure what it met and what replays it, so that nobody looks for a broken disk. */
+function faultRemark(failure: Failure, { seedOfFaults }: FailurePlace, transfer: TransferPlace | undefined): string {
+  const [, , moved, , blkno] = failure;
+  const sector = transfer?.blkno ?? (blkno >= 0 ? blkno : undefined);
+  const position = transfer?.position === undefined ? (sector === undefined ? undefined : sector * DEV_BSIZE) : transfer.position + moved;
+  const what = ['injected', transfer?.op, position === undefined ? undefined : `at byte ${position}`];
+  const seed = seedOfFaults === undefined ? '' : `, seed ${seedOfFaults()}`;
+  return `${what.filter((word) => word !== undefined).join(' ')}${seed}`;
+}
+
+/** Says of a refusal that it is ours: the host has not been asked. */
+function modeRemark([errno, op]: Failure, { mode }: FailurePlace): string | undefined {
+  const isRefused = errno === EACCES || (errno === EBADF && binding.ops[op] === 'ioctl');
+  return mode === 'r' && isRefused ? "the device is open with mode 'r'" : undefined;
 }
 
 /** Distinguishes a failure from everything else that native answers. */
@@ -186,7 +222,7 @@ const INFO_KEYS = keysOf<BlockErrorInfo>({
 });
 
 /** Accepts the parts of a message, which a caller's own error may get wrong; the other facts are passed on as they are. */
-function checkedInfo(info: unknown): BlockErrorInfo {
+function checkedInfo(info: unknown): BlockErrorInfo & Remarked {
   const given = objectOf(info, 'info');
   requireKnown(given, INFO_KEYS, 'info');
   const { errno, syscall, path, holder, lost, ...facts } = given;
@@ -194,7 +230,7 @@ function checkedInfo(info: unknown): BlockErrorInfo {
   if (typeof syscall !== 'string') throw invalidArgType('info.syscall', 'of type string', syscall);
   if (path !== undefined && typeof path !== 'string') throw invalidArgType('info.path', 'of type string', path);
   const known = { holder: holder === undefined ? holder : checkedHolder(holder), lost: lost === undefined ? lost : checkedRange(lost) };
-  return { ...facts, ...known, errno, syscall, path } as BlockErrorInfo;
+  return { ...facts, ...known, errno, syscall, path } as BlockErrorInfo & Remarked;
 }
 
 function checkedHolder(holder: unknown): LockHolder {
@@ -221,8 +257,10 @@ function describe(errno: number): readonly [code: string, text: string] {
 }
 
 /** What follows the path in a message. */
-function remarks(holder: LockHolder | undefined, lost: LostRange | undefined): string {
+function remarks(facts: Remarked, holder: LockHolder | undefined, lost: LostRange | undefined): string {
   const parts: string[] = [];
+  const remark = facts[REMARK];
+  if (remark !== undefined) parts.push(remark);
   if (holder !== undefined) parts.push(`held by ${describeHolder(holder)}`);
   if (lost !== undefined) parts.push(`lost: ${lost.length} bytes from ${lost.position} on`);
   return parts.length === 0 ? '' : ` (${parts.join('; ')})`;

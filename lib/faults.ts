@@ -1,5 +1,6 @@
 // Fault injection of a driver: the options and the object behind `driver.faults`. The generator itself is native.
 import { randomInt } from 'node:crypto';
+import { inspect, type InspectOptions } from 'node:util';
 import type { NativeDriver } from './native/binding.js';
 import { keysOf } from './arguments/known-keys.js';
 import { integer, requireOptions } from './arguments/validate.js';
@@ -63,7 +64,10 @@ export function faultOptions(options: unknown, name: string): Required<FaultOpti
  * @param native answers the getters, also after the driver is closed
  * @param usable throws when the driver is closed
  */
-export function createFaultInjector(native: NativeDriver, usable: (method: string) => void): FaultInjector {
+export function createFaultInjector(
+  native: NativeDriver,
+  usable: (method: string) => void,
+): FaultInjector & { [inspect.custom](depth: number, options: InspectOptions): string } {
   return {
     get rate() {
       return native.faults()[0];
@@ -73,6 +77,10 @@ export function createFaultInjector(native: NativeDriver, usable: (method: strin
     },
     get injected() {
       return native.faults()[2];
+    },
+    [inspect.custom](_depth: number, options: InspectOptions): string {
+      const [rate, seed, injected] = native.faults();
+      return `FaultInjector ${inspect({ rate, seed, injected }, options)}`;
     },
     set(options) {
       usable('faults.set');

@@ -1,5 +1,6 @@
 // Batch: many bufs in one crossing into native code. The entries are columns of one block of memory, in the order that
 // native/addon/batch_wrap.cc reads them; nothing is allocated per request.
+import { inspect, type InspectOptions } from 'node:util';
 import { markAsUntransferable } from 'node:worker_threads';
 
 import { binding, NO_TOKEN, type NativeBatch, type NativeDevice, type Outcome } from '../native/binding.js';
@@ -147,6 +148,14 @@ export class Batch implements Disposable {
   [Symbol.dispose](): void {
     if (!Batch.#is(this)) throw invalidThis('Batch');
     this.#native = undefined;
+  }
+
+  /** @internal What `console.log` shows: the columns are as long as the batch is deep. */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    if (!Batch.#is(this)) return 'Batch {}';
+    const { path, closed } = this.#handle;
+    const shown = { path, depth: this.depth, arena: `${this.arena.byteLength} bytes`, closed: closed || this.#native === undefined };
+    return `Batch ${inspect(shown, options)}`;
   }
 
   /** Gives the native batch of one that can run; `self` may be a foreign object. */

@@ -21,11 +21,14 @@ export class DeviceHandle {
   readonly minor: number;
   readonly size: number;
   readonly access: AccessName;
+  readonly mode: 'r' | 'r+';
+  /** Gives the seed of the faults that its requests may meet. */
+  readonly seedOfFaults: () => number;
   #closed = false;
   #closing: Promise<void> | undefined;
   #lastToken = NO_TOKEN;
 
-  constructor(native: NativeDevice) {
+  constructor(native: NativeDevice, mode: 'r' | 'r+', seedOfFaults: () => number) {
     const [minor, size, access, path] = native.info();
     this.native = native;
     this.requests = native.requests();
@@ -33,6 +36,8 @@ export class DeviceHandle {
     this.size = size;
     this.access = ACCESS_NAMES[access] ?? 'auto';
     this.path = path.toString();
+    this.mode = mode;
+    this.seedOfFaults = seedOfFaults;
   }
 
   /** True from the first call of close() on. */

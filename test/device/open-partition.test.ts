@@ -2,10 +2,10 @@
 import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { type BlockDevice, BlockDriver, type PartitionEntry, open, openSync, readPartitionsSync, writePartitions } from 'rumpblk';
-import { FDISK, LINUX, SFDISK, nestedLabel, sfdisk } from './support/disks';
-import { failure, refusal, thrownBy } from './support/failure';
-import { testWith } from './support/peers';
-import { MiB, pattern, rig } from './support/rig';
+import { FDISK, LINUX, SFDISK, nestedLabel, sfdisk } from '../support/disks';
+import { failure, refusal, thrownBy } from '../support/failure';
+import { testWith } from '../support/peers';
+import { MiB, pattern, rig } from '../support/rig';
 
 const bench = rig();
 const SIZE = 16 * MiB;
