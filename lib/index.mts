@@ -1,4 +1,5 @@
 // The ESM face: the same objects as the CommonJS build, so that there is one copy of every class.
+import './loads.mjs';
 export { Batch, BATCH_FLUSH, BATCH_READ, BATCH_WRITE, BlockDevice, BlockDeviceError, BlockDriver, open, openSync } from './index.js';
 export {
   decodeDiskLabel,

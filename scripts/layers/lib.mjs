@@ -21,7 +21,7 @@ const FLOORS = [
   ['ioctl', 'label/codec', 'label/partition-minor', 'minors'],
   ['device', 'driver', 'request/batch', 'request/window-view'],
   ['open', 'partitions'],
-  ['index'],
+  ['index', 'require-index', 'loads'],
 ];
 
 /**
@@ -29,7 +29,7 @@ const FLOORS = [
  * every call of the package does, so they share its checks; what moves bytes they reach through the device alone.
  */
 const FOLDERS = new Map([
-  ['adapters', ['index', 'device', 'errors', 'arguments/validate', 'arguments/known-keys', 'request/transfer', 'request/abort']],
+  ['adapters', ['index', 'loads', 'device', 'errors', 'arguments/validate', 'arguments/known-keys', 'request/transfer', 'request/abort']],
   ['cli', ['index', 'printable']],
 ]);
 

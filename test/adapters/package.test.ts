@@ -1,5 +1,5 @@
 // The adapters as their users load them: in both module systems, without their peers, in a worker thread.
-import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
 import { ROOT, reportsFrom, runChild } from '../support/child';
@@ -27,13 +27,10 @@ test.each(Object.entries(ENTRIES))('import and require of %s give the very same 
 });
 
 /** The package without any other package beside it, as `npm install rumpblk` leaves it but for its own dependencies. */
-function alone(): string {
-  const folder = bench.path('alone');
-  for (const name of ['dist', 'build', 'package.json', 'native']) {
-    mkdirSync(folder, { recursive: true });
-    if (name === 'package.json' || name === 'dist') cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true });
-    else symlinkSync(path.join(ROOT, name), path.join(folder, name));
-  }
+function alone(binary = true): string {
+  const folder = mkdtempSync(bench.path('alone-'));
+  for (const name of ['dist', 'package.json']) cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true });
+  for (const name of binary ? ['build', 'native'] : []) symlinkSync(path.join(ROOT, name), path.join(folder, name));
   mkdirSync(path.join(folder, 'node_modules'));
   const { dependencies } = jestRequire('package.json') as { dependencies: object };
   for (const name of Object.keys(dependencies)) symlinkSync(path.join(ROOT, 'node_modules', name), path.join(folder, 'node_modules', name));
@@ -52,6 +49,31 @@ test('an entry whose peer is missing says which one; the others need none', asyn
   expect(await reportsFrom(script, { args: alone() })).toEqual([
     ['copy', 'fatfsDriver', 'openFileHandle', missing('file-disk'), missing('random-access-storage')],
   ]);
+});
+
+const FACES = ['index', 'adapters/copy', 'adapters/fatfs', 'adapters/fs', 'adapters/file-disk', 'adapters/random-access-storage'];
+
+/** What a caught `import()` of a face comes to, in a process that goes on for a while. */
+async function caughtImport(folder: string, face: string): Promise<unknown> {
+  // Once in each process: a second import() of it would hide that Node ends the process after the first.
+  const script = `
+    report(await import(args).then((entry) => Object.keys(entry).length > 0, (error) => error.code));
+    setTimeout(() => report('alive'), 50);`;
+  const ended = await runChild(script, { args: path.join(folder, 'dist', `${face}.mjs`) });
+  return [ended.code, ...ended.reports];
+}
+
+test('issue 13.3: a caught import() of an entry whose peer is missing is no more than that', async () => {
+  const folder = alone();
+  const without = new Set(['adapters/file-disk', 'adapters/random-access-storage']);
+  for (const face of FACES) {
+    expect([face, await caughtImport(folder, face)]).toEqual([face, [0, without.has(face) ? 'MODULE_NOT_FOUND' : true, 'alive']]);
+  }
+});
+
+test('issue 13.3: a caught import() of any entry of the package without a binary is no more than that', async () => {
+  const folder = alone(false);
+  for (const face of FACES) expect([face, await caughtImport(folder, face)]).toEqual([face, [0, 'ERR_DLOPEN_FAILED', 'alive']]);
 });
 
 test('the peers are optional, and in the versions that the tests use', () => {
