@@ -4,6 +4,7 @@ import { fuzz, hostile, nodes, soak, stress } from './suites/long.mjs';
 import { jest } from './suites/jest.mjs';
 import { native } from './suites/native.mjs';
 import { powercut } from './suites/powercut.mjs';
+import { runtimes } from './suites/runtimes.mjs';
 import { sanitizedNode, sanitizedPrograms } from './suites/sanitized.mjs';
 import { types } from './suites/types.mjs';
 import { indent, timed } from './support/run.mjs';
@@ -23,6 +24,7 @@ const SUITES = {
   stress,
   powercut,
   nodes,
+  runtimes,
 };
 
 /** Runs one suite and reports on it. One that ran nothing at all has failed. */

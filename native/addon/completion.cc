@@ -7,20 +7,33 @@ namespace blk_addon {
 Completion::Completion(napi_env env) : env_(env) {
   napi_value name = nullptr;
   napi_create_string_utf8(env, "rumpblk", NAPI_AUTO_LENGTH, &name);
-  // No JavaScript function behind it: OnWake() is called with nothing but the context. The queue is unbounded (0), and
-  // one thread counts as its user (1): this object, until Abandon().
-  napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, OnWake, &wake_);
-  napi_unref_threadsafe_function(env, wake_);
-  napi_get_uv_event_loop(env, &loop_);
+  // No JavaScript function behind them: they are called with nothing but the context. Their queues are unbounded (0),
+  // and one thread counts as their user (1): this object, until Abandon().
+  const auto make = [&](napi_threadsafe_function* function, napi_threadsafe_function_call_js call) {
+    napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, call, function);
+    napi_unref_threadsafe_function(env, *function);
+  };
+  // turn_ first: libuv calls them in this order, so that what OnWake() asks for comes in the turn after it.
+  make(&turn_, OnTurn);
+  make(&wake_, OnWake);
 }
 
-void Completion::NoteTurn() {
-  uv_metrics_s metrics{};
-  // A count that has moved says that other events had their chance.
-  if (uv_metrics_info(loop_, &metrics) != 0 || metrics.loop_count == turn_) return;
-  turn_ = metrics.loop_count;
-  turn_began_ = Clock::now();
+bool Completion::HasTimeLeft() {
+  const Clock::duration taken = Clock::now() - turn_began_;
+  if (taken >= kTurn / 4 && !turn_asked_) {
+    turn_asked_ = napi_call_threadsafe_function(turn_, nullptr, napi_tsfn_nonblocking) == napi_ok;
+  }
+  if (taken >= kTurn) return false;
   answers_left_ = kAnswersALook;
+  return true;
+}
+
+void Completion::OnTurn(napi_env env, napi_value, void* context, void*) {
+  if (env == nullptr) return;
+  Completion& completion = *static_cast<Completion*>(context);
+  completion.turn_asked_ = false;
+  completion.turn_began_ = Clock::now();
+  completion.answers_left_ = kAnswersALook;
 }
 
 napi_value Completion::Submit(CallFlow& flow, std::unique_ptr<PendingCall> call) {
@@ -70,7 +83,6 @@ void Completion::OnWake(napi_env env, napi_value, void* context, void*) {
 }
 
 void Completion::SettleAll() {
-  NoteTurn();
   PendingCall* next = TakeDone();
   // Before anything settles: the workers go on while JavaScript runs.
   Refill();
@@ -134,8 +146,9 @@ void Completion::Abandon() {
     const std::unique_ptr<PendingCall> call(next);
     next = call->done_before_;
   }
-  // An error of this call would have nobody left to see it.
+  // An error of these calls would have nobody left to see it.
   static_cast<void>(napi_release_threadsafe_function(wake_, napi_tsfn_abort));
+  static_cast<void>(napi_release_threadsafe_function(turn_, napi_tsfn_abort));
 }
 
 }  // namespace blk_addon

@@ -18,7 +18,7 @@ namespace blk_addon {
 
 class Completion {
  public:
-  // Makes the thread-safe function, unreferenced: nothing is pending yet.
+  // Makes the thread-safe functions, unreferenced: nothing is pending yet.
   explicit Completion(napi_env env);
   Completion(const Completion&) = delete;
   Completion& operator=(const Completion&) = delete;
@@ -48,7 +48,7 @@ class Completion {
   // driver is closed when no call of it is pending, so they are given up.
   void Refill();
 
-  // Lets go of everything without settling it, backlogs included, and of the thread-safe function. For the end of the
+  // Lets go of everything without settling it, backlogs included, and of the thread-safe functions. For the end of the
   // environment, when no worker runs any more; nothing is submitted after it.
   void Abandon();
 
@@ -60,17 +60,13 @@ class Completion {
   static constexpr std::chrono::milliseconds kTurn{1};
   static constexpr unsigned kAnswersALook = 128;  // between two looks at the clock
 
-  // Allows some more in this turn, if it has not taken long already.
-  bool HasTimeLeft() {
-    if (Clock::now() - turn_began_ >= kTurn) return false;
-    answers_left_ = kAnswersALook;
-    return true;
-  }
+  // Allows some more in this turn, if it has not taken long already; in good time, asks to be told of the next one.
+  bool HasTimeLeft();
 
-  // Allows as many again once the event loop has come round: several wake-ups may fall into one turn of it.
-  void NoteTurn();
-
-  // Called by the runtime, with a null env when the environment is closing.
+  // Called by the runtime in the turn after the one that asked, with a null env when the environment is closing: other
+  // events have had their chance.
+  static void OnTurn(napi_env env, napi_value callback, void* context, void* data);
+  // Called by the runtime, several times in one turn perhaps, with a null env when the environment is closing.
   static void OnWake(napi_env env, napi_value callback, void* context, void* data);
   // Settles what is done, in one pass: reactions of the promises run when it is over.
   void SettleAll();
@@ -82,11 +78,11 @@ class Completion {
   void CountPending(int change);
 
   const napi_env env_;
+  napi_threadsafe_function turn_ = nullptr;
   napi_threadsafe_function wake_ = nullptr;
   // Calls that are queued, in a backlog, at work, or done, and not settled.
   size_t pending_ = 0;
-  struct uv_loop_s* loop_ = nullptr;
-  uint64_t turn_ = 0;  // of the loop, in which answers were last allowed
+  bool turn_asked_ = false;  // OnTurn() is still to come
   Clock::time_point turn_began_ = Clock::now();
   unsigned answers_left_ = kAnswersALook;
   // The flows that have a backlog: which of them a wake-up made room in is not known, so each pass looks at all.

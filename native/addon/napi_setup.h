@@ -16,16 +16,4 @@
 #endif
 #include <napi.h>
 
-// How often libuv's loop has come round, by declaration: the headers that the cmake build uses are Node-API's alone.
-// Node exports it, from libuv 1.45 on.
-extern "C" {
-struct uv_metrics_s {
-  uint64_t loop_count;
-  uint64_t events;
-  uint64_t events_waiting;
-  uint64_t* reserved[13];
-};
-int uv_metrics_info(struct uv_loop_s* loop, struct uv_metrics_s* metrics);
-}
-
 #endif  // RUMPBLK_ADDON_NAPI_SETUP_H_

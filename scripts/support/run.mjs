@@ -8,17 +8,17 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 
 /**
- * Runs a program in ROOT to its end. Resolves in every case.
+ * Runs a program in ROOT, or in `cwd`, to its end. Resolves in every case.
  * @param {string} program
  * @param {string[]} args
- * @param {{ env?: NodeJS.ProcessEnv, minutes?: number }} [options] `env` is added to this process's; `minutes` until it is killed, 15.
+ * @param {{ env?: NodeJS.ProcessEnv, minutes?: number, cwd?: string }} [options] `env` is added to this process's; `minutes` until it is killed, 15.
  * @returns {Promise<{ ok: boolean, output: string, why: string }>} `output`: stdout and stderr as they came
  */
-export function run(program, args, { env = {}, minutes = 15 } = {}) {
+export function run(program, args, { env = {}, minutes = 15, cwd = ROOT } = {}) {
   return new Promise((resolve) => {
     let output = '';
     const child = spawn(program, args, {
-      cwd: ROOT,
+      cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: minutes * 60_000,
