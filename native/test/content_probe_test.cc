@@ -6,8 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include <doctest/doctest.h>
-
+#include "test/support/check.h"
 #include "test/support/memory_source.h"
 
 namespace blk {

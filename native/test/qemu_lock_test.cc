@@ -2,9 +2,8 @@
 // test/driver/qemu-locks.test.ts.
 #include "core/device/qemu_lock.h"
 
-#include <doctest/doctest.h>
-
 #include "core/device/minor.h"
+#include "test/support/check.h"
 #include "test/support/rig.h"
 
 namespace blk {
