@@ -1,10 +1,10 @@
 // registerPartitions: every partition of a disk as a device, from one read of its tables.
 import { expect, test } from '@jest/globals';
 import { type TableToWrite, readPartitionsSync, writePartitionsSync } from 'rumpblk';
-import { failure, refusal } from './support/failure';
-import { testWith } from './support/peers';
-import { MiB, rig } from './support/rig';
-import { STRACE, strace } from './support/strace';
+import { failure, refusal } from '../support/failure';
+import { testWith } from '../support/peers';
+import { MiB, rig } from '../support/rig';
+import { STRACE, strace } from '../support/strace';
 
 const bench = rig();
 const SIZE = 64 * MiB;
