@@ -33,6 +33,11 @@ export interface PartitionTable {
   problems: string[];
   /** The partitions in use, in order of their index. */
   partitions: PartitionEntry[];
+  /**
+   * The entries of a hybrid MBR in front of a GPT, the protective ones (type 0xee) among them; left out where the MBR is only protective. When
+   * writing: left out, the MBR stays as it is; `[]` makes it a protective one.
+   */
+  hybrid?: PartitionEntry[];
 }
 
 /** One partition. */
@@ -65,11 +70,13 @@ export interface PartitionEntry {
  * A table to be written: a {@link PartitionTable}, of which what describes it (names, problems) may be missing, and what the device decides
  * has a default.
  */
-export interface TableToWrite extends Partial<Omit<PartitionTable, 'scheme' | 'partitions'>> {
+export interface TableToWrite extends Partial<Omit<PartitionTable, 'scheme' | 'partitions' | 'hybrid'>> {
   /** A disklabel, an MBR, a GPT; within an MBR the chain of an extended partition. */
   scheme: PartitionTable['scheme'];
   /** The partitions, in any order. */
   partitions: EntryToWrite[];
+  /** The MBR in front of a GPT: an entry of type 0xee, and others that show partitions to systems without GPT. Default what is there. */
+  hybrid?: EntryToWrite[];
 }
 
 /** A partition to be written. */
@@ -201,6 +208,7 @@ export function toTable(native: NativeTable): PartitionTable {
   };
   if (scheme === 'mbr') table.id = `0x${native.diskId.toString(16).padStart(8, '0')}`;
   if (scheme === 'gpt') table.id = native.diskGuid;
+  if (native.hybrid !== undefined) table.hybrid = native.hybrid.map((entry) => toEntry(entry, 'mbr'));
   return table;
 }
 

@@ -10,11 +10,19 @@ type Scheme = (typeof SCHEMES)[number];
 
 /** What a caller may have put where a table or an entry should be. */
 type Given<K extends string> = Partial<Record<K, unknown>>;
-type GivenTable = Given<'scheme' | 'position' | 'sectorSize' | 'id' | 'partitions' | 'problems'>;
+type GivenTable = Given<'scheme' | 'position' | 'sectorSize' | 'id' | 'partitions' | 'problems' | 'hybrid'>;
 type GivenEntry = Given<'name' | 'index' | 'start' | 'size' | 'type' | 'typeName' | 'bootable' | 'uuid' | 'label' | 'attributes' | 'table'>;
 
 /** Those that readPartitions() gives and that follow from others are known, too, and not looked at. */
-const TABLE_KEYS = keysOf<GivenTable>({ scheme: true, position: true, sectorSize: true, id: true, problems: true, partitions: true });
+const TABLE_KEYS = keysOf<GivenTable>({
+  scheme: true,
+  position: true,
+  sectorSize: true,
+  id: true,
+  problems: true,
+  partitions: true,
+  hybrid: true,
+});
 const ENTRY_KEYS = keysOf<GivenEntry>(
   {
     name: true,
@@ -42,6 +50,9 @@ const U32 = 2 ** 32 - 1;
 const U64 = 2n ** 64n - 1n;
 /** A position, or bytes of a sector, that native fills in: where such a table lies, and the sectors of the device. */
 const FROM_DEVICE = 0;
+/** An index that native fills in: the first where nothing lies. */
+const ANY_INDEX = 2 ** 32 - 1;
+const MAX_INDEX = ANY_INDEX - 1;
 /** A table in a partition in a table: no scheme goes deeper. */
 const MAX_DEPTH = 3;
 
@@ -60,7 +71,7 @@ export function tableRows(table: unknown): TableRows {
 
 function rowsOf(table: unknown, name: string, depth: number, budget: Budget): TableRows {
   requireOptions(table, name, TABLE_KEYS);
-  const { scheme, position, sectorSize, id, partitions } = table as GivenTable;
+  const { scheme, position, sectorSize, id, partitions, hybrid } = table as GivenTable;
   const kind = oneOf(scheme, `${name}.scheme`, SCHEME_NUMBERS);
   if (depth > MAX_DEPTH) throw invalidArgValue(name, table, 'is too deep in other tables');
   const entries = listOf(partitions, `${name}.partitions`, budget.entries, (entry, place) => {
@@ -73,8 +84,14 @@ function rowsOf(table: unknown, name: string, depth: number, budget: Budget): Ta
     sectorSize === undefined ? FROM_DEVICE : sectorSizeOf(sectorSize, `${name}.sectorSize`),
     kind === 'mbr' ? diskId(id, `${name}.id`) : 0,
     kind === 'gpt' ? guid(id, `${name}.id`) : '',
-    withIndices(entries),
+    kind === 'bsd' ? withIndices(entries) : entries.map(([index, ...rest]) => [index ?? ANY_INDEX, ...rest]),
+    kind === 'gpt' && hybrid !== undefined ? hybridRows(hybrid, `${name}.hybrid`, budget) : undefined,
   ];
+}
+
+/** The entries of the MBR in front of a GPT, which hold no tables. */
+function hybridRows(hybrid: unknown, name: string, budget: Budget): EntryRow[] {
+  return withIndices(listOf(hybrid, name, budget.entries, (entry, place) => entryRow(entry, place, 'mbr', MAX_DEPTH, budget)));
 }
 
 /** An entry without an index gets the first one that no other has. */
@@ -100,7 +117,7 @@ function entryRow(
   const { index, start, size, type, bootable, uuid, label, attributes, table } = entry as GivenEntry;
   const isGpt = scheme === 'gpt';
   return [
-    index === undefined ? undefined : integer(index, `${name}.index`, 0, U32),
+    index === undefined ? undefined : integer(index, `${name}.index`, 0, MAX_INDEX),
     bytes(start, `${name}.start`),
     bytes(size, `${name}.size`),
     isGpt ? 0 : typeNumber(type, `${name}.type`, scheme),

@@ -38,6 +38,10 @@ const VERDICTS: readonly Words[] = [
   () => 'cannot hold such a table',
   () => 'has a type that stands for no partition',
   (bytes) => `counts in sectors of ${bytes} bytes, with which nobody would read it on this device`,
+  (index) => `entry ${index} has a type or a size, and not both`,
+  (number) => `entry ${number} of the hybrid MBR is not one of the partitions`,
+  (bytes) => `the entries take ${bytes} bytes, more than are read`,
+  () => 'lies over a link of the chain',
 ];
 const OVERLAPS = 18;
 

@@ -72,7 +72,7 @@ export interface NativeEntry {
   readonly label?: string;
   readonly attributes?: bigint;
 }
-/** A table for native; the label is UTF-16, a GUID that the scheme has not is ''. */
+/** A table for native; an index of 2^32 - 1 is any that is free; the label is UTF-16, a GUID that the scheme has not is ''. */
 export type TableRows = readonly [
   scheme: number,
   position: number,
@@ -80,6 +80,7 @@ export type TableRows = readonly [
   diskId: number,
   diskGuid: string,
   entries: readonly EntryRow[],
+  hybrid: readonly EntryRow[] | undefined,
 ];
 export type EntryRow = readonly [
   index: number,
@@ -125,6 +126,7 @@ export interface NativeTable {
   readonly diskGuid: string;
   readonly verdicts: readonly NativeVerdict[];
   readonly partitions: readonly NativeEntry[];
+  readonly hybrid?: readonly NativeEntry[];
 }
 
 /** Fields and units of `DiskLabel` and `Partition` in api, built by the addon. */

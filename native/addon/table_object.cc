@@ -60,6 +60,13 @@ Napi::Object TableToObject(Napi::Env env, const blk::PartitionTable& table) {
     partitions.Set(i, EntryToObject(env, table.scheme, table.partitions[i]));
   }
   object.Set("partitions", partitions);
+  if (table.hybrid) {
+    Napi::Array hybrid = Napi::Array::New(env, table.hybrid->size());
+    for (uint32_t i = 0; i < table.hybrid->size(); i++) {
+      hybrid.Set(i, EntryToObject(env, blk::Scheme::kMbr, (*table.hybrid)[i]));
+    }
+    object.Set("hybrid", hybrid);
+  }
   return object;
 }
 
@@ -165,6 +172,20 @@ std::optional<blk::PartitionEntry> EntryOf(napi_env env, napi_value value, int d
   return entry;
 }
 
+std::optional<std::vector<blk::PartitionEntry>> EntriesOf(napi_env env, napi_value list, int depth) {
+  std::vector<blk::PartitionEntry> entries;
+  Row rows(env, list);
+  for (uint32_t i = 0; i < rows.length(); i++) {
+    // Handles of one entry at a time: a table may have a million of them.
+    const Napi::HandleScope scope(env);
+    auto entry = EntryOf(env, rows.At(i), depth);
+    if (!entry) return std::nullopt;
+    entries.push_back(std::move(*entry));
+  }
+  if (!rows.ok()) return std::nullopt;
+  return entries;
+}
+
 std::optional<blk::PartitionTable> TableAt(napi_env env, napi_value rows, int depth) {
   if (depth > kMaxDepth) return std::nullopt;
   Row row(env, rows);
@@ -175,16 +196,14 @@ std::optional<blk::PartitionTable> TableAt(napi_env env, napi_value rows, int de
   table.disk_id = static_cast<uint32_t>(row.Number(3, UINT32_MAX));
   table.disk_guid = row.Guid(4);
   const napi_value list = row.At(5);
+  const napi_value hybrid = row.At(6);
   if (!row.ok()) return std::nullopt;
-  Row entries(env, list);
-  for (uint32_t i = 0; i < entries.length(); i++) {
-    // Handles of one entry at a time: a table may have a million of them.
-    const Napi::HandleScope scope(env);
-    auto entry = EntryOf(env, entries.At(i), depth);
-    if (!entry) return std::nullopt;
-    table.partitions.push_back(std::move(*entry));
-  }
-  if (!entries.ok()) return std::nullopt;
+  auto partitions = EntriesOf(env, list, depth);
+  if (!partitions) return std::nullopt;
+  table.partitions = std::move(*partitions);
+  if (Napi::Value(env, hybrid).IsUndefined()) return table;
+  table.hybrid = EntriesOf(env, hybrid, kMaxDepth);
+  if (!table.hybrid || table.scheme != blk::Scheme::kGpt) return std::nullopt;
   return table;
 }
 

@@ -18,8 +18,8 @@ Napi::Object TableToObject(Napi::Env env, const blk::PartitionTable& table);
 Napi::Array LabelToArray(Napi::Env env, const blk::DecodedLabel& decoded);
 
 // What lib/label/table-rows.ts laid out, TableRows of lib/native/binding.ts: [scheme, position, sectorSize, diskId,
-// diskGuid, entries], an entry being [index, start, size, type, bootable, typeGuid, uuid, label, attributes, table or
-// undefined].
+// diskGuid, entries, hybrid entries or undefined], an entry being [index, start, size, type, bootable, typeGuid, uuid,
+// label, attributes, table or undefined].
 // -> nothing where an element is missing, or is of another type or range. Names and verdicts are empty:
 // blk::PlanTable() fills them in.
 std::optional<blk::PartitionTable> TableOf(Napi::Env env, napi_value rows);

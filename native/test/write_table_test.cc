@@ -188,7 +188,8 @@ TEST_CASE("a table counts in sectors with which it will be read, by default the 
       CHECK(verdicts(scheme, medium_sectors, medium_sectors).empty());
     }
     CHECK(verdicts(Scheme::kGpt, 4608 - medium_sectors, medium_sectors).empty());
-    CHECK(verdicts(Scheme::kGpt, 1024, medium_sectors) == bad);
+    CHECK(verdicts(Scheme::kGpt, 1024, medium_sectors).empty());
+    CHECK(verdicts(Scheme::kGpt, 8192, medium_sectors) == bad);
     CHECK(verdicts(Scheme::kMbr, 4608 - medium_sectors, medium_sectors) == bad);
     CHECK(verdicts(Scheme::kBsd, 8192, medium_sectors).empty());
   }

@@ -46,7 +46,7 @@ describe('refused', () => {
       [table('bsd', [16, 2048, 1, 7]), /has an index/],
       [{ ...table('bsd', [0, 2048, 1, 7]), position: 1024 }, /cannot lie there/],
       [{ ...table('mbr', [0, 2048, 8, 0x83]), sectorSize: 4096 }, /counts in sectors of 4096 bytes/],
-      [{ ...table('gpt', [0, 2048, 8, LINUX]), sectorSize: 2048 }, /counts in sectors of 2048 bytes/],
+      [{ ...table('gpt', [0, 2048, 8, LINUX]), sectorSize: 8192 }, /counts in sectors of 8192 bytes/],
       [nested(0x83, table('bsd', [0, 2048, 1, 7])), /^s1 cannot hold/],
       [nested(0x05, table('bsd', [0, 2048, 1, 7])), /^s1 cannot hold/],
       [nested(0xa9, table('bsd', [0, 10, 100, 7])), /^s1a is not inside/],
@@ -129,13 +129,13 @@ describe('refused', () => {
       const driver = new binding.Driver(1, 0, 16, 16, 1);
       const device = driver.openPathSync(Buffer.from(args.file), 0, -1, '', 1, false, 0, 1, false, true, new Float64Array(0));
       const entry = [0, 1048576, 512, 0x83, false, '', '', '', 0n, undefined];
-      const rows = (...entries) => [1, 0, 0, 0, '', entries];
+      const rows = (...entries) => [1, 0, 0, 0, '', entries, undefined];
       const swap = (row, i, value) => row.map((each, at) => (at === i ? value : each));
       const odd = [undefined, null, NaN, -1, 0.5, 2 ** 64, {}, [], 'x', Symbol('x'), -1n, 2n ** 64n];
       const cycle = rows(entry.slice());
       cycle[5][0][9] = cycle;
       const tables = [
-        ...odd, [], [1], new Proxy(rows(entry), {}), cycle, rows(undefined), Array(6), [1, 0, 0, 0, '', Array(1)], [1, 0, 0, 0, '', { length: 1 }],
+        ...odd, [], [1], new Proxy(rows(entry), {}), cycle, rows(undefined), Array(6), [1, 0, 0, 0, '', Array(1), undefined], [1, 0, 0, 0, '', { length: 1 }, undefined],
         ...entry.flatMap((good, i) => odd.filter((each) => each !== good && typeof each !== typeof good).map((each) => rows(swap(entry, i, each)))),
         ...rows(entry).flatMap((good, i) => odd.filter((each) => typeof each !== typeof good).map((each) => swap(rows(entry), i, each))),
       ];
@@ -180,6 +180,13 @@ describe('refused', () => {
     await failure(() => writePartitions(bench.device(bench.sparse(SIZE)), mbr), 'EACCES');
     const guarded = bench.device(bench.sparse(SIZE), { mode: 'r+', protect: [[0, 512]] });
     await failure(() => writePartitions(guarded, mbr), 'EROFS');
+    // What changes nothing in the guarded range is nothing that it has to be guarded from.
+    const gpt = table('gpt', [0, 2048, 2048, LINUX]);
+    const file = bench.sparse(SIZE);
+    const fresh = writable(file);
+    writePartitionsSync(fresh, gpt);
+    fresh.closeSync();
+    await writePartitions(bench.device(file, { mode: 'r+', protect: [[0, 512]] }), { ...gpt, partitions: [] });
     const faulty = writable();
     faulty.driver.faults.set({ rate: 10000, seed: 1 });
     await failure(() => writePartitions(faulty, mbr), 'EIO');

@@ -12,6 +12,7 @@ export const ICAT = peer('icat', 'sleuthkit');
 export const DISKTYPE = peer('disktype', 'disktype');
 export const GRUB_FSTEST = peer('grub-fstest', 'grub-common');
 export const MAKEFS = peer('makefs', 'makefs');
+export const GENIMAGE = peer('genimage', 'genimage');
 
 /** Type of a Linux file system in a GPT. */
 export const LINUX = '0FC63DAF-8483-4772-8E79-3D69D8477DE4';

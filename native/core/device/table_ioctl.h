@@ -13,7 +13,7 @@ namespace blk {
 // durable when it returns, unless the cache mode is unsafe, and at each moment what lies there can be read, as far as
 // the scheme allows that. Fills in names and verdicts; a table with a verdict is not written.
 // Errors, before anything is written: EINVAL it has a verdict · EACCES opened for reading · EBUSY it moves, shrinks or
-// drops a partition that is open · EROFS it would touch what this open must not write. Then those of
+// drops a partition that is open · EROFS it would change what this open must not write. Then those of
 // Strategy::Submit() and Device::Flush().
 Status WriteTable(Device& device, PartitionTable& table, Lane lane);
 

@@ -40,14 +40,38 @@ void VisitGptEntry(Entry& entry, Visitor&& visit) {
 
 // Whether the numbers of a header, whose checksum holds, can be those of a medium of `sectors` sectors.
 bool Holds(const GptHeader& header, uint64_t lba, uint64_t sectors, uint64_t sector_size) {
-  const bool sizes = header.entry_bytes >= kGptEntryBytes && IsPowerOfTwo(header.entry_bytes) &&
-                     header.entry_count > 0 && header.array_bytes() <= kMaxGptArray;
+  const bool sizes = header.entry_bytes >= kGptEntryBytes && IsPowerOfTwo(header.entry_bytes) && header.entry_count > 0;
   if (!sizes || header.own_lba != lba) return false;
   const uint64_t array_sectors = (header.array_bytes() + sector_size - 1) / sector_size;
   const bool array = header.array_lba > 0 && header.array_lba < sectors && array_sectors <= sectors - header.array_lba;
   // A medium that was cut short is told by a verdict: what lies before the cut is there still.
   const bool named = header.last_usable < kMaxSafeInteger / sector_size;
   return array && named && header.first_usable <= header.last_usable;
+}
+
+// The header in sector `lba` with its array, into `copy`, unless a signature, a checksum or a range does not hold.
+Status ReadCopy(TableSource& source, uint64_t lba, uint64_t sector_size, std::optional<GptCopy>& copy,
+                uint64_t& too_large) {
+  const uint64_t sectors = source.size() / sector_size;
+  if (lba == 0 || lba >= sectors) return Status::Ok();
+  GptCopy read;
+  read.sector.resize(sector_size);
+  Status status = source.Read(lba * sector_size, read.sector.data(), read.sector.size());
+  if (!status.ok()) return status;
+  read.header = DecodeGptHeader(read.sector.data());
+  const GptHeader& header = read.header;
+  if (header.signature != kGptSignature) return status;
+  if (header.header_bytes < kGptHeaderBytes || header.header_bytes > sector_size) return status;
+  if (GptHeaderCrc(read.sector, header.header_bytes) != header.header_crc) return status;
+  if (!Holds(header, lba, sectors, sector_size)) return status;
+  if (header.array_bytes() > kMaxGptArray) return too_large = header.array_bytes(), status;
+
+  // Of a size that is bounded: a number of the medium's never decides alone how much memory is taken.
+  read.array.resize(header.array_bytes());
+  status = source.Read(header.array_lba * sector_size, read.array.data(), read.array.size());
+  if (!status.ok()) return status;
+  if (Crc32(read.array.data(), read.array.size()) == header.array_crc) copy = std::move(read);
+  return status;
 }
 
 // Entries are compared, not arrays: what lies behind the last one of a smaller array is nobody's.
@@ -57,11 +81,6 @@ bool SameContent(const GptCopy& a, const GptCopy& b) {
          a.array == b.array;
 }
 
-std::u16string LabelOf(const GptEntry& entry) {
-  const auto end = std::find(entry.label.begin(), entry.label.end(), u'\0');
-  return std::u16string(entry.label.begin(), end);
-}
-
 // An entry that makes no sense, or whose bytes no JavaScript number can name, is a verdict; the others are good all the
 // same.
 void AddEntries(PartitionTable& table, const GptCopy& copy) {
@@ -69,13 +88,10 @@ void AddEntries(PartitionTable& table, const GptCopy& copy) {
   for (uint32_t i = 0; i < header.entry_count; i++) {
     const GptEntry found = DecodeGptEntry(&copy.array[size_t{i} * header.entry_bytes]);
     if (found.type.empty()) continue;
-    const int index = static_cast<int>(i);
-    if (found.last < found.first) {
-      table.verdicts.push_back({Verdict::Kind::kBackwards, Verdict::kNoEntry, static_cast<uint64_t>(index)});
-      continue;
-    }
-    if (found.last >= kMaxSafeInteger / table.sector_size) {
-      table.verdicts.push_back({Verdict::Kind::kTooLarge, Verdict::kNoEntry, static_cast<uint64_t>(index)});
+    if (!IsShown(found, table.sector_size)) {
+      const bool backwards = found.last < found.first;
+      table.verdicts.push_back(
+          {backwards ? Verdict::Kind::kBackwards : Verdict::Kind::kTooLarge, Verdict::kNoEntry, uint64_t{i}});
       continue;
     }
     PartitionEntry entry;
@@ -92,6 +108,20 @@ void AddEntries(PartitionTable& table, const GptCopy& copy) {
 }
 
 }  // namespace
+
+std::u16string LabelOf(const GptEntry& entry) {
+  const auto end = std::find(entry.label.begin(), entry.label.end(), u'\0');
+  return std::u16string(entry.label.begin(), end);
+}
+
+bool IsShown(const GptEntry& entry, uint64_t sector_size) {
+  return !entry.type.empty() && entry.first <= entry.last && entry.last < kMaxSafeInteger / sector_size;
+}
+
+uint32_t GptHeaderCrc(std::vector<uint8_t> sector, size_t header_bytes) {
+  Store<uint32_t>(&sector[kGptHeaderCrcAt], 0);
+  return Crc32(sector.data(), header_bytes);
+}
 
 GptHeader DecodeGptHeader(const uint8_t* bytes) {
   GptHeader header;
@@ -113,31 +143,6 @@ void EncodeGptEntry(const GptEntry& entry, uint8_t* bytes) {
   VisitGptEntry(entry, FieldStorer(bytes, ByteOrder::kLittle));
 }
 
-Result<std::optional<GptCopy>> ReadGptCopy(TableSource& source, uint64_t lba, uint64_t sector_size) {
-  using Nothing = std::optional<GptCopy>;
-  const uint64_t sectors = source.size() / sector_size;
-  if (lba == 0 || lba >= sectors) return Nothing();
-  std::vector<uint8_t> bytes(sector_size);
-  Status status = source.Read(lba * sector_size, bytes.data(), bytes.size());
-  if (!status.ok()) return status;
-  GptCopy copy;
-  copy.header = DecodeGptHeader(bytes.data());
-  const GptHeader& header = copy.header;
-  if (header.signature != kGptSignature) return Nothing();
-  if (header.header_bytes < kGptHeaderBytes || header.header_bytes > sector_size) return Nothing();
-  // The header is under its checksum as it was while the checksum was not there yet.
-  Store<uint32_t>(&bytes[kGptHeaderCrcAt], 0);
-  if (Crc32(bytes.data(), header.header_bytes) != header.header_crc) return Nothing();
-  if (!Holds(header, lba, sectors, sector_size)) return Nothing();
-
-  // Of a size that Holds() has bounded: a number of the medium's never decides alone how much memory is taken.
-  copy.array.resize(header.array_bytes());
-  status = source.Read(header.array_lba * sector_size, copy.array.data(), copy.array.size());
-  if (!status.ok()) return status;
-  if (Crc32(copy.array.data(), copy.array.size()) != header.array_crc) return Nothing();
-  return Nothing(std::move(copy));
-}
-
 Result<GptFound> FindGpt(TableSource& source, uint64_t sector_size) {
   GptFound found;
   const uint64_t sectors = source.size() / sector_size;
@@ -148,15 +153,13 @@ Result<GptFound> FindGpt(TableSource& source, uint64_t sector_size) {
   if (!status.ok()) return status;
   found.signature = Load<uint64_t>(signature.data()) == kGptSignature;
 
-  auto primary = ReadGptCopy(source, 1, sector_size);
-  if (!primary.ok()) return primary.status();
-  found.primary = primary.Take();
+  const Status read = ReadCopy(source, 1, sector_size, found.primary, found.too_large);
+  if (!read.ok()) return read;
   // Where the primary says, so that a medium that was enlarged keeps its backup; else where it has to be.
   for (const uint64_t lba : {found.primary ? found.primary->header.other_lba : 0, sectors - 1}) {
     if (lba <= 1 || found.backup) continue;
-    auto backup = ReadGptCopy(source, lba, sector_size);
-    if (!backup.ok()) return backup.status();
-    found.backup = backup.Take();
+    const Status backup = ReadCopy(source, lba, sector_size, found.backup, found.too_large);
+    if (!backup.ok()) return backup;
     found.backup_lba = lba;
   }
   // Of two that hold, the one that is about this medium; a cut medium has no such backup.
@@ -167,7 +170,7 @@ Result<GptFound> FindGpt(TableSource& source, uint64_t sector_size) {
 
 std::vector<uint64_t> GptSectorSizes(const TableSource& source) {
   std::vector<uint64_t> sizes = {source.sector_size()};
-  for (const uint64_t other : {uint64_t{512}, uint64_t{4096}}) {
+  for (const uint64_t other : {uint64_t{512}, uint64_t{4096}, uint64_t{2048}, uint64_t{1024}}) {
     if (other != sizes.front()) sizes.push_back(other);
   }
   return sizes;
@@ -180,7 +183,8 @@ PartitionTable ToTable(const GptFound& found, uint64_t medium_size, uint64_t sec
   table.sector_size = sector_size;
   table.position = sector_size;
   if (!found.any()) {
-    table.verdicts.push_back({Kind::kHeaderBad});
+    const bool large = found.too_large != 0;
+    table.verdicts.push_back({large ? Kind::kArrayTooLarge : Kind::kHeaderBad, Verdict::kNoEntry, found.too_large});
     return table;
   }
   const GptCopy& copy = found.primary ? *found.primary : *found.backup;

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
-#include <string>
+#include <memory>
 #include <utility>
+
+#include "core/label/ebr.h"
 
 namespace blk {
 namespace {
@@ -15,7 +16,9 @@ bool IsFileSystem(const MbrImage& bytes) {
   return says(3, "NTFS    ") || says(3, "EXFAT   ") || says(54, "FAT") || says(82, "FAT32");
 }
 
-PartitionEntry ToEntry(const MbrEntry& from, uint32_t index, uint64_t base, uint64_t sector_size) {
+}  // namespace
+
+PartitionEntry MbrPartition(const MbrEntry& from, uint32_t index, uint64_t base, uint64_t sector_size) {
   PartitionEntry entry;
   entry.index = index;
   entry.start = (base + from.start) * sector_size;
@@ -24,76 +27,6 @@ PartitionEntry ToEntry(const MbrEntry& from, uint32_t index, uint64_t base, uint
   entry.bootable = (from.boot_flag & kMbrBootable) != 0;
   return entry;
 }
-
-// Follows the chain of the extended partition `extended`; `next_number` is that of the next logical partition.
-class ChainReader {
- public:
-  ChainReader(TableSource& source, const PartitionEntry& extended, uint64_t sector_size)
-      : source_(source), extended_(extended), sector_size_(sector_size), base_(extended.start / sector_size) {
-    table_.scheme = Scheme::kEbr;
-    table_.position = extended.start;
-    table_.sector_size = sector_size;
-  }
-
-  Result<PartitionTable> Run(uint32_t& next_number) {
-    uint64_t at = base_;
-    for (bool more = true; more;) {
-      MbrImage bytes;
-      if (!MayVisit(at)) break;
-      const Status status = source_.Read(at * sector_size_, bytes.data(), bytes.size());
-      if (!status.ok()) return status;
-      more = Take(DecodeMbr(bytes), at, next_number);
-    }
-    JudgeRanges(table_, {extended_.start, extended_.end(), ""}, source_.size());
-    return std::move(table_);
-  }
-
- private:
-  void Note(Verdict::Kind kind, uint64_t value) { table_.verdicts.push_back({kind, Verdict::kNoEntry, value}); }
-
-  // Each link is a number of the medium's: it may lead out of the partition that has the chain, or in circles.
-  bool MayVisit(uint64_t at) {
-    const uint64_t position = at * sector_size_;
-    const bool inside = position >= extended_.start && position < extended_.end();
-    if (!inside || !source_.Holds(position, kMbrBytes)) return Note(Verdict::Kind::kChainLeaves, at), false;
-    if (!visited_.insert(at).second) return Note(Verdict::Kind::kChainLoops, at), false;
-    if (visited_.size() > kMaxLogical) return Note(Verdict::Kind::kChainTooLong, kMaxLogical), false;
-    return true;
-  }
-
-  // One sector of the chain: at most one partition, relative to the sector, and one link, relative to the chain's
-  // first sector. -> whether there is a next one, in `at`.
-  bool Take(const MbrSector& sector, uint64_t& at, uint32_t& next_number) {
-    if (!sector.has_signature) return Note(Verdict::Kind::kChainBroken, at), false;
-    const MbrEntry* link = nullptr;
-    bool taken = false;
-    for (const MbrEntry& found : sector.entries) {
-      if (!found.used()) continue;
-      if (IsExtended(found.type) && link == nullptr) {
-        link = &found;
-      } else if (!IsExtended(found.type) && !taken) {
-        taken = true;
-        const uint32_t index = static_cast<uint32_t>(table_.partitions.size());
-        table_.partitions.push_back(ToEntry(found, index, at, sector_size_));
-        table_.partitions.back().name = NumberedName('s', next_number++);
-      } else {
-        Note(Verdict::Kind::kExtraEntry, at);
-      }
-    }
-    if (link == nullptr) return false;
-    at = base_ + link->start;
-    return true;
-  }
-
-  TableSource& source_;
-  const PartitionEntry& extended_;
-  const uint64_t sector_size_;
-  const uint64_t base_;  // sectors
-  PartitionTable table_;
-  std::set<uint64_t> visited_;
-};
-
-}  // namespace
 
 MbrSector DecodeMbr(const MbrImage& bytes) {
   MbrSector sector;
@@ -133,17 +66,18 @@ Result<PartitionTable> ReadMbr(TableSource& source, const MbrImage& sector0, uin
   table.sector_size = sector_size;
   table.disk_id = sector.disk_id;
   for (uint32_t i = 0; i < kMbrSlots; i++) {
+    if (sector.entries[i].half()) table.verdicts.push_back({Verdict::Kind::kHalfEntry, Verdict::kNoEntry, i});
     if (!sector.entries[i].used()) continue;
-    table.partitions.push_back(ToEntry(sector.entries[i], i, 0, sector_size));
+    table.partitions.push_back(MbrPartition(sector.entries[i], i, 0, sector_size));
     table.partitions.back().name = NumberedName('s', i + 1);
   }
   JudgeRanges(table, {0, source.size(), ""}, source.size());
   uint32_t next_number = kMbrSlots + 1;
   for (PartitionEntry& entry : table.partitions) {
     if (!IsExtended(entry.type)) continue;
-    auto chain = ChainReader(source, entry, sector_size).Run(next_number);
+    auto chain = ReadChain(source, entry, sector_size);
     if (!chain.ok()) return chain.status();
-    entry.table = std::make_unique<PartitionTable>(chain.Take());
+    entry.table = std::make_unique<PartitionTable>(ToTable(chain.value(), entry, source.size(), next_number));
   }
   return table;
 }

@@ -1,5 +1,5 @@
-// Mbr: the partition sector of a PC disk, and the chain of such sectors in an extended partition. Little endian on
-// every machine. No state; decoders never fail on what they read. Model: the layout that Linux's and NetBSD's kernels
+// Mbr: the partition sector of a PC disk, with the chains of ebr.h in its extended partitions. Little endian on every
+// machine. No state; decoders never fail on what they read. Model: the layout that Linux's and NetBSD's kernels
 // read; numbers count sectors of the medium.
 #ifndef RUMPBLK_CORE_LABEL_MBR_H_
 #define RUMPBLK_CORE_LABEL_MBR_H_
@@ -23,9 +23,6 @@ inline constexpr uint16_t kMbrSignature = 0xaa55;
 inline constexpr uint32_t kMbrSlots = 4;
 inline constexpr uint8_t kMbrBootable = 0x80;
 inline constexpr uint8_t kMbrProtective = 0xee;
-// More logical partitions than any tool makes; an end for chains that have none.
-inline constexpr uint32_t kMaxLogical = 256;
-
 // One of the four entries of a partition sector. Cylinders and heads are not read: no system believes them any more.
 struct MbrEntry {
   uint8_t boot_flag = 0;
@@ -34,6 +31,8 @@ struct MbrEntry {
   uint32_t sectors = 0;  // sectors
   // Both are asked for: tools clear the one or the other.
   bool used() const { return type != 0 && sectors != 0; }
+  // The one without the other: no partition, and yet not nothing.
+  bool half() const { return !used() && (type != 0 || sectors != 0); }
 };
 
 // Sector 0, or a link of a chain, which looks the same but has no identifier.
@@ -59,6 +58,9 @@ constexpr bool IsBsdSlice(uint8_t type) { return type == kMbrFreeBsd || type == 
 bool IsPartitionSector(const MbrImage& bytes);
 // Whether one of its entries says that a GPT has the disk.
 bool IsProtective(const MbrSector& sector);
+
+// The entry as a partition, without a name; its sectors count from sector `base`.
+PartitionEntry MbrPartition(const MbrEntry& from, uint32_t index, uint64_t base, uint64_t sector_size);
 
 // The table that sector 0 says, with the chains of extended partitions in it; disklabels are not looked for. Logical
 // partitions are numbered on over all chains. Reads at most kMaxLogical sectors for each of four chains.

@@ -47,6 +47,31 @@ void AppendUtf8(std::string& out, char32_t c) {
   }
 }
 
+struct Span {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+
+  // A span without bytes lies in every other.
+  bool In(const Span& other) const { return begin >= end || (other.begin <= begin && end <= other.end); }
+};
+Span SpanOf(const PartitionEntry& entry) { return {entry.start, entry.end()}; }
+Span Shared(const PartitionEntry& a, const PartitionEntry& b) {
+  return {std::max(a.start, b.start), std::min(a.end(), b.end())};
+}
+
+bool WasThere(const PartitionTable& table, const Container& container, const OldTable& old, const Verdict& verdict) {
+  const PartitionEntry& entry = table.partitions[static_cast<size_t>(verdict.entry)];
+  const PartitionEntry* was = OldEntry(old, entry);
+  if (was == nullptr) return false;
+  if (verdict.kind == Verdict::Kind::kOverlaps) {
+    const PartitionEntry& other = table.partitions[verdict.value];
+    const PartitionEntry* other_was = OldEntry(old, other);
+    return other_was != nullptr && other_was != was && Shared(entry, other).In(Shared(*was, *other_was));
+  }
+  const bool narrowed = container.begin > old.container.begin || container.end < old.container.end;
+  return !was->usable && !narrowed && SpanOf(entry).In(SpanOf(*was));
+}
+
 constexpr bool IsHigh(char16_t c) { return c >= 0xd800 && c < 0xdc00; }
 constexpr bool IsLow(char16_t c) { return c >= 0xdc00 && c < 0xe000; }
 
@@ -73,6 +98,29 @@ void JudgeRanges(PartitionTable& table, const Container& container, uint64_t med
       table.verdicts.push_back({Verdict::Kind::kOverlaps, place_of(*entry), static_cast<uint64_t>(place_of(*widest))});
     }
     if (widest == nullptr || entry->end() > widest->end()) widest = entry;
+  }
+}
+
+const PartitionEntry* OldEntry(const OldTable& old, const PartitionEntry& entry) {
+  if (old.table == nullptr) return nullptr;
+  const auto& entries = old.table->partitions;
+  const bool counted = old.table->scheme == Scheme::kEbr;
+  const auto found = counted ? std::find_if(entries.begin(), entries.end(),
+                                            [&](const PartitionEntry& was) { return was.start == entry.start; })
+                             : std::lower_bound(entries.begin(), entries.end(), entry,
+                                                [](const auto& a, const auto& b) { return a.index < b.index; });
+  const bool same = found != entries.end() && (counted || found->index == entry.index);
+  return same ? &*found : nullptr;
+}
+
+void JudgeChange(PartitionTable& table, const Container& container, uint64_t medium_size, const OldTable& old) {
+  PartitionTable judged;
+  judged.scheme = table.scheme;
+  std::swap(judged.partitions, table.partitions);
+  JudgeRanges(judged, container, medium_size);
+  std::swap(judged.partitions, table.partitions);
+  for (const Verdict& verdict : judged.verdicts) {
+    if (!WasThere(table, container, old, verdict)) table.verdicts.push_back(verdict);
   }
 }
 

@@ -26,6 +26,9 @@ struct PartitionTable;
 // `start` and `size` come from the medium or from a caller, and may lie anywhere; end() does not overflow, since 32-bit
 // schemes do not reach so far, and the decoder of GPT and lib refuse what lies beyond 2^53.
 struct PartitionEntry {
+  // Index of an entry to be written that takes the first place where nothing lies.
+  static constexpr uint32_t kAnyIndex = UINT32_MAX;
+
   std::string name;    // 'a', 's1', 's5', 'p2', 's1a': one path from the top, unique in the tree
   uint32_t index = 0;  // place in its table, from 0
   uint64_t start = 0;  // bytes
@@ -53,6 +56,9 @@ struct PartitionTable {
   Guid disk_guid;                        // gpt
   Verdicts verdicts;
   std::vector<PartitionEntry> partitions;  // the used ones, by index
+  // gpt: the entries of the MBR in front of it, where it has others than protective ones. To be written: what it is to
+  // have, none for a protective entry alone, and nothing for what it has.
+  std::optional<std::vector<PartitionEntry>> hybrid;
 };
 
 // The stretch of the medium that the entries of a table have to lie in, and how their names begin.
@@ -68,6 +74,19 @@ struct Container {
 // before it. Entries of a label without a type get no verdict: those that cover the disk or the slice, as c and d do,
 // are a name for all of it and claim nothing.
 void JudgeRanges(PartitionTable& table, const Container& container, uint64_t medium_size);
+
+// What lies on the medium in place of a table that is to be written, and what its entries have to lie in.
+struct OldTable {
+  const PartitionTable* table = nullptr;  // none: nothing, or another scheme
+  Container container;
+};
+// The entry of `old` that `entry` goes on from: the one with its index, in a chain, whose entries are counted, with its
+// start; nullptr when there is none.
+const PartitionEntry* OldEntry(const OldTable& old, const PartitionEntry& entry);
+
+// JudgeRanges() for a table that is to be written, less the flaws that were there before and are no worse: an entry
+// that lies wrong lay there already, or on more; two that overlap did so on the same sectors, or on more.
+void JudgeChange(PartitionTable& table, const Container& container, uint64_t medium_size, const OldTable& old);
 
 struct FoundPartition {
   const PartitionTable* table;  // that the entry is in

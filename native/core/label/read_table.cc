@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/label/gpt.h"
+#include "core/label/hybrid_mbr.h"
 #include "core/label/mbr.h"
 
 namespace blk {
@@ -48,7 +49,8 @@ Status AddLabels(TableSource& source, PartitionTable& mbr) {
 }
 
 // A GPT: one that a protective MBR announces, or whose primary header holds where sector 0 says nothing else.
-Result<MaybeTable> ReadGpt(TableSource& source, bool announced, bool has_mbr) {
+Result<MaybeTable> ReadGpt(TableSource& source, const MbrSector& mbr, bool has_mbr) {
+  const bool announced = has_mbr && IsProtective(mbr);
   if (has_mbr && !announced) return MaybeTable();
   MaybeTable broken;
   for (const uint64_t sector_size : GptSectorSizes(source)) {
@@ -57,6 +59,7 @@ Result<MaybeTable> ReadGpt(TableSource& source, bool announced, bool has_mbr) {
     const bool holds = announced ? found.value().any() : found.value().primary.has_value();
     if (!holds && !(announced && found.value().signature)) continue;
     PartitionTable table = ToTable(found.value(), source.size(), sector_size);
+    if (announced) ShowHybrid(table, mbr);
     if (!announced) table.verdicts.push_back({Verdict::Kind::kNoProtectiveMbr});
     if (holds) return MaybeTable(std::move(table));
     if (!broken) broken = std::move(table);
@@ -73,8 +76,9 @@ Result<MaybeTable> ReadPartitionTable(TableSource& source) {
   // The GPT first, which an MBR only protects; then the MBR, with the labels in its slices; then a label on the bare
   // disk.
   const bool has_mbr = IsPartitionSector(sector0);
-  const bool announced = has_mbr && IsProtective(DecodeMbr(sector0));
-  auto gpt = ReadGpt(source, announced, has_mbr);
+  const MbrSector mbr_sector = DecodeMbr(sector0);
+  const bool announced = has_mbr && IsProtective(mbr_sector);
+  auto gpt = ReadGpt(source, mbr_sector, has_mbr);
   if (!gpt.ok() || gpt.value()) return gpt;
   MaybeTable mbr;
   if (has_mbr && !announced) {

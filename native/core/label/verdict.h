@@ -48,6 +48,11 @@ struct Verdict {
     kBadNesting,  // a table that cannot lie in such a partition
     kBadType,     // a type that stands for no partition
     kBadSectors,  // value: bytes of the sectors that it counts in, with which nobody would read it
+    // of what lies beside the partitions
+    kHalfEntry,      // MBR: a type without a size, or a size without a type; value: index
+    kHybridMisfit,   // GPT: an entry of its hybrid MBR that is no partition of it; value: number of the entry, from 1
+    kArrayTooLarge,  // GPT: value: bytes of entries, more than are read
+    kCoversLink,     // EBR: the partition lies over a link of the chain
   };
 
   // The order of Kind is a contract with lib/label/verdicts.ts, whose list of words has the same one.

@@ -1,5 +1,6 @@
-// PlanGpt: the backup header and its array first, then the primary ones and the protective MBR; the other way round
-// where the backup alone holds. At every moment one of the two copies does, if one did before.
+// PlanGpt: a table over the one that lies there: its layout stays, and every byte that says the same. The backup header
+// and its array first, then the primary ones and the protective MBR; the other way round where the backup alone holds.
+// At every moment one of the two copies does, if one did before.
 #include <algorithm>
 #include <limits>
 #include <optional>
@@ -8,8 +9,7 @@
 
 #include "core/label/crc32.h"
 #include "core/label/gpt.h"
-#include "core/label/mbr.h"
-#include "core/label/read_table.h"
+#include "core/label/hybrid_mbr.h"
 #include "core/label/write_table.h"
 
 namespace blk {
@@ -19,96 +19,171 @@ using Kind = Verdict::Kind;
 
 uint64_t SectorsOf(uint64_t bytes, uint64_t sector_size) { return (bytes + sector_size - 1) / sector_size; }
 
-// The header that the new one goes on from: the one on the medium, if it fits it, else a fresh one.
-GptHeader Layout(const GptFound& found, const PartitionTable& table, uint64_t sectors) {
-  GptHeader header;
-  uint32_t slots = kGptEntryCount;
-  for (const PartitionEntry& entry : table.partitions) slots = std::max(slots, entry.index + 1);
-  const GptCopy* old = found.primary ? &*found.primary : found.backup ? &*found.backup : nullptr;
-  if (old != nullptr && old->header.entry_count >= slots) {
-    header.entry_count = old->header.entry_count;
-    header.entry_bytes = old->header.entry_bytes;
-  } else {
-    header.entry_count = (slots + 3) / 4 * 4;
+// What is to be written over what is there.
+struct Layout {
+  GptHeader primary;
+  GptHeader backup;
+  bool moves = false;  // a copy comes to lie where none lay
+};
+
+// Where the array of a damaged primary header lies: where the backup's array is read again, else where the damaged
+// header says, as far as that can be, else where everybody has it. What lies in front of the partitions may be a boot
+// loader, which is why some arrays do not lie there.
+Result<uint64_t> LostArray(TableSource& source, const GptCopy& backup, uint64_t ss) {
+  constexpr uint64_t kUsual = 2;
+  const uint64_t sectors = SectorsOf(backup.array.size(), ss);
+  if (backup.header.first_usable < sectors + kUsual) return kUsual;
+  const uint64_t last = backup.header.first_usable - sectors;
+  std::vector<uint8_t> header(ss);
+  Status status = source.Read(ss, header.data(), header.size());
+  if (!status.ok()) return status;
+  const GptHeader damaged = DecodeGptHeader(header.data());
+  const bool believed = damaged.signature == kGptSignature && damaged.array_lba >= kUsual && damaged.array_lba <= last;
+  const uint64_t said = believed ? damaged.array_lba : kUsual;
+  for (const uint64_t lba : {said, kUsual, last}) {
+    std::vector<uint8_t> array(backup.array.size());
+    if (!source.Holds(lba * ss, array.size())) continue;
+    status = source.Read(lba * ss, array.data(), array.size());
+    if (!status.ok()) return status;
+    if (array == backup.array) return lba;
   }
-  const uint64_t array = SectorsOf(header.array_bytes(), table.sector_size);
-  // Only the primary header knows where its array lies.
-  header.array_lba = found.primary ? std::max<uint64_t>(found.primary->header.array_lba, 2) : 2;
-  header.first_usable = header.array_lba + array;
-  header.last_usable = sectors - std::min(sectors, array + 2);
-  const bool kept = old != nullptr && old->header.entry_count == header.entry_count &&
-                    old->header.entry_bytes == header.entry_bytes && old->header.first_usable >= header.first_usable;
-  if (kept) {
-    header.first_usable = old->header.first_usable;
-    // A medium that has not grown keeps its end as well.
-    const bool grown = found.primary && old->header.other_lba != sectors - 1;
-    if (!grown) header.last_usable = std::min(header.last_usable, old->header.last_usable);
-  } else {
-    header.array_lba = 2;
-    header.first_usable = 2 + array;
-  }
-  header.disk_guid = table.disk_guid;
-  return header;
+  return said;
 }
 
-std::vector<uint8_t> EncodeArray(const PartitionTable& table, const GptHeader& header) {
-  std::vector<uint8_t> array(header.array_bytes());
-  for (const PartitionEntry& from : table.partitions) {
-    GptEntry entry;
-    entry.type = from.type_guid;
-    entry.uuid = from.uuid;
-    entry.first = from.start / table.sector_size;
-    entry.last = from.end() / table.sector_size - 1;
-    entry.attributes = from.attributes;
-    std::copy_n(from.label.begin(), std::min(from.label.size(), entry.label.size()), entry.label.begin());
-    EncodeGptEntry(entry, &array[size_t{from.index} * header.entry_bytes]);
+Layout FreshLayout(uint32_t slots, uint64_t sectors, uint64_t ss) {
+  Layout layout;
+  GptHeader& header = layout.primary;
+  header.entry_count = std::max(kGptEntryCount, (slots + 3) / 4 * 4);
+  const uint64_t array = SectorsOf(header.array_bytes(), ss);
+  header.array_lba = 2;
+  header.first_usable = header.array_lba + array;
+  header.last_usable = sectors - std::min(sectors, array + 2);
+  header.own_lba = 1;
+  header.other_lba = sectors - 1;
+  layout.backup = header;
+  std::swap(layout.backup.own_lba, layout.backup.other_lba);
+  layout.backup.array_lba = sectors - 1 - std::min(sectors - 1, array);
+  layout.moves = true;
+  return layout;
+}
+
+// All numbers stay, unless the table asks for more slots than there are, or the medium has another size.
+Result<Layout> KeptLayout(TableSource& source, const GptFound& found, uint32_t slots, uint64_t ss) {
+  const uint64_t sectors = source.size() / ss;
+  const GptCopy& old = found.primary ? *found.primary : *found.backup;
+  Layout layout{old.header, found.backup ? found.backup->header : old.header, false};
+  GptHeader& primary = layout.primary;
+  if (found.primary) {
+    primary.array_lba = old.header.array_lba;
+  } else {
+    auto lost = LostArray(source, old, ss);
+    if (!lost.ok()) return lost.status();
+    primary.array_lba = lost.value();
+  }
+  const bool grows = slots > old.header.entry_count;
+  if (grows) primary.entry_count = (slots + 3) / 4 * 4;
+  const uint64_t array = SectorsOf(primary.array_bytes(), ss);
+  primary.first_usable = std::max(primary.first_usable, grows ? primary.array_lba + array : 0);
+  // Only one that is in its place, and has room for all the slots, keeps its array.
+  const bool in_place = found.backup && found.backup_lba == sectors - 1;
+  const bool kept = in_place && !grows && found.backup->array.size() == old.array.size();
+  GptHeader& backup = layout.backup;
+  if (!kept) backup.array_lba = sectors - 1 - std::min(sectors - 1, array);
+  const uint64_t old_last = found.primary ? old.header.other_lba : found.backup_lba;
+  if (old_last < sectors - 1) primary.last_usable = backup.array_lba - 1;
+  if (!kept) primary.last_usable = std::min(primary.last_usable, backup.array_lba - 1);
+  layout.moves = !kept || !found.primary || grows;
+  primary.own_lba = backup.other_lba = 1;
+  primary.other_lba = backup.own_lba = sectors - 1;
+  backup.first_usable = primary.first_usable;
+  backup.last_usable = primary.last_usable;
+  backup.entry_count = primary.entry_count;
+  backup.entry_bytes = primary.entry_bytes;
+  return layout;
+}
+
+// Whether arrays that are to grow do so over bytes that are not 0, which somebody may need.
+Result<bool> GrowsOver(TableSource& source, const GptFound& found, const Layout& layout, uint64_t ss) {
+  const GptCopy& old = found.primary ? *found.primary : *found.backup;
+  const uint64_t sectors = SectorsOf(layout.primary.array_bytes(), ss);
+  const uint64_t before = SectorsOf(old.array.size(), ss);
+  const uint64_t backup = layout.backup.array_lba;
+  const uint64_t old_backup = found.backup ? found.backup->header.array_lba : backup + sectors;
+  const std::pair<uint64_t, uint64_t> stretches[] = {
+      {layout.primary.array_lba + before, sectors - before},
+      {backup, std::min(sectors, old_backup - std::min(backup, old_backup))},
+  };
+  for (const auto& [lba, count] : stretches) {
+    std::vector<uint8_t> bytes(count * ss);
+    if (!source.Holds(lba * ss, bytes.size())) return true;
+    const Status status = bytes.empty() ? Status::Ok() : source.Read(lba * ss, bytes.data(), bytes.size());
+    if (!status.ok()) return status;
+    if (std::any_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte != 0; })) return true;
+  }
+  return false;
+}
+
+// Whether the partition of a slot is to go on, changed as it may be, or another one comes in its place.
+bool IsSame(const GptEntry& old, const GptEntry& entry) { return old.uuid == entry.uuid || old.first == entry.first; }
+
+GptEntry ToGptEntry(const PartitionEntry& from, const GptEntry& old, uint64_t ss) {
+  GptEntry entry;
+  entry.type = from.type_guid;
+  entry.uuid = from.uuid;
+  entry.first = from.start / ss;
+  entry.last = from.end() / ss - 1;
+  entry.attributes = from.attributes;
+  // What lies behind the NUL of a label stays with the label.
+  const bool same = !old.type.empty() && LabelOf(old) == from.label;
+  if (same) entry.label = old.label;
+  if (!same) std::copy_n(from.label.begin(), std::min(from.label.size(), entry.label.size()), entry.label.begin());
+  return entry;
+}
+
+// The entries that lie there, with those of the table that differ. What is no partition that a table shows stays,
+// unless its slot is asked for.
+std::vector<uint8_t> EncodeArray(const PartitionTable& table, const GptHeader& header, std::vector<uint8_t> array) {
+  array.resize(header.array_bytes());
+  auto next = table.partitions.begin();
+  for (uint32_t slot = 0; slot < header.entry_count; slot++) {
+    uint8_t* at = &array[size_t{slot} * header.entry_bytes];
+    const GptEntry old = DecodeGptEntry(at);
+    const bool asked = next != table.partitions.end() && next->index == slot;
+    if (!asked) {
+      if (IsShown(old, table.sector_size)) std::fill_n(at, header.entry_bytes, uint8_t{0});
+      continue;
+    }
+    const GptEntry entry = ToGptEntry(*next++, old, table.sector_size);
+    if (!IsShown(old, table.sector_size) || !IsSame(old, entry)) std::fill_n(at, header.entry_bytes, uint8_t{0});
+    EncodeGptEntry(entry, at);
   }
   return array;
 }
 
-void AddCopy(std::vector<TableWrite>& step, const GptHeader& header, std::vector<uint8_t> array, uint64_t sector_size) {
-  TableWrite write{header.own_lba * sector_size, std::vector<uint8_t>(sector_size)};
-  EncodeGptHeader(header, write.bytes.data());
-  const uint32_t crc = Crc32(write.bytes.data(), kGptHeaderBytes);
-  Store<uint32_t>(&write.bytes[kGptHeaderCrcAt], crc);
-  array.resize(SectorsOf(array.size(), sector_size) * sector_size);
-  step.push_back({header.array_lba * sector_size, std::move(array)});
-  step.push_back(std::move(write));
+// One copy: its array and then its header, each in the bytes of its sectors that are not its own.
+// `sector`: of the copy that holds; a damaged one is its like, as far as it does not say something else behind its
+// header.
+Status AddCopy(TableSource& source, std::vector<TableWrite>& step, const GptHeader& header, std::vector<uint8_t> sector,
+               const std::vector<uint8_t>& array, uint64_t ss) {
+  auto entries = ReadForWrite(source, header.array_lba * ss, SectorsOf(array.size(), ss) * ss);
+  if (!entries.ok()) return entries.status();
+  std::copy(array.begin(), array.end(), entries.value().bytes.begin());
+  step.push_back(entries.Take());
+  const auto there = ReadForWrite(source, header.own_lba * ss, ss);
+  if (!there.ok()) return there.status();
+  const std::vector<uint8_t>& old = there.value().bytes;
+  if (Load<uint64_t>(old.data()) == kGptSignature) {
+    std::copy(old.begin() + header.header_bytes, old.end(), sector.begin() + header.header_bytes);
+  }
+  EncodeGptHeader(header, sector.data());
+  Store<uint32_t>(&sector[kGptHeaderCrcAt], GptHeaderCrc(sector, header.header_bytes));
+  step.push_back({header.own_lba * ss, std::move(sector)});
+  return Status::Ok();
 }
 
-// One that is protective already stays, with what else it has in a hybrid one; boot code stays in any case.
-Result<TableWrite> ProtectiveMbr(TableSource& source, uint64_t sectors) {
-  auto write = ReadForWrite(source, 0, kMbrBytes);
-  if (!write.ok()) return write;
-  std::vector<uint8_t>& bytes = write.value().bytes;
-  const uint32_t size = static_cast<uint32_t>(std::min<uint64_t>(sectors - 1, std::numeric_limits<uint32_t>::max()));
-  MbrImage image;
-  std::copy_n(bytes.begin(), image.size(), image.begin());
-  const MbrSector old = DecodeMbr(image);
-  const bool whole = std::any_of(old.entries.begin(), old.entries.end(), [&](const MbrEntry& entry) {
-    return entry.type == kMbrProtective && (entry.sectors == size || entry.sectors == UINT32_MAX || entry.start != 1);
-  });
-  if (IsPartitionSector(image) && whole) return write;
-  uint8_t* at = &bytes[kMbrEntriesAt];
-  std::fill_n(at, kMbrSlots * kMbrEntryBytes, uint8_t{0});
-  at[2] = 2;
-  at[4] = kMbrProtective;
-  std::fill_n(at + 5, 3, uint8_t{0xff});
-  Store<uint32_t>(at + 8, 1);
-  Store<uint32_t>(at + 12, size);
-  Store<uint16_t>(&bytes[kMbrSignatureAt], kMbrSignature);
-  return write;
-}
-
-bool IsWreck(const std::optional<PartitionTable>& there) {
-  if (!there || there->scheme != Scheme::kGpt) return false;
-  return std::any_of(there->verdicts.begin(), there->verdicts.end(),
-                     [](const Verdict& verdict) { return verdict.kind == Kind::kHeaderBad; });
-}
-
-void JudgeGpt(PartitionTable& table, const GptHeader& header, uint64_t medium_size) {
+void JudgeGpt(PartitionTable& table, const GptHeader& header, uint64_t medium_size, const OldTable& old) {
   const uint64_t ss = table.sector_size;
-  JudgeRanges(table, {header.first_usable * ss, (header.last_usable + 1) * ss, ""}, medium_size);
+  JudgeChange(table, {header.first_usable * ss, (header.last_usable + 1) * ss, ""}, medium_size, old);
   for (PartitionEntry& entry : table.partitions) {
     const int place = static_cast<int>(&entry - table.partitions.data());
     if (entry.type_guid.empty()) table.verdicts.push_back({Kind::kBadType, place});
@@ -116,41 +191,95 @@ void JudgeGpt(PartitionTable& table, const GptHeader& header, uint64_t medium_si
   }
 }
 
-}  // namespace
+// The partitions that lie there, and the area they have to lie in; none when a copy moves, since what lay outside of
+// that area was out of its way before, and now may not be.
+OldTable OldOf(const PartitionTable* there, const GptFound& found, const Layout& layout, uint64_t ss) {
+  OldTable old{there, {}};
+  if (there == nullptr) return old;
+  const GptHeader& header = found.primary ? found.primary->header : found.backup->header;
+  if (!layout.moves) old.container = {header.first_usable * ss, (header.last_usable + 1) * ss, ""};
+  if (layout.moves) old.container = {0, UINT64_MAX, ""};
+  return old;
+}
 
-Status PlanGpt(TableSource& source, PartitionTable& table, TablePlan& plan) {
+// Names the entries, and finds the layout. -> nothing with a verdict.
+Result<std::optional<Layout>> PlanLayout(TableSource& source, PartitionTable& table, const GptFound& found,
+                                         bool goes_on) {
+  using Nothing = std::optional<Layout>;
   const uint64_t ss = table.sector_size;
   const uint64_t sectors = source.size() / ss;
-  auto found = FindGpt(source, ss);
-  if (!found.ok()) return found.status();
-  JudgeEntries(table, kMaxGptArray / kGptEntryBytes);
+  const GptCopy* old = !goes_on ? nullptr : found.primary ? &*found.primary : &*found.backup;
+  TakeIndices(table, [&](uint32_t slot) {
+    if (old == nullptr || slot >= old->header.entry_count) return false;
+    const GptEntry entry = DecodeGptEntry(&old->array[size_t{slot} * old->header.entry_bytes]);
+    return !entry.type.empty() && !IsShown(entry, ss);
+  });
+  const uint64_t slots_there = old != nullptr ? old->header.entry_count : 0;
+  const uint64_t entry_bytes = old != nullptr ? old->header.entry_bytes : kGptEntryBytes;
+  JudgeEntries(table, std::max(slots_there, kMaxNewGptArray / entry_bytes));
   for (PartitionEntry& entry : table.partitions) entry.name = NumberedName('p', uint64_t{entry.index} + 1);
-  if (!table.verdicts.empty()) return Status::Ok();
-  // What was read from two damaged headers is empty, and writing it back would take the last that could be mended.
-  if (table.partitions.empty()) {
-    const auto there = ReadPartitionTable(source);
-    if (!there.ok()) return there.status();
-    if (IsWreck(there.value())) return table.verdicts.push_back({Kind::kHeaderBad}), Status::Ok();
+  if (!table.verdicts.empty()) return Nothing();
+  const uint32_t slots = table.partitions.empty() ? 0 : table.partitions.back().index + 1;
+  Layout layout;
+  if (old == nullptr) {
+    layout = FreshLayout(slots, sectors, ss);
+  } else {
+    auto kept = KeptLayout(source, found, slots, ss);
+    if (!kept.ok()) return kept.status();
+    layout = kept.Take();
+    const bool grows = layout.primary.entry_count != old->header.entry_count;
+    const auto over = grows ? GrowsOver(source, found, layout, ss) : Result<bool>(false);
+    if (!over.ok()) return over.status();
+    if (over.value()) return table.verdicts.push_back({Kind::kNoRoom}), Nothing();
   }
-  GptHeader header = Layout(found.value(), table, sectors);
-  if (header.first_usable > header.last_usable) return table.verdicts.push_back({Kind::kNoRoom}), Status::Ok();
-  JudgeGpt(table, header, source.size());
-  if (!table.verdicts.empty()) return Status::Ok();
+  if (sectors < 4 || layout.primary.first_usable > layout.primary.last_usable) {
+    return table.verdicts.push_back({Kind::kNoRoom}), Nothing();
+  }
+  return Nothing(layout);
+}
 
-  const std::vector<uint8_t> array = EncodeArray(table, header);
-  header.array_crc = Crc32(array.data(), array.size());
-  header.own_lba = 1;
-  header.other_lba = sectors - 1;
-  GptHeader backup = header;
-  std::swap(backup.own_lba, backup.other_lba);
-  backup.array_lba = sectors - 1 - SectorsOf(array.size(), ss);
-  auto mbr = ProtectiveMbr(source, sectors);
-  if (!mbr.ok()) return mbr.status();
+}  // namespace
+
+Status PlanGpt(TableSource& source, PartitionTable& table, const PartitionTable* there, TablePlan& plan) {
+  const uint64_t ss = table.sector_size;
+  const uint64_t sectors = source.size() / ss;
+  auto read = FindGpt(source, ss);
+  if (!read.ok()) return read.status();
+  const GptFound& found = read.value();
+  // What was read from two damaged headers is empty, and writing it back would take the last that could be mended.
+  if (there != nullptr && !found.any() && (table.partitions.empty() || found.too_large != 0)) {
+    table.verdicts.push_back(
+        {found.too_large != 0 ? Kind::kArrayTooLarge : Kind::kHeaderBad, Verdict::kNoEntry, found.too_large});
+    return Status::Ok();
+  }
+  const bool goes_on = there != nullptr && found.any();
+  const auto planned = PlanLayout(source, table, found, goes_on);
+  if (!planned.ok() || !planned.value()) return planned.status();
+  Layout layout = *planned.value();
+  const OldTable old = goes_on ? OldOf(there, found, layout, ss) : OldTable();
+  JudgeGpt(table, layout.primary, source.size(), old);
+  if (!table.verdicts.empty()) return Status::Ok();
+  const GptCopy* copy = !goes_on ? nullptr : found.primary ? &*found.primary : &*found.backup;
+  const GptCopy* other = goes_on && found.backup ? &*found.backup : copy;
+  const uint64_t was = copy == nullptr ? sectors : std::max(copy->header.own_lba, copy->header.other_lba) + 1;
+  auto mbr = PlanHybrid(source, table, old, {was, sectors});
+  if (!mbr.ok() || !table.verdicts.empty()) return mbr.status();
+
+  const std::vector<uint8_t> nothing(ss);
+  const auto array = EncodeArray(table, layout.primary, copy != nullptr ? copy->array : std::vector<uint8_t>());
+  for (GptHeader* header : {&layout.primary, &layout.backup}) {
+    header->disk_guid = table.disk_guid;
+    header->array_crc = Crc32(array.data(), array.size());
+  }
   // The copy that holds is written over last, when the other one is on the medium.
-  const bool backup_holds_alone = !found.value().primary && found.value().backup;
+  const bool backup_holds_alone = goes_on && !found.primary;
   TablePlan steps(2);
-  AddCopy(steps[backup_holds_alone ? 1 : 0], backup, array, ss);
-  AddCopy(steps[backup_holds_alone ? 0 : 1], header, array, ss);
+  Status status = AddCopy(source, steps[backup_holds_alone ? 1 : 0], layout.backup,
+                          other != nullptr ? other->sector : nothing, array, ss);
+  if (!status.ok()) return status;
+  status = AddCopy(source, steps[backup_holds_alone ? 0 : 1], layout.primary, copy != nullptr ? copy->sector : nothing,
+                   array, ss);
+  if (!status.ok()) return status;
   steps[1].push_back(mbr.Take());
   for (auto& step : steps) plan.push_back(std::move(step));
   return Status::Ok();

@@ -6,6 +6,7 @@
 
 #include "core/label/gpt.h"
 #include "core/label/mbr.h"
+#include "core/label/read_table.h"
 
 namespace blk {
 namespace {
@@ -66,8 +67,9 @@ Status EraseGpt(TableSource& source, const PartitionTable& table, std::vector<Ta
       uint8_t signature[8];
       Status status = source.Read(position, signature, sizeof(signature));
       if (!status.ok()) return status;
-      // Nothing else begins like that; but at the other end it may be an image that somebody keeps in a partition.
-      const bool kept = position != sector_size && IsInside(table, position);
+      // Nothing else begins like that; but it may be an image that somebody keeps in a partition. A label's partitions
+      // often lie over the start of the disk, where the header would be read before the label.
+      const bool kept = (position != sector_size || table.scheme != Scheme::kBsd) && IsInside(table, position);
       if (Load<uint64_t>(signature) != kGptSignature || kept) continue;
       status = AddErasure(source, position, sizeof(signature), step);
       if (!status.ok()) return status;
@@ -105,6 +107,13 @@ Status EraseMbr(TableSource& source, std::vector<TableWrite>& step) {
   return AddErasure(source, kMbrEntriesAt, kMbrBytes - kMbrEntriesAt, step);
 }
 
+// Whether `table` is to take the place of `there`, and not of another scheme, or of the same elsewhere.
+bool IsChangeOf(const PartitionTable& table, const PartitionTable& there) {
+  if (table.scheme != there.scheme) return false;
+  if (table.scheme == Scheme::kBsd) return table.position == there.position;
+  return table.sector_size == there.sector_size;
+}
+
 // Fills in the sectors that `table` and the tables in it count in, and judges them: what is written has to be read so.
 void SettleSectors(const TableSource& source, PartitionTable& table, uint64_t inherited) {
   if (table.sector_size == 0) table.sector_size = inherited;
@@ -131,9 +140,24 @@ bool HasVerdict(const PartitionTable& table) {
                      [](const PartitionEntry& entry) { return entry.table && HasVerdict(*entry.table); });
 }
 
+void TakeIndices(PartitionTable& table, const std::function<bool(uint32_t)>& taken) {
+  std::set<uint32_t> given;
+  for (const PartitionEntry& entry : table.partitions) given.insert(entry.index);
+  uint32_t next = 0;
+  for (PartitionEntry& entry : table.partitions) {
+    if (entry.index != PartitionEntry::kAnyIndex) continue;
+    while (given.count(next) != 0 || taken(next)) next++;
+    entry.index = next++;
+  }
+}
+
+void SortByIndex(PartitionTable& table) {
+  std::stable_sort(table.partitions.begin(), table.partitions.end(),
+                   [](const auto& a, const auto& b) { return a.index < b.index; });
+}
+
 void JudgeEntries(PartitionTable& table, uint64_t slots) {
-  std::sort(table.partitions.begin(), table.partitions.end(),
-            [](const auto& a, const auto& b) { return a.index < b.index; });
+  SortByIndex(table);
   for (size_t i = 0; i < table.partitions.size(); i++) {
     const PartitionEntry& entry = table.partitions[i];
     const bool taken = i > 0 && table.partitions[i - 1].index == entry.index;
@@ -157,17 +181,20 @@ Result<TablePlan> PlanTable(TableSource& medium, PartitionTable& table) {
   SettleSectors(medium, table, medium.sector_size());
   if (table.scheme == Scheme::kBsd && table.position == 0) table.position = kFirstLabelPlace;
   if (HasVerdict(table)) return TablePlan();
+  const auto read = ReadPartitionTable(medium);
+  if (!read.ok()) return read.status();
+  const PartitionTable* there = read.value() && IsChangeOf(table, *read.value()) ? &*read.value() : nullptr;
   TablePlan plan;
   std::vector<TableWrite> erasures;
   Planned source(medium, plan, erasures);
   Status status = Status::Ok();
   if (table.scheme == Scheme::kGpt) {
-    status = PlanGpt(source, table, plan);
+    status = PlanGpt(source, table, there, plan);
   } else if (table.scheme == Scheme::kMbr) {
-    status = PlanMbr(source, table, plan);
+    status = PlanMbr(source, table, there, plan);
   } else if (table.scheme == Scheme::kBsd) {
     // First the MBR goes, which would be believed before a label.
-    status = EraseMbr(source, erasures);
+    if (there == nullptr) status = EraseMbr(source, erasures);
     if (status.ok() && !erasures.empty()) plan.push_back(std::exchange(erasures, {}));
     if (status.ok()) status = PlanBsd(source, table, {0, source.size(), 0, ""}, plan);
   } else {
@@ -175,6 +202,8 @@ Result<TablePlan> PlanTable(TableSource& medium, PartitionTable& table) {
   }
   if (!status.ok()) return status;
   if (HasVerdict(table)) return TablePlan();
+  // What is read already needs nothing to go for it.
+  if (there != nullptr) return plan;
   status = EraseGpt(source, table, erasures);
   if (status.ok()) status = EraseLabels(source, table, erasures);
   if (!status.ok()) return status;

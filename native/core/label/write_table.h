@@ -5,6 +5,7 @@
 #ifndef RUMPBLK_CORE_LABEL_WRITE_TABLE_H_
 #define RUMPBLK_CORE_LABEL_WRITE_TABLE_H_
 
+#include <functional>
 #include <vector>
 
 #include "core/base/status.h"
@@ -17,9 +18,11 @@ namespace blk {
 // Steps one after the other; the medium is synced behind each.
 using TablePlan = std::vector<std::vector<TableWrite>>;
 
-// Plans `table`, a tree with the scheme bsd, mbr or gpt at its top. A sector_size of 0 is filled in: the sectors of the
-// medium, or of the table that it is in; so is the position 0 of a bare label. Fills in names, `usable` and verdicts:
-// for what reading would say of it, for sectors that do not divide, and for what the scheme has no place for.
+// Plans the change from what lies on `medium` to `table`: of a scheme that lies there already, no byte is changed that
+// says what `table` says, or nothing that a table says. A tree with the scheme bsd, mbr or gpt at its top. A
+// sector_size of 0 is filled in: the sectors of the medium, or of the table that it is in; so is the position 0 of a
+// bare label. Fills in names, `usable` and verdicts: for what reading would say of it, for sectors that do not divide,
+// and for what the scheme has no place for.
 // -> the plan, empty when some table of the tree has a verdict. Errors: those of medium.Read().
 Result<TablePlan> PlanTable(TableSource& medium, PartitionTable& table);
 
@@ -28,11 +31,17 @@ bool HasVerdict(const PartitionTable& table);
 
 // ---- the schemes; each judges its table and, without a verdict, adds to the plan
 
-Status PlanMbr(TableSource& source, PartitionTable& table, TablePlan& plan);
-Status PlanGpt(TableSource& source, PartitionTable& table, TablePlan& plan);
+// `there`: the table of the same scheme that lies on the medium, as it reads; nullptr where none does.
+Status PlanMbr(TableSource& source, PartitionTable& table, const PartitionTable* there, TablePlan& plan);
+Status PlanGpt(TableSource& source, PartitionTable& table, const PartitionTable* there, TablePlan& plan);
 Status PlanBsd(TableSource& source, PartitionTable& table, const Slice& slice, TablePlan& plan);
 
-// What every scheme asks of an entry: an index below `slots` that no other one has, whole sectors, and some of them.
+// Gives each entry with PartitionEntry::kAnyIndex the first index that no other one has, and that is not `taken` by
+// something on the medium that is no partition.
+void TakeIndices(PartitionTable& table, const std::function<bool(uint32_t)>& taken);
+void SortByIndex(PartitionTable& table);
+// Sorts; and judges what every scheme asks of an entry: an index below `slots` that no other one has, whole sectors,
+// and some of them.
 void JudgeEntries(PartitionTable& table, uint64_t slots);
 // Reads the sector or sectors at `position` to be changed; a medium that ends before has zeros there.
 Result<TableWrite> ReadForWrite(TableSource& source, uint64_t position, size_t size);

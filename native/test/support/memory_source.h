@@ -9,6 +9,7 @@
 
 #include "core/label/crc32.h"
 #include "core/label/disk_label.h"
+#include "core/label/ebr.h"
 #include "core/label/gpt.h"
 #include "core/label/mbr.h"
 #include "core/label/read_table.h"
