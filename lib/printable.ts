@@ -9,6 +9,16 @@ const UNFIT = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-
 export function printable(text: string): string {
   return text.replace(UNFIT, (mark) => {
     const code = mark.charCodeAt(0);
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : unicode(mark);
   });
+}
+
+/** A JSON document of that value, in lines: it parses to exactly what the value is, and a terminal obeys nothing in it. */
+export function printableJson(value: unknown, replacer?: (key: string, value: unknown) => unknown): string {
+  // The line ends are those of the layout: in a string they are escaped already.
+  return JSON.stringify(value, replacer, 2).replace(UNFIT, (mark) => (mark === '\n' ? mark : unicode(mark)));
+}
+
+function unicode(mark: string): string {
+  return `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

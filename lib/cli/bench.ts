@@ -9,7 +9,7 @@ import { onSignals } from './bench/signals.js';
 import { renderVerify, verifyMinors, type VerifyRun } from './bench/verify.js';
 import { EXIT, UsageError } from './failure.js';
 import { renderCounters, renderLabel } from './info.js';
-import { emit, emitJson, section, table } from './report.js';
+import { emit, emitJson, note, section, table } from './report.js';
 import { useAndClose } from './scope.js';
 import { formatBytes, formatExact, formatTime } from './units.js';
 
@@ -59,7 +59,7 @@ export async function benchCommand(file: string | undefined, options: BenchOptio
     image = file === undefined ? BenchImage.create(options.dir, options.size, options.seed) : BenchImage.existing(file);
     const report = await bench(image, options, progress);
     if (options.json === true) await emitJson(report);
-    for (const problem of report.problems) process.stderr.write(`rumpblk: verification failed: ${problem}\n`);
+    for (const problem of report.problems) note(`verification failed: ${problem}`);
     return report.ok ? EXIT.ok : EXIT.failed;
   } finally {
     progress.stop();

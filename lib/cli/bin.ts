@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 // What the shell runs: loads the tool and runs it. An addon that cannot be loaded is a line on stderr, as every other failure.
+import { printable, printableJson } from '../printable.js';
+
 interface Failure {
   code?: unknown;
   message: string;
@@ -8,8 +10,8 @@ interface Failure {
 function loadFailed(error: unknown): number {
   const { code, message } = error as Failure;
   if (code !== 'ERR_DLOPEN_FAILED') throw error;
-  process.stderr.write(`${message}\n`);
-  if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: { code, message } }, null, 2)}\n`);
+  process.stderr.write(`${printable(message)}\n`);
+  if (process.argv.includes('--json')) process.stdout.write(`${printableJson({ error: { code, message } })}\n`);
   return 1;
 }
 

@@ -26,7 +26,7 @@ const HINTS: ReadonlyMap<string, string> = new Map([
 export function failureLines(error: unknown): string[] {
   if (error instanceof AggregateError) return [...new Set(error.errors.flatMap(failureLines))];
   if (error instanceof UsageError) return [error.message];
-  if (!isCoded(error)) return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
+  if (!isCoded(error)) return error instanceof Error ? (error.stack ?? error.message).split('\n') : [String(error)];
   const named = error.path === undefined || error.message.includes(`'${error.path}'`);
   const message = named ? error.message : `${error.message} '${error.path}'`;
   const known = error instanceof BlockDeviceError ? HINTS.get(`${error.code} ${error.syscall}`) : undefined;

@@ -4,6 +4,7 @@ import { EXIT, UsageError } from './failure.js';
 import { withImage, type ImageOptions } from './image.js';
 import { readJson } from './json.js';
 import { tablesOf } from './partitions.js';
+import { printable } from '../printable.js';
 import { emit, emitJson, note } from './report.js';
 
 export interface LabelOptions extends ImageOptions {
@@ -129,5 +130,5 @@ function render({ document: { file, label }, types }: Described): string {
     ];
     lines.push(columns.join(''));
   }
-  return `${lines.join('\n')}\n`;
+  return `${lines.map(printable).join('\n')}\n`;
 }

@@ -9,7 +9,7 @@ import { labelCommand, type LabelOptions } from './label.js';
 import { partitionsCommand, type PartitionsOptions } from './partitions.js';
 import { infoCommand, type InfoOptions } from './info.js';
 import { readCommand, type ReadOptions } from './read.js';
-import { emitJson, ReaderGone } from './report.js';
+import { emitJson, note, ReaderGone } from './report.js';
 import { parseBytes } from './units.js';
 import { writeCommand, type WriteOptions } from './write.js';
 
@@ -24,6 +24,9 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+/** How commander begins a second line of an error; any other line end in one is the caller's. */
+const DID_YOU_MEAN = '\n(Did you mean';
+
 type Done = (status: number) => void;
 
 function createProgram(done: Done): Command {
@@ -32,7 +35,15 @@ function createProgram(done: Done): Command {
     .version(version())
     .exitOverride()
     .showHelpAfterError("Try 'rumpblk --help'.")
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'rumpblk: ')) })
+    .configureOutput({
+      outputError: (text) =>
+        note(
+          text
+            .replace(/^error: /, '')
+            .trimEnd()
+            .replaceAll(DID_YOU_MEAN, ' (Did you mean'),
+        ),
+    })
     .addHelpText('after', SIZES);
   addInfo(program, done);
   addRead(program, done);
@@ -108,7 +119,7 @@ async function run(args: readonly string[]): Promise<number> {
       if (args.includes('--json')) await emitJson({ error: { message: error.message.replace(/^error: /, '') } });
       return EXIT.usage;
     }
-    for (const line of failureLines(error)) process.stderr.write(`rumpblk: ${line}\n`);
+    for (const line of failureLines(error)) note(line);
     if (args.includes('--json')) await emitJson({ error: failureJson(error) });
     return exitStatus(error);
   }

@@ -7,6 +7,7 @@ import {
   type PartitionTable,
   type TableToWrite,
 } from '../index.js';
+import { printable } from '../printable.js';
 import { EXIT, UsageError } from './failure.js';
 import { withImage, type ImageOptions } from './image.js';
 import { readJson } from './json.js';
@@ -30,7 +31,7 @@ export async function partitionsCommand(file: string, options: PartitionsOptions
     return readPartitions(device);
   });
   if (options.json === true) await emitJson({ file, table: table ?? null });
-  else await emit(table === undefined ? `${file}: not divided\n` : render(file, table));
+  else await emit(table === undefined ? `${printable(file)}: not divided\n` : render(file, table));
   return EXIT.ok;
 }
 
@@ -74,8 +75,8 @@ const SCHEME_NAMES = { bsd: 'BSD disklabel', mbr: 'MBR', ebr: 'chain of logical 
 
 function render(file: string, top: PartitionTable): string {
   const id = top.id === undefined ? '' : `, ${top.id}`;
-  const problems = tablesOf(top).flatMap((table) => table.problems.map((problem) => `  ! ${problem}\n`));
-  return `${file}: ${SCHEME_NAMES[top.scheme]} at byte ${top.position}${id}\n${renderEntries(top)}\n${problems.join('')}`;
+  const problems = tablesOf(top).flatMap((table) => table.problems.map((problem) => `  ! ${printable(problem)}\n`));
+  return `${printable(file)}: ${SCHEME_NAMES[top.scheme]} at byte ${top.position}${id}\n${renderEntries(top)}\n${problems.join('')}`;
 }
 
 function renderEntries(top: PartitionTable): string {

@@ -1,5 +1,6 @@
 // The progress of a workload: a bar with live figures on a terminal, a plain line a phase elsewhere; both on stderr.
 import cliProgress from 'cli-progress';
+import { printable } from '../../printable.js';
 
 export interface LiveProgress {
   start(phase: string): void;
@@ -16,7 +17,7 @@ export function createLiveProgress(quiet: boolean): LiveProgress {
   if (process.stderr.isTTY) return new LiveBar();
   return {
     start: (phase) => {
-      if (!quiet) process.stderr.write(`${phase} ...\n`);
+      if (!quiet) process.stderr.write(`${printable(phase)} ...\n`);
     },
     update: () => undefined,
     stop: () => undefined,
@@ -28,7 +29,7 @@ class LiveBar implements LiveProgress {
 
   start(phase: string): void {
     this.stop();
-    const format = `  {bar} {percentage}%  ${phase.replace(/[{}]/g, '')}  {figures}`;
+    const format = `  {bar} {percentage}%  ${printable(phase).replace(/[{}]/g, '')}  {figures}`;
     this.#bar = new cliProgress.SingleBar(
       { format, barsize: 24, autopadding: true, hideCursor: true, clearOnComplete: true, stream: process.stderr },
       cliProgress.Presets.shades_classic,

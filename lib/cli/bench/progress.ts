@@ -1,6 +1,7 @@
 // A progress bar on a terminal, a plain line a phase elsewhere; both on stderr.
 import { setImmediate } from 'node:timers/promises';
 import cliProgress from 'cli-progress';
+import { printable } from '../../printable.js';
 
 export interface Progress {
   /** Begins a phase of `total` steps. */
@@ -16,7 +17,7 @@ export function createProgress(quiet: boolean): Progress {
   if (process.stderr.isTTY) return new Bar();
   return {
     start: (phase) => {
-      if (!quiet) process.stderr.write(`${phase} ...\n`);
+      if (!quiet) process.stderr.write(`${printable(phase)} ...\n`);
     },
     step: () => setImmediate(),
     stop: () => undefined,
@@ -30,7 +31,7 @@ class Bar implements Progress {
     this.stop();
     this.#bar = new cliProgress.SingleBar(
       {
-        format: `  {bar} {percentage}%  ${phase}`,
+        format: `  {bar} {percentage}%  ${printable(phase)}`,
         barsize: 30,
         autopadding: true,
         hideCursor: true,

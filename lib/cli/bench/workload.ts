@@ -61,7 +61,7 @@ export async function workloadCommand(options: WorkloadOptions): Promise<number>
   }
   if (options.html !== undefined && !options.json) note(`the page is in '${options.html}'`);
   const failures = results.flatMap(({ job, engine, failures }) => failures.map((why) => `job ${job.name}, engine ${engine}: ${why}`));
-  for (const failure of failures) process.stderr.write(`rumpblk: ${failure}\n`);
+  for (const failure of failures) note(failure);
   return failures.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
