@@ -31,13 +31,12 @@ BatchCall::BatchCall(napi_env env, napi_value self, BatchWrap& wrap, uint64_t to
 
 BatchCall::~BatchCall() { napi_delete_reference(env_, self_); }
 
-napi_value BatchCall::Submit(napi_env env, napi_value self, BatchWrap& wrap, const blk::BatchTarget& target,
-                             uint32_t begun, uint32_t count, uint64_t token) {
+napi_value BatchCall::Submit(napi_env env, napi_value self, BatchWrap& wrap, blk::BatchRun&& begun, uint64_t token) {
   std::unique_ptr<BatchCall> call(new BatchCall(env, self, wrap, token));
   DeviceState& device = *wrap.device_;
   device.Begin(token, call.get());
   wrap.running_ = call.get();
-  if (!call->TakeMemory(env, target, begun, count)) {
+  if (!call->TakeMemory(env, std::move(begun))) {
     // Taken before Refuse(), after which the call goes with this scope.
     napi_value promise = call->promise();
     call->Refuse(env, {ENOMEM, blk::Op::kStrategy});
@@ -46,7 +45,7 @@ napi_value BatchCall::Submit(napi_env env, napi_value self, BatchWrap& wrap, con
   return device.Submit(std::move(call));
 }
 
-bool BatchCall::TakeMemory(napi_env env, const blk::BatchTarget& target, uint32_t begun, uint32_t count) {
+bool BatchCall::TakeMemory(napi_env env, blk::BatchRun&& begun) {
   const ViewBytes control = batch_.Control(env);
   const ViewBytes arena = batch_.Arena(env);
   control_ = blk::AlignedBuffer(control.size);
@@ -55,14 +54,13 @@ bool BatchCall::TakeMemory(napi_env env, const blk::BatchTarget& target, uint32_
   std::memcpy(control_.data(), control.data, control.size);
   const blk::BatchArrays arrays = ArraysIn(control_.data(), batch_.depth_);
   CopyEntries(
-      arena_.data(), arena.data, arena.size, arrays, count, [](blk::BatchOp op) { return op == blk::BatchOp::kWrite; },
-      [&](uint32_t i) { return arrays.bcount[i]; });
+      arena_.data(), arena.data, arena.size, arrays, begun.count(),
+      [](blk::BatchOp op) { return op == blk::BatchOp::kWrite; }, [&](uint32_t i) { return arrays.bcount[i]; });
   // What was answered on the spot is in the caller's arena already, and is copied back over itself.
   CopyEntries(
-      arena_.data(), arena.data, arena.size, arrays, begun, [](blk::BatchOp op) { return op == blk::BatchOp::kRead; },
-      [&](uint32_t i) { return arrays.bcount[i]; });
-  run_.emplace(arrays, arena_.data(), arena.size, count, target, begun);
-  count_ = count;
+      arena_.data(), arena.data, arena.size, arrays, begun.begun(),
+      [](blk::BatchOp op) { return op == blk::BatchOp::kRead; }, [&](uint32_t i) { return arrays.bcount[i]; });
+  run_.emplace(arrays, arena_.data(), std::move(begun));
   return true;
 }
 
@@ -86,11 +84,12 @@ bool BatchCall::GiveBack(napi_env env) {
   const ViewBytes arena = batch_.Arena(env);
   const blk::BatchArrays ours = ArraysIn(control_.data(), batch_.depth_);
   const blk::BatchArrays theirs = ArraysIn(control.data, batch_.depth_);
+  const uint32_t count = run_->count();
   // Only the two columns of the outcome: what the caller has put into the others meanwhile is its own.
-  std::memcpy(theirs.resid, ours.resid, count_ * sizeof *ours.resid);
-  std::memcpy(theirs.error, ours.error, count_ * sizeof *ours.error);
+  std::memcpy(theirs.resid, ours.resid, count * sizeof *ours.resid);
+  std::memcpy(theirs.error, ours.error, count * sizeof *ours.error);
   CopyEntries(
-      arena.data, arena_.data(), arena.size, ours, count_, [](blk::BatchOp op) { return op == blk::BatchOp::kRead; },
+      arena.data, arena_.data(), arena.size, ours, count, [](blk::BatchOp op) { return op == blk::BatchOp::kRead; },
       [&](uint32_t i) { return ours.bcount[i] - ours.resid[i]; });
   return true;
 }

@@ -18,13 +18,12 @@ namespace blk_addon {
 
 class BatchCall final : public PendingCall, public Cancellable {
  public:
-  // Queues the entries from `begun` to `count`; those before it are done, and the injector has drawn for all of them.
-  // `self` is the JavaScript object of `wrap`. `token` 0: cannot be cancelled.
+  // Queues what `begun` has left; it was admitted. `self` is the JavaScript object of `wrap`. `token` 0: cannot be
+  // cancelled.
   // -> a promise of the number that succeeded, or of a failure: ENOMEM no memory for the copies · EFAULT the caller's
   // arrays are gone when it settles · ECANCELED · those of Completion::Submit().
   // REQUIRES: no other run of this batch is under way.
-  static napi_value Submit(napi_env env, napi_value self, BatchWrap& wrap, const blk::BatchTarget& target,
-                           uint32_t begun, uint32_t count, uint64_t token);
+  static napi_value Submit(napi_env env, napi_value self, BatchWrap& wrap, blk::BatchRun&& begun, uint64_t token);
   ~BatchCall() override;
 
   // Entries that have not begun become ECANCELED; all of them, and at once, while the call is still queued.
@@ -34,7 +33,7 @@ class BatchCall final : public PendingCall, public Cancellable {
   BatchCall(napi_env env, napi_value self, BatchWrap& wrap, uint64_t token);
 
   // Copies the control block, and what the entries write. -> false when there is no memory.
-  bool TakeMemory(napi_env env, const blk::BatchTarget& target, uint32_t begun, uint32_t count);
+  bool TakeMemory(napi_env env, blk::BatchRun&& begun);
   // Copies outcomes, and what was read, to the caller. -> false when its arrays are gone.
   bool GiveBack(napi_env env);
   void Work(blk::IoWorker& worker) override;
@@ -51,7 +50,6 @@ class BatchCall final : public PendingCall, public Cancellable {
   // Set on the JavaScript thread, looked at by the worker between entries and segments. Read again in Settle(), where a
   // run that was cancelled says so even if its last entry came through.
   std::atomic<bool> cancel_{false};
-  uint32_t count_ = 0;
   // Copies of the caller's control block and arena; page-aligned, for O_DIRECT and the kernel's copy.
   blk::AlignedBuffer control_;
   blk::AlignedBuffer arena_;

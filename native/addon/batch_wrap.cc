@@ -70,16 +70,14 @@ napi_value BatchWrap::Run(napi_env env, napi_callback_info info) {
   const ViewBytes control = wrap->Control(env);
   const ViewBytes arena = wrap->Arena(env);
   const blk::BatchArrays arrays = ArraysIn(control.data, wrap->depth_);
-  blk::Device& device = *wrap->device_->device;
-  const blk::BatchTarget target = device.ForBatch();
-  blk::BatchRun run(arrays, arena.data, arena.size, count, target);
+  blk::BatchRun run(arrays, arena.data, arena.size, count, wrap->device_->device->ForBatch());
   run.Admit();
   // All reads, and none that would wait: done before the promise would be.
   if (FitsNow(arrays, count) && wrap->device_->driver->MayAnswerNow() &&
       run.Run(true, 0, nullptr, [] { return blk::Status::Ok(); })) {
     return ToNumber(env, run.succeeded());
   }
-  return BatchCall::Submit(env, args.self(), *wrap, target, run.begun(), count, static_cast<uint64_t>(args.Int(1)));
+  return BatchCall::Submit(env, args.self(), *wrap, std::move(run), static_cast<uint64_t>(args.Int(1)));
 }
 
 blk::Status BatchWrap::Check(napi_env env, size_t count) const {

@@ -51,6 +51,24 @@ describe.each(FORMS)('%s', (_form, run) => {
   });
 });
 
+test('while a batch is under way, its columns tell nothing of what was drawn', async () => {
+  for (const op of [BATCH_READ, BATCH_WRITE]) {
+    const device = target('pio', 5000);
+    const batch = device.createBatch({ depth: 64, arena: 512 });
+    const running = batch.run(
+      fill(
+        batch,
+        Array.from({ length: 64 }, (_, i) => ({ op: i === 0 ? BATCH_WRITE : op, blkno: i, offset: 0 })),
+      ),
+    );
+    // What fill() has put there: the first entry waits, so none has an outcome.
+    expect(new Set(batch.error)).toEqual(new Set([77]));
+    expect(new Set(batch.resid)).toEqual(new Set([77]));
+    await running;
+    expect(new Set(batch.error)).toEqual(new Set([0, EIO]));
+  }
+});
+
 test('a batch that is queued has drawn when run() returns', async () => {
   const device = target('pio', 2500);
   const batch = device.createBatch({ depth: 8, arena: 512 });

@@ -61,6 +61,22 @@ spared('a batch whose arena there is no memory for is a RangeError, as an ArrayB
   expect(answer).toMatchObject({ few: 8192, last: ['RangeError', 'Array buffer allocation failed'], batch: 1, read: 512 });
 });
 
+spared('a run that there is no memory for is ENOMEM, and leaves the columns as they were', async () => {
+  const script = `${LIMIT}
+    const driver = new BlockDriver({ faults: { rate: 10000, seed: 1 } });
+    const device = openSync(args, { driver, access: 'pio', mode: 'r+' });
+    const batch = device.createBatch({ depth: 4, arena: 200 * 2 ** 20 });
+    batch.op.fill(1);
+    batch.bcount.fill(512);
+    batch.error.fill(77);
+    await device.read(Buffer.alloc(512), 0).catch(() => undefined);
+    leave(100 * 2 ** 20);
+    const answer = await attempt(() => batch.run(4));
+    report({ code: answer.code, error: [...batch.error] });`;
+  const [answer] = await reportsFrom(script, { args: bench.image(pattern(MiB)) });
+  expect(answer).toEqual({ code: 'ENOMEM', error: [77, 77, 77, 77] });
+});
+
 for (const access of ACCESSES) {
   spared(`RLIMIT_AS under ${access}: opens, requests, batches and views without address space`, async () => {
     const script = `${LIMIT}

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace blk {
 namespace {
@@ -9,7 +10,6 @@ namespace {
 constexpr double kMaxBlkno =
     9007199254740992.0;  // 2^53: beyond it doubles are no longer exact, and any device has ended
 constexpr size_t kMaxMerged = 4 * kSegmentSize;
-constexpr int32_t kDoomed = 1;  // in the error slot of an entry that the injector drew, until the entry has run
 
 }  // namespace
 
@@ -26,15 +26,16 @@ int BatchRun::Prepare(uint32_t i, Lane lane, Buf* buf) const {
   buf->blkno = static_cast<int64_t>(blkno);
   buf->bcount = arrays_.bcount[i];
   buf->data = arena_ + arrays_.offset[i];
-  buf->doomed = target_.faulty && arrays_.error[i] == kDoomed;
+  buf->doomed = !doomed_.empty() && doomed_[i];
   buf->lane = lane;
   return 0;
 }
 
 void BatchRun::Admit() {
   if (!target_.faulty) return;
+  // Room before the first draw, so that a run that finds no memory has drawn nothing.
+  std::vector<bool> drawn(count_);
   for (uint32_t i = 0; i < count_; i++) {
-    arrays_.error[i] = 0;
     Buf buf;
     // What never becomes a buf draws nothing, as a request that physio refuses.
     if (Prepare(i, 0, &buf) != 0) continue;
@@ -43,8 +44,9 @@ void BatchRun::Admit() {
     transfer.blkno = buf.blkno;
     transfer.length = buf.bcount;
     target_.entry->Admit(transfer);
-    if (transfer.doomed_chunk == 0) arrays_.error[i] = kDoomed;
+    drawn[i] = transfer.doomed_chunk == 0;
   }
+  doomed_ = std::move(drawn);
 }
 
 bool BatchRun::RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel) {

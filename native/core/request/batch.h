@@ -10,6 +10,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "core/request/buf.h"
 #include "core/request/physio.h"
@@ -45,14 +47,23 @@ struct BatchTarget {
 
 class BatchRun {
  public:
-  // Runs entries [begun, count). Units: bytes, entries.
+  // Runs `count` entries. Units: bytes, entries.
   // REQUIRES: the arrays have `count` entries, the arena arena_size bytes, and all of it outlives this object.
-  BatchRun(const BatchArrays& arrays, uint8_t* arena, size_t arena_size, uint32_t count, const BatchTarget& target,
-           uint32_t begun = 0)
-      : arrays_(arrays), arena_(arena), arena_size_(arena_size), count_(count), target_(target), next_(begun) {}
+  BatchRun(const BatchArrays& arrays, uint8_t* arena, size_t arena_size, uint32_t count, const BatchTarget& target)
+      : arrays_(arrays), arena_(arena), arena_size_(arena_size), count_(count), target_(target) {}
+  // Goes on where `begun` has stopped, on copies of its arrays and its arena.
+  // REQUIRES: begun.Run() has answered false, with `nowait`.
+  BatchRun(const BatchArrays& arrays, uint8_t* arena, BatchRun&& begun)
+      : arrays_(arrays),
+        arena_(arena),
+        arena_size_(begun.arena_size_),
+        count_(begun.count_),
+        target_(begun.target_),
+        doomed_(std::move(begun.doomed_)),
+        next_(begun.next_) {}
 
   // Passes every entry by the fault injector, in order, on the thread that submits the batch. Called once, before
-  // Run(), and for all entries, those that Run() answers on the spot too. What was drawn waits in the error slots.
+  // Run(), and for all entries, those that Run() answers on the spot too. Writes nothing to the arrays.
   void Admit();
 
   // Runs what is left of the entries. With `nowait` it stops, and answers false, before the first that is no read or
@@ -73,7 +84,8 @@ class BatchRun {
   // Ends what is left of the entries with ECANCELED. They count as run.
   void CancelRest();
 
-  // Entries that have run.
+  // Entries that there are, and those of them that have run.
+  uint32_t count() const { return count_; }
   uint32_t begun() const { return next_; }
   // Entries without an error. REQUIRES: Run() has answered true.
   uint32_t succeeded() const;
@@ -111,8 +123,10 @@ class BatchRun {
   const size_t arena_size_;
   const uint32_t count_;
   const BatchTarget target_;
+  // Whether the injector drew entry i; empty when it drew none.
+  std::vector<bool> doomed_;
   // Entries below it have an outcome.
-  uint32_t next_;
+  uint32_t next_ = 0;
   // Where the group under way begins.
   uint32_t group_ = 0;
   // Some entry of it that has run is a flush, or a durable write.
