@@ -53,10 +53,11 @@ napi_value BatchWrap::RunSync(napi_env env, napi_callback_info info) {
   if (!status.ok()) return ToFailure(env, status);
   const ViewBytes arena = wrap->Arena(env);
   blk::Device& device = *wrap->device_->device;
+  const blk::Lane lane = wrap->device_->lane;
   blk::BatchRun run(ArraysIn(wrap->Control(env).data, wrap->depth_), arena.data, arena.size, count, device.ForBatch());
   // On this thread and before anything runs: a seed fails the same entries in both forms.
   run.Admit();
-  run.Run(false, 0, nullptr, [&] { return device.SyncBatch(0); });
+  run.Run(false, lane, nullptr, [&] { return device.SyncBatch(lane); });
   return ToNumber(env, run.succeeded());
 }
 
@@ -74,7 +75,7 @@ napi_value BatchWrap::Run(napi_env env, napi_callback_info info) {
   run.Admit();
   // All reads, and none that would wait: done before the promise would be.
   if (FitsNow(arrays, count) && wrap->device_->driver->MayAnswerNow() &&
-      run.Run(true, 0, nullptr, [] { return blk::Status::Ok(); })) {
+      run.Run(true, wrap->device_->lane, nullptr, [] { return blk::Status::Ok(); })) {
     return ToNumber(env, run.succeeded());
   }
   return BatchCall::Submit(env, args.self(), *wrap, std::move(run), static_cast<uint64_t>(args.Int(1)));

@@ -38,11 +38,16 @@ class Detachable {
 // shared_ptr.
 struct DeviceState : std::enable_shared_from_this<DeviceState> {
   DeviceState(std::shared_ptr<DriverState> driver, std::shared_ptr<blk::Device> device)
-      : driver(std::move(driver)), device(std::move(device)), flow(this->driver->driver.queue()) {}
+      : driver(std::move(driver)),
+        device(std::move(device)),
+        lane(this->driver->lane_lease.lane()),
+        flow(this->driver->driver.queue()) {}
 
   // The driver outlives its devices.
   const std::shared_ptr<DriverState> driver;
   const std::shared_ptr<blk::Device> device;
+  // The JavaScript thread's, by the driver's lease.
+  const blk::Lane lane;
   // Its calls, which take turns with those of other devices.
   CallFlow flow;
   // From the first close() on, before it runs: no call begins any more. Never false again.

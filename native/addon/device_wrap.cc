@@ -69,7 +69,7 @@ napi_value Answer(napi_env env, const Flushed& flushed) { return ToOutcome(env, 
 
 napi_value FlushSync(const Args& args, Device device) {
   Flushed flushed;
-  flushed.status = device->device->Flush(0, &flushed.lost);
+  flushed.status = device->device->Flush(device->lane, &flushed.lost);
   return Answer(args.env(), flushed);
 }
 
@@ -114,7 +114,7 @@ napi_value CloseSync(const Args& args, Device device) {
   if (device->in_flight > 0) return ToFailure(args.env(), {EBUSY, blk::Op::kClose});
   const blk::Status detached = device->DetachLeases(args.env());
   device->closing = true;
-  return Answer(args.env(), CloseAfter(detached, *device->device, 0));
+  return Answer(args.env(), CloseAfter(detached, *device->device, device->lane));
 }
 
 napi_value Requests(const Args& args, Device device) { return MakeRequestTarget(args.env(), device); }

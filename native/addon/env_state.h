@@ -20,12 +20,15 @@ namespace blk_addon {
 class DriverState {
  public:
   DriverState(std::shared_ptr<Completion> completion, const blk::DriverOptions& options)
-      : driver(options), flow(driver.queue()), completion_(std::move(completion)) {}
+      : driver(options), lane_lease(&driver.lanes()), flow(driver.queue()), completion_(std::move(completion)) {}
   DriverState(const DriverState&) = delete;
   DriverState& operator=(const DriverState&) = delete;
 
-  // Order is destruction order, last first: the flow goes before the queue that it refers to.
+  // Order is destruction order, last first: the lease goes before the lanes, the flow before the queue that it refers
+  // to.
   blk::Driver driver;
+  // Of this thread, for what it does for the driver and its devices.
+  const blk::LaneLease lane_lease;
   // Registrations and opens.
   CallFlow flow;
   size_t pending = 0;  // calls of the driver and its devices: queued, or done and not settled

@@ -35,7 +35,7 @@ void PendingCall::WorkIfMemory(blk::IoWorker& worker) {
 
 void PendingCall::RunHere(napi_env env) {
   state_.store(State::kRunning, std::memory_order_release);
-  blk::IoWorker here(nullptr, 0);
+  blk::IoWorker here(nullptr, blk::kSharedLane);
   WorkIfMemory(here);
   Finish(env);
 }

@@ -35,14 +35,19 @@ blk::Transfer BytesRequest(const Args& args, Device device) {
   }
   // The position is not negative: lib refuses that. The length is that of the part, so no more is asked for than there
   // is.
-  return device->device->BytesRequest(op, static_cast<uint64_t>(args.Int(4)), part.data, part.size, fua);
+  blk::Transfer transfer =
+      device->device->BytesRequest(op, static_cast<uint64_t>(args.Int(4)), part.data, part.size, fua);
+  transfer.lane = device->lane;
+  return transfer;
 }
 
 // (target, op, blkno, view, deferred, token)
 blk::Transfer BufRequest(const Args& args, Device device) {
   const ViewBytes view = args.View(3);
   const blk::BufOp op = args.Int(1) == 0 ? blk::BufOp::kRead : blk::BufOp::kWrite;
-  return device->device->BufRequest(op, args.Int(2), view.data, view.size, args.Bool(4));
+  blk::Transfer transfer = device->device->BufRequest(op, args.Int(2), view.data, view.size, args.Bool(4));
+  transfer.lane = device->lane;
+  return transfer;
 }
 
 // The Sync forms: on this thread, and straight into the caller's view, which cannot go while it runs.

@@ -117,13 +117,17 @@ napi_value EncodeLabel(napi_env env, napi_callback_info info) {
 
 }  // namespace
 
-napi_value FindLabelSync(const Args& args, Device device) { return ToValue(args.env(), Find(*device->device, 0)); }
+napi_value FindLabelSync(const Args& args, Device device) {
+  return ToValue(args.env(), Find(*device->device, device->lane));
+}
 
 napi_value FindLabel(const Args& args, Device device) {
   return Queued<FoundOutcome>(args, device, [device](blk::Lane lane) { return Find(*device->device, lane); });
 }
 
-napi_value ReadTableSync(const Args& args, Device device) { return ToValue(args.env(), Read(*device->device, 0)); }
+napi_value ReadTableSync(const Args& args, Device device) {
+  return ToValue(args.env(), Read(*device->device, device->lane));
+}
 
 napi_value ReadTable(const Args& args, Device device) {
   return Queued<TableOutcome>(args, device, [device](blk::Lane lane) { return Read(*device->device, lane); });
@@ -133,7 +137,7 @@ napi_value WriteTableSync(const Args& args, Device device) {
   auto table = TableOf(args.env(), args.at(0));
   if (!table) return ToFailure(args.env(), kNoTable);
   Written written(std::move(*table));
-  written.status = blk::WriteTable(*device->device, written.table, 0);
+  written.status = blk::WriteTable(*device->device, written.table, device->lane);
   return ToValue(args.env(), written);
 }
 

@@ -138,7 +138,8 @@ TEST_CASE("tasks that say they will wait run at once, each in a lane of its own,
   std::mutex mu;
   std::set<int> lanes;
   IoFlow flow;
-  IoQueue queue(16, kWorkers);
+  Lanes leases;
+  IoQueue queue(16, kWorkers, IoQueue::kPatience, &leases);
   for (size_t i = 0; i < 6; i++) {
     const Outcome outcome = Put(queue, flow, counts, [&](IoWorker& worker) {
       {
@@ -154,7 +155,7 @@ TEST_CASE("tasks that say they will wait run at once, each in a lane of its own,
   gate.AwaitArrivals(kWorkers);  // all workers hold a task at the same time
   {
     std::lock_guard lock(mu);
-    CHECK(lanes == std::set<int>{1, 2, 3});
+    CHECK(lanes == std::set<int>{0, 1, 2});
   }
   gate.Open();
   CHECK(EventuallyTrue([&] { return counts.gone == 6; }));
@@ -275,7 +276,8 @@ TEST_CASE("workers that are idle serve the next tasks, whichever of them has jus
   std::mutex mu;
   std::set<int> lanes;
   IoFlow flow;
-  IoQueue queue(4, 2);
+  Lanes leases;
+  IoQueue queue(4, 2, IoQueue::kPatience, &leases);
   for (int i = 1; i <= 300; i++) {
     CHECK(Put(queue, flow, counts, [&, i](IoWorker& worker) {
             if (i % 2 == 0) worker.WillBlock();
@@ -287,6 +289,7 @@ TEST_CASE("workers that are idle serve the next tasks, whichever of them has jus
   CHECK(EventuallyTrue([&] { return counts.gone == 300; }));
   queue.Stop();
   CHECK(lanes.size() <= 2);
+  CHECK(lanes.count(kSharedLane) == 0);
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/base/lane_lease.h"
+
 namespace blk {
 
 // What is counted, for each driver by itself. The order is that of lib/counters.ts, which reads a snapshot by index.
@@ -30,11 +32,6 @@ enum class Counter : uint8_t {
 
 inline constexpr size_t kCounterCount = static_cast<size_t>(Counter::kCount);
 
-// Index of a set of counts. Each lane below kSharedLane belongs to one thread at a time: 0 to the one that calls, 1..
-// to the I/O workers. Threads that cannot tell, or are too many, use kSharedLane, which is right for all and slower.
-using Lane = uint8_t;
-inline constexpr Lane kSharedLane = 15;
-
 // Memory: a pair of cache lines for each lane, 2 KiB in all.
 class Counters {
  public:
@@ -42,7 +39,7 @@ class Counters {
   using Values = std::array<uint64_t, kCounterCount>;
 
   // Adds `n`: events, or bytes where the counter counts bytes.
-  // Thread: the lane's own, any for kSharedLane.   Locks: none.   REQUIRES: lane <= kSharedLane.
+  // Thread: that of the lane's lease, any for kSharedLane.   Locks: none.   REQUIRES: lane <= kSharedLane.
   void Add(Counter counter, uint64_t n, Lane lane) {
     // Relaxed: a count orders nothing; only its sum is read. A lane's own thread is its only writer, so load and store
     // lose nothing and cost a third of a locked add.

@@ -7,7 +7,10 @@
 namespace blk {
 
 Driver::Driver(const DriverOptions& options, HostIo& host)
-    : host_(host), options_(options), table_(options.minor_count), queue_(options.queue_depth, options.workers) {}
+    : host_(host),
+      options_(options),
+      table_(options.minor_count),
+      queue_(options.queue_depth, options.workers, IoQueue::kPatience, &lanes_) {}
 
 Driver::~Driver() {
   // Tasks hold their devices: none of them may be left when the list is looked at.

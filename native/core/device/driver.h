@@ -86,6 +86,9 @@ class Driver {
 
   // Those of all its devices, open and closed.
   Counters& counters() { return counters_; }
+  // For threads that make requests of its devices for long: what they count in a lane of their own costs less. Its
+  // workers have leases.
+  Lanes& lanes() { return lanes_; }
   // For whoever has tasks for the workers; its own devices run on the thread that calls them.
   IoQueue& queue() { return queue_; }
 
@@ -114,6 +117,7 @@ class Driver {
   const DriverOptions options_;
   // Lent to devices, as faults_ is; so both stand before queue_, whose tasks hold devices.
   Counters counters_;
+  Lanes lanes_;
   FaultInjector faults_;
 
   mutable Mutex mu_;

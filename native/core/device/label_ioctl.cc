@@ -98,7 +98,7 @@ Status SetLabel(Device& device, DiskLabel label, LabelWrite write) {
   if (!place.ok()) return place.status();
   auto bytes = EncodeAt(source, place.value(), label);
   if (!bytes.ok()) return bytes.status();
-  status = device.WriteDisk(bytes.value().position, std::move(bytes.value().bytes), 0);
+  status = device.WriteDisk(bytes.value().position, std::move(bytes.value().bytes), kSharedLane);
   if (!status.ok()) return status;
   disk.label_state().SetInMemory(std::nullopt);  // the medium says it now
   disk.label_state().sector().Place(HostOffset{disk.begin().value + place.value().position});

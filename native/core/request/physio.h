@@ -30,7 +30,8 @@ struct Transfer {
   bool deferred = false;    // as in each Buf
   bool durable = false;     // as in each Buf
   bool nowait = false;      // as in each Buf; of one buf at most, so that it moves all or nothing
-  Lane lane = 0;
+  // Where it counts: a lane that its thread has leased costs less.
+  Lane lane = kSharedLane;
   const std::atomic<bool>* cancel = nullptr;
   Status refusal;                    // why none of it may run; set by Strategy::Admit()
   uint64_t doomed_chunk = kNoChunk;  // index of the first buf that the fault injector fails; set by Strategy::Admit()

@@ -98,12 +98,10 @@ void IoQueue::EnterBlocked() {
 
 bool IoQueue::StartWorker() {
   if (workers_.size() == worker_limit_) return false;
-  // Lane 0 is the caller's; workers beyond the lanes there are share the last one.
-  const Lane lane = static_cast<Lane>(std::min<size_t>(workers_.size() + 1, kSharedLane));
   // No memory, or the host's limit of threads: those that run serve alone.
   try {
     // The thread asks for the lock first, so it sees itself counted as idle.
-    if (!HadMemory([&]() REQUIRES(mu_) { workers_.emplace_back([this, lane] { Work(lane); }); })) return false;
+    if (!HadMemory([&]() REQUIRES(mu_) { workers_.emplace_back([this] { Work(); }); })) return false;
     idle_++;
     return true;
   } catch (const std::system_error&) {
@@ -157,7 +155,8 @@ bool IoQueue::KeepWatch() {
   }
 }
 
-void IoQueue::Work(Lane lane) {
+void IoQueue::Work() {
+  const LaneLease lease(lanes_);
   MutexLock lock(mu_);
   Sleep();
   for (;;) {
@@ -172,7 +171,7 @@ void IoQueue::Work(Lane lane) {
     lock.Unlock();
     // The task owns itself while it runs: it hands itself on, and may be gone when Run() returns.
     IoTask& running = *task;
-    IoWorker worker(this, lane);
+    IoWorker worker(this, lease.lane());
     running.Run(std::move(task), worker);
     if (worker.may_block_since_) Learn(std::chrono::steady_clock::now() - *worker.may_block_since_);
     lock.Lock();

@@ -20,7 +20,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/base/counters.h"
+#include "core/base/lane_lease.h"
 #include "core/base/sync.h"
 #include "core/work/io_task.h"
 #include "core/work/io_turns.h"
@@ -60,10 +60,10 @@ class IoQueue {
   static constexpr std::chrono::milliseconds kPatience{2};
 
   // `depth` in tasks of a flow, those that run not counted; at most `workers` threads, none of which starts before the
-  // first task.
+  // first task. Each leases a lane of `lanes`, which outlives the queue; null: they use the shared one.
   // REQUIRES: depth and workers are not 0.
-  IoQueue(size_t depth, size_t workers, std::chrono::milliseconds patience = kPatience)
-      : depth_(depth), worker_limit_(workers), patience_(patience) {}
+  IoQueue(size_t depth, size_t workers, std::chrono::milliseconds patience = kPatience, Lanes* lanes = nullptr)
+      : depth_(depth), worker_limit_(workers), patience_(patience), lanes_(lanes) {}
   // Stops as Stop() does.
   ~IoQueue() { Stop(); }
   IoQueue(const IoQueue&) = delete;
@@ -103,7 +103,7 @@ class IoQueue {
   // Counts a worker as blocked, and gets another one for what is queued.
   void EnterBlocked() EXCLUDES(mu_);
   // What a worker does from its start to Stop().
-  void Work(Lane lane) EXCLUDES(mu_);
+  void Work() EXCLUDES(mu_);
   // Waits for a task or the end, first awake, then asleep. Steps out of `lock`, which holds mu_.
   void AwaitTask(MutexLock& lock) REQUIRES(mu_);
   // Sleeps until this worker is summoned, until the one at work turns out to be stuck, or until the end.
@@ -133,6 +133,7 @@ class IoQueue {
   const size_t depth_;
   const size_t worker_limit_;
   const std::chrono::milliseconds patience_;
+  Lanes* const lanes_;
   // Only ever more of them, until Stop().
   std::vector<std::thread> workers_ GUARDED_BY(mu_);
 };
