@@ -14,11 +14,6 @@ using test::EventuallyTrue;
 
 Status Good() { return Status::Ok(); }
 
-struct Source final : StoreSource {
-  HostSpan Lost() const override { return lost; }
-  HostSpan lost;
-};
-
 TEST_CASE("a flush with nothing dirty makes no sync") {
   FlushState flush;
   bool reached = true;
@@ -98,69 +93,6 @@ TEST_CASE("Reset ends the error and what was dirty") {
   flush.MarkDirty();
   CHECK(flush.Sync(Good, &reached).ok());
   CHECK(reached);
-}
-
-TEST_CASE("while bytes may be stored to unseen, and once after that, there is something to sync") {
-  FlushState flush;
-  Source source;
-  bool reached = false;
-  flush.BeginStores(source);
-  for (int i = 0; i < 3; i++) {
-    CHECK(flush.Sync(Good, &reached).ok());
-    CHECK(reached);
-  }
-  flush.EndStores(source, Status::Ok());
-  CHECK(flush.Sync(Good, &reached).ok());
-  CHECK(reached);
-  CHECK(flush.Sync(Good, &reached).ok());
-  CHECK_FALSE(reached);
-}
-
-TEST_CASE("a loss of a source is told once, and again only when it grows") {
-  FlushState flush;
-  Source one, two;
-  flush.BeginStores(one);
-  flush.BeginStores(two);
-  CHECK(flush.LostStores().empty());
-  CHECK(flush.TakeLoss().empty());
-  one.lost = {{100}, {200}};
-  two.lost = {{50}, {60}};
-  CHECK(flush.LostStores().begin.value == 50);
-  CHECK(flush.LostStores().end.value == 200);  // what is lost stays lost
-  const HostSpan told = flush.TakeLoss();
-  CHECK(told.begin.value == 50);
-  CHECK(told.end.value == 200);
-  CHECK(flush.TakeLoss().empty());
-  one.lost = {{100}, {300}};
-  CHECK(flush.TakeLoss().end.value == 300);  // without a sync in between
-  flush.EndStores(two, {EIO, Op::kMap});
-  CHECK(flush.TakeLoss().empty());
-  CHECK(flush.sticky().err == EIO);
-  flush.NoteLoss({{7}, {8}});
-  flush.NoteLoss({{5}, {6}});
-  CHECK(flush.TakeLoss().begin.value == 5);
-  flush.EndStores(one, {EIO, Op::kMap});
-}
-
-TEST_CASE("a source that ends with a loss makes its errno stick; one that outlasts the last close does not") {
-  FlushState flush;
-  Source lost, stale, sound;
-  flush.BeginStores(sound);
-  flush.EndStores(sound, Status::Ok());
-  CHECK(flush.sticky().ok());
-  flush.BeginStores(lost);
-  lost.lost = {{0}, {4096}};
-  flush.EndStores(lost, {ENOSPC, Op::kMap});
-  CHECK(flush.sticky().err == ENOSPC);
-  bool reached = false;
-  CHECK(flush.Sync(Good, &reached).err == ENOSPC);
-  flush.BeginStores(stale);
-  flush.Reset();
-  CHECK(flush.TakeLoss().empty());
-  stale.lost = {{0}, {4096}};
-  flush.EndStores(stale, {EIO, Op::kMap});
-  CHECK(flush.sticky().ok());
-  CHECK(flush.TakeLoss().empty());
 }
 
 TEST_CASE("flushes that come while a sync runs share the next one") {

@@ -210,8 +210,12 @@ Status Device::Flush(Lane lane, ByteSpan* lost) {
   if (options_.cache == CacheMode::kUnsafe) return Status::Ok();
   // The sync before the size: what was written before the file shrank is made durable in any case.
   Status status = pio_.Sync(lane);
-  if (status.ok()) status = minor_->CheckHostSize();
-  if (!status.ok() && lost != nullptr) *lost = ToDevice(range_.flush->TakeLoss());
+  // After a sync that failed as well: what the file lacks is lost, whatever else is.
+  const Status reaches = minor_->CheckHostSize();
+  if (status.ok()) status = reaches;
+  if (!status.ok() && lost != nullptr) {
+    *lost = ToDevice(range_.flush->TakeLoss({range_.begin, {range_.begin.value + range_.size}}));
+  }
   return status;
 }
 

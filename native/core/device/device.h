@@ -99,7 +99,8 @@ class Device {
 
   // Makes every write that has completed durable, by whichever open of the minor it came, unless the cache mode is
   // unsafe; skips the sync when nothing is dirty. `*lost`, where given: the bytes that are known to be lost when it
-  // fails, as the smallest span that holds all that no flush of the minor has told before; else empty.
+  // fails, as the smallest span that holds all of this device that no flush has told before, by whichever open or
+  // partition; else empty.
   // Errors: fdatasync's, and from then on the same one again until the last close · EIO the host file shrank · EIO,
   // ENOSPC stores through a lease are lost, which sticks too.   Thread: any; it waits for the disk.
   Status Flush(Lane lane, ByteSpan* lost = nullptr);

@@ -1,7 +1,5 @@
 #include "core/request/flush_state.h"
 
-#include <utility>
-
 namespace blk {
 
 void FlushState::BeginStores(StoreSource& source) {
@@ -25,8 +23,14 @@ void FlushState::EndStores(StoreSource& source, Status why) {
 
 HostSpan FlushState::Hear(StoreSource& source) {
   const HostSpan lost = source.Lost();
-  const bool news = lost.begin.value != source.noted_.begin.value || lost.end.value != source.noted_.end.value;
-  if (news) untold_ = untold_.With(lost);
+  const HostSpan& known = source.noted_;
+  if (known.empty()) {
+    untold_.Add(lost);
+  } else {
+    // It grows at its ends, and what was known may have been told.
+    untold_.Add({lost.begin, known.begin});
+    untold_.Add({known.end, lost.end});
+  }
   source.noted_ = lost;
   return lost;
 }
@@ -38,10 +42,10 @@ HostSpan FlushState::LostStores() {
   return lost;
 }
 
-HostSpan FlushState::TakeLoss() {
+HostSpan FlushState::TakeLoss(HostSpan within) {
   MutexLock lock(mu_);
   for (StoreSource* source : sources_) Hear(*source);
-  return std::exchange(untold_, {});
+  return untold_.Take(within);
 }
 
 }  // namespace blk

@@ -12,6 +12,7 @@
 #include <list>
 #include <optional>
 
+#include "core/base/span_set.h"
 #include "core/base/status.h"
 #include "core/base/sync.h"
 #include "core/base/units.h"
@@ -56,10 +57,11 @@ class FlushState {
   // Notes bytes that are lost for another reason.
   void NoteLoss(HostSpan lost) EXCLUDES(mu_) {
     MutexLock lock(mu_);
-    untold_ = untold_.With(lost);
+    untold_.Add(lost);
   }
-  // The losses noted since the last call, as the smallest span that holds them all: each is told once.
-  HostSpan TakeLoss() EXCLUDES(mu_);
+  // The losses in `within` that no call has taken before, as the smallest span that holds them all: each is told once,
+  // to who has those bytes.
+  HostSpan TakeLoss(HostSpan within) EXCLUDES(mu_);
 
   // Makes everything marked before the call durable by calling `sync`, which gives a Status, at most once; not at all
   // when all of it is durable already. `*reached_host` tells whether this call made the sync.
@@ -96,7 +98,7 @@ class FlushState {
     MutexLock lock(mu_);
     return error_;
   }
-  // Looks whether a source has lost more than was heard of. -> all that it has lost.
+  // Notes what a source has lost since the last call. -> all that it has lost.
   HostSpan Hear(StoreSource& source) REQUIRES(mu_);
   // The first error sticks, later ones are its consequences.
   void Remember(Status status) REQUIRES(mu_) {
@@ -120,7 +122,7 @@ class FlushState {
   // Between their BeginStores() and EndStores(). A list, whose places stay: to end one of tens of thousands is no
   // search.
   std::list<StoreSource*> sources_ GUARDED_BY(mu_);
-  HostSpan untold_ GUARDED_BY(mu_);  // lost, and not told by TakeLoss()
+  SpanSet untold_ GUARDED_BY(mu_);  // lost, and not told by TakeLoss()
 };
 
 template <typename SyncFn>
