@@ -253,6 +253,8 @@ function objectOf(value: unknown, name: string): Record<string, unknown> {
 }
 
 function describe(errno: number): readonly [code: string, text: string] {
+  // Node's text for it ends in "on socket", and there is none here.
+  if (errno === -constants.errno.ENOTSUP) return ['ENOTSUP', 'operation not supported'];
   return getSystemErrorMap().get(errno) ?? ['UNKNOWN', 'unknown error'];
 }
 

@@ -81,6 +81,19 @@ TEST_CASE("an error noted by others sticks, and the first one stays") {
   CHECK_FALSE(reached);
 }
 
+TEST_CASE("a sync that was interrupted without end sticks to nobody: the next flush makes one") {
+  FlushState flush;
+  bool reached = false;
+  flush.MarkDirty();
+  CHECK(flush.Sync([] { return Status{EINTR, Op::kFdatasync}; }, &reached).err == EINTR);
+  CHECK(reached);
+  CHECK(flush.sticky().ok());
+  CHECK(flush.Fail({EINTR, Op::kMsync}).err == EINTR);
+  CHECK(flush.sticky().ok());
+  CHECK(flush.Sync(Good, &reached).ok());
+  CHECK(reached);
+}
+
 TEST_CASE("Reset ends the error and what was dirty") {
   FlushState flush;
   bool reached = true;

@@ -186,6 +186,9 @@ TEST_CASE("Sync asks again after EINTR, and passes on other errors") {
   rig.host.Fail(Call::kFdatasync, EINTR, 0, 2);
   CHECK(rig.host_file.Sync().ok());
   CHECK(rig.host.calls(Call::kFdatasync) == 3);
+  rig.host.FailAlways(Call::kFdatasync, EINTR);
+  CHECK(rig.host_file.Sync().err == EINTR);
+  rig.host.Heal();
   rig.host.Fail(Call::kFdatasync, EIO);
   const Status status = rig.host_file.Sync();
   CHECK(status.err == EIO);

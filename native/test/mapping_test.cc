@@ -94,6 +94,14 @@ TEST_CASE("B34: Sync of a mapping that has lost a page never says that all is we
   CHECK(rig.host.Journal(Call::kMsync).back().result == 0);
 }
 
+TEST_CASE("an msync that a signal interrupts is made again") {
+  Rig rig(kMiB);
+  Mapping mapping = Mapping::Create(rig.host, rig.fd.get(), {0}, kMiB, MapMode::kReadWrite).Take();
+  rig.host.Fail(Call::kMsync, EINTR, 0, 2);
+  CHECK(mapping.Sync(0, 512).ok());
+  CHECK(rig.host.calls(Call::kMsync) == 3);
+}
+
 TEST_CASE("what msync and munmap report is passed on") {
   Rig rig(kMiB);
   Mapping mapping = Mapping::Create(rig.host, rig.fd.get(), {0}, kMiB, MapMode::kReadWrite).Take();

@@ -158,7 +158,7 @@ TEST_CASE("B45: a durable write is one call, and leaves alone what else is dirty
 }
 
 TEST_CASE("a host without the call is served by pwrite and fdatasync, and asked once") {
-  for (const int err : {EOPNOTSUPP, ENOSYS, EINVAL}) {
+  for (const int err : {EOPNOTSUPP, ENOSYS, EINVAL, EPERM}) {
     PioRig rig(kPerCall);
     const auto bytes = Pattern(0, 1024, 1);
     rig.host.Fail(Call::kPwriteDurable, err);
@@ -171,6 +171,31 @@ TEST_CASE("a host without the call is served by pwrite and fdatasync, and asked 
     CHECK(rig.Count(Counter::kFlushes) == 2);
     CHECK_FALSE(rig.Dirty());
   }
+}
+
+TEST_CASE("a host that permits no write at all says so of the write, and may permit it later") {
+  PioRig rig(kPerCall);
+  const auto bytes = Pattern(0, 512, 1);
+  rig.host.Fail(Call::kPwriteDurable, EPERM);
+  rig.host.Fail(Call::kPwrite, EPERM);
+  const Buf refused = rig.Write(bytes, true);
+  CHECK(refused.status.err == EPERM);
+  CHECK(refused.status.op == Op::kPwrite);
+  CHECK(rig.flush.sticky().ok());
+  CHECK(rig.Write(bytes, true).status.ok());
+  CHECK(rig.host.calls(Call::kPwriteDurable) == 2);
+}
+
+TEST_CASE("a durable write that is interrupted without end fails, and what it moved stays dirty") {
+  PioRig rig(kPerCall);
+  const auto bytes = Pattern(0, 512, 1);
+  rig.host.FailAlways(Call::kPwriteDurable, EINTR);
+  CHECK(rig.Write(bytes, true).status.err == EINTR);
+  CHECK(rig.flush.sticky().ok());
+  CHECK(rig.Dirty());
+  rig.host.Heal();
+  CHECK(rig.pio.Sync(0).ok());
+  CHECK(rig.Write(bytes, true).status.ok());
 }
 
 TEST_CASE("EIO of a durable write sticks") {

@@ -41,6 +41,35 @@ TEST_CASE("B40: EINTR is asked again, with nothing lost") {
   CHECK(script.asked[3] == Asked{200, 312});
 }
 
+TEST_CASE("B40: a host that answers nothing but EINTR gets to its caller, with the bytes before it") {
+  std::vector<int64_t> answers(kMostInterruptions, -EINTR);
+  answers.push_back(200);  // in time: what is counted is how often in a row
+  answers.insert(answers.end(), kMostInterruptions + 1, -EINTR);
+  Script script{answers, {}};
+  const Moved moved = MoveAll(Op::kPwrite, 512, nullptr, script);
+  CHECK(moved.bytes == 200);
+  CHECK(moved.status.err == EINTR);
+  CHECK(moved.status.op == Op::kPwrite);
+  CHECK(script.asked.size() == answers.size());
+
+  std::atomic<bool> cancel{false};
+  unsigned asked = 0;
+  const auto interrupted = [&](size_t, size_t) -> int64_t {
+    cancel = ++asked == 3;
+    return -EINTR;
+  };
+  CHECK(MoveAll(Op::kPread, 512, &cancel, interrupted).status.err == ECANCELED);
+}
+
+TEST_CASE("B40: other calls are made again after EINTR as often, and give what they answer in the end") {
+  unsigned asked = 0;
+  CHECK(Uninterrupted([&] { return ++asked <= kMostInterruptions ? -EINTR : 7; }) == 7);
+  asked = 0;
+  CHECK(Uninterrupted([&] { return asked++, -EINTR; }) == -EINTR);
+  CHECK(asked == kMostInterruptions + 1);
+  CHECK(Uninterrupted([] { return -EIO; }) == -EIO);
+}
+
 TEST_CASE("an answer of 0 is EIO, with the bytes before it") {
   Script script{{300, 0}, {}};
   const Moved moved = MoveAll(Op::kPread, 512, nullptr, script);

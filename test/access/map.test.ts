@@ -242,6 +242,8 @@ function thrownFree<T>(action: () => T): T | undefined {
 
 test('under pio there are none: ENOTSUP', async () => {
   for (const mode of ['r', 'r+'] as const) await failure(() => open('pio', mode).mapSync(0, 10), 'ENOTSUP');
+  // Node's own text for it is about a socket.
+  expect(() => open('pio', 'r').mapSync(0, 10)).toThrow(/^ENOTSUP: operation not supported, map '/);
 });
 
 test('misuse', async () => {

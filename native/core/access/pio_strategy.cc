@@ -21,13 +21,19 @@ Moved PioStrategy::WriteDurable(const Buf& buf, const uint8_t* data, HostOffset 
   const int err = moved.status.err;
   if (moved.bytes > 0) range().counters->Add(Counter::kFlushes, 1, buf.lane);
   if (err == 0 || err == ECANCELED) return moved;
-  const bool no_such_call = err == EOPNOTSUPP || err == ENOSYS || err == EINVAL;
-  // Several threads may find out at once, and all say the same.
-  if (no_such_call) durable_calls_ = false;
+  if (err == EINTR) {
+    // What it wrote last may be there without its sync.
+    range().flush->MarkDirty();
+    return moved;
+  }
   // An error of the medium is told once; a second try would find clean pages and succeed.
   if (err == EIO) return {moved.bytes, range().flush->Fail(moved.status)};
   Moved rest = file_.WriteAll(data + moved.bytes, size - moved.bytes, {at.value + moved.bytes}, buf.cancel);
   if (rest.bytes > 0) range().flush->MarkDirty();
+  // EPERM is a host's that denies this call, as a seccomp profile does; one that denies every write says so again.
+  const bool no_such_call = err == EOPNOTSUPP || err == ENOSYS || err == EINVAL || err == EPERM;
+  // Several threads may find out at once, and all say the same.
+  if (no_such_call && rest.status.ok()) durable_calls_ = false;
   // It was the sync that failed, not the write: the error may be that of earlier writes, and the host tells it once.
   if (rest.status.ok() && !no_such_call) rest.status = range().flush->Fail({err, Op::kFdatasync});
   if (rest.status.ok()) rest.status = Sync(buf.lane);

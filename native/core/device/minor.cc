@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/host/transfer_loop.h"
+
 namespace blk {
 
 // ---- registration
@@ -19,20 +21,20 @@ Result<std::shared_ptr<Minor>> Minor::Create(HostIo& host, const std::string& pa
   FileInfo info;
   // Looked at by path first: opening a pipe would wake its other end, or wait for one. Looked at again once it is open,
   // since the path may name something else by then.
-  int rc = host.StatPath(path, &info);
+  int rc = Uninterrupted([&] { return host.StatPath(path, &info); });
   if (rc < 0) return Status{-rc, Op::kStat};
   if (info.type == FileType::kOther) return Status{EINVAL, Op::kRegister};
   // Read-only: that fixes which file it is and needs no right to write, which only an 'r+' open asks for.
-  rc = host.Open(path, {});
+  rc = Uninterrupted([&] { return host.Open(path, {}); });
   if (rc < 0) return Status{-rc, Op::kOpen};
   UniqueFd fd(host, rc);
-  rc = host.Stat(fd.get(), &info);
+  rc = Uninterrupted([&] { return host.Stat(fd.get(), &info); });
   if (rc < 0) return Status{-rc, Op::kStat};
   if (info.type == FileType::kOther) return Status{EINVAL, Op::kRegister};
 
   uint64_t file_size = info.size;
   if (info.type != FileType::kRegular) {
-    const int64_t node_size = host.NodeSize(fd.get(), info.type);
+    const int64_t node_size = Uninterrupted([&] { return host.NodeSize(fd.get(), info.type); });
     if (node_size == -ESPIPE) return Status{EINVAL, Op::kRegister};  // cannot seek: not a disk
     if (node_size < 0) return Status{static_cast<int>(-node_size), Op::kStat};
     file_size = static_cast<uint64_t>(node_size);
@@ -91,7 +93,7 @@ Status Minor::CheckHostSize() {
   if (type_ != FileType::kRegular) return Status::Ok();
   FileInfo info;
   // read_fd_ needs no lock here: an open bars Retire(), the only one who closes it.
-  const int rc = host_.Stat(disk().read_fd_.get(), &info);
+  const int rc = Uninterrupted([&] { return host_.Stat(disk().read_fd_.get(), &info); });
   if (rc < 0) return {-rc, Op::kStat};
   const HostOffset end{offset_ + size_};
   if (info.size >= end.value) return Status::Ok();

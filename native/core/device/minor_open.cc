@@ -4,6 +4,7 @@
 
 #include "core/base/no_memory.h"
 #include "core/device/minor.h"
+#include "core/host/transfer_loop.h"
 
 namespace blk {
 
@@ -118,12 +119,12 @@ Status Minor::OpenForWriting() {
   if (write_fd_.valid()) return Status::Ok();
   OpenFlags flags;
   flags.write = true;
-  int rc = host_.Reopen(read_fd_.get(), path_, flags);
+  int rc = Uninterrupted([&]() REQUIRES(mu_) { return host_.Reopen(read_fd_.get(), path_, flags); });
   if (rc < 0) return {-rc, Op::kOpen};
   UniqueFd fd(host_, rc);
   if (type_ == FileType::kBlock) {
     // A read-only node can be opened for writing and then refuses every write: say so now.
-    rc = host_.NodeReadOnly(fd.get());
+    rc = Uninterrupted([&] { return host_.NodeReadOnly(fd.get()); });
     if (rc != 0) return {rc < 0 ? -rc : EROFS, Op::kOpen};
   }
   write_fd_ = std::move(fd);
@@ -137,11 +138,11 @@ Status Minor::OpenDirect(bool write) {
   OpenFlags flags;
   flags.write = write;
   flags.direct = true;
-  int rc = host_.Reopen(read_fd_.get(), path_, flags);
+  int rc = Uninterrupted([&]() REQUIRES(mu_) { return host_.Reopen(read_fd_.get(), path_, flags); });
   if (rc == -EINVAL) return Status::Ok();
   if (rc < 0) return {-rc, Op::kOpen};
   UniqueFd fd(host_, rc);
-  rc = host_.AlignmentForDirect(fd.get(), &alignment_);
+  rc = Uninterrupted([&]() REQUIRES(mu_) { return host_.AlignmentForDirect(fd.get(), &alignment_); });
   if (rc < 0) return {-rc, Op::kStat};
   slot = std::move(fd);
   return Status::Ok();
@@ -169,7 +170,7 @@ Status Minor::Claim() {
   OpenFlags flags;
   // A descriptor of its own, read-only: O_EXCL holds for as long as it is open, whatever the others are used for.
   flags.exclusive = true;
-  const int rc = host_.Reopen(read_fd_.get(), path_, flags);
+  const int rc = Uninterrupted([&]() REQUIRES(mu_) { return host_.Reopen(read_fd_.get(), path_, flags); });
   if (rc < 0) return {-rc, Op::kOpen};
   claim_fd_ = UniqueFd(host_, rc);
   return Status::Ok();

@@ -128,8 +128,8 @@ class Posix final : public HostIo {
     // STATX_DIOALIGN by number: the C library's headers may be older than the kernel that answers.
     constexpr unsigned kDioAlign = 0x2000;
     struct statx stx = {};
-    if (::statx(fd, "", AT_EMPTY_PATH, kDioAlign, &stx) < 0) return -errno;
-    if ((stx.stx_mask & kDioAlign) != 0) {
+    // Where the call is missing or denied, a sector or a page is right as well.
+    if (::statx(fd, "", AT_EMPTY_PATH, kDioAlign, &stx) == 0 && (stx.stx_mask & kDioAlign) != 0) {
       // stx_dio_mem_align and stx_dio_offset_align follow stx_mnt_id.
       const uint32_t* fields = reinterpret_cast<const uint32_t*>(&stx.stx_mnt_id + 1);
       *alignment = {fields[0], fields[1]};

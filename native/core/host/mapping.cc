@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/host/transfer_loop.h"
+
 namespace blk {
 
 Result<Mapping> Mapping::Create(HostIo& host, int fd, HostOffset offset, size_t size, MapMode mode) {
@@ -37,7 +39,7 @@ Mapping::~Mapping() { static_cast<void>(Unmap()); }
 
 Status Mapping::Sync(size_t at, size_t size) const {
   const size_t start = AlignDown(at, PageSize());
-  const int rc = host_->Msync(data_ + start, size + (at - start));
+  const int rc = Uninterrupted([&] { return host_->Msync(data_ + start, size + (at - start)); });
   if (rc < 0) return {-rc, Op::kMsync};
   // Asked after msync, so that a page substituted while it ran counts too.
   return poisoned() ? Status{EIO, Op::kMsync} : Status::Ok();

@@ -42,7 +42,8 @@ Moved HostFile::ReadNow(void* data, size_t size, HostOffset offset) const {
     const size_t n = std::min<size_t>(size - done, kSegmentSize);
     const int64_t rc =
         scratch.Read(to + done, n, at, [&](void* p, size_t m) { return host->PreadNowait(fd, p, m, at); });
-    if (rc == -EOPNOTSUPP || rc == -ENOSYS) return {0, {EOPNOTSUPP, Op::kPread}};
+    // EPERM: something between here and the host denies the call, a seccomp profile for one.
+    if (rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -EPERM) return {0, {EOPNOTSUPP, Op::kPread}};
     // Whatever else it is, the end of the file too: the read that may wait finds out and names it.
     if (rc <= 0) return {0, {EAGAIN, Op::kPread}};
     done += static_cast<size_t>(rc);
@@ -87,7 +88,7 @@ Moved HostFile::WriteAllDurable(const void* data, size_t size, HostOffset offset
 
 Status HostFile::CheckReaches(uint64_t end) const {
   FileInfo info;
-  const int rc = host->Stat(fd, &info);
+  const int rc = Uninterrupted([&] { return host->Stat(fd, &info); });
   if (rc < 0) return {-rc, Op::kStat};
   return info.type == FileType::kRegular && info.size < end ? Status{EIO, Op::kMsync} : Status::Ok();
 }
@@ -105,17 +106,15 @@ Status HostFile::WhyPageLost(uint64_t offset) const {
   const uint64_t page = AlignDown(offset, PageSize());
   uint8_t byte;
   const Moved read = ReadAll(&byte, 1, {page}, nullptr);
-  if (!read.status.ok()) return {read.status.err, Op::kMap};
-  const int rc = host->Allocate(fd, page, PageSize());
-  return {rc == -ENOSPC || rc == -EDQUOT ? -rc : EIO, Op::kMap};
+  if (!read.status.ok()) return {EIO, Op::kMap};
+  const int rc = Uninterrupted([&] { return host->Allocate(fd, page, PageSize()); });
+  // No room is no room, whoever counts it.
+  return {rc == -ENOSPC || rc == -EDQUOT ? ENOSPC : EIO, Op::kMap};
 }
 
 Status HostFile::Sync() const {
   // The ordinary descriptor covers what went through direct_fd: it is the same file.
-  int rc;
-  do {
-    rc = host->Fdatasync(fd);
-  } while (rc == -EINTR);
+  const int rc = Uninterrupted([&] { return host->Fdatasync(fd); });
   if (rc == 0 || (character && rc == -EINVAL)) return Status::Ok();
   return {-rc, Op::kFdatasync};
 }

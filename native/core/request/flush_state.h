@@ -65,7 +65,8 @@ class FlushState {
 
   // Makes everything marked before the call durable by calling `sync`, which gives a Status, at most once; not at all
   // when all of it is durable already. `*reached_host` tells whether this call made the sync.
-  // Errors: those of `sync`, and the sticky one.   Locks: EXCLUDES(mu_).
+  // Errors: those of `sync`, and the sticky one. All of them stick but EINTR, which is this call's alone.
+  // Locks: EXCLUDES(mu_).
   template <typename SyncFn>
   Status Sync(SyncFn&& sync, bool* reached_host) EXCLUDES(mu_);
 
@@ -74,7 +75,7 @@ class FlushState {
   Status sticky() const { return has_error_.load(std::memory_order_acquire) ? StickyLocked() : Status::Ok(); }
 
   // Notes a sync that failed outside Sync(): msync of a window, a durable write. -> `status`, for the caller to return.
-  // Only the first one sticks; this one is its own caller's all the same.
+  // Only the first one sticks, and no EINTR; this one is its own caller's all the same.
   Status Fail(Status status) EXCLUDES(mu_) {
     MutexLock lock(mu_);
     Remember(status);
@@ -100,9 +101,10 @@ class FlushState {
   }
   // Notes what a source has lost since the last call. -> all that it has lost.
   HostSpan Hear(StoreSource& source) REQUIRES(mu_);
-  // The first error sticks, later ones are its consequences.
+  // The first error sticks, later ones are its consequences. EINTR is none: the sync has told nothing yet, and what was
+  // dirty still is.
   void Remember(Status status) REQUIRES(mu_) {
-    if (!error_.ok()) return;
+    if (!error_.ok() || status.err == EINTR) return;
     error_ = status;
     // Behind error_, for sticky(), which then takes the lock and finds it.
     has_error_.store(true, std::memory_order_release);
@@ -152,7 +154,7 @@ Status FlushState::Sync(SyncFn&& sync, bool* reached_host) {
     Remember(status);
   }
   done_.NotifyAll();
-  return error_.ok() ? Status::Ok() : error_;
+  return error_.ok() ? status : error_;
 }
 
 }  // namespace blk

@@ -93,11 +93,23 @@ struct Stage {
 };
 using Story = std::function<void(Stage&)>;
 
+// Calls that are made again after EINTR.
+inline bool IsMadeAgain(Call call) {
+  switch (call) {
+    case Call::kClose:  // the descriptor is gone
+    case Call::kMmap:
+    case Call::kMunmap:
+    case Call::kLock:
+    case Call::kTestLock: return false;
+    default: return true;
+  }
+}
+
 // Calls whose failure nobody is to hear of: they are made again, or ask what need not be known.
 inline bool IsSilent(const CallRecord& call, int err) {
   if (err == kHalfway || call.call == Call::kAdvise || call.call == Call::kMincore) return true;
   if (call.call == Call::kPreadNowait) return true;
-  return err == EINTR && (MovesBytes(call.call) || call.call == Call::kFdatasync);
+  return err == EINTR && IsMadeAgain(call.call);
 }
 
 // Calls whose failure a caller need not hear of, because the work gets done by others.
