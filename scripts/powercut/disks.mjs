@@ -1,7 +1,8 @@
-// The disks of the virtual machine: an ext4 with an image for each writer that has one, and a bare one. Each is served by an
-// nbdkit that keeps what is written until the guest flushes it, as a disk does with its write cache; killed, it forgets.
+// The disks of the virtual machine: two ext4 with an image for each writer that has one there, and a bare one. Each is served by
+// an nbdkit that keeps what is written until the guest flushes it, as a disk does with its write cache; killed, it forgets. The
+// slow one takes a while for each block that leaves its cache, so that the power mostly goes in the middle of that.
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, closeSync, ftruncateSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, closeSync, ftruncateSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import records from './records.cjs';
@@ -16,22 +17,35 @@ function makeFile(file, size) {
   closeSync(fd);
 }
 
-/** Fresh disks in `folder`; the images are holes, so that to make a write durable takes the file system's own bookkeeping too. */
-export function makeDisks(folder) {
-  const content = path.join(folder, 'content');
+function makeFileSystem(folder, disk, fill) {
+  const content = path.join(folder, `${disk}-content`);
   mkdirSync(content, { recursive: true });
-  for (const [name, { file }] of Object.entries(WRITERS)) if (file) makeFile(path.join(content, name), IMAGE_BYTES);
-  const disks = { fileSystem: path.join(folder, 'ext4'), bare: path.join(folder, 'bare') };
-  makeFile(disks.fileSystem, FILE_SYSTEM_BYTES);
-  makeFile(disks.bare, IMAGE_BYTES);
-  execFileSync('mkfs.ext4', ['-q', '-F', '-d', content, disks.fileSystem], { env: ENV, stdio: 'pipe' });
-  return disks;
+  for (const [name, writer] of Object.entries(WRITERS)) if (writer.disk === disk) fill(path.join(content, name));
+  const file = path.join(folder, disk);
+  makeFile(file, FILE_SYSTEM_BYTES);
+  execFileSync('mkfs.ext4', ['-q', '-F', '-d', content, file], { env: ENV, stdio: 'pipe' });
+  return file;
 }
 
-/** Serves a disk. @returns {Promise<{ socket: string, cut(): Promise<void> }>} */
-export async function serve(disk) {
+/**
+ * Fresh disks in `folder`, in the order in which the machine has them. The images of the quick one are holes, so that to make a write
+ * durable takes the file system's own bookkeeping too; those of the slow one have their places, in order.
+ */
+export function makeDisks(folder) {
+  mkdirSync(folder, { recursive: true });
+  const bare = path.join(folder, 'bare');
+  makeFile(bare, IMAGE_BYTES);
+  const quick = makeFileSystem(folder, 'quick', (file) => makeFile(file, IMAGE_BYTES));
+  const slow = makeFileSystem(folder, 'slow', (file) => writeFileSync(file, Buffer.alloc(IMAGE_BYTES, 1)));
+  return { quick, bare, slow };
+}
+
+/** Serves a disk. `delay`: what each block takes that leaves the cache, in ms. @returns {Promise<{ socket: string, cut(): Promise<void> }>} */
+export async function serve(disk, delay = 0) {
   const socket = `${disk}.socket`;
-  const args = ['-f', '-U', socket, '--filter=cache', 'file', disk, 'cache=writeback', 'cache-min-block-size=4k'];
+  const filters = delay > 0 ? ['--filter=cache', '--filter=delay'] : ['--filter=cache'];
+  const args = ['-f', '-U', socket, ...filters, 'file', disk, 'cache=writeback', 'cache-min-block-size=4k'];
+  if (delay > 0) args.push(`delay-write=${delay}ms`);
   const server = spawn('nbdkit', args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let why = '';
   server.stderr.setEncoding('utf8').on('data', (text) => (why += text));
@@ -50,17 +64,19 @@ export async function serve(disk) {
 }
 
 /** What the disks hold for a writer. The journal is replayed first, as the next boot would. */
-export function readImages({ fileSystem, bare }, folder) {
-  try {
-    execFileSync('e2fsck', ['-fy', fileSystem], { env: ENV, stdio: 'pipe' });
-  } catch (error) {
-    if (error.status !== 1) throw error; // 1: it had something to mend, the journal for one
+export function readImages(disks, folder) {
+  for (const fileSystem of [disks.quick, disks.slow]) {
+    try {
+      execFileSync('e2fsck', ['-fy', fileSystem], { env: ENV, stdio: 'pipe' });
+    } catch (error) {
+      if (error.status !== 1) throw error; // 1: it had something to mend, the journal for one
+    }
   }
   const images = new Map();
-  for (const [name, { file }] of Object.entries(WRITERS)) {
+  for (const [name, { disk }] of Object.entries(WRITERS)) {
     const out = path.join(folder, `found-${name}`);
-    if (file) execFileSync('debugfs', ['-R', `dump /${name} ${out}`, fileSystem], { env: ENV, stdio: 'pipe' });
-    const found = readFileSync(file ? out : bare);
+    if (disk !== 'bare') execFileSync('debugfs', ['-R', `dump /${name} ${out}`, disks[disk]], { env: ENV, stdio: 'pipe' });
+    const found = readFileSync(disk === 'bare' ? disks.bare : out);
     images.set(name, Buffer.concat([found, Buffer.alloc(Math.max(0, IMAGE_BYTES - found.length))]));
   }
   return images;

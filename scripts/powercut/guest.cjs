@@ -2,7 +2,7 @@
 'use strict';
 const { writeSync } = require('node:fs');
 const { BATCH_FLUSH, BATCH_WRITE, openSync } = require('rumpblk');
-const { BLOCK, PER_BATCH, WRITERS, blockOf, slotsOf } = require('./records.cjs');
+const { BLOCK, PER_BATCH, WRITERS, blockOf, commitOf, slotsOf } = require('./records.cjs');
 
 /** The ways in which a single write is durable, one after the other. */
 const SINGLE = [
@@ -41,6 +41,24 @@ const FORMS = {
       if (done !== count) throw new Error(`a batch did ${done} of ${count}: ${batch.error}`);
     };
   },
+  // Records, a flush, the commit, in one run: when it is over, the records are durable, and the commit is nowhere without them.
+  journal(device, name) {
+    const batch = device.createBatch({ depth: PER_BATCH + 2, arena: (PER_BATCH + 1) * BLOCK });
+    return async (data, slots, round) => {
+      const commit = commitOf(round);
+      [...slots, undefined, commit].forEach((slot, i) => {
+        const place = Math.min(i, PER_BATCH) * BLOCK;
+        batch.op[i] = slot === undefined ? BATCH_FLUSH : BATCH_WRITE;
+        batch.blkno[i] = ((slot ?? 0) * BLOCK) / 512;
+        batch.bcount[i] = slot === undefined ? 0 : BLOCK;
+        batch.offset[i] = place;
+        if (slot !== undefined) batch.arena.set(data[i] ?? blockOf(name, round, commit), place);
+      });
+      const count = PER_BATCH + 2;
+      const done = round % 2 ? batch.runSync(count) : await batch.run(count);
+      if (done !== count) throw new Error(`a journal did ${done} of ${count}: ${batch.error}`);
+    };
+  },
   view: (device) => async (data, slots) => {
     const view = device.mapSync(slots[0] * BLOCK, BLOCK);
     view.bytes.set(data[0]);
@@ -50,9 +68,10 @@ const FORMS = {
 };
 
 async function main() {
-  const writers = Object.entries(WRITERS).map(([name, { file, open, form }]) => {
-    const device = openSync(file ? `/disk/${name}` : '/dev/vdb', { mode: 'r+', ...open });
-    return { name, round: FORMS[form](device) };
+  const paths = { quick: (name) => `/disk/${name}`, bare: () => '/dev/vdb', slow: (name) => `/slow/${name}` };
+  const writers = Object.entries(WRITERS).map(([name, { disk, open, form }]) => {
+    const device = openSync(paths[disk](name), { mode: 'r+', ...open });
+    return { name, round: FORMS[form](device, name) };
   });
   writeSync(1, '\nready\n');
   for (let round = 1; ; round += 1) {

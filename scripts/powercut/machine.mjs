@@ -21,6 +21,7 @@ for module in ${MODULES.map((file) => path.basename(file)).join(' ')}; do
   if [ -e /modules/$module.ko ]; then /bin/busybox insmod /modules/$module.ko; fi
 done
 /bin/busybox mount -t ext4 /dev/vda /disk || echo FAILED mount
+/bin/busybox mount -t ext4 /dev/vdc /slow || echo FAILED mount
 exec /bin/node /app/guest.cjs
 `;
 
@@ -64,7 +65,7 @@ export function makeMachine(folder) {
   const unpacked = unpackKernel();
   const [release] = readdirSync(path.join(unpacked, 'lib', 'modules'));
   const root = path.join(folder, 'root');
-  for (const empty of ['proc', 'sys', 'dev', 'disk', 'tmp']) mkdirSync(path.join(root, empty), { recursive: true });
+  for (const empty of ['proc', 'sys', 'dev', 'disk', 'slow', 'tmp']) mkdirSync(path.join(root, empty), { recursive: true });
   const modules = path.join(unpacked, 'lib', 'modules', release, 'kernel');
   const there = MODULES.filter((file) => existsSync(path.join(modules, `${file}.ko`)));
   for (const file of there) copyTo(root, path.join(modules, `${file}.ko`), `/modules/${path.basename(file)}.ko`);
