@@ -3,25 +3,10 @@
 #include <cstring>
 #include <utility>
 
+#include "addon/batch_memory.h"
 #include "addon/outcome.h"
-#include "core/host/copy.h"
 
 namespace blk_addon {
-namespace {
-
-// Copies between two arenas the part of each entry that `wants(op)`, `size(i)` bytes of it; ranges outside are skipped,
-// as the run refuses them.
-template <typename Wants, typename Size>
-void CopyEntries(uint8_t* to, const uint8_t* from, size_t arena_size, const blk::BatchArrays& arrays, uint32_t count,
-                 Wants&& wants, Size&& size) {
-  for (uint32_t i = 0; i < count; i++) {
-    const uint64_t end = uint64_t{arrays.offset[i]} + arrays.bcount[i];
-    if (end > arena_size || !wants(static_cast<blk::BatchOp>(arrays.op[i]))) continue;
-    blk::CopyBytes(to + arrays.offset[i], from + arrays.offset[i], size(i));
-  }
-}
-
-}  // namespace
 
 // A strong reference: batch_ is a plain reference into the object that it keeps.
 BatchCall::BatchCall(napi_env env, napi_value self, BatchWrap& wrap, uint64_t token)
@@ -53,13 +38,9 @@ bool BatchCall::TakeMemory(napi_env env, blk::BatchRun&& begun) {
   if (control_.data() == nullptr || (arena_.data() == nullptr && arena.size > 0)) return false;
   std::memcpy(control_.data(), control.data, control.size);
   const blk::BatchArrays arrays = ArraysIn(control_.data(), batch_.depth_);
-  CopyEntries(
-      arena_.data(), arena.data, arena.size, arrays, begun.count(),
-      [](blk::BatchOp op) { return op == blk::BatchOp::kWrite; }, [&](uint32_t i) { return arrays.bcount[i]; });
+  CopyAsked(arena_.data(), arena.data, arena.size, arrays, begun.count(), blk::BatchOp::kWrite);
   // What was answered on the spot is in the caller's arena already, and is copied back over itself.
-  CopyEntries(
-      arena_.data(), arena.data, arena.size, arrays, begun.begun(),
-      [](blk::BatchOp op) { return op == blk::BatchOp::kRead; }, [&](uint32_t i) { return arrays.bcount[i]; });
+  CopyAsked(arena_.data(), arena.data, arena.size, arrays, begun.begun(), blk::BatchOp::kRead);
   run_.emplace(arrays, arena_.data(), std::move(begun));
   return true;
 }
@@ -88,9 +69,7 @@ bool BatchCall::GiveBack(napi_env env) {
   // Only the two columns of the outcome: what the caller has put into the others meanwhile is its own.
   std::memcpy(theirs.resid, ours.resid, count * sizeof *ours.resid);
   std::memcpy(theirs.error, ours.error, count * sizeof *ours.error);
-  CopyEntries(
-      arena.data, arena_.data(), arena.size, ours, count, [](blk::BatchOp op) { return op == blk::BatchOp::kRead; },
-      [&](uint32_t i) { return ours.bcount[i] - ours.resid[i]; });
+  CopyRead(arena.data, arena_.data(), arena.size, ours, count);
   return true;
 }
 

@@ -3,9 +3,11 @@
 #include <utility>
 
 #include "addon/batch_call.h"
+#include "addon/batch_memory.h"
 #include "addon/define.h"
 #include "addon/edge.h"
 #include "addon/outcome.h"
+#include "core/base/aligned_buffer.h"
 
 namespace blk_addon {
 namespace {
@@ -25,6 +27,16 @@ bool FitsNow(const blk::BatchArrays& arrays, uint32_t count) {
   size_t bytes = 0;
   for (uint32_t i = 0; i < count; i++) bytes += arrays.bcount[i];
   return bytes <= kMaxNow;
+}
+
+// -> the entries that succeeded.
+uint32_t RunOn(DeviceState& state, const blk::BatchArrays& arrays, ViewBytes arena, uint32_t count) {
+  blk::Device& device = *state.device;
+  blk::BatchRun run(arrays, arena.data, arena.size, count, device.ForBatch());
+  // On this thread and before anything runs: a seed fails the same entries in both forms.
+  run.Admit();
+  run.Run(false, state.lane, nullptr, [&] { return device.SyncBatch(state.lane); });
+  return run.succeeded();
 }
 
 }  // namespace
@@ -52,13 +64,17 @@ napi_value BatchWrap::RunSync(napi_env env, napi_callback_info info) {
   const blk::Status status = wrap->Check(env, count);
   if (!status.ok()) return ToFailure(env, status);
   const ViewBytes arena = wrap->Arena(env);
-  blk::Device& device = *wrap->device_->device;
-  const blk::Lane lane = wrap->device_->lane;
-  blk::BatchRun run(ArraysIn(wrap->Control(env).data, wrap->depth_), arena.data, arena.size, count, device.ForBatch());
-  // On this thread and before anything runs: a seed fails the same entries in both forms.
-  run.Admit();
-  run.Run(false, lane, nullptr, [&] { return device.SyncBatch(lane); });
-  return ToNumber(env, run.succeeded());
+  const blk::BatchArrays arrays = ArraysIn(wrap->Control(env).data, wrap->depth_);
+  if (!wrap->device_->lent.Meets(arena.data, arena.size)) {
+    return ToNumber(env, RunOn(*wrap->device_, arrays, arena, count));
+  }
+  // On memory of ours, for an arena that the host must not touch.
+  const blk::AlignedBuffer memory(arena.size);
+  if (memory.data() == nullptr) return ToFailure(env, {ENOMEM, blk::Op::kStrategy});
+  CopyAsked(memory.data(), arena.data, arena.size, arrays, count, blk::BatchOp::kWrite);
+  const uint32_t succeeded = RunOn(*wrap->device_, arrays, {memory.data(), arena.size}, count);
+  CopyRead(arena.data, memory.data(), arena.size, arrays, count);
+  return ToNumber(env, succeeded);
 }
 
 napi_value BatchWrap::Run(napi_env env, napi_callback_info info) {
@@ -74,7 +90,8 @@ napi_value BatchWrap::Run(napi_env env, napi_callback_info info) {
   blk::BatchRun run(arrays, arena.data, arena.size, count, wrap->device_->device->ForBatch());
   run.Admit();
   // All reads, and none that would wait: done before the promise would be.
-  if (FitsNow(arrays, count) && wrap->device_->driver->MayAnswerNow() &&
+  const bool may_run = !wrap->device_->lent.Meets(arena.data, arena.size);
+  if (may_run && FitsNow(arrays, count) && wrap->device_->driver->MayAnswerNow() &&
       run.Run(true, wrap->device_->lane, nullptr, [] { return blk::Status::Ok(); })) {
     return ToNumber(env, run.succeeded());
   }

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "addon/call_flow.h"
+#include "addon/lent_memory.h"
 #include "addon/napi_setup.h"
 #include "addon/pending_call.h"
 #include "core/base/aligned_pool.h"
@@ -54,6 +55,8 @@ class Completion {
 
   // Memory of the calls.
   blk::AlignedPool& memory() { return memory_; }
+  // Memory of devices, in the hands of the environment.
+  LentMemory& lent() { return lent_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -88,6 +91,7 @@ class Completion {
   // The flows that have a backlog: which of them a wake-up made room in is not known, so each pass looks at all.
   CallFlow* with_backlog_ = nullptr;
   blk::AlignedPool memory_;
+  LentMemory lent_;
 
   // Calls that are done, owned: the latest, which leads to the one before it. They settle in the order in which they
   // were done.

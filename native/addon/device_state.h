@@ -41,6 +41,7 @@ struct DeviceState : std::enable_shared_from_this<DeviceState> {
       : driver(std::move(driver)),
         device(std::move(device)),
         lane(this->driver->lane_lease.lane()),
+        lent(this->driver->lent()),
         flow(this->driver->driver.queue()) {}
 
   // The driver outlives its devices.
@@ -48,6 +49,8 @@ struct DeviceState : std::enable_shared_from_this<DeviceState> {
   const std::shared_ptr<blk::Device> device;
   // The JavaScript thread's, by the driver's lease.
   const blk::Lane lane;
+  // The environment's, which the driver keeps.
+  LentMemory& lent;
   // Its calls, which take turns with those of other devices.
   CallFlow flow;
   // From the first close() on, before it runs: no call begins any more. Never false again.

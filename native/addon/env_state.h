@@ -42,6 +42,7 @@ class DriverState {
 
   // As Completion has them, for this driver.
   bool MayAnswerNow() { return completion_->MayAnswerNow(); }
+  LentMemory& lent() { return completion_->lent(); }
   napi_value Submit(std::unique_ptr<PendingCall> call) { return Submit(flow, std::move(call)); }
   // For a device's own.
   napi_value Submit(CallFlow& in, std::unique_ptr<PendingCall> call) {

@@ -12,7 +12,7 @@ namespace blk_addon {
 void LeaseWrap::OnBufferGone(napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<Lent>*>(hint); }
 
 napi_value LeaseWrap::Create(napi_env env, std::shared_ptr<DeviceState> device, std::unique_ptr<blk::Lease> lease) {
-  auto lent = std::make_shared<Lent>(Lent{std::move(device), std::move(lease)});
+  auto lent = std::make_shared<Lent>(std::move(device), std::move(lease));
   // The finalizer's own share, on the heap, as Node-API hands it a plain pointer.
   auto held = std::make_unique<std::shared_ptr<Lent>>(lent);
   napi_value buffer = nullptr;
@@ -44,6 +44,7 @@ blk::Status LeaseWrap::Detach(napi_env env, blk::ByteSpan* lost) {
   // ends the lease when that one goes.
   if (gone || napi_detach_arraybuffer(env, buffer) != napi_ok) return blk::Status::Ok();
   // Only now that JavaScript cannot reach the memory. Its finalizer has run or will: it finds a lease that has ended.
+  lent->range.reset();
   const blk::Status status = lent->lease->Release();
   *lost = lent->device->device->ToDevice(lent->lease->Lost());
   return status;

@@ -7,6 +7,8 @@
 
 #include <list>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "addon/device_state.h"
 #include "addon/napi_setup.h"
@@ -37,8 +39,14 @@ class LeaseWrap final : public Napi::ObjectWrap<LeaseWrap>, public Detachable {
 
   // What the wrap and the finalizer share. The device outlives the lease: members go last first.
   struct Lent {
+    Lent(std::shared_ptr<DeviceState> of, std::unique_ptr<blk::Lease> made)
+        : device(std::move(of)),
+          lease(std::move(made)),
+          range(std::in_place, device->lent, lease->data(), lease->size()) {}
+
     std::shared_ptr<DeviceState> device;
     std::unique_ptr<blk::Lease> lease;
+    std::optional<LentRange> range;  // until the memory is taken away
   };
 
   // The finalizer of the buffer's memory: drops its share of Lent. On the JavaScript thread.

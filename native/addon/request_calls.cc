@@ -1,10 +1,14 @@
 #include "addon/request_calls.h"
 
+#include <utility>
+
 #include "addon/args.h"
 #include "addon/define.h"
 #include "addon/edge.h"
 #include "addon/outcome.h"
 #include "addon/transfer_call.h"
+#include "core/base/aligned_buffer.h"
+#include "core/host/copy.h"
 
 namespace blk_addon {
 namespace {
@@ -50,8 +54,20 @@ blk::Transfer BufRequest(const Args& args, Device device) {
   return transfer;
 }
 
+// On memory of ours, for a view whose own the host must not touch.
+napi_value RunApart(const Args& args, Device device, blk::Transfer transfer) {
+  const blk::AlignedBuffer memory(transfer.length);
+  if (memory.data() == nullptr) return ToFailure(args.env(), {ENOMEM, blk::Op::kStrategy});
+  uint8_t* const view = std::exchange(transfer.data, memory.data());
+  if (transfer.op == blk::BufOp::kWrite) blk::CopyBytes(memory.data(), view, transfer.length);
+  device->device->Run(transfer);
+  if (transfer.op == blk::BufOp::kRead) blk::CopyBytes(view, memory.data(), transfer.moved);
+  return ToOutcome(args.env(), transfer);
+}
+
 // The Sync forms: on this thread, and straight into the caller's view, which cannot go while it runs.
 napi_value RunNow(const Args& args, Device device, blk::Transfer transfer) {
+  if (device->lent.Meets(transfer.data, transfer.length)) return RunApart(args, device, transfer);
   device->device->Run(transfer);
   return ToOutcome(args.env(), transfer);
 }

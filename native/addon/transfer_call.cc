@@ -51,7 +51,7 @@ napi_value TransferCall::Submit(napi_env env, const std::shared_ptr<DeviceState>
   // Admitted once: the queued call goes on with what was drawn here, and through the strategies that it was admitted
   // to.
   Now now = Now::kNotTried;
-  if (state.driver->MayAnswerNow()) now = RunNow(entry, transfer);
+  if (state.driver->MayAnswerNow() && !state.lent.Meets(transfer.data, transfer.length)) now = RunNow(entry, transfer);
   if (now == Now::kDone) return ToOutcome(env, transfer);
   std::unique_ptr<TransferCall> call(new TransferCall(env, device, transfer, entry, token));
   call->now_ = now;

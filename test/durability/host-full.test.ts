@@ -36,6 +36,40 @@ for (const name of ['tmpfs', 'ext4'] as const) {
     const full = testWith(...needsOf(name));
     const reports = (script: string): Promise<any[]> => reportsOn(name, fill + script, { access, other: bench.image(pattern(2 * MiB)) });
 
+    full(
+      `requests on the memory of a view of holes are no EFAULT: they move, and the view has lost its bytes (${name}, ${access})`,
+      async () => {
+        const answers = await reports(`
+        const device = open();
+        const lent = { position: 4 * MiB, length: 8192 };
+        const batched = (memory) => {
+          const batch = device.createBatch({ depth: 1, arena: memory });
+          batch.bcount[0] = memory.length;
+          batch.blkno[0] = lent.position / 512;
+          return batch;
+        };
+        const requests = {
+          readSync: (memory) => device.readSync(memory, lent.position),
+          read: async (memory) => (await device.read(memory, lent.position)).bytesRead,
+          runSync: (memory) => batched(memory).runSync(1) * memory.length,
+          run: async (memory) => (await batched(memory).run(1)) * memory.length,
+        };
+        for (const request of Object.values(requests)) {
+          const view = device.mapSync(lent.position, lent.length);
+          const { value, code } = await attempt(() => request(view.bytes));
+          const release = await attempt(() => view.release());
+          report([code ?? value, release.code, release.lost]);
+        }
+        await attempt(() => device.close());`);
+        // What ext4 gives a place only when it is written back is no loss yet.
+        for (const [answer, code, lost] of answers) {
+          expect(answer).toBe(8192);
+          if (name === 'tmpfs') expect([code, lost]).toEqual(['ENOSPC', { position: 4 * MiB, length: 8192 }]);
+        }
+        expect(answers).toHaveLength(4);
+      },
+    );
+
     full(`B34: a write into a hole is ENOSPC in every form, and loses nothing else (${name}, ${access})`, async () => {
       const [answer] = await reports(`
         const device = open();
