@@ -217,6 +217,41 @@ describe('a sync that failed once', () => {
   }
 });
 
+describe.each(ACCESSES)('what another open of the minor wrote, under %s', (access) => {
+  traced(`is durable after a flush, whatever that open promised, and when it is closed (${access})`, async () => {
+    const script = `
+      const driver = new BlockDriver();
+      const minor = driver.registerSync(args.file);
+      const open = (more) => driver.openSync(minor, { mode: 'r+', access: args.access, ...more });
+      const unsafe = () => open({ cache: 'unsafe' });
+      const write = (device) => device.writeSync(Buffer.alloc(512, 1), 0, { fua: true });
+      const reader = open({ mode: 'r' });
+      let writer = unsafe();
+      write(writer);
+      writer.flushSync();
+      mark('reader');
+      reader.flushSync();
+      mark('clean');
+      reader.flushSync();
+      write(writer);
+      writer.closeSync();
+      reader.closeSync();
+      mark('unsafe');
+      writer = unsafe();
+      write(writer);
+      writer.closeSync();
+      writer = open();
+      mark('next');
+      writer.flushSync();
+      mark('end');
+      writer.closeSync();`;
+    const result = await strace(script, { args: { file: bench.image(pattern(MiB)), access }, calls: SYNC_CALLS });
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    const syncs = ['reader', 'clean', 'unsafe', 'next', 'end'].map((phase) => result.after(phase).filter(isSync).length);
+    expect(syncs).toEqual([1, 0, 0, 1, 0]);
+  });
+});
+
 test('flush and close work on every kind of open', async () => {
   for (const access of ACCESSES) {
     for (const mode of ['r', 'r+'] as const) {

@@ -82,7 +82,8 @@ class FlushState {
     return status;
   }
 
-  // Starts afresh after the last close. REQUIRES: no open of the minor is left.
+  // Starts afresh after the last close. What no sync has covered, because the mode was unsafe or the sync failed, stays
+  // dirty: a flush of the next open is about that, too. REQUIRES: no open of the minor is left.
   void Reset() EXCLUDES(mu_) {
     MutexLock lock(mu_);
     for (StoreSource* source : sources_) source->listed_.reset();
@@ -90,8 +91,6 @@ class FlushState {
     untold_ = {};
     error_ = Status::Ok();
     has_error_.store(false, std::memory_order_release);
-    // What the last close has not synced, because the mode was unsafe or the sync failed, is not this open's to sync.
-    synced_ = written_.load(std::memory_order_acquire);
   }
 
  private:
