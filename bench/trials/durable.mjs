@@ -1,4 +1,4 @@
-// Durable writes of 4 KiB: one at a time, 32 with one sync, and a flush that has nothing to do.
+// Durable writes of 4 KiB: one at a time, 32 with one sync, a journal with a flush in the middle, and a flush that has nothing to do.
 import { fdatasyncSync, writeSync } from 'node:fs';
 import { openDevice, openFd, ring } from '../support/context.mjs';
 import { DEPTH, noBatch, readBatch } from './batch.mjs';
@@ -6,6 +6,9 @@ import { DEPTH, noBatch, readBatch } from './batch.mjs';
 const BLOCK = 4096;
 const OPS = 64;
 const DURABLE = { fua: true };
+// In Batch.op.
+const BATCH_WRITE = 1;
+const BATCH_FLUSH = 2;
 
 function setUp(context) {
   const file = context.files.scratch;
@@ -98,6 +101,63 @@ const batch = {
   },
 };
 
+/** A batch of a record, a flush and a commit that is durable when it is over: two syncs. */
+function journalBatch(context, device, at) {
+  const batch = readBatch(context, device);
+  batch.op.set([BATCH_WRITE, BATCH_FLUSH, BATCH_WRITE]);
+  batch.fua[2] = 1;
+  batch.arena.fill('journal');
+  return {
+    ops: OPS,
+    run: (from, to) => {
+      for (let i = from; i < to; i += 1) {
+        batch.blkno[0] = at[i] / 512;
+        if (batch.runSync(3) !== 3) throw new Error('an entry failed');
+      }
+    },
+  };
+}
+
+const journal = {
+  id: 'durable-journal',
+  title: 'record of 4 KiB, flush, durable commit of 4 KiB',
+  places: ['disk'],
+  files: ['scratch'],
+  short: false,
+  skip: (context) => noSync(context) ?? noBatch(context),
+  checks: [
+    { label: 'one Batch, against fs.writeSync + fdatasyncSync, twice', kind: 'speed', of: 'runSync', to: 'fs', min: 0.9 },
+    { label: 'one Batch, against writeSync, flushSync, writeSync fua', kind: 'speed', of: 'runSync', to: 'single calls' },
+  ],
+  contenders: (context) => {
+    const { fd, device, at, memory } = setUp(context);
+    return {
+      fs: {
+        ops: OPS,
+        run: (from, to) => {
+          for (let i = from; i < to; i += 1) {
+            writeSync(fd, memory, 0, BLOCK, at[i]);
+            fdatasyncSync(fd);
+            writeSync(fd, memory, 0, BLOCK, 0);
+            fdatasyncSync(fd);
+          }
+        },
+      },
+      'single calls': {
+        ops: OPS,
+        run: (from, to) => {
+          for (let i = from; i < to; i += 1) {
+            device.writeSync(memory, at[i]);
+            device.flushSync();
+            device.writeSync(memory, 0, DURABLE);
+          }
+        },
+      },
+      runSync: journalBatch(context, device, at),
+    };
+  },
+};
+
 const empty = {
   id: 'flush-clean',
   title: 'flush with nothing to flush',
@@ -125,4 +185,4 @@ const empty = {
   },
 };
 
-export default [single, batch, empty];
+export default [single, batch, journal, empty];
