@@ -25,6 +25,10 @@ Napi::Array VerdictsToArray(Napi::Env env, const blk::Verdicts& verdicts) {
   return list;
 }
 
+// UTF-16 as it is. As a napi_value: what Set() makes of a Napi::String goes through UTF-8, which has no place for half
+// a surrogate pair.
+napi_value TextOf(Napi::Env env, const std::u16string& text) { return Napi::String::New(env, text); }
+
 Napi::Object EntryToObject(Napi::Env env, blk::Scheme scheme, const blk::PartitionEntry& entry) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("name", entry.name);
@@ -37,7 +41,7 @@ Napi::Object EntryToObject(Napi::Env env, blk::Scheme scheme, const blk::Partiti
   if (scheme == blk::Scheme::kGpt) {
     object.Set("typeGuid", blk::FormatGuid(entry.type_guid));
     object.Set("uuid", blk::FormatGuid(entry.uuid));
-    object.Set("label", Napi::String::New(env, entry.label));
+    object.Set("label", TextOf(env, entry.label));
     // All 64 bits mean something, which a number would not hold.
     object.Set("attributes", Napi::BigInt::New(env, entry.attributes));
   }
@@ -263,7 +267,7 @@ Napi::Object WedgesToArray(Napi::Env env, const std::vector<blk::Wedge>& wedges)
     object.Set("type", static_cast<uint32_t>(spot.type));
     object.Set("typeGuid", blk::FormatGuid(spot.type_guid));
     object.Set("uuid", blk::FormatGuid(spot.uuid));
-    object.Set("label", Napi::String::New(env, spot.label));
+    object.Set("label", TextOf(env, spot.label));
     object.Set("minor", wedges[i].minor);
     list.Set(i, object);
   }

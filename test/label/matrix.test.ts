@@ -15,6 +15,7 @@ import { SECTORS, label } from '../support/disklabel';
 import {
   DISKTYPE,
   FDISK,
+  GENIMAGE,
   GRUB_FSTEST,
   LINUX,
   MMLS,
@@ -22,6 +23,7 @@ import {
   PARTX,
   SFDISK,
   SGDISK,
+  genimage,
   mmlsRows,
   nestedLabel,
   parted,
@@ -78,6 +80,11 @@ const ours = label({ offset: 4096, size: 4096, fstype: 7 });
 /** sfdisk asks before it makes a label, and only a terminal. */
 function bareLabelOfSfdisk(file: string): void {
   runWith('4096,4096,7\ny\nwrite\ny\n', 'script', '-qec', `sfdisk -X bsd --no-reread ${file}`, '/dev/null');
+}
+
+function hybridOfGenimage(file: string): void {
+  const partition = 'partition one { offset = 2M size = 2M image = data partition-type = 0x83 partition-type-uuid = L }';
+  genimage(file, `size = ${SECTORS / 2}K hdimage { partition-table-type = hybrid } ${partition}`);
 }
 
 const PLACEMENTS: Placement[] = [
@@ -141,6 +148,16 @@ const PLACEMENTS: Placement[] = [
   { row: 'sgdisk: GPT', make: (file) => run('sgdisk', '-n', '1:4096:8191', file), starts: [4096] },
   { row: 'parted: GPT', make: (file) => parted(file, 'mklabel gpt mkpart x 4096s 8191s'), starts: [4096] },
   { row: 'rumpblk: GPT', make: write(gpt), starts: [4096] },
+  { row: 'sgdisk: GPT with a hybrid MBR', make: (file) => run('sgdisk', '-n', '1:4096:8191', '-h', '1', file), starts: [4096] },
+  { row: 'sgdisk: GPT, the array at sector 2048', make: (file) => run('sgdisk', '-n', '1:4096:8191', '-j', '2048', file), starts: [4096] },
+  {
+    row: 'sfdisk: GPT with 4 entries',
+    make: (file) => {
+      sfdisk(file, 'label: gpt', 'table-length: 4', 'first-lba: 3', 'start=3,size=122', 'start=4096,size=4096');
+    },
+    starts: [3, 4096],
+  },
+  { row: 'genimage: GPT with a hybrid MBR', make: hybridOfGenimage, starts: [4096] },
 ];
 
 /** What a program says, whether it fails or not. */
@@ -200,6 +217,7 @@ testWith(
   MMLS,
   DISKTYPE,
   GRUB_FSTEST,
+  GENIMAGE,
   peer('script', 'bsdutils'),
 )('every cell is what is seen today', () => {
   const made = PLACEMENTS.map((place) => {
@@ -213,6 +231,6 @@ testWith(
   });
   const documented = readFileSync(DOCS, 'utf8')
     .split('\n')
-    .filter((line) => /^\| (`?sfdisk|parted|fdisk|sgdisk|rumpblk)[^|]*:/.test(line));
+    .filter((line) => /^\| (`?sfdisk|parted|fdisk|sgdisk|genimage|rumpblk)[^|]*:/.test(line));
   expect(made).toEqual(documented);
 });

@@ -1,6 +1,8 @@
 // Disk images that real tools divided, and what those tools say of an image.
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import type { PartitionTable } from 'rumpblk';
 import { peer, run, runWith } from './peers';
+import { pattern } from './rig';
 
 export const SFDISK = peer('sfdisk', 'fdisk');
 export const FDISK = peer('fdisk', 'fdisk');
@@ -30,6 +32,17 @@ export function parted(file: string, commands: string): void {
 /** Types lines to fdisk(8). */
 export function fdisk(file: string, ...lines: string[]): void {
   runWith(`${lines.join('\n')}\n`, 'fdisk', file);
+}
+
+/** Makes `file` an image as a description of genimage(1) says; `data` is an image of 64 KiB for its partitions. */
+export function genimage(file: string, description: string): void {
+  const folder = `${file}.genimage`;
+  for (const part of ['in', 'root', 'out']) mkdirSync(`${folder}/${part}`, { recursive: true });
+  writeFileSync(`${folder}/in/data`, pattern(65536));
+  writeFileSync(`${folder}/config`, `image made { ${description} }`);
+  const folders = [`--inputpath=${folder}/in`, `--outputpath=${folder}/out`, `--rootpath=${folder}/root`, `--tmppath=${folder}/tmp`];
+  run('genimage', `--config=${folder}/config`, ...folders);
+  copyFileSync(`${folder}/out/made`, file);
 }
 
 /** An MBR with a NetBSD slice at sector 2048, and in it the label of fdisk(8) with partition a, 4.2BSD, sectors 4096 to 20479. */

@@ -1,8 +1,6 @@
 // How other tools divide an image at random, and the changes that they can make to it.
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
-import { FDISK, GENIMAGE, LINUX, PARTED, SFDISK, SGDISK, fdisk, parted, sfdisk, sfdiskRows } from './disks';
+import { FDISK, GENIMAGE, LINUX, PARTED, SFDISK, SGDISK, fdisk, genimage, parted, sfdisk, sfdiskRows } from './disks';
 import { run, runWith, type Need } from './peers';
-import { pattern } from './rig';
 
 /** Sectors of an image. */
 export const SECTORS = 24576;
@@ -171,9 +169,6 @@ export const TOOLS: Tool[] = [
     name: 'genimage',
     needs: [GENIMAGE, SFDISK],
     make: (file, draw) => {
-      const folder = `${file}.genimage`;
-      for (const part of ['in', 'root', 'out']) mkdirSync(`${folder}/${part}`, { recursive: true });
-      writeFileSync(`${folder}/in/data`, pattern(65536));
       const kind = draw.of(['mbr', 'gpt', 'hybrid']);
       const count = kind === 'mbr' ? draw.whole(2, 7) : draw.whole(2, 4);
       const rows = Array.from({ length: count }, (_, i) => {
@@ -181,11 +176,7 @@ export const TOOLS: Tool[] = [
         return `partition p${i} { size = ${draw.whole(1, 6) * 128}K image = "data" ${type} ${kind === 'mbr' ? '' : 'partition-type-uuid = L'} }`;
       });
       const location = kind === 'gpt' ? 'gpt-location = 64K' : '';
-      const whole = `image x { size = ${SECTORS / 2}K hdimage { align = 128K partition-table-type = ${kind} ${location} } ${rows.join('\n')} }`;
-      writeFileSync(`${folder}/config`, whole);
-      const folders = [`--inputpath=${folder}/in`, `--outputpath=${folder}/out`, `--rootpath=${folder}/root`, `--tmppath=${folder}/tmp`];
-      run('genimage', `--config=${folder}/config`, ...folders);
-      copyFileSync(`${folder}/out/x`, file);
+      genimage(file, `size = ${SECTORS / 2}K hdimage { align = 128K partition-table-type = ${kind} ${location} } ${rows.join(' ')}`);
     },
     // It only makes images: sfdisk says what a change of one needs.
     kinds: (scheme) => (scheme === 'gpt' ? ['type', 'flag', 'name', 'remove', 'shrink'] : ['type', 'flag', 'shrink']),
