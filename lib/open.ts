@@ -3,7 +3,7 @@ import type { PathLike } from 'node:fs';
 import { throwIfAborted, unlessAborted } from './request/abort.js';
 import { chosenPartition, lookAt, lookAtSync, nameIn, noPartition, requireSame } from './label/choice.js';
 import type { ChosenPartition, Looked, PartitionChoice } from './label/choice.js';
-import type { Failure, NativeDevice, NativeDriver } from './native/binding.js';
+import { LOCK, type Failure, type NativeDevice, type NativeDriver } from './native/binding.js';
 import { createDevice, type BlockDevice } from './device.js';
 import { BlockDriver, isClosed, isDriver, nativeOf } from './driver.js';
 import { ENXIO, fromFailure, invalidArgType, isFailure } from './errors.js';
@@ -64,6 +64,19 @@ export function openSync(path: PathLike, options?: Omit<OpenPathOptions, 'signal
   const opened = native.openPathSync(...argumentsFor(request, name));
   if (isMissing(opened, partition)) throw failureFor(request, opened, tableOfSync(request));
   return openedDevice(request, opened);
+}
+
+/**
+ * Locks a file for a writer that makes it longer or shorter: all of it, and all that it may grow to.
+ *
+ * @internal
+ * @returns a device of no bytes, which has the lock until it is closed
+ * @throws {BlockDeviceError} EINVAL neither a file nor a disk; EBUSY locked; errors of the host
+ */
+export async function lockToGrow(path: PathLike): Promise<BlockDevice> {
+  const request = openPathRequest(path, { mode: 'r+', cache: 'unsafe', size: 0 }, OPEN_PATH_KEYS);
+  const { native, settings, hostFile, range } = request;
+  return openedDevice(request, await native.openPath(hostFile, ...range, '', ...openArguments(settings, LOCK.growth)));
 }
 
 interface OpenPathRequest {

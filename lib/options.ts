@@ -1,6 +1,6 @@
 // Options of drivers, registrations and opens: their types, their defaults, and the numbers that native takes for them.
 // Every option is read once.
-import { ACCESS, binding, CACHE, MODE, TO_THE_END, WINDOW_SIZE } from './native/binding.js';
+import { ACCESS, binding, CACHE, LOCK, MODE, TO_THE_END, WINDOW_SIZE } from './native/binding.js';
 import { BLKFAIL_MAX, faultOptions, type FaultOptions } from './faults.js';
 import type { Bytes, Position } from './request/transfer.js';
 import { keysOf, NO_SIGNAL, type KnownKeys } from './arguments/known-keys.js';
@@ -73,7 +73,7 @@ export interface OpenSettings {
   readonly signal: AbortSignal | undefined;
 }
 
-type OpenArguments = [mode: number, raw: boolean, access: number, cache: number, direct: boolean, lock: boolean, protect: Float64Array];
+type OpenArguments = [mode: number, raw: boolean, access: number, cache: number, direct: boolean, lock: number, protect: Float64Array];
 type RangeArguments = [offset: number, size: number];
 type DriverArguments = [minorCount: number, windowSize: number, windowCount: number, queueDepth: number, workers: number];
 
@@ -145,7 +145,8 @@ export function openSettings(options: unknown, known: KnownKeys): OpenSettings {
 }
 
 /** Orders the settings of an open as native takes them. */
-export function openArguments({ mode, raw, access, cache, direct, lock, protect }: OpenSettings): OpenArguments {
+export function openArguments(settings: OpenSettings, lock: number = settings.lock ? LOCK.range : LOCK.none): OpenArguments {
+  const { mode, raw, access, cache, direct, protect } = settings;
   return [MODE[mode], raw, ACCESS[access], CACHE[cache], direct, lock, protect];
 }
 

@@ -30,6 +30,8 @@ export type Eventual<T> = T | Promise<T>;
 
 export const MODE = { r: 0, 'r+': 1 } as const;
 export const ACCESS = { auto: 0, mmap: 1, pio: 2 } as const;
+/** Locks nothing, the range, or all that the host file may grow to. */
+export const LOCK = { none: 0, range: 1, growth: 2 } as const;
 export const CACHE = { writethrough: 0, writeback: 1, unsafe: 2 } as const;
 export const SCHEMES = ['bsd', 'mbr', 'ebr', 'gpt'] as const;
 export const ORDER = { little: 0, big: 1 } as const;
@@ -142,6 +144,10 @@ declare const opaque: unique symbol;
 export interface NativeDevice {
   /** `Device::minor()` and `access()` — `[minor (-1: private), size, access, path]`; access is what is in force, an index of ACCESS. */
   info(): readonly [number, number, 0 | 1 | 2, Buffer];
+  /** Where its first byte lies — `[type, device, inode, begin]`: type as in NativeMinorInfo, st_dev and st_ino of the host file, of a node st_rdev and 0, and bytes in it. */
+  place(): readonly [type: number, device: bigint, inode: bigint, begin: number];
+  /** `Device::NextData` — in bytes of the device. */
+  nextData(position: number): Promise<{ readonly begin: number; readonly end: number } | Failure>;
   /** What the request functions of the binding know the device by. */
   requests(): NativeRequests;
   /** A batch of `depth` entries, which lie in `control` as lib/request/batch.ts lays them out. */
@@ -213,7 +219,7 @@ export interface NativeDriver {
     access: number,
     cache: number,
     direct: boolean,
-    lock: boolean,
+    lock: number,
     protect: Float64Array,
   ): NativeDevice | Failure;
   open(
@@ -223,7 +229,7 @@ export interface NativeDriver {
     access: number,
     cache: number,
     direct: boolean,
-    lock: boolean,
+    lock: number,
     protect: Float64Array,
   ): Promise<NativeDevice | Failure>;
   /** `Driver::OpenPrivate`: registers outside the table and opens, in one step; partition '' for none. */
@@ -237,7 +243,7 @@ export interface NativeDriver {
     access: number,
     cache: number,
     direct: boolean,
-    lock: boolean,
+    lock: number,
     protect: Float64Array,
   ): NativeDevice | Failure;
   openPath(
@@ -250,7 +256,7 @@ export interface NativeDriver {
     access: number,
     cache: number,
     direct: boolean,
-    lock: boolean,
+    lock: number,
     protect: Float64Array,
   ): Promise<NativeDevice | Failure>;
   minors(): { readonly minors: readonly NativeMinorInfo[] } | Failure;

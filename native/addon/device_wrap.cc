@@ -117,6 +117,37 @@ napi_value CloseSync(const Args& args, Device device) {
   return Answer(args.env(), CloseAfter(detached, *device->device, device->lane));
 }
 
+// [type, device, inode, begin], as lib/native/binding.ts has it.
+napi_value Place(const Args& args, Device device) {
+  const Napi::Env env(args.env());
+  const blk::Minor& minor = device->device->minor();
+  Napi::Array place = Napi::Array::New(env, 4);
+  place.Set(uint32_t{0}, static_cast<int>(minor.type()));
+  place.Set(uint32_t{1}, Napi::BigInt::New(env, minor.identity_device()));
+  place.Set(uint32_t{2}, Napi::BigInt::New(env, minor.identity_inode()));
+  place.Set(uint32_t{3}, static_cast<double>(minor.begin().value));
+  return place;
+}
+
+// {begin, end}. Counted as in flight, as a flush is.
+napi_value NextData(const Args& args, Device device) {
+  auto found = std::make_shared<blk::ByteSpan>();
+  auto call = ControlCall::Make(args.env(), device->driver,
+                                {[device, found, position = static_cast<uint64_t>(args.Int(0))](blk::Lane) {
+                                   *found = device->device->NextData(position);
+                                 },
+                                 [found](napi_env raw) {
+                                   const Napi::Env env(raw);
+                                   Napi::Object span = Napi::Object::New(env);  // an array is a failure
+                                   span.Set("begin", static_cast<double>(found->begin));
+                                   span.Set("end", static_cast<double>(found->end));
+                                   return static_cast<napi_value>(span);
+                                 },
+                                 [device] { device->End(0); }});
+  device->Begin(0, nullptr);
+  return device->Submit(std::move(call));
+}
+
 napi_value Requests(const Args& args, Device device) { return MakeRequestTarget(args.env(), device); }
 
 // [minor, size, access, path], as lib/native/binding.ts has it; the path in the host's own bytes, which need not be
@@ -169,6 +200,8 @@ Napi::Function DeviceWrap::Define(Napi::Env env) {
                          Property("requests", Method<Requests>),
                          Property("flushSync", Method<FlushSync>),
                          Property("flush", Method<Flush>),
+                         Property("place", Method<Place>),
+                         Property("nextData", Method<NextData>),
                          Property("createBatch", Method<CreateBatch>),
                          Property("map", Method<Map>),
                          Property("cancel", Method<Cancel, For::kAny>),

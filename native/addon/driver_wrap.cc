@@ -40,7 +40,9 @@ blk::OpenOptions OptionsAt(const Args& args, size_t i) {
   options.access = static_cast<blk::Access>(args.Int(i + 2));
   options.cache = static_cast<blk::CacheMode>(args.Int(i + 3));
   options.direct = args.Bool(i + 4);
-  options.lock = args.Bool(i + 5);
+  // LOCK of lib/native/binding.ts.
+  options.lock = args.Int(i + 5) != 0;
+  options.lock_growth = args.Int(i + 5) == 2;
   // Pairs of doubles; copied out, since nothing says where the view begins.
   const ViewBytes spans = args.View(i + 6);
   for (size_t at = 0; at + 2 * sizeof(double) <= spans.size; at += 2 * sizeof(double)) {

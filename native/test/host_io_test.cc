@@ -208,6 +208,29 @@ TEST_CASE("a copy-on-write mapping takes stores on a descriptor opened to read, 
   CHECK(host.Munmap(address, 4096) == 0);
 }
 
+TEST_CASE("where data and holes begin") {
+  TempFile file(1024 * 1024);
+  Fd fd(PosixHostIo().Open(file.path(), Writing()));
+  HostIo& host = PosixHostIo();
+  CHECK(host.Pwrite(fd.n, "x", 1, 512 * 1024) == 1);
+  const int64_t data = host.SeekData(fd.n, 0);
+  CHECK(data >= 0);
+  CHECK(data <= 512 * 1024);
+  const int64_t hole = host.SeekHole(fd.n, 512 * 1024);
+  CHECK(hole > 512 * 1024);
+  CHECK(hole <= 1024 * 1024);
+  CHECK(host.SeekData(fd.n, 1024 * 1024) == -ENXIO);
+}
+
+TEST_CASE("a file of no bytes that has some") {
+  HostIo& host = PosixHostIo();
+  Fd told(host.Open("/proc/self/status", {}));
+  CHECK(host.HasContent(told.n) == 1);
+  TempFile empty(0);
+  Fd none(host.Open(empty.path(), {}));
+  CHECK(host.HasContent(none.n) == 0);
+}
+
 TEST_CASE("locks belong to descriptors and to ranges") {
   TempFile file(8192);
   Fd a(host.Open(file.path(), Writing()));

@@ -59,9 +59,10 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
       range_(RangeOf(*minor_, options.mode, context.counters)),
       file_(file),
       pio_(range_, file, DurableBy(options)) {
-  // Regular files alone, as in the seed: a node need not be one that can be mapped. What goes by O_DIRECT goes past the
-  // pages of a map.
-  const bool mappable = minor_->type() == FileType::kRegular && !options.direct && options.access != Access::kPio;
+  // Regular files alone, as in the seed: a node need not be one that can be mapped, and a file that does not tell its
+  // size has no pages. What goes by O_DIRECT goes past the pages of a map.
+  const bool file_with_pages = minor_->type() == FileType::kRegular && minor_->size_told();
+  const bool mappable = file_with_pages && !options.direct && options.access != Access::kPio;
   if (mappable) MapWindows(context);
   // From inside to outside: the path, the guard around it, and outermost the injector, which draws before anything is
   // refused.
@@ -195,6 +196,19 @@ BatchTarget Device::ForBatch() const {
   target.durable_by_default = options_.cache == CacheMode::kWritethrough;
   target.never_durable = options_.cache == CacheMode::kUnsafe;
   return target;
+}
+
+ByteSpan Device::NextData(uint64_t position) const {
+  const ByteSpan rest{position, range_.size};
+  if (minor_->type() != FileType::kRegular || !minor_->size_told()) return rest;
+  const uint64_t end = range_.begin.value + range_.size;
+  const int64_t data = file_.host->SeekData(file_.fd, range_.begin.value + position);
+  if (data == -ENXIO) return {range_.size, range_.size};
+  if (data < 0) return rest;
+  const int64_t hole = file_.host->SeekHole(file_.fd, static_cast<uint64_t>(data));
+  const HostSpan found{{static_cast<uint64_t>(data)}, {hole < 0 ? end : static_cast<uint64_t>(hole)}};
+  const ByteSpan span = ToDevice(found);
+  return span.begin < span.end ? span : ByteSpan{range_.size, range_.size};
 }
 
 ByteSpan Device::ToDevice(HostSpan span) const {

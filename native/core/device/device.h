@@ -111,6 +111,11 @@ class Device {
   // (B16).
   Status Close(Lane lane, ByteSpan* lost = nullptr);
 
+  // The first stretch at `position` or behind it that may hold something else than zeros, as the host tells; empty at
+  // the end of the device when there is none, all the rest where the host cannot tell. Reads nothing, draws no fault.
+  // Of this moment. Thread: any; it may wait for the host.   REQUIRES: position <= size.
+  ByteSpan NextData(uint64_t position) const;
+
   // The part of the device that is this one of the host file; empty where they do not meet.
   ByteSpan ToDevice(HostSpan span) const;
 

@@ -33,22 +33,30 @@ Result<std::shared_ptr<Minor>> Minor::Create(HostIo& host, const std::string& pa
   if (info.type == FileType::kOther) return Status{EINVAL, Op::kRegister};
 
   uint64_t file_size = info.size;
+  bool size_untold = false;
+  if (info.type == FileType::kRegular && info.size == 0) {
+    rc = host.HasContent(fd.get());
+    if (rc < 0) return Status{-rc, Op::kStat};
+    size_untold = rc != 0;
+  }
   if (info.type != FileType::kRegular) {
     const int64_t node_size = Uninterrupted([&] { return host.NodeSize(fd.get(), info.type); });
     if (node_size == -ESPIPE) return Status{EINVAL, Op::kRegister};  // cannot seek: not a disk
     if (node_size < 0) return Status{static_cast<int>(-node_size), Op::kStat};
     file_size = static_cast<uint64_t>(node_size);
+    // One that says 0 may be one that does not tell, as many character nodes.
+    size_untold = file_size == 0;
   }
   std::shared_ptr<Minor> minor(new Minor(host, path, std::move(fd), info));
-  Status status = minor->SetRange(range, file_size);
+  Status status = minor->SetRange(range, file_size, size_untold);
   if (!status.ok()) return status;
   return minor;
 }
 
-Status Minor::SetRange(const HostRange& range, uint64_t file_size) {
-  // A node that says 0 may be one that does not tell, as many character nodes: then the caller's word counts.
-  const bool size_untold = type_ != FileType::kRegular && file_size == 0;
+Status Minor::SetRange(const HostRange& range, uint64_t file_size, bool size_untold) {
+  size_told_ = !size_untold;
   if (size_untold) {
+    // Then the caller's word counts.
     if (!range.size) return {EINVAL, Op::kRegister};
     const auto end = CheckedAdd(range.offset, *range.size);
     if (!end || *end > kMaxSafeInteger) return {EOVERFLOW, Op::kRegister};
@@ -90,7 +98,7 @@ Status Minor::Retire() {
 }
 
 Status Minor::CheckHostSize() {
-  if (type_ != FileType::kRegular) return Status::Ok();
+  if (type_ != FileType::kRegular || !size_told()) return Status::Ok();
   FileInfo info;
   // read_fd_ needs no lock here: an open bars Retire(), the only one who closes it.
   const int rc = Uninterrupted([&] { return host_.Stat(disk().read_fd_.get(), &info); });

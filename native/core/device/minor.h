@@ -103,6 +103,11 @@ class Minor {
   // Bytes of the device, and where it begins in the host file. Neither changes, whatever becomes of the file.
   uint64_t size() const { return size_; }
   HostOffset begin() const { return {offset_}; }
+  // Whether the host told how large the file is; of one that does not, the size is the caller's word.
+  bool size_told() const { return disk().size_told_; }
+  // Which host file it is, whatever it is called: st_dev and st_ino, of a node st_rdev and 0 (B21).
+  uint64_t identity_device() const { return identity_device_; }
+  uint64_t identity_inode() const { return identity_inode_; }
   // The default label: what the minor is taken for when its medium has none.
   const DiskLabel& label() const { return label_; }
   // Of a disk.
@@ -148,11 +153,14 @@ class Minor {
   // Acquire() and Release() of the disk for an open of `range` of it.
   Result<HostFile> Attach(const OpenOptions& options, RangeLocks::Range range) EXCLUDES(mu_);
   Status Detach(const OpenOptions& options, RangeLocks::Range range) EXCLUDES(mu_);
-  RangeLocks::Range range() const { return {offset_, offset_ + size_}; }
+  // What such an open locks.
+  RangeLocks::Range RangeToLock(const OpenOptions& options) const {
+    return {offset_, options.lock_growth ? kMaxSafeInteger : offset_ + size_};
+  }
   // Of a disk: those that its lock may lie on, the reader's first.
   std::vector<int> Descriptors() EXCLUDES(mu_);
-  // Checks the range and takes it over. `file_size` 0 of a node: it does not tell.
-  Status SetRange(const HostRange& range, uint64_t file_size);
+  // Checks the range and takes it over. `size_untold`: `file_size` means nothing.
+  Status SetRange(const HostRange& range, uint64_t file_size, bool size_untold);
   // Opens the descriptor that writers share, if it is not open. Errors: EROFS a node that refuses writes · open(2)'s.
   Status OpenForWriting() REQUIRES(mu_);
   // The same for O_DIRECT, by mode; leaves it closed where the host has none.
@@ -182,6 +190,7 @@ class Minor {
   // Bytes of the host file; set by SetRange() before anybody else sees the minor, and never changed.
   uint64_t offset_ = 0;
   uint64_t size_ = 0;
+  bool size_told_ = true;  // of a disk
   DiskLabel label_;
   // Of a disk, as flush_: partitions use those of theirs.
   LabelState label_state_;

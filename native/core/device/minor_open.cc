@@ -48,14 +48,14 @@ std::vector<int> Minor::Descriptors() {
 Result<HostFile> Minor::Acquire(const OpenOptions& options) {
   // Counted before anything is opened, so that a deregister meanwhile answers EBUSY and not a closed file.
   if (!Enter(1)) return Status{ENXIO, Op::kOpen};
-  auto file = disk().Attach(options, range());
+  auto file = disk().Attach(options, RangeToLock(options));
   if (!file.ok()) Leave(1);
   return file;
 }
 
 Status Minor::Release(const OpenOptions& options) {
   // Before it is counted out: as long as it counts, Retire() answers EBUSY and read_fd_ stays open.
-  const Status status = disk().Detach(options, range());
+  const Status status = disk().Detach(options, RangeToLock(options));
   Leave(1);
   if (index_ != kPrivateMinor) return status;
   Status retired = Retire();

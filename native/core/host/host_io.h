@@ -72,6 +72,9 @@ class HostIo {
   virtual int64_t NodeSize(int fd, FileType type) = 0;
   // 1 when a block node refuses writes although it could be opened for them, 0 otherwise.
   virtual int NodeReadOnly(int fd) = 0;
+  // 1 when the file has a byte, whatever size it says it has, as those of /proc, which say 0; 0 when it has none, or
+  // none that can be had without waiting. REQUIRES: nobody else uses `fd` yet.
+  virtual int HasContent(int fd) = 0;
   // What O_DIRECT on `fd` asks for; of a block node, `offset` is at least its sector.
   virtual int AlignmentForDirect(int fd, DirectAlignment* alignment) = 0;
 
@@ -86,6 +89,10 @@ class HostIo {
   virtual int64_t PreadNowait(int fd, void* data, size_t size, uint64_t offset) = 0;
   // Makes all that was written to the file durable, by whichever descriptor. An error is told once (flush_state.h).
   virtual int Fdatasync(int fd) = 0;
+  // Where data begins at `offset` or behind it, and where a hole does, the end of the file being one. -ENXIO: there is
+  // no data any more; -EINVAL and others: the host cannot tell.
+  virtual int64_t SeekData(int fd, uint64_t offset) = 0;
+  virtual int64_t SeekHole(int fd, uint64_t offset) = 0;
   // Takes room on the host for [offset, offset + size); bytes and file size stay. -EOPNOTSUPP: the host cannot.
   virtual int Allocate(int fd, uint64_t offset, uint64_t size) = 0;
 

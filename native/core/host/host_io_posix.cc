@@ -124,6 +124,14 @@ class Posix final : public HostIo {
     return read_only != 0;
   }
 
+  int HasContent(int fd) override {
+    // Some, such as /proc/kmsg, would wait for the next byte.
+    if (::fcntl(fd, F_SETFL, O_NONBLOCK) < 0) return -errno;
+    char byte = 0;
+    const bool has = ::pread(fd, &byte, 1, 0) == 1;
+    return ::fcntl(fd, F_SETFL, 0) < 0 ? -errno : has;
+  }
+
   int AlignmentForDirect(int fd, DirectAlignment* alignment) override {
     // STATX_DIOALIGN by number: the C library's headers may be older than the kernel that answers.
     constexpr unsigned kDioAlign = 0x2000;
@@ -162,6 +170,13 @@ class Posix final : public HostIo {
   }
 
   int Fdatasync(int fd) override { return OrErrno(::fdatasync(fd)); }
+  // The cursor that these move is nobody's, as in NodeSize().
+  int64_t SeekData(int fd, uint64_t offset) override {
+    return OrErrno(static_cast<int64_t>(::lseek(fd, static_cast<off_t>(offset), SEEK_DATA)));
+  }
+  int64_t SeekHole(int fd, uint64_t offset) override {
+    return OrErrno(static_cast<int64_t>(::lseek(fd, static_cast<off_t>(offset), SEEK_HOLE)));
+  }
   int Allocate(int fd, uint64_t offset, uint64_t size) override {
     return OrErrno(::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(size)));
   }

@@ -33,14 +33,20 @@ enum class Call : uint8_t {
   kMincore,
   kLock,
   kTestLock,
+  kHasContent,
+  kSeekData,
+  kSeekHole,
   kCount
 };
 
 inline const char* CallName(Call call) {
   static constexpr std::array<const char*, static_cast<size_t>(Call::kCount)> kNames = {
-      "Open",  "Reopen", "Close",         "Stat",        "StatPath",  "NodeSize", "NodeReadOnly", "AlignmentForDirect",
-      "Pread", "Pwrite", "PwriteDurable", "PreadNowait", "Fdatasync", "Allocate", "Mmap",         "Munmap",
-      "Msync", "Advise", "Mincore",       "Lock",        "TestLock"};
+      "Open",      "Reopen",     "Close",         "Stat",
+      "StatPath",  "NodeSize",   "NodeReadOnly",  "AlignmentForDirect",
+      "Pread",     "Pwrite",     "PwriteDurable", "PreadNowait",
+      "Fdatasync", "Allocate",   "Mmap",          "Munmap",
+      "Msync",     "Advise",     "Mincore",       "Lock",
+      "TestLock",  "HasContent", "SeekData",      "SeekHole"};
   return kNames[static_cast<size_t>(call)];
 }
 
