@@ -7,7 +7,7 @@ import type { BlockDevice } from '../index.js';
 import { viewLength } from '../request/transfer.js';
 import { keysOf } from '../arguments/known-keys.js';
 import { bytes, flag, integer, requireOptions } from '../arguments/validate.js';
-import { requireRoom, requireWhole, zeroRange } from './extent.js';
+import { requireRoom, requireWhole, zeroRange } from '../copy/extent.js';
 import { loadPeer } from './peer.js';
 
 // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would not let the error say what is missing

@@ -5,7 +5,7 @@ import type { BlockDevice } from '../index.js';
 import { viewLength } from '../request/transfer.js';
 import { keysOf } from '../arguments/known-keys.js';
 import { integer, requireOptions } from '../arguments/validate.js';
-import { failureOn, requireRoom, requireWhole } from './extent.js';
+import { failureOn, requireRoom, requireWhole } from '../copy/extent.js';
 
 /** Options of {@link fatfsDriver}. */
 export interface FatfsDriverOptions {

@@ -5,7 +5,7 @@ import { handleOf } from '../device.js';
 import type { BlockDevice } from '../index.js';
 import { keysOf } from '../arguments/known-keys.js';
 import { bytes, flag, requireOptions } from '../arguments/validate.js';
-import { failureOn, requireRoom, requireWhole, zeroRange } from './extent.js';
+import { failureOn, requireRoom, requireWhole, zeroRange } from '../copy/extent.js';
 import { deviceStats, type DeviceStats } from './fs/stats.js';
 import { loadPeer } from './peer.js';
 

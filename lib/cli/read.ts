@@ -1,9 +1,11 @@
 // rumpblk read: a byte range of the device to a file or a pipe.
+import { createWriteStream } from 'node:fs';
+import { copyBy } from '../copy/copy.js';
 import type { BlockDevice } from '../index.js';
-import { EXIT, UsageError } from './failure.js';
+import { EXIT, UsageError, withPath } from './failure.js';
 import { isSameFile, withImage, type ImageOptions } from './image.js';
-import { emitJson, note } from './report.js';
-import { openSink, PIECE, STANDARD, type Sink } from './streams.js';
+import { emitJson, note, ReaderGone } from './report.js';
+import { isStream, STANDARD } from './streams.js';
 
 export interface ReadOptions extends ImageOptions {
   position: number;
@@ -38,24 +40,18 @@ function refuseOutput(file: string, options: ReadOptions, output: string): void 
   }
 }
 
-/** Copies the range and gives the bytes moved. The output is opened only when the first read has succeeded: a failure before that leaves it alone. */
-async function copyOut(device: BlockDevice, options: ReadOptions, output: string): Promise<number> {
-  // One byte at least, so that the device itself says what it thinks of a position beyond its end.
-  const wanted = options.length ?? Math.max(1, device.size - options.position);
-  const piece = Buffer.allocUnsafe(Math.min(PIECE, wanted));
-  let sink: Sink | undefined;
-  let moved = 0;
+/** Copies the range and gives the bytes moved. The output is not touched before the first read has succeeded. */
+async function copyOut(device: BlockDevice, { position, length, lock }: ReadOptions, output: string): Promise<number> {
+  // The device itself says what it thinks of a position beyond its end.
+  if (position > device.size) await device.read(Buffer.alloc(1), position);
+  const standard = output === STANDARD;
+  const target = standard ? process.stdout : isStream(output) ? createWriteStream(output) : output;
+  const range = { sourcePosition: position, ...(length !== undefined && { length }) };
   try {
-    do {
-      const length = Math.min(piece.byteLength, wanted - moved);
-      const { bytesRead } = await device.read(piece, options.position + moved, { length });
-      sink ??= await openSink(output);
-      await sink.write(piece.subarray(0, bytesRead));
-      moved += bytesRead;
-      if (bytesRead < length) break;
-    } while (moved < wanted);
-  } finally {
-    await sink?.close();
+    return (await copyBy(device, target, { ...range, flush: false }, { lock })).bytes;
+  } catch (error) {
+    // The reader has what it wanted.
+    if (standard && (error as NodeJS.ErrnoException).code === 'EPIPE') throw new ReaderGone('EPIPE', { cause: error });
+    throw withPath(error, standard ? 'stdout' : output);
   }
-  return moved;
 }

@@ -1,10 +1,11 @@
 // rumpblk write: a file or a pipe onto the device.
-import { constants } from 'node:os';
+import { createReadStream } from 'node:fs';
+import { copyBy } from '../copy/copy.js';
 import { BlockDeviceError, type BlockDevice } from '../index.js';
-import { EXIT, UsageError } from './failure.js';
+import { EXIT, UsageError, withPath } from './failure.js';
 import { isSameFile, withImage, type ImageOptions } from './image.js';
 import { emitJson, note } from './report.js';
-import { pieces, STANDARD } from './streams.js';
+import { isStream, STANDARD } from './streams.js';
 
 export interface WriteOptions extends ImageOptions {
   position: number;
@@ -23,7 +24,6 @@ export async function writeCommand(file: string, options: WriteOptions): Promise
   const cache = flush ? 'writeback' : 'unsafe';
   const report = await withImage(file, options, { mode: 'r+', cache }, async (device, driver) => {
     const bytesWritten = await copyIn(device, options, input);
-    if (flush) await device.flush();
     return { file, position, bytesWritten, input, fua, flushed: flush, access: device.access, counters: driver.counters() };
   });
   if (length !== undefined && report.bytesWritten < length) {
@@ -44,19 +44,19 @@ function refuseInput(file: string, options: WriteOptions, input: string): void {
 
 /** Copies the input and gives the bytes moved. What does not fit is a failure: ENOSPC, with everything before it on the device. */
 async function copyIn(device: BlockDevice, options: WriteOptions, input: string): Promise<number> {
-  let moved = 0;
-  for await (const piece of pieces(input, options.length ?? Infinity)) {
-    const { bytesWritten } = await device.write(piece, options.position + moved, options.fua === true ? { fua: true } : {});
-    moved += bytesWritten;
-    if (bytesWritten === piece.byteLength) continue;
-    note(`${moved} bytes written, then the device ended at ${device.size}`);
-    throw new BlockDeviceError({
-      errno: -constants.errno.ENOSPC,
-      syscall: 'write',
-      path: device.path,
-      minor: device.minor,
-      bytesTransferred: moved,
-    });
+  const { position, length, fua = false, flush, lock } = options;
+  // The device itself says what it thinks of a position beyond its end.
+  if (position > device.size) await device.write(Buffer.alloc(1), position);
+  const standard = input === STANDARD;
+  const source = standard ? process.stdin : isStream(input) ? createReadStream(input) : input;
+  const range = { targetPosition: position, ...(length !== undefined && { length }) };
+  // Durable piece by piece means one after the other.
+  const pace = fua ? { concurrency: 1 } : {};
+  try {
+    return (await copyBy(source, device, { ...range, ...pace, flush }, { fill: true, fua, lock })).bytes;
+  } catch (error) {
+    const isFull = error instanceof BlockDeviceError && error.code === 'ENOSPC' && error.path === device.path;
+    if (isFull) note(`${error.bytesTransferred ?? 0} bytes written, then the device ended at ${device.size}`);
+    throw withPath(error, standard ? 'stdin' : input);
   }
-  return moved;
 }

@@ -25,12 +25,31 @@ const FLOORS = [
 ];
 
 /**
- * The folders of lib that are clients of all of the above: its own modules, and those named here. `adapters` refuse arguments as
- * every call of the package does, so they share its checks; what moves bytes they reach through the device alone.
+ * The folders of lib that are clients of all of the above: its own modules, and those named here. `copy`, the one engine of copies,
+ * and `adapters` refuse arguments as every call of the package does, so they share its checks; what moves bytes they reach
+ * through the device alone.
  */
 const FOLDERS = new Map([
-  ['adapters', ['index', 'loads', 'device', 'errors', 'arguments/validate', 'arguments/known-keys', 'request/transfer', 'request/abort']],
-  ['cli', ['index', 'printable']],
+  ['copy', ['index', 'open', 'device', 'errors', 'arguments/validate', 'arguments/known-keys', 'request/transfer', 'request/abort']],
+  [
+    'adapters',
+    [
+      'copy/copy',
+      'copy/extent',
+      'copy/kinds',
+      'copy/options',
+      'copy/place',
+      'index',
+      'loads',
+      'device',
+      'errors',
+      'arguments/validate',
+      'arguments/known-keys',
+      'request/transfer',
+      'request/abort',
+    ],
+  ],
+  ['cli', ['index', 'printable', 'copy/copy']],
 ]);
 
 const LOADS_ADDON = /\bprocess\.dlopen\b|(?:require|import)\s*\(?\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|['"]bindings['"]/;

@@ -8,7 +8,7 @@ import type { BlockDevice } from '../../index.js';
 import type { Bytes, Position, View } from '../../request/transfer.js';
 import { keysOf } from '../../arguments/known-keys.js';
 import { flag, requireOptions } from '../../arguments/validate.js';
-import { failureOn, requireRoom, requireWhole } from '../extent.js';
+import { failureOn, requireRoom, requireWhole } from '../../copy/extent.js';
 import { placeOf, readRequest, viewsOf, writeRequest, type FileRequest, type FileTransferOptions } from './arguments.js';
 import { readStreamOptions, webReadStreamOptions, webWriteStreamOptions, writeStreamOptions } from './options.js';
 import type { ReadStreamOptions, WebReadStreamOptions, WebWriteStreamOptions, WriteStreamOptions } from './options.js';

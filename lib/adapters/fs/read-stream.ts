@@ -1,5 +1,6 @@
 // DeviceReadStream: a Readable over a handle. One read is in flight at a time, so that a slow consumer holds one chunk in memory.
 import { addAbortSignal, Readable } from 'node:stream';
+import { placeOfDevice, STREAM_PLACE, type Place } from '../../copy/place.js';
 import type { DeviceFileHandle } from './file-handle.js';
 import type { ReadSettings } from './options.js';
 
@@ -20,6 +21,13 @@ export class DeviceReadStream extends Readable {
     this.#settings = settings;
     // An aborted one destroys the stream at once, which needs all of it.
     if (signal !== undefined) addAbortSignal(signal, this);
+  }
+
+  /** @internal Where it reads: without a start that of the handle, which moves, so anywhere. */
+  [STREAM_PLACE](): Place {
+    const { start = 0, stop } = this.#settings;
+    const { device } = this.#handle;
+    return placeOfDevice(device, start, Math.min(stop, device.size));
   }
 
   /** @internal Reads one chunk for the base class. */

@@ -1,5 +1,6 @@
 // DeviceWriteStream: a Writable over a handle. Chunks are written one after the other, each whole or not at all.
 import { addAbortSignal, Writable } from 'node:stream';
+import { placeOfDevice, STREAM_PLACE, type Place } from '../../copy/place.js';
 import type { DeviceFileHandle } from './file-handle.js';
 import type { WriteSettings } from './options.js';
 import { closeWith } from './read-stream.js';
@@ -23,6 +24,12 @@ export class DeviceWriteStream extends Writable {
     this.#settings = settings;
     // An aborted one destroys the stream at once, which needs all of it.
     if (signal !== undefined) addAbortSignal(signal, this);
+  }
+
+  /** @internal Where it writes: without a start that of the handle, which moves, so anywhere. */
+  [STREAM_PLACE](): Place {
+    const { device } = this.#handle;
+    return placeOfDevice(device, this.#settings.start ?? 0, device.size);
   }
 
   /** @internal Writes one chunk for the base class. */

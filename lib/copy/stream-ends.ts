@@ -2,12 +2,16 @@
 import { finished } from 'node:stream/promises';
 import type { Writable } from 'node:stream';
 import type { ReadableStream, WritableStream, WritableStreamDefaultWriter } from 'node:stream/web';
-import { invalidArgType } from '../../errors.js';
-import { viewLength } from '../../request/transfer.js';
+import { invalidArgType } from '../errors.js';
+import { viewLength } from '../request/transfer.js';
 import type { Source, Target } from './ends.js';
+import { placeOfStream, type Place } from './place.js';
 
 /** What a stream that is read has to have; a Readable and a ReadableStream do. */
 export type ByteIterable = AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
+
+/** Zeros that a stream is given at a time. */
+const ZEROS = 1 << 18;
 
 /** Tells when a signal aborts; what waits for a stream waits for this as well, since a stream may never go on. */
 function aborted(signal: AbortSignal): Promise<never> & { cancel(): void } {
@@ -44,6 +48,10 @@ export class StreamSource implements Source {
   constructor(stream: ByteIterable) {
     this.#stream = stream;
     this.#iterator = (stream as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+  }
+
+  place(): Promise<Place | undefined> {
+    return placeOfStream(this.#stream);
   }
 
   async read(memory: Buffer, _position: number, signal: AbortSignal): Promise<number> {
@@ -87,6 +95,14 @@ export class StreamSource implements Source {
   }
 }
 
+/** A stream has no holes: it gets zeros, in pieces of memory that it may keep. */
+async function writeZeros(target: Target, position: number, length: number, signal: AbortSignal): Promise<void> {
+  for (let done = 0; done < length; done += ZEROS) {
+    signal.throwIfAborted();
+    await target.write(Buffer.alloc(Math.min(ZEROS, length - done)), position + done, false, signal);
+  }
+}
+
 /** A Writable of Node that is written. */
 export class NodeStreamTarget implements Target {
   readonly isStream = true;
@@ -115,6 +131,10 @@ export class NodeStreamTarget implements Target {
     });
     written.catch(() => undefined); // the signal may be first
     await unless(signal, written);
+  }
+
+  zero(position: number, length: number, signal: AbortSignal): Promise<void> {
+    return writeZeros(this, position, length, signal);
   }
 
   async finish(_length: number, _flush: boolean, signal: AbortSignal): Promise<void> {
@@ -148,6 +168,10 @@ export class WebStreamTarget implements Target {
     const written = this.#writer.ready.then(() => this.#writer.write(data));
     written.catch(() => undefined); // the signal may be first
     await unless(signal, written);
+  }
+
+  zero(position: number, length: number, signal: AbortSignal): Promise<void> {
+    return writeZeros(this, position, length, signal);
   }
 
   async finish(_length: number, _flush: boolean, signal: AbortSignal): Promise<void> {

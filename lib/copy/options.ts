@@ -1,8 +1,8 @@
 // Options of copy(), checked, and what it tells meanwhile and in the end.
-import { invalidArgType } from '../../errors.js';
-import type { Bytes, Position } from '../../request/transfer.js';
-import { keysOf } from '../../arguments/known-keys.js';
-import { abortSignal, bytes, flag, integer, requireOptions } from '../../arguments/validate.js';
+import { invalidArgType } from '../errors.js';
+import type { Bytes, Position } from '../request/transfer.js';
+import { keysOf } from '../arguments/known-keys.js';
+import { abortSignal, bytes, flag, integer, requireOptions } from '../arguments/validate.js';
 
 const DEFAULT_CHUNK = 1 << 20;
 const LARGEST_CHUNK = 1 << 28;
@@ -41,7 +41,7 @@ export interface CopyOptions {
   concurrency?: number;
   /** Reads the target again when everything is written, and compares it with digests of what was read from the source; default false. */
   verify?: boolean;
-  /** Writes no chunk of zeros where the target holds zeros already, so that holes stay holes; default true. */
+  /** Reads no hole of the source and writes no zeros where the target holds zeros already, so that holes stay holes; default true. */
   sparse?: boolean;
   /** Makes the copy durable before the promise is fulfilled; default true. */
   flush?: boolean;
@@ -73,8 +73,18 @@ const COPY_KEYS = keysOf<CopyOptions>(
   },
 );
 
+/** What callers of the package cannot choose. */
+export interface CopyRules {
+  /** Copies what fits before it says that the rest does not; else a length that is known is looked at first. */
+  readonly fill: boolean;
+  /** Makes each write to a device durable when it completes. */
+  readonly fua: boolean;
+  /** Locks what is named by a path. */
+  readonly lock: boolean;
+}
+
 /** The same, checked. */
-export interface CopySettings {
+export interface CopySettings extends CopyRules {
   readonly sourcePosition: number | undefined;
   readonly targetPosition: number | undefined;
   readonly length: number;
@@ -88,7 +98,7 @@ export interface CopySettings {
 }
 
 /** Accepts the options of a copy. */
-export function copySettings(options: CopyOptions = {}): CopySettings {
+export function copySettings(options: CopyOptions = {}, { fill = false, fua = false, lock = true }: Partial<CopyRules> = {}): CopySettings {
   requireOptions(options, 'options', COPY_KEYS);
   const { sourcePosition, targetPosition, length, chunkSize, concurrency, verify, sparse, flush, onProgress, signal } = options;
   if (onProgress !== undefined && typeof onProgress !== 'function') {
@@ -105,5 +115,8 @@ export function copySettings(options: CopyOptions = {}): CopySettings {
     flush: flag(flush, 'options.flush', true),
     onProgress,
     signal: abortSignal(signal, 'options.signal'),
+    fill,
+    fua,
+    lock,
   };
 }

@@ -34,11 +34,11 @@ export interface Run {
   readonly isZero: boolean;
 }
 
-/** Cuts `data` where zeros begin and end, in steps of 64 KiB. */
-export function runsOf(data: Buffer): Run[] {
+/** Cuts `data` where zeros begin and end, in steps of that many bytes, at most and by default 64 KiB. */
+export function runsOf(data: Buffer, step = ZEROS.length): Run[] {
   const runs: Run[] = [];
-  for (let from = 0; from < data.length; from += ZEROS.length) {
-    const to = Math.min(from + ZEROS.length, data.length);
+  for (let from = 0; from < data.length; from += step) {
+    const to = Math.min(from + step, data.length);
     const isZero = data.subarray(from, to).equals(ZEROS.subarray(0, to - from));
     const last = runs.at(-1);
     if (last?.isZero === isZero) runs[runs.length - 1] = { ...last, to };
@@ -48,14 +48,20 @@ export function runsOf(data: Buffer): Run[] {
 }
 
 /** Makes [start, end) of the device zeros. */
-export async function zeroRange(device: BlockDevice, start: number, end: number, signal?: AbortSignal): Promise<void> {
+export async function zeroRange(
+  device: BlockDevice,
+  start: number,
+  end: number,
+  { signal, fua }: { signal?: AbortSignal; fua?: true } = {},
+): Promise<void> {
   const memory = Buffer.allocUnsafe(Math.min(ZEROS.length, Math.max(0, end - start)));
   const abort = signal === undefined ? {} : { signal };
+  const durably = fua === undefined ? {} : { fua };
   for (let position = start; position < end; position += ZEROS.length) {
     const length = Math.min(ZEROS.length, end - position);
     await device.read(memory, position, { length, ...abort });
     if (memory.subarray(0, length).equals(ZEROS.subarray(0, length))) continue;
-    const { bytesWritten } = await device.write(ZEROS, position, { length, ...abort });
+    const { bytesWritten } = await device.write(ZEROS, position, { length, ...abort, ...durably });
     requireWhole(device, bytesWritten, length);
   }
 }

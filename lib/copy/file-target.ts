@@ -1,0 +1,151 @@
+// A regular file as the target of a copy. It grows, which no device does, so it is written through node:fs, under the lock
+// that a device has.
+import { constants, type BigIntStats } from 'node:fs';
+import { open as openFile, rm, stat, type FileHandle } from 'node:fs/promises';
+import { constants as system } from 'node:os';
+import { BlockDeviceError, type BlockDevice } from '../index.js';
+import { lockToGrow } from '../open.js';
+import type { Target } from './ends.js';
+import { runsOf } from './extent.js';
+
+type Name = string | Buffer | URL;
+
+/** What a hole of a file system is made of. */
+const STEP = 4096;
+const ZEROS = Buffer.alloc(1 << 16);
+
+/** How a file is written. */
+export interface FileTargetOptions {
+  /** First byte of the file, which is changed in place; undefined: it is replaced. */
+  readonly start: number | undefined;
+  /** Whether to keep others off it. */
+  readonly lock: boolean;
+  /** Looks at the file before it is locked, and throws when it must not be written. */
+  readonly check: (stats: BigIntStats) => Promise<void>;
+}
+
+/** A file that is created, replaced, or changed in place. */
+export class FileTarget implements Target {
+  readonly isStream = false;
+  readonly size = Infinity;
+  readonly #handle: FileHandle;
+  readonly #lock: BlockDevice | undefined;
+  readonly #start: number;
+  readonly #isReplaced: boolean;
+  /** To remove when the copy fails: a file that was not there before. */
+  readonly #created: Name | undefined;
+  #emptied: Promise<void> | undefined;
+
+  private constructor(handle: FileHandle, lock: BlockDevice | undefined, start: number | undefined, created: Name | undefined) {
+    this.#handle = handle;
+    this.#lock = lock;
+    this.#start = start ?? 0;
+    this.#isReplaced = start === undefined;
+    this.#created = created;
+  }
+
+  /**
+   * Opens the file, or makes it; nothing of it is changed before the first write.
+   *
+   * @throws {BlockDeviceError} EBUSY while somebody has it open as a device; ESTALE the path names another file by now
+   */
+  static async open(path: Name, { start, lock, check }: FileTargetOptions): Promise<FileTarget> {
+    const { handle, created } = await openOrCreate(path);
+    let held: BlockDevice | undefined;
+    try {
+      const stats = await handle.stat({ bigint: true });
+      await check(stats);
+      held = lock ? await lockToGrow(path) : undefined;
+      // What was locked by its name has to be what is written.
+      if (held !== undefined && !(await isNamed(path, stats))) throw staleError(path);
+      return new FileTarget(handle, held, start, created ? path : undefined);
+    } catch (error) {
+      await held?.close();
+      if (created) await removeOwn(path, handle);
+      await handle.close();
+      throw error;
+    }
+  }
+
+  async write(data: Buffer, position: number, sparse: boolean): Promise<void> {
+    await this.#empty();
+    // What was emptied holds zeros, or will when it gets its length.
+    const runs = sparse && this.#isReplaced ? runsOf(data, STEP).filter(({ isZero }) => !isZero) : [{ from: 0, to: data.length }];
+    for (const { from, to } of runs) await this.#put(data, from, to, position);
+  }
+
+  async zero(position: number, length: number, signal: AbortSignal): Promise<void> {
+    await this.#empty();
+    if (this.#isReplaced) return;
+    for (let done = 0; done < length; done += ZEROS.length) {
+      signal.throwIfAborted();
+      await this.#put(ZEROS, 0, Math.min(ZEROS.length, length - done), position + done);
+    }
+  }
+
+  async finish(length: number, flush: boolean): Promise<void> {
+    await this.#empty();
+    if (this.#isReplaced) await this.#handle.truncate(length);
+    if (flush) await this.#handle.sync();
+  }
+
+  async read(memory: Buffer, position: number): Promise<number> {
+    let done = 0;
+    while (done < memory.length) {
+      const { bytesRead } = await this.#handle.read(memory, done, memory.length - done, this.#start + position + done);
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+    return done;
+  }
+
+  async close(failure?: { readonly reason: unknown }): Promise<void> {
+    // The lock goes last: nobody is to find a file that is about to be removed.
+    try {
+      if (failure !== undefined && this.#created !== undefined) await removeOwn(this.#created, this.#handle);
+      await this.#handle.close();
+    } finally {
+      await this.#lock?.close();
+    }
+  }
+
+  /** Once, whoever writes first: what was there stays for as long as nothing comes in its place. */
+  #empty(): Promise<void> {
+    return (this.#emptied ??= this.#isReplaced ? this.#handle.truncate(0) : Promise.resolve());
+  }
+
+  async #put(data: Buffer, from: number, to: number, position: number): Promise<void> {
+    for (let done = from; done < to;) {
+      const { bytesWritten } = await this.#handle.write(data, done, to - done, this.#start + position + done);
+      done += bytesWritten;
+    }
+  }
+}
+
+async function openOrCreate(path: Name): Promise<{ handle: FileHandle; created: boolean }> {
+  try {
+    return { handle: await openFile(path, 'wx+'), created: true };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return { handle: await openFile(path, constants.O_RDWR), created: false };
+  }
+}
+
+/** Removes the file that is open, and no other that has its name by now. */
+async function removeOwn(path: Name, handle: FileHandle): Promise<void> {
+  const stats = await handle.stat({ bigint: true });
+  if (await isNamed(path, stats)) await rm(path, { force: true });
+}
+
+async function isNamed(path: Name, { dev, ino }: BigIntStats): Promise<boolean> {
+  try {
+    const named = await stat(path, { bigint: true });
+    return named.dev === dev && named.ino === ino;
+  } catch {
+    return false; // nothing has that name any more
+  }
+}
+
+function staleError(path: Name): BlockDeviceError {
+  return new BlockDeviceError({ errno: -system.errno.ESTALE, syscall: 'lock', path: path.toString() });
+}

@@ -1,0 +1,35 @@
+// What can be an end of a copy, and what is handed over as one.
+import type { PathLike } from 'node:fs';
+import type { Writable } from 'node:stream';
+import type { WritableStream } from 'node:stream/web';
+import { hostPath } from '../arguments/validate.js';
+import { BlockDevice } from '../index.js';
+import type { ByteIterable } from './stream-ends.js';
+
+/** What a copy reads: an open device, the path of a file or node, a Readable, a ReadableStream, or any other iterable of bytes. */
+export type CopySource = BlockDevice | PathLike | ByteIterable;
+/** What a copy writes: an open device, the path of a file or node, a Writable, or a WritableStream. */
+export type CopyTarget = BlockDevice | PathLike | Writable | WritableStream<Uint8Array>;
+
+/** What to call an end in a message. */
+export function nameOf(end: unknown, argument: string): string {
+  if (end instanceof BlockDevice) return end.path;
+  return isPath(end) ? hostPath(end, argument).toString() : 'stream';
+}
+
+export function isPath(value: unknown): value is string | Buffer | URL {
+  return typeof value === 'string' || value instanceof Uint8Array || (typeof value === 'object' && value !== null && 'href' in value);
+}
+
+export function isIterable(value: unknown): value is ByteIterable {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+export function isNodeTarget(value: unknown): value is Writable {
+  if (typeof value !== 'object' || value === null) return false;
+  return ['write', 'end', 'on', 'destroy'].every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
+}
+
+export function isWebTarget(value: unknown): value is WritableStream<Uint8Array> {
+  return typeof value === 'object' && value !== null && typeof (value as { getWriter?: unknown }).getWriter === 'function';
+}

@@ -1,0 +1,46 @@
+// Sources of a copy: each is checked when copy() is called, and opened afterwards.
+import { createReadStream } from 'node:fs';
+import { hostPath } from '../arguments/validate.js';
+import { handleOf } from '../device.js';
+import { invalidArgType, invalidArgValue } from '../errors.js';
+import { BlockDevice, BlockDeviceError, open } from '../index.js';
+import { DeviceSource } from './device-ends.js';
+import type { Source } from './ends.js';
+import { isIterable, isPath } from './kinds.js';
+import type { CopySettings } from './options.js';
+import { statsOf } from './place.js';
+import { StreamSource } from './stream-ends.js';
+
+/** Checks a source, and gives what opens it. */
+export function sourceOf(source: unknown, settings: CopySettings): () => Promise<Source> {
+  const { sourcePosition = 0 } = settings;
+  if (source instanceof BlockDevice) {
+    handleOf(source, 'read');
+    return () => Promise.resolve(new DeviceSource(source, sourcePosition, false));
+  }
+  if (isIterable(source)) {
+    if (sourcePosition !== 0) throw invalidArgValue('options.sourcePosition', sourcePosition, 'must be 0 for a stream');
+    return () => Promise.resolve(new StreamSource(source));
+  }
+  if (!isPath(source)) throw invalidArgType('source', 'a BlockDevice, a path, or a stream that is read', source);
+  hostPath(source, 'source');
+  return () => openSource(source, settings);
+}
+
+async function openSource(path: string | Buffer | URL, { sourcePosition = 0, lock }: CopySettings): Promise<Source> {
+  let device: BlockDevice;
+  try {
+    device = await open(path, { lock });
+  } catch (error) {
+    // A file that does not tell its size, as those of /proc, ends where it ends.
+    const isUntold = error instanceof BlockDeviceError && error.code === 'EINVAL' && (await statsOf(path))?.isFile() === true;
+    if (isUntold) return new StreamSource(createReadStream(path, { start: sourcePosition }));
+    throw error;
+  }
+  try {
+    return new DeviceSource(device, sourcePosition, true);
+  } catch (error) {
+    await device.close();
+    throw error;
+  }
+}

@@ -1,0 +1,69 @@
+// Targets of a copy: each is checked when copy() is called, and opened afterwards, when it is known not to be the source.
+import { hostPath } from '../arguments/validate.js';
+import { handleOf } from '../device.js';
+import { invalidArgType, invalidArgValue } from '../errors.js';
+import { BlockDevice, open } from '../index.js';
+import { DeviceTarget } from './device-ends.js';
+import type { Source, Target } from './ends.js';
+import { failureOn } from './extent.js';
+import { FileTarget } from './file-target.js';
+import { isNodeTarget, isPath, isWebTarget } from './kinds.js';
+import type { CopySettings } from './options.js';
+import { placeOfDevice, placeOfFile, placeOfStream, requireApart, statsOf } from './place.js';
+import { NodeStreamTarget, WebStreamTarget } from './stream-ends.js';
+
+/** Checks a target, and gives what opens it. */
+export function targetOf(target: unknown, settings: CopySettings): (from: Source) => Promise<Target> {
+  const { targetPosition } = settings;
+  if (target instanceof BlockDevice) {
+    handleOf(target, 'write');
+    return (from) => deviceTarget(target, false, from, settings);
+  }
+  if (isNodeTarget(target) || isWebTarget(target)) {
+    if ((targetPosition ?? 0) !== 0) throw invalidArgValue('options.targetPosition', targetPosition, 'must be 0 for a stream');
+    if (settings.verify) throw invalidArgValue('options.verify', true, 'must be false for a stream, which cannot be read again');
+    return async (from) => {
+      await requireApart(await from.place(settings.length), await placeOfStream(target), target);
+      return isNodeTarget(target) ? new NodeStreamTarget(target) : new WebStreamTarget(target);
+    };
+  }
+  if (!isPath(target)) throw invalidArgType('target', 'a BlockDevice, a path, or a stream that is written', target);
+  hostPath(target, 'target');
+  return (from) => openTarget(target, from, settings);
+}
+
+async function openTarget(path: string | Buffer | URL, from: Source, settings: CopySettings): Promise<Target> {
+  const stats = await statsOf(path);
+  if (stats?.isFIFO() === true || stats?.isSocket() === true) throw invalidArgValue('target', path, 'must be a file or a disk');
+  const { targetPosition: start, length, lock } = settings;
+  const source = await from.place(length);
+  // A file that is replaced loses all that it has.
+  const end = start === undefined ? Infinity : start + Math.min(from.size, length);
+  if (stats?.isBlockDevice() === true || stats?.isCharacterDevice() === true) {
+    await requireApart(source, placeOfFile(stats, start ?? 0, (start ?? 0) + Math.min(from.size, length)), path);
+    const device = await open(path, { mode: 'r+', lock });
+    return deviceTarget(device, true, from, settings);
+  }
+  return FileTarget.open(path, {
+    start,
+    lock,
+    check: (opened) => requireApart(source, placeOfFile(opened, start ?? 0, end), path),
+  });
+}
+
+/** A device that is given, or was opened for the copy, which closes it then. ENOSPC when it is known already that the copy does not fit. */
+async function deviceTarget(device: BlockDevice, isOurs: boolean, from: Source, settings: CopySettings): Promise<Target> {
+  const { targetPosition: start = 0, length, fill, fua } = settings;
+  try {
+    const total = Math.min(from.size, length);
+    if (start <= device.size) {
+      await requireApart(await from.place(length), placeOfDevice(device, start, Math.min(start + total, device.size)), device.path);
+    }
+    const to = new DeviceTarget(device, { start, isOurs, fua });
+    if (!fill && total !== Infinity && total > to.size) throw failureOn(device, 'ENOSPC', 'write', 0);
+    return to;
+  } catch (error) {
+    if (isOurs) await device.close();
+    throw error;
+  }
+}
