@@ -5,7 +5,7 @@ import { createBatch, type Batch, type BatchOptions } from './request/batch.js';
 import { FUA, NO_TOKEN, binding, type Eventual, type NativeDevice, type Outcome } from './native/binding.js';
 import type { BlockDriver } from './driver.js';
 import type { CacheMode, OpenSettings } from './options.js';
-import { fromFailure, illegalConstructor, invalidArgType, invalidThis, isFailure } from './errors.js';
+import { fromFailure, illegalConstructor, invalidArgType, invalidThis, isFailure, markCopy } from './errors.js';
 import { DeviceHandle } from './request/handle.js';
 import { runIoctl, type IoctlMap } from './ioctl.js';
 import { BUF_KEYS, BUF_SYNC_KEYS, READ_KEYS, READ_SYNC_KEYS, WRITE_KEYS, WRITE_SYNC_KEYS } from './request/transfer.js';
@@ -55,6 +55,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
   readonly #handle: DeviceHandle;
 
   static {
+    markCopy(BlockDevice);
     createDevice = (...given) => new BlockDevice(KEY, ...given);
     handleOf = (device, method) => {
       if (!BlockDevice.#is(device)) throw invalidArgType('device', 'an instance of BlockDevice', device);
@@ -234,7 +235,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param position bytes from the start of the device
    * @param length bytes, which must lie in one window
    * @throws {BlockDeviceError} ENOTSUP access 'pio', or a runtime that refuses memory of others (Electron); EINVAL
-   *   outside the device or across windows; EBUSY it would pin the last free window; EBADF closed
+   *   0 bytes, outside the device or across windows; ENODEV a file system without maps, as FUSE can be; EBUSY it would pin the last free window; EBADF closed
    */
   mapSync(position: Position, length: Position): WindowView {
     return lend(BlockDevice.#open(this, 'map'), this, position, length);

@@ -3,7 +3,7 @@ import { binding, type NativeDriver } from './native/binding.js';
 import { throwIfAborted, unlessAborted } from './request/abort.js';
 import { toCounters, type Counters } from './counters.js';
 import { createDevice, type BlockDevice } from './device.js';
-import { closedError, fromFailure, invalidThis, isFailure, type FailurePlace } from './errors.js';
+import { closedError, fromFailure, invalidThis, isFailure, markCopy, type FailurePlace } from './errors.js';
 import type { PartitionChoice } from './label/choice.js';
 import { partitionMinor, partitionMinorSync } from './label/partition-minor.js';
 import { createFaultInjector, type FaultInjector } from './faults.js';
@@ -37,9 +37,11 @@ export class BlockDriver implements Disposable {
   readonly faults: FaultInjector;
 
   readonly #native: NativeDriver;
+  readonly #minorCount: number;
   #closed = false;
 
   static {
+    markCopy(BlockDriver);
     isDriver = (value): value is BlockDriver => typeof value === 'object' && value !== null && #native in value;
     isClosed = (driver) => driver.#closed;
     nativeOf = (driver, method) => {
@@ -58,6 +60,7 @@ export class BlockDriver implements Disposable {
   constructor(options: DriverOptions = {}) {
     const { native, faults } = driverArguments(options);
     this.#native = new binding.Driver(...native);
+    this.#minorCount = native[0];
     const ready = this.#native.ready();
     if (typeof ready !== 'number') throw fromFailure(ready, {});
     this.faults = createFaultInjector(this.#native, (method) => void nativeOf(this, method));
@@ -90,7 +93,7 @@ export class BlockDriver implements Disposable {
     const hostFile = hostPath(path, 'path');
     const range = rangeArguments(options);
     const outcome = await native.register(hostFile, ...range);
-    if (typeof outcome !== 'number') throw fromFailure(outcome, { path: hostFile.toString() });
+    if (typeof outcome !== 'number') throw fromFailure(outcome, { path: hostFile.toString(), minorCount: this.#minorCount });
     return outcome;
   }
 
@@ -107,7 +110,7 @@ export class BlockDriver implements Disposable {
     const hostFile = hostPath(path, 'path');
     const range = rangeArguments(options);
     const outcome = native.registerSync(hostFile, ...range);
-    if (typeof outcome !== 'number') throw fromFailure(outcome, { path: hostFile.toString() });
+    if (typeof outcome !== 'number') throw fromFailure(outcome, { path: hostFile.toString(), minorCount: this.#minorCount });
     return outcome;
   }
 
@@ -123,7 +126,7 @@ export class BlockDriver implements Disposable {
   async registerPartition(minor: number, partition: PartitionChoice): Promise<number> {
     const native = nativeOf(this, 'register');
     const disk = integer(minor, 'minor', 0, INT32_MAX);
-    return partitionMinor(native, disk, partition, () => placeOf(native, disk));
+    return partitionMinor(native, disk, partition, () => this.#placeIn(native, disk));
   }
 
   /**
@@ -137,7 +140,7 @@ export class BlockDriver implements Disposable {
   registerPartitionSync(minor: number, partition: PartitionChoice): number {
     const native = nativeOf(this, 'register');
     const disk = integer(minor, 'minor', 0, INT32_MAX);
-    return partitionMinorSync(native, disk, partition, () => placeOf(native, disk));
+    return partitionMinorSync(native, disk, partition, () => this.#placeIn(native, disk));
   }
 
   /**
@@ -157,7 +160,7 @@ export class BlockDriver implements Disposable {
   async registerPartitions(minor: number): Promise<RegisteredPartition[]> {
     const native = nativeOf(this, 'register');
     const answer = await native.registerPartitions(integer(minor, 'minor', 0, INT32_MAX));
-    if (isFailure(answer)) throw fromFailure(answer, placeOf(native, minor));
+    if (isFailure(answer)) throw fromFailure(answer, this.#placeIn(native, minor));
     return answer.partitions.map(toRegistered);
   }
 
@@ -171,7 +174,7 @@ export class BlockDriver implements Disposable {
   registerPartitionsSync(minor: number): RegisteredPartition[] {
     const native = nativeOf(this, 'register');
     const answer = native.registerPartitionsSync(integer(minor, 'minor', 0, INT32_MAX));
-    if (isFailure(answer)) throw fromFailure(answer, placeOf(native, minor));
+    if (isFailure(answer)) throw fromFailure(answer, this.#placeIn(native, minor));
     return answer.partitions.map(toRegistered);
   }
 
@@ -264,6 +267,11 @@ export class BlockDriver implements Disposable {
     const outcome = this.#native.close();
     if (typeof outcome !== 'number') throw fromFailure(outcome, {});
     this.#closed = true;
+  }
+
+  /** Names the disk of a registration in an error. */
+  #placeIn(native: NativeDriver, minor: number): FailurePlace {
+    return { ...placeOf(native, minor), minorCount: this.#minorCount };
   }
 
   /** @internal What `console.log` shows. */

@@ -7,7 +7,7 @@ import { binding, type Failure } from './native/binding.js';
 import { keysOf, requireKnown } from './arguments/known-keys.js';
 import { invalidArgType } from './arguments/misuse.js';
 
-export { illegalConstructor, invalidArgType, invalidArgValue, invalidThis, outOfRange } from './arguments/misuse.js';
+export { illegalConstructor, invalidArgType, invalidArgValue, invalidThis, markCopy, outOfRange } from './arguments/misuse.js';
 
 export const { EACCES, EBADF, EBUSY, ECANCELED, ENXIO } = constants.errno;
 
@@ -141,6 +141,8 @@ export interface FailurePlace {
   readonly mode?: 'r' | 'r+';
   /** Gives the seed of the faults that its requests may meet. */
   readonly seedOfFaults?: () => number;
+  /** Slots of the table in which something is registered. */
+  readonly minorCount?: number | undefined;
 }
 
 /** What a request that moves bytes was to do, and where: at a byte, or at a sector of 512 bytes. */
@@ -166,7 +168,7 @@ export function fromFailure(failure: Failure, place: FailurePlace, transfer?: Tr
   if (blkno !== undefined) info.blkno = blkno;
   if (transfer !== undefined) info.bytesTransferred = moved;
   if (injected === 1) info.injected = true;
-  const remark = injected === 1 ? faultRemark(failure, place, transfer) : modeRemark(failure, place);
+  const remark = injected === 1 ? faultRemark(failure, place, transfer) : (modeRemark(failure, place) ?? fullRemark(failure, place));
   if (remark !== undefined) info[REMARK] = remark;
   if (holder > 0) info.holder = lockHolder(holder);
   if (lostFrom < lostTo) info.lost = { position: lostFrom, length: lostTo - lostFrom };
@@ -196,6 +198,12 @@ function faultRemark(failure: Failure, { seedOfFaults }: FailurePlace, transfer:
 function modeRemark([errno, op]: Failure, { mode }: FailurePlace): string | undefined {
   const isRefused = errno === EACCES || (errno === EBADF && binding.ops[op] === 'ioctl');
   return mode === 'r' && isRefused ? "the device is open with mode 'r'" : undefined;
+}
+
+/** Says of a registration that found no slot where more slots come from. */
+function fullRemark([errno, op]: Failure, { minorCount }: FailurePlace): string | undefined {
+  if (minorCount === undefined || errno !== EBUSY || binding.ops[op] !== 'register') return undefined;
+  return `the table has ${minorCount} minors, and not enough of them are free: see minorCount, an option of the driver`;
 }
 
 /** Distinguishes a failure from everything else that native answers. */

@@ -12,7 +12,8 @@ import { loadPeer } from './peer.js';
 /** One request as random-access-storage hands it to an implementation. */
 interface Request {
   readonly offset: number;
-  readonly size: number;
+  /** Undefined only where the caller of `del` left it out. */
+  readonly size: number | undefined;
   readonly data: Uint8Array | null;
   callback(error: unknown, value?: unknown): void;
 }
@@ -44,8 +45,8 @@ export interface RandomAccessStorage extends EventEmitter {
   read(offset: number, size: number, cb: RandomAccessCallback<Buffer>): void;
   /** Writes all of `data` at `offset`. */
   write(offset: number, data: Uint8Array, cb?: RandomAccessCallback): void;
-  /** Deletes `size` bytes at `offset`. */
-  del(offset: number, size: number, cb?: RandomAccessCallback): void;
+  /** Deletes `size` bytes at `offset`; undefined and Infinity stand for all that follow. */
+  del(offset: number, size: number | undefined, cb?: RandomAccessCallback): void;
   /** Fails with EINVAL. */
   truncate(offset: number, cb?: RandomAccessCallback): void;
   /** Tells the size. */
@@ -127,9 +128,10 @@ export class RandomAccessDevice extends Base {
   protected _write(request: Request): void {
     answer(request, async () => {
       const offset = bytes(request.offset, 'offset');
-      requireRoom(this.device, offset, request.size);
+      const size = bytes(request.size, 'size');
+      requireRoom(this.device, offset, size);
       const { bytesWritten } = await this.device.write(request.data as Uint8Array, offset);
-      requireWhole(this.device, bytesWritten, request.size);
+      requireWhole(this.device, bytesWritten, size);
     });
   }
 
@@ -137,7 +139,10 @@ export class RandomAccessDevice extends Base {
   protected _del(request: Request): void {
     answer(request, () => {
       const offset = bytes(request.offset, 'offset');
-      return zeroRange(this.device, offset, Math.min(offset + bytes(request.size, 'size'), this.device.size));
+      const { size } = request;
+      // Other storages of this interface take neither for the end.
+      const length = size === undefined || size === Infinity ? Infinity : bytes(size, 'size');
+      return zeroRange(this.device, offset, Math.min(offset + length, this.device.size));
     });
   }
 

@@ -1,5 +1,7 @@
 // Node's own errors for misuse: what a caller got wrong, in the caller's words. No message hides another: naming a value
 // that cannot be named is no failure.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { inspect } from 'node:util';
 
 /** Makes the error for a value of a wrong type; `expected` reads like `of type string or an instance of URL`. */
@@ -74,7 +76,32 @@ function describeObject(value: object): string {
   const { constructor } = value as { constructor?: { name?: unknown } };
   if (typeof value === 'function') return `function ${value.name}`;
   const name = constructor?.name;
-  return typeof name === 'string' && name !== '' ? `an instance of ${name}` : inspect(value, { depth: -1 });
+  return typeof name === 'string' && name !== '' ? `an instance of ${name}${copyOf(value)}` : inspect(value, { depth: -1 });
+}
+
+/** On the prototypes of this package's classes: the folder that its copy was loaded from. */
+const COPY = Symbol.for('rumpblk.copy');
+const HERE = path.join(__dirname, '../..');
+
+/** Marks a class as one of this copy of the package, so that another copy can say whose an object is. */
+export function markCopy({ prototype }: { readonly prototype: object }): void {
+  Object.defineProperty(prototype, COPY, { value: HERE });
+}
+
+/** What tells an object of another copy of the package from one of this, whose class has the same name. */
+function copyOf(value: object): string {
+  const folder = (value as { [COPY]?: unknown })[COPY];
+  if (typeof folder !== 'string' || folder === HERE) return '';
+  return ` of another copy of rumpblk: ${versionAt(folder)}, and this is ${versionAt(HERE)}`;
+}
+
+function versionAt(folder: string): string {
+  try {
+    const { version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { version?: string };
+    return `${version ?? 'a version'} in ${folder}`;
+  } catch {
+    return `the one in ${folder}`; // a bundle
+  }
 }
 
 /** What `show` makes of a value whose own code may throw meanwhile: that must not hide the refusal. */

@@ -329,8 +329,12 @@ function addonFolder(): string {
   return path.join(__dirname, 'rumpblk');
 }
 
-function adviceFor(folder: string): string {
+function adviceFor(folder: string, cause: unknown): string {
   if (process.platform !== 'linux') return 'It needs Linux.';
+  // Node's permission model: whoever asks for it has to allow addons, and to allow the addon to be read.
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === 'ERR_DLOPEN_DISABLED' || code === 'ERR_ACCESS_DENIED' || (process as { permission?: unknown }).permission !== undefined)
+    return `Node runs with --permission: add --allow-addons, and --allow-fs-read for ${folder}.`;
   if (folder.startsWith(__dirname))
     return 'In a bundle: keep rumpblk external, or copy its folder prebuilds to the folder rumpblk beside the bundle.';
   return 'To build it: `npm explore rumpblk -- npm run install`, in a checkout `npm run build`; that needs a C++20 compiler, make and Python.';
@@ -342,7 +346,7 @@ function load(): NativeBinding {
     return nodeGypBuild(folder) as NativeBinding;
   } catch (cause) {
     const [reason] = String(cause).split('\n');
-    const message = `rumpblk: the addon for ${process.platform}-${process.arch} cannot be loaded (${reason}). ${adviceFor(folder)}`;
+    const message = `rumpblk: the addon for ${process.platform}-${process.arch} cannot be loaded (${reason}). ${adviceFor(folder, cause)}`;
     throw Object.assign(new Error(message, { cause }), { code: LOAD_FAILED });
   }
 }

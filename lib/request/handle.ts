@@ -96,13 +96,31 @@ export class DeviceHandle {
 }
 
 const registry = new FinalizationRegistry<DeviceHandle>((handle) => {
-  warn('RUMPBLK_DEVICE_NOT_CLOSED', `Block device '${handle.path}' was garbage collected without being closed`);
+  noteForgotten(handle.path);
   handle
     .close()
     .catch((error: unknown) =>
       warn('RUMPBLK_FLUSH_FAILED', `Block device '${handle.path}' lost data when it was collected: ${String(error)}`),
     );
 });
+
+let forgotten = 0;
+let told = 0;
+
+/** Names the first device that was forgotten. Of others it tells how many there are by now, once their number has doubled. */
+function noteForgotten(path: string): void {
+  forgotten += 1;
+  if (forgotten === 1) {
+    told = 1;
+    warn('RUMPBLK_DEVICE_NOT_CLOSED', `Block device '${path}' was garbage collected without being closed`);
+  } else if (forgotten === 2 * told) {
+    // Many are collected together: they are told together.
+    setImmediate(() => {
+      told = forgotten;
+      warn('RUMPBLK_DEVICE_NOT_CLOSED', `${forgotten} block devices so far were garbage collected without being closed`);
+    });
+  }
+}
 
 function warn(code: string, message: string): void {
   process.emitWarning(message, { type: 'ResourceWarning', code });

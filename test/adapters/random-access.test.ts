@@ -59,6 +59,12 @@ describe('a device', () => {
     expect(readFileSync(image).equals(content)).toBe(true);
   });
 
+  test.each([Infinity, undefined])('deletes to the end: %p', async (size) => {
+    const { del, image } = storage();
+    await del(1000, size);
+    expect(readFileSync(image).equals(Buffer.from(content).fill(0, 1000))).toBe(true);
+  });
+
   test('deletes by zeros, as far as it reaches', async () => {
     const { del, image } = storage();
     await del(100, 1000);
@@ -163,7 +169,7 @@ test('wrong arguments', async () => {
     [0, '1'],
   ]) {
     expect(await refusal(() => read(offset, size))).toMatch(/^ERR_/);
-    expect(await refusal(() => del(offset, size))).toMatch(/^ERR_/);
+    if (size !== Infinity) expect(await refusal(() => del(offset, size))).toMatch(/^ERR_/);
   }
   expect(await refusal(() => write(-1, Buffer.alloc(1)))).toBe('ERR_OUT_OF_RANGE');
   expect(await refusal(() => write(0, 'text'))).toBe('ERR_INVALID_ARG_TYPE');
