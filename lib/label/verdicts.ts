@@ -30,6 +30,7 @@ const VERDICTS: readonly Words[] = [
   (index) => `entry ${index} ends beyond 2^53 bytes`,
   () => 'the table cannot lie there: a label begins at byte 512, 64, 128 or 4096 of the device, or in its slice',
   () => 'the device has no room for the table',
+  () => 'something else lies behind the last partition of the label, boot code perhaps: it cannot list more of them',
   () => 'has an index that another one has, or that the scheme has not',
   () => 'does not begin and end with a sector',
   () => 'is empty',

@@ -10,6 +10,7 @@ namespace {
 using test::Entry;
 using test::Gpt;
 using test::KindsOf;
+using Kind = Verdict::Kind;
 using test::Medium;
 using test::Names;
 using test::Table;
@@ -150,6 +151,37 @@ TEST_CASE("every byte outside of the tables stays") {
       const bool bsd = scheme == Scheme::kBsd && at >= 512 && at < 512 + 404;
       if (!mbr && !gpt && !bsd) REQUIRE(medium.bytes[at] == before[at]);
     }
+  }
+}
+
+TEST_CASE("bsd: no byte behind the last partition of a label changes, and it does not grow over what lies there") {
+  for (const uint64_t at : {512, 10 * 512 + 512, 64, 128}) {
+    CAPTURE(at);
+    Medium medium(1000);
+    const bool slice = at > 4096;
+    if (slice) medium.PutEntry(0, 0, 0xa5, 10, 900);
+    medium.PutLabel(at, {{100, 16, 0, 7, 0, 0}, {}, {}, {}, {}, {}, {}, {}});  // as FreeBSD's: eight partitions
+    const uint64_t code = at + kLabelHeaderBytes + 8 * kPartitionBytes;
+    for (uint64_t i = code; i < AlignUp(at + 1, 512); i++) {
+      if (i < kMbrEntriesAt || i >= 512) medium.bytes[i] = static_cast<uint8_t>(i | 1);
+    }
+    const auto before = medium.bytes;
+    PartitionTable table = Table(medium);
+    PartitionTable& label = slice ? *table.partitions[0].table : table;
+    label.partitions[0].size -= 512;
+    Apply(medium, table);
+    CHECK(std::equal(before.begin() + static_cast<ptrdiff_t>(code), before.end(),
+                     medium.bytes.begin() + static_cast<ptrdiff_t>(code)));
+    CHECK(Table(medium).verdicts.empty());
+
+    PartitionEntry ninth;
+    ninth.index = 8;
+    ninth.start = 200 * 512;
+    ninth.size = 512;
+    ninth.type = 7;
+    label.partitions.push_back(std::move(ninth));
+    CHECK(PlanTable(medium, table).value().empty());
+    CHECK(KindsOf(label.verdicts) == std::vector{Kind::kBehindLabel});
   }
 }
 

@@ -97,7 +97,7 @@ Status SetLabel(Device& device, DiskLabel label, LabelWrite write) {
   const auto place = PlaceForLabel(source);
   if (!place.ok()) return place.status();
   auto bytes = EncodeAt(source, place.value(), label);
-  if (!bytes.ok()) return bytes.status();
+  if (!bytes.ok()) return bytes.status().err == EEXIST ? kInvalid : bytes.status();
   status = device.WriteDisk(bytes.value().position, std::move(bytes.value().bytes), kSharedLane);
   if (!status.ok()) return status;
   disk.label_state().SetInMemory(std::nullopt);  // the medium says it now

@@ -120,6 +120,11 @@ bool HasLabelMagic(const uint8_t* bytes, size_t size) {
   return magic == kDiskMagic || Load<uint32_t>(bytes, ByteOrder::kBig) == kDiskMagic;
 }
 
+uint16_t CountOf(const uint8_t* bytes) {
+  const bool big = Load<uint32_t>(bytes, ByteOrder::kBig) == kDiskMagic;
+  return Load<uint16_t>(bytes + kCountAt, big ? ByteOrder::kBig : ByteOrder::kLittle);
+}
+
 DecodedLabel DecodeLabel(const uint8_t* bytes, size_t size) {
   using Kind = Verdict::Kind;
   // Zeros behind the end, and room for as many partitions as any port has: they are under the checksum, kept or not.

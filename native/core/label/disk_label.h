@@ -101,6 +101,8 @@ struct DecodedLabel {
 
 // Whether a label may begin at `bytes`: both magic numbers are there, in one byte order.
 bool HasLabelMagic(const uint8_t* bytes, size_t size);
+// The partitions that the label which begins at `bytes` claims. REQUIRES: HasLabelMagic(bytes, its size).
+uint16_t CountOf(const uint8_t* bytes);
 // What the bytes say when taken for a label. Never fails: bytes that are not there read as zeros.
 // Verdicts: kMagic · kCutShort · kChecksum · kCount · kSectorSize · kBeyondDevice of the unit that it describes.
 DecodedLabel DecodeLabel(const uint8_t* bytes, size_t size);

@@ -38,16 +38,17 @@ struct Verdict {
     kExtraEntry,        // EBR: a third or fourth entry in one sector
     kTooLarge,          // it ends beyond 2^53 bytes
     // of a table to be written, or an entry of one
-    kBadPlace,    // the table cannot lie where it says
-    kNoRoom,      // the medium is too small for the table
-    kBadSlot,     // the index is one that the scheme has not, or another entry's
-    kMisaligned,  // start or size are not whole sectors
-    kEmpty,       // no bytes at all
-    kTooFar,      // sectors that the scheme's 32 bits do not count
-    kNoLink,      // EBR: no sector in front of the partition is free for its link
-    kBadNesting,  // a table that cannot lie in such a partition
-    kBadType,     // a type that stands for no partition
-    kBadSectors,  // value: bytes of the sectors that it counts in, with which nobody would read it
+    kBadPlace,     // the table cannot lie where it says
+    kNoRoom,       // the medium is too small for the table
+    kBehindLabel,  // something else lies behind the label, where its new partitions would be listed
+    kBadSlot,      // the index is one that the scheme has not, or another entry's
+    kMisaligned,   // start or size are not whole sectors
+    kEmpty,        // no bytes at all
+    kTooFar,       // sectors that the scheme's 32 bits do not count
+    kNoLink,       // EBR: no sector in front of the partition is free for its link
+    kBadNesting,   // a table that cannot lie in such a partition
+    kBadType,      // a type that stands for no partition
+    kBadSectors,   // value: bytes of the sectors that it counts in, with which nobody would read it
     // of what lies beside the partitions
     kHalfEntry,      // MBR: a type without a size, or a size without a type; value: index
     kHybridMisfit,   // GPT: an entry of its hybrid MBR that is no partition of it; value: number of the entry, from 1

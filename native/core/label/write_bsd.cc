@@ -67,6 +67,10 @@ Status PlanBsd(TableSource& source, PartitionTable& table, const Slice& slice, T
   DiskLabel label = old.value().decoded.label;
   const uint64_t base = BaseOf(label, slice);
   JudgeBsd(table, slice, base, source.size());
+  // What lies behind the partitions that can be read is not known, and would be under the new checksum.
+  for (const Verdict& verdict : old.value().decoded.verdicts) {
+    if (verdict.kind == Kind::kCount) table.verdicts.push_back(verdict);
+  }
   if (!table.verdicts.empty()) return Status::Ok();
 
   const auto was = label.partitions;
@@ -77,6 +81,7 @@ Status PlanBsd(TableSource& source, PartitionTable& table, const Slice& slice, T
     label.npartitions = std::max<uint16_t>(label.npartitions, static_cast<uint16_t>(entry.index + 1));
   }
   auto write = EncodeAt(source, {table.position, old.value().decoded.order, slice}, label);
+  if (write.status().err == EEXIST) return table.verdicts.push_back({Kind::kBehindLabel}), Status::Ok();
   if (write.status().err == EINVAL) return table.verdicts.push_back({Kind::kNoRoom}), Status::Ok();
   if (!write.ok()) return write.status();
   plan.push_back({write.Take()});

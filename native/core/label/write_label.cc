@@ -10,6 +10,7 @@ namespace blk {
 namespace {
 
 constexpr Status kNoPlace{EINVAL, Op::kIoctl};
+constexpr Status kOccupied{EEXIST, Op::kIoctl};
 constexpr size_t kAlphaSumAt = 504;  // the last of the 64 words of sector 0: the sum of the others
 
 uint64_t AlphaSum(const std::vector<uint8_t>& sector) {
@@ -22,6 +23,20 @@ bool HasAlphaSum(const std::vector<uint8_t>& sector) {
   const uint64_t sum = Load<uint64_t>(&sector[kAlphaSumAt]);
   // 0 is the sum of an empty sector, which is nobody's boot block.
   return sum != 0 && sum == AlphaSum(sector);
+}
+
+// Bytes of a label with so many partitions.
+size_t EndOfPartition(size_t count) { return kLabelHeaderBytes + count * kPartitionBytes; }
+
+// Bytes that the label which lies at `at` takes of its `room`; 0 where none does, or one that cannot be.
+size_t LengthOfOld(const uint8_t* at, size_t room) {
+  if (!HasLabelMagic(at, room)) return 0;
+  const size_t count = CountOf(at);
+  return count > kMaxMaxPartitions ? 0 : std::min(EndOfPartition(count), room);
+}
+
+bool IsZero(const uint8_t* from, const uint8_t* to) {
+  return std::all_of(from, to, [](uint8_t byte) { return byte == 0; });
 }
 
 // In the order of the slots, logical partitions where their extended one stands.
@@ -74,20 +89,21 @@ Result<TableWrite> EncodeAt(TableSource& source, const LabelPlace& place, DiskLa
   label.checksum = 0;
   label.checksum = LabelChecksum(label, place.order);
   const EncodedLabel encoded = EncodeLabel(label, place.order);
-  const size_t used = kLabelHeaderBytes + label.npartitions * kPartitionBytes;
-  const size_t room = kDevBsize - place.position % kDevBsize;
-  const bool in_boot_block = place.position < kDevBsize;
-  if (used > room) return kNoPlace;
+  const size_t used = EndOfPartition(label.npartitions);
+  const size_t begin = place.position % kDevBsize;
+  if (used > kDevBsize - begin) return kNoPlace;
 
   TableWrite write{AlignDown(place.position, kDevBsize), std::vector<uint8_t>(kDevBsize)};
   if (!source.Holds(write.position, write.bytes.size())) return kNoPlace;
   const Status status = source.Read(write.position, write.bytes.data(), write.bytes.size());
   if (!status.ok()) return status;
-  // In a boot block no byte behind the last partition in use: code may begin there. Elsewhere zeros take away what an
-  // older, longer label has left.
-  const bool alpha = in_boot_block && HasAlphaSum(write.bytes);
-  std::copy_n(encoded.begin(), in_boot_block ? used : std::min(room, encoded.size()),
-              write.bytes.begin() + static_cast<ptrdiff_t>(place.position % kDevBsize));
+  const bool alpha = place.position < kDevBsize && HasAlphaSum(write.bytes);
+  uint8_t* const at = &write.bytes[begin];
+  const size_t was = LengthOfOld(at, kDevBsize - begin);
+  if (was != 0 && !IsZero(at + std::min(was, used), at + used)) return kOccupied;
+  // Not a byte behind the last partition, old or new: FreeBSD's boot code begins there, and code in a boot block may.
+  std::copy_n(encoded.begin(), used, at);
+  if (was > used) std::fill(at + used, at + was, uint8_t{0});
   if (alpha) Store<uint64_t>(&write.bytes[kAlphaSumAt], AlphaSum(write.bytes));
   return write;
 }

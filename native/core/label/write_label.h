@@ -31,9 +31,11 @@ struct TableWrite {
   std::vector<uint8_t> bytes;
 };
 
-// The bytes of `label` for a place, its checksum computed. In sector 0, where it has boot code behind it, no more than
-// the label has partitions; and the checksum of an alpha's boot block is kept true.
-// REQUIRES: label.npartitions <= kMaxPartitions.   Errors: EINVAL it does not fit the sector · those of source.Read().
+// The bytes of `label` for a place, its checksum computed. No byte changes behind the last partition of the label that
+// lies there or of this one, whichever has more: boot code begins there. The checksum of an alpha's boot block is kept
+// true.   REQUIRES: label.npartitions <= kMaxPartitions.
+// Errors: EINVAL it does not fit the sector · EEXIST it has more partitions than the label that lies there, and
+// something else lies where they would go · those of source.Read().
 Result<TableWrite> EncodeAt(TableSource& source, const LabelPlace& place, DiskLabel label);
 
 }  // namespace blk
