@@ -28,4 +28,4 @@ export type { Counters } from './counters.js';
 export type { IoctlMap, WedgeInfo } from './ioctl.js';
 export type { DiskLabel, Partition } from './label/disk-label.js';
 export type { DecodedLabel } from './label/codec.js';
-export type { EntryToWrite, FoundLabel, PartitionEntry, PartitionTable, TableToWrite } from './partitions.js';
+export type { EntryToWrite, FoundLabel, PartitionEntry, PartitionTable, TableToWrite, WriteTableOptions } from './partitions.js';

@@ -6,6 +6,8 @@ import { toDecoded } from './label/codec.js';
 import type { DiskLabel } from './label/disk-label.js';
 import { typeNameOf } from './label/types.js';
 import { tableRows } from './label/table-rows.js';
+import { keysOf } from './arguments/known-keys.js';
+import { flag, requireOptions } from './arguments/validate.js';
 import type { Bytes } from './request/transfer.js';
 import { describe, describeFaults } from './label/verdicts.js';
 
@@ -21,8 +23,11 @@ export interface FoundLabel {
 
 /** One table: how a device, or a partition that holds others, is divided. */
 export interface PartitionTable {
-  /** A disklabel, the MBR, the chain of an extended partition, or a GPT. A protective MBR is not a table. */
-  scheme: 'bsd' | 'mbr' | 'ebr' | 'gpt';
+  /**
+   * A disklabel, the MBR, the chain of an extended partition, or a GPT; read and not written: `'apm'`, an Apple Partition Map, `'sun'`,
+   * the label of a SPARC disk, and `'unknown'`, a scheme that is only recognised, whose name is in `problems`. A protective MBR is not a table.
+   */
+  scheme: 'bsd' | 'mbr' | 'ebr' | 'gpt' | 'apm' | 'sun' | 'unknown';
   /** First byte of the table on the device. */
   position: Bytes;
   /** Bytes of the sectors that it counts in. */
@@ -42,7 +47,7 @@ export interface PartitionTable {
 
 /** One partition. */
 export interface PartitionEntry {
-  /** Names it in the whole device: `'a'` (bsd), `'s1'` (mbr), `'s5'` (ebr), `'p2'` (gpt), nested `'s1a'`. */
+  /** Names it in the whole device: `'a'` (bsd), `'s1'` (mbr), `'s5'` (ebr), `'p2'` (gpt), nested `'s1a'`; `'p1'` (apm), `'a'` (sun). */
   name: string;
   /** Place in its table, from 0. */
   index: number;
@@ -50,11 +55,11 @@ export interface PartitionEntry {
   start: Bytes;
   /** Bytes in it. */
   size: Bytes;
-  /** fstype of a disklabel, type byte of an MBR, or type GUID of a GPT. */
+  /** fstype of a disklabel, type byte of an MBR, type GUID of a GPT, name in an Apple map, or tag of a Sun label. */
   type: number | string;
   /** Name of that type. */
   typeName: string;
-  /** Label of a GPT partition. */
+  /** Label of a GPT partition, or its name in an Apple map. */
   label?: string;
   /** Unique GUID of a GPT partition. */
   uuid?: string;
@@ -90,6 +95,17 @@ export interface EntryToWrite extends Partial<Omit<PartitionEntry, 'start' | 'si
   /** The table that it holds. Without one, a label or a chain that lies there stays, and an extended partition that has none gets an empty one. */
   table?: TableToWrite;
 }
+
+/** How a table is written. */
+export interface WriteTableOptions {
+  /**
+   * Whether it may take the place of a scheme that is not written here, of a file system, or of whatever else the device begins with;
+   * default false.
+   */
+  overwrite?: boolean;
+}
+
+const WRITE_KEYS = keysOf<WriteTableOptions>({ overwrite: true });
 
 /**
  * Finds the valid disklabel of a device: in a BSD slice of its MBR, in sector 1, or at byte 64 or 128 of sector 0.
@@ -150,7 +166,9 @@ export function readPartitionsSync(device: BlockDevice): PartitionTable | undefi
  *
  * @param device device opened with mode 'r+'
  * @param table the tree, as {@link readPartitions} gives it or a new one; an entry is known by its `index`, default the first free one
- * @throws {BlockDeviceError} EINVAL a table that cannot be, whose `cause` says why; EACCES mode 'r'; EBUSY it moves, shrinks or drops an open partition; EROFS protected; EIO or ENOSPC host; EBADF closed
+ * @param options `overwrite`: whether the table may take the place of a scheme that is not written here, of a file system, or of whatever
+ *   else the device begins with; default false
+ * @throws {BlockDeviceError} EINVAL a table that cannot be, or something else lies there, as `cause` says; EACCES mode 'r'; EBUSY it moves, shrinks or drops an open partition; EROFS protected; EIO or ENOSPC host; EBADF closed
  *
  * @example
  * const table = await readPartitions(device);
@@ -159,9 +177,10 @@ export function readPartitionsSync(device: BlockDevice): PartitionTable | undefi
  * @example
  * await writePartitions(device, { scheme: 'mbr', partitions: [{ start: 1048576, size: 8388608, type: 0x83, bootable: true }] });
  */
-export async function writePartitions(device: BlockDevice, table: TableToWrite): Promise<void> {
+export async function writePartitions(device: BlockDevice, table: TableToWrite, options?: WriteTableOptions): Promise<void> {
+  const overwrite = overwriteOf(options);
   const handle = handleOf(device, 'write');
-  finish(await handle.native.writeTable(tableRows(table)), handle);
+  finish(await handle.native.writeTable(tableRows(table), overwrite), handle);
 }
 
 /**
@@ -169,11 +188,19 @@ export async function writePartitions(device: BlockDevice, table: TableToWrite):
  *
  * @param device device opened with mode 'r+'
  * @param table the tree, as {@link readPartitionsSync} gives it or a new one; an entry is known by its `index`, default the first free one
- * @throws {BlockDeviceError} EINVAL a table that cannot be, whose `cause` says why; EACCES mode 'r'; EBUSY it moves, shrinks or drops an open partition; EROFS protected; EIO or ENOSPC host; EBADF closed
+ * @param options `overwrite`: whether the table may take the place of a scheme that is not written here, of a file system, or of whatever
+ *   else the device begins with; default false
+ * @throws {BlockDeviceError} EINVAL a table that cannot be, or something else lies there, as `cause` says; EACCES mode 'r'; EBUSY it moves, shrinks or drops an open partition; EROFS protected; EIO or ENOSPC host; EBADF closed
  */
-export function writePartitionsSync(device: BlockDevice, table: TableToWrite): void {
+export function writePartitionsSync(device: BlockDevice, table: TableToWrite, options?: WriteTableOptions): void {
+  const overwrite = overwriteOf(options);
   const handle = handleOf(device, 'write');
-  finish(handle.native.writeTableSync(tableRows(table)), handle);
+  finish(handle.native.writeTableSync(tableRows(table), overwrite), handle);
+}
+
+function overwriteOf(options: unknown): boolean {
+  if (options !== undefined) requireOptions(options, 'options', WRITE_KEYS);
+  return flag((options as WriteTableOptions | undefined)?.overwrite, 'options.overwrite', false);
 }
 
 function finish(written: NativeWritten | Failure, place: FailurePlace): void {
@@ -213,11 +240,12 @@ export function toTable(native: NativeTable): PartitionTable {
 }
 
 function toEntry(native: NativeEntry, scheme: PartitionTable['scheme']): PartitionEntry {
-  const { name, index, start, size, bootable, typeGuid, uuid, label, attributes, table } = native;
-  const type = typeGuid ?? native.type;
+  const { name, index, start, size, bootable, typeGuid, typeText, uuid, label, attributes, table } = native;
+  const type = typeGuid ?? typeText ?? native.type;
   const entry: PartitionEntry = { name, index, start, size, type, typeName: typeNameOf(scheme, type) };
   if (scheme === 'gpt') Object.assign(entry, { uuid, label, attributes });
-  else if (scheme !== 'bsd') entry.bootable = bootable;
+  else if (scheme === 'apm') Object.assign(entry, { label });
+  else if (scheme === 'mbr' || scheme === 'ebr') entry.bootable = bootable;
   if (table !== undefined) entry.table = toTable(table);
   return entry;
 }

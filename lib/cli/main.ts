@@ -80,6 +80,7 @@ function addLabel(program: Command, done: Done): void {
 function addPartitions(program: Command, done: Done): void {
   const command = addFileCommand(program, 'partitions', 'Show how a device is divided: GPT, MBR, BSD disklabels; or divide it.')
     .option('--write <json>', 'divide it as this file says, - for stdin: as --json prints it', parsePath)
+    .option('--overwrite', 'with --write: also over another scheme, a file system, or whatever else lies there')
     .option('--repair', 'write what was read, when it has problems: a GPT gets both headers again, a label its checksum')
     .addHelpText('after', '\nNames of partitions are those that --partition takes: a, s1, s5, s1a, p2; or 1, 5, 2.');
   addSharedOptions(command).action(async (file: string, options: PartitionsOptions) => done(await partitionsCommand(file, options)));

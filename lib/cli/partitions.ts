@@ -17,16 +17,18 @@ import { formatBytes } from './units.js';
 export interface PartitionsOptions extends ImageOptions {
   write?: string;
   repair?: boolean;
+  overwrite?: boolean;
   json?: boolean;
 }
 
 export async function partitionsCommand(file: string, options: PartitionsOptions): Promise<number> {
-  const { write, repair = false } = options;
+  const { write, repair = false, overwrite = false } = options;
   if (write !== undefined && repair) throw new UsageError('--write and --repair exclude each other');
+  if (overwrite && write === undefined) throw new UsageError('--overwrite goes with --write');
   const given = write === undefined ? undefined : tableOf(await readJson(write));
   const mode = given !== undefined || repair ? 'r+' : 'r';
   const table = await withImage(file, options, { mode }, async (device) => {
-    if (given !== undefined) await writePartitions(device, given);
+    if (given !== undefined) await writePartitions(device, given, { overwrite });
     if (repair) await repairTable(device);
     return readPartitions(device);
   });
@@ -39,6 +41,8 @@ export async function partitionsCommand(file: string, options: PartitionsOptions
 async function repairTable(device: BlockDevice): Promise<void> {
   const table = await readPartitions(device);
   if (table === undefined) throw new UsageError(`'${device.path}' has no table to repair`);
+  const readOnly = tablesOf(table).find(({ scheme }) => scheme === 'apm' || scheme === 'sun' || scheme === 'unknown');
+  if (readOnly !== undefined) throw new UsageError(`tables of this scheme are only read: ${SCHEME_NAMES[readOnly.scheme]}`);
   const wrong = tablesOf(table).filter(({ problems }) => problems.length > 0);
   if (wrong.length === 0) return note('nothing to repair');
   if (wrong.some(({ scheme }) => scheme === 'mbr' || scheme === 'ebr')) {
@@ -71,7 +75,15 @@ function withBits(value: unknown): unknown {
   );
 }
 
-const SCHEME_NAMES = { bsd: 'BSD disklabel', mbr: 'MBR', ebr: 'chain of logical partitions', gpt: 'GPT' } as const;
+const SCHEME_NAMES = {
+  bsd: 'BSD disklabel',
+  mbr: 'MBR',
+  ebr: 'chain of logical partitions',
+  gpt: 'GPT',
+  apm: 'Apple Partition Map',
+  sun: 'Sun label',
+  unknown: 'another scheme',
+} as const;
 
 function render(file: string, top: PartitionTable): string {
   const id = top.id === undefined ? '' : `, ${top.id}`;

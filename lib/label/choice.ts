@@ -31,7 +31,15 @@ interface Place {
 const MOST_PARTITIONS = 2 ** 32 - 1;
 /** Names in a message; a GPT may have many more. */
 const MOST_NAMED = 16;
-const SCHEME_NAMES: Readonly<Record<(typeof SCHEMES)[number], string>> = { bsd: 'disklabel', mbr: 'MBR', ebr: 'EBR', gpt: 'GPT' };
+const SCHEME_NAMES: Readonly<Record<(typeof SCHEMES)[number], string>> = {
+  bsd: 'disklabel',
+  mbr: 'MBR',
+  ebr: 'EBR',
+  gpt: 'GPT',
+  apm: 'Apple Partition Map',
+  sun: 'Sun label',
+  unknown: 'scheme that is not read',
+};
 
 /** A table as it was read, null where the disk is not divided, or why it could not be. */
 export type Looked = NativeTable | null | Failure;

@@ -1,12 +1,10 @@
 // A partition table as native takes it: checks the objects of the caller, and makes up the identifiers that are missing.
 import { randomInt, randomUUID } from 'node:crypto';
-import { type SCHEMES, type EntryRow, type TableRows } from '../native/binding.js';
+import { type EntryRow, type TableRows } from '../native/binding.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
 import { keysOf } from '../arguments/known-keys.js';
 import { bytes, flag, integer, listOf, oneOf, requireOptions, text } from '../arguments/validate.js';
 import { GUID, typeGuid, typeNumber } from './type-argument.js';
-
-type Scheme = (typeof SCHEMES)[number];
 
 /** What a caller may have put where a table or an entry should be. */
 type Given<K extends string> = Partial<Record<K, unknown>>;
@@ -43,7 +41,8 @@ const ENTRY_KEYS = keysOf<GivenEntry>(
 /** All of an entry's row but its index. */
 type RestOfRow = EntryRow extends readonly [number, ...infer Rest] ? Rest : never;
 
-const SCHEME_NUMBERS = { bsd: 0, mbr: 1, ebr: 2, gpt: 3 } as const;
+const SCHEME_NUMBERS = { bsd: 0, mbr: 1, ebr: 2, gpt: 3, apm: 4, sun: 5, unknown: 6 } as const;
+type WrittenScheme = 'bsd' | 'mbr' | 'ebr' | 'gpt';
 const DEV_BSIZE = 512;
 const LABEL_UNITS = 36;
 const U32 = 2 ** 32 - 1;
@@ -74,6 +73,8 @@ function rowsOf(table: unknown, name: string, depth: number, budget: Budget): Ta
   const { scheme, position, sectorSize, id, partitions, hybrid } = table as GivenTable;
   const kind = oneOf(scheme, `${name}.scheme`, SCHEME_NUMBERS);
   if (depth > MAX_DEPTH) throw invalidArgValue(name, table, 'is too deep in other tables');
+  // Native refuses it, or leaves it where it lies in a slice: its entries are not looked at.
+  if (kind === 'apm' || kind === 'sun' || kind === 'unknown') return [SCHEME_NUMBERS[kind], FROM_DEVICE, FROM_DEVICE, 0, '', [], undefined];
   const entries = listOf(partitions, `${name}.partitions`, budget.entries, (entry, place) => {
     budget.entries -= 1;
     return entryRow(entry, place, kind, depth, budget);
@@ -109,7 +110,7 @@ function withIndices(entries: readonly (readonly [index: number | undefined, ...
 function entryRow(
   entry: unknown,
   name: string,
-  scheme: Scheme,
+  scheme: WrittenScheme,
   depth: number,
   budget: Budget,
 ): readonly [index: number | undefined, ...rest: RestOfRow] {

@@ -6,7 +6,7 @@ import { GPT } from './gpt-types.js';
 import { MBR } from './mbr-types.js';
 import { BSD } from './types.js';
 
-type Scheme = 'bsd' | 'mbr' | 'ebr' | 'gpt';
+type NumberScheme = 'bsd' | 'mbr' | 'ebr';
 
 const U8 = 2 ** 8 - 1;
 export const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -27,7 +27,7 @@ const SHORT_NAMES: Readonly<Record<string, { bsd?: number; mbr?: number; gpt?: s
 };
 
 /** Accepts a type of a disklabel, an MBR or a chain: its number, `'0x83'`, or its name. */
-export function typeNumber(value: unknown, name: string, scheme: Exclude<Scheme, 'gpt'>): number {
+export function typeNumber(value: unknown, name: string, scheme: NumberScheme): number {
   if (typeof value === 'number') return integer(value, name, 0, U8);
   if (typeof value !== 'string') throw invalidArgType(name, 'of type number or string', value);
   if (BYTE.test(value)) return Number(value);

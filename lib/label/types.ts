@@ -1,7 +1,10 @@
 // Names of partition types, as tables are shown: type numbers of disklabels and MBRs, type GUIDs of GPTs; and the names that wedges have for them.
 
+import type { SCHEMES } from '../native/binding.js';
 import { GPT } from './gpt-types.js';
 import { MBR } from './mbr-types.js';
+
+type Scheme = (typeof SCHEMES)[number];
 
 /** p_fstype of a disklabel; names as disklabel(8) prints them. */
 export const BSD: readonly string[] = [
@@ -95,13 +98,34 @@ const WEDGE: ReadonlyMap<string, string> = new Map([
   ['Apple HFS/HFS+', 'hfs'],
 ]);
 
-/** Names a type as any scheme has it. */
-export function typeNameOf(scheme: 'bsd' | 'mbr' | 'ebr' | 'gpt', type: number | string): string {
-  if (typeof type === 'string') return gptTypeName(type);
+/** Tags of a Sun label; names as sfdisk(8) prints them. */
+const SUN: ReadonlyMap<number, string> = new Map([
+  [0x00, 'unassigned'],
+  [0x01, 'boot'],
+  [0x02, 'root'],
+  [0x03, 'swap'],
+  [0x04, 'usr'],
+  [0x05, 'whole disk'],
+  [0x06, 'stand'],
+  [0x07, 'var'],
+  [0x08, 'home'],
+  [0x09, 'alternate sectors'],
+  [0x0a, 'cachefs'],
+  [0x0b, 'reserved'],
+  [0x82, 'Linux swap'],
+  [0x83, 'Linux'],
+  [0x8e, 'Linux LVM'],
+  [0xfd, 'Linux raid autodetect'],
+]);
+
+/** Names a type as any scheme has it. The types of Apple's map are names. */
+export function typeNameOf(scheme: Scheme, type: number | string): string {
+  if (typeof type === 'string') return scheme === 'gpt' ? gptTypeName(type) : type;
+  if (scheme === 'sun') return SUN.get(type) ?? 'unknown';
   return scheme === 'bsd' ? bsdTypeName(type) : mbrTypeName(type);
 }
 
 /** Names what a wedge of that type holds; empty where NetBSD has no name for it. */
-export function wedgeTypeName(scheme: 'bsd' | 'mbr' | 'ebr' | 'gpt', type: number | string): string {
+export function wedgeTypeName(scheme: Scheme, type: number | string): string {
   return WEDGE.get(typeNameOf(scheme, type)) ?? '';
 }

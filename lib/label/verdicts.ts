@@ -1,7 +1,7 @@
 // What is wrong with a label or a table, in words. The kinds are those of native/core/label/verdict.h, in its order.
 import type { NativeFaults, NativeVerdict } from '../native/binding.js';
 
-type Words = (value: number) => string;
+type Words = (value: number, text: string) => string;
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
 
@@ -22,6 +22,7 @@ const VERDICTS: readonly Words[] = [
   (sector) => `the chain leaves the extended partition for sector ${sector}`,
   (sector) => `the chain breaks off: sector ${sector} has no signature`,
   (count) => `the chain is cut after ${count} sectors`,
+  (_, name) => `it is divided by another scheme, which is not read: ${name}`,
   () => 'ends beyond the end of the device',
   () => 'is not inside the slice, the extended partition or the usable sectors that have to contain it',
   () => 'overlaps',
@@ -30,6 +31,9 @@ const VERDICTS: readonly Words[] = [
   (index) => `entry ${index} ends beyond 2^53 bytes`,
   () => 'the table cannot lie there: a label begins at byte 512, 64, 128 or 4096 of the device, or in its slice',
   () => 'the device has no room for the table',
+  () => 'tables of this scheme are only read',
+  (_, name) => `the device is divided by another scheme (${name}), and is written over only with overwrite: true`,
+  (_, type) => `the device holds something (${type}), and is written over only with overwrite: true`,
   () => 'something else lies behind the last partition of the label, boot code perhaps: it cannot list more of them',
   () => 'has an index that another one has, or that the scheme has not',
   () => 'does not begin and end with a sector',
@@ -44,11 +48,11 @@ const VERDICTS: readonly Words[] = [
   (bytes) => `the entries take ${bytes} bytes, more than are read`,
   () => 'lies over a link of the chain',
 ];
-const OVERLAPS = 18;
+const OVERLAPS = 19;
 
 /** Says one verdict; `names` are those of the entries it may be about. */
-export function describe([kind, entry, value]: NativeVerdict, names: readonly string[]): string {
-  return words(kind, value, names[entry] ?? '', names[value] ?? '');
+export function describe([kind, entry, value, text]: NativeVerdict, names: readonly string[]): string {
+  return words(kind, value, names[entry] ?? '', text || (names[value] ?? ''));
 }
 
 /** Says what is wrong with a table that was refused: the first few things, and how many more there are. */
@@ -58,9 +62,9 @@ export function describeFaults({ first, count }: NativeFaults): string {
   return [...said, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }
 
-/** `entry` is the name of what it is about, or ''; `other` that of the entry it overlaps. */
+/** `entry` is the name of what it is about, or ''; `other` that of the entry it overlaps, or of what it speaks of. */
 function words(kind: number, value: number, entry: string, other: string): string {
-  const text = VERDICTS[kind]?.(value) ?? `unknown verdict ${kind}`;
+  const text = VERDICTS[kind]?.(value, other) ?? `unknown verdict ${kind}`;
   if (entry === '') return text;
   return kind === OVERLAPS ? `${entry} overlaps ${other || '?'}` : `${entry} ${text}`;
 }

@@ -33,7 +33,7 @@ export const ACCESS = { auto: 0, mmap: 1, pio: 2 } as const;
 /** Locks nothing, the range, or all that the host file may grow to. */
 export const LOCK = { none: 0, range: 1, growth: 2 } as const;
 export const CACHE = { writethrough: 0, writeback: 1, unsafe: 2 } as const;
-export const SCHEMES = ['bsd', 'mbr', 'ebr', 'gpt'] as const;
+export const SCHEMES = ['bsd', 'mbr', 'ebr', 'gpt', 'apm', 'sun', 'unknown'] as const;
 export const ORDER = { little: 0, big: 1 } as const;
 export const OP = { read: 0, write: 1 } as const;
 /** `fua` of a write: take the cache mode's rule, or force it. */
@@ -52,7 +52,7 @@ export type NativeMinorInfo = readonly [number, Buffer, number, number, 0 | 1 | 
 export type NativeRegistered = readonly [minor: number, name: string, start: number, size: number, uuid: string, label: string];
 
 /** `blk::Verdict`: kind, an index of VERDICTS in lib/label/verdicts.ts; entry of the table's partitions, -1 where none; a number that belongs to it. */
-export type NativeVerdict = readonly [kind: number, entry: number, value: number];
+export type NativeVerdict = readonly [kind: number, entry: number, value: number, text: string];
 /** `blk::DecodedLabel`: fields and units of `DiskLabel` in api; order: 0 little, 1 big endian. */
 export type NativeLabel = readonly [label: object, order: 0 | 1, verdicts: NativeVerdict[]];
 /** `blk::PlacedLabel`: position of its first byte. */
@@ -60,7 +60,7 @@ export interface NativeFoundLabel {
   readonly label: NativeLabel;
   readonly position: number;
 }
-/** `blk::PartitionEntry`; the last five are those of a GPT. */
+/** `blk::PartitionEntry`; the last four are those of a GPT, typeText and label those of an Apple map. */
 export interface NativeEntry {
   readonly name: string;
   readonly index: number;
@@ -69,6 +69,7 @@ export interface NativeEntry {
   readonly type: number;
   readonly bootable: boolean;
   readonly table?: NativeTable;
+  readonly typeText?: string;
   readonly typeGuid?: string;
   readonly uuid?: string;
   readonly label?: string;
@@ -96,7 +97,7 @@ export type EntryRow = readonly [
   attributes: bigint,
   table: TableRows | undefined,
 ];
-/** What is wrong with a table: a kind as in NativeVerdict, its number, and the names of the entry it is about and of the entry that the number stands for, '' for none. */
+/** What is wrong with a table: a kind as in NativeVerdict, its number, the name of the entry it is about, and that of the entry that the number stands for or of what the kind speaks of, '' for none. */
 export type NativeFault = readonly [kind: number, value: number, entry: string, other: string];
 /** Of a tree of tables: the first few faults, and how many there are. */
 export interface NativeFaults {
@@ -110,7 +111,7 @@ export interface NativeWritten {
 /** `blk::Wedge`: start and size in bytes; minor -1 where it is not registered. */
 export interface NativeWedge {
   readonly name: string;
-  readonly scheme: 0 | 1 | 2 | 3;
+  readonly scheme: 0 | 1 | 2 | 3 | 4 | 5;
   readonly start: number;
   readonly size: number;
   readonly type: number;
@@ -121,7 +122,7 @@ export interface NativeWedge {
 }
 /** `blk::PartitionTable`; scheme: an index of SCHEMES. */
 export interface NativeTable {
-  readonly scheme: 0 | 1 | 2 | 3;
+  readonly scheme: 0 | 1 | 2 | 3 | 4 | 5 | 6;
   readonly position: number;
   readonly sectorSize: number;
   readonly diskId: number;
@@ -168,8 +169,8 @@ export interface NativeDevice {
   readTableSync(): NativeTable | null | Failure;
   readTable(): Promise<NativeTable | null | Failure>;
   /** `blk::WriteTable`; EINVAL at once for rows that are no table. */
-  writeTableSync(table: TableRows): NativeWritten | Failure;
-  writeTable(table: TableRows): Eventual<NativeWritten | Failure>;
+  writeTableSync(table: TableRows, overwrite: boolean): NativeWritten | Failure;
+  writeTable(table: TableRows, overwrite: boolean): Eventual<NativeWritten | Failure>;
   /** `blk::SetLabel` of a label as lib/label/codec.ts lays it out, in memory or to the medium as well. */
   setLabel(numbers: Uint32Array, names: Uint8Array, toMedium: boolean): Outcome;
   /** `blk::ListWedges`, or `blk::GetWedge` alone. */

@@ -92,6 +92,9 @@ napi_value ToValue(napi_env env, const Written& written) {
   return result;
 }
 
+// The second argument of writeTable and writeTableSync.
+blk::Overwrite OverwriteOf(const Args& args) { return args.Bool(1) ? blk::Overwrite::kAllow : blk::Overwrite::kRefuse; }
+
 // (view, offset) -> NativeLabel
 napi_value DecodeLabel(napi_env env, napi_callback_info info) {
   const Args args(env, info);
@@ -137,7 +140,7 @@ napi_value WriteTableSync(const Args& args, Device device) {
   auto table = TableOf(args.env(), args.at(0));
   if (!table) return ToFailure(args.env(), kNoTable);
   Written written(std::move(*table));
-  written.status = blk::WriteTable(*device->device, written.table, device->lane);
+  written.status = blk::WriteTable(*device->device, written.table, device->lane, OverwriteOf(args));
   return ToValue(args.env(), written);
 }
 
@@ -145,10 +148,12 @@ napi_value WriteTable(const Args& args, Device device) {
   auto table = TableOf(args.env(), args.at(0));
   if (!table) return ToFailure(args.env(), kNoTable);
   auto written = std::make_shared<Written>(std::move(*table));
-  auto call = ControlCall::Make(
-      args.env(), device->driver,
-      {[device, written](blk::Lane lane) { written->status = blk::WriteTable(*device->device, written->table, lane); },
-       [written](napi_env env) { return ToValue(env, *written); }, [device] { device->End(0); }});
+  auto call =
+      ControlCall::Make(args.env(), device->driver,
+                        {[device, written, overwrite = OverwriteOf(args)](blk::Lane lane) {
+                           written->status = blk::WriteTable(*device->device, written->table, lane, overwrite);
+                         },
+                         [written](napi_env env) { return ToValue(env, *written); }, [device] { device->End(0); }});
   device->Begin(0, nullptr);
   return device->Submit(std::move(call));
 }

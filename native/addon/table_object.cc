@@ -16,10 +16,11 @@ namespace {
 Napi::Array VerdictsToArray(Napi::Env env, const blk::Verdicts& verdicts) {
   Napi::Array list = Napi::Array::New(env, verdicts.size());
   for (uint32_t i = 0; i < verdicts.size(); i++) {
-    Napi::Array row = Napi::Array::New(env, 3);
+    Napi::Array row = Napi::Array::New(env, 4);
     row.Set(uint32_t{0}, static_cast<int>(verdicts[i].kind));
     row.Set(uint32_t{1}, verdicts[i].entry);
     row.Set(uint32_t{2}, static_cast<double>(verdicts[i].value));
+    row.Set(uint32_t{3}, std::string(verdicts[i].text));
     list.Set(i, row);
   }
   return list;
@@ -44,6 +45,10 @@ Napi::Object EntryToObject(Napi::Env env, blk::Scheme scheme, const blk::Partiti
     object.Set("label", TextOf(env, entry.label));
     // All 64 bits mean something, which a number would not hold.
     object.Set("attributes", Napi::BigInt::New(env, entry.attributes));
+  }
+  if (scheme == blk::Scheme::kApm) {
+    object.Set("typeText", entry.type_text);
+    object.Set("label", Napi::String::New(env, entry.label));
   }
   if (entry.table) object.Set("table", TableToObject(env, *entry.table));
   return object;
@@ -194,7 +199,7 @@ std::optional<blk::PartitionTable> TableAt(napi_env env, napi_value rows, int de
   if (depth > kMaxDepth) return std::nullopt;
   Row row(env, rows);
   blk::PartitionTable table;
-  table.scheme = static_cast<blk::Scheme>(row.Number(0, static_cast<uint64_t>(blk::Scheme::kGpt)));
+  table.scheme = static_cast<blk::Scheme>(row.Number(0, static_cast<uint64_t>(blk::Scheme::kUnknown)));
   table.position = row.Number(1, blk::kMaxSafeInteger);
   table.sector_size = row.Number(2, blk::kMaxSafeInteger);
   table.disk_id = static_cast<uint32_t>(row.Number(3, UINT32_MAX));
@@ -211,8 +216,8 @@ std::optional<blk::PartitionTable> TableAt(napi_env env, napi_value rows, int de
   return table;
 }
 
-// [kind, value, name of the entry, name of the other entry that `value` stands for], a name being '' where there is
-// none.
+// [kind, value, name of the entry, name of the other entry that `value` stands for, or of what the kind speaks of], a
+// name being '' where there is none.
 Napi::Array FaultToRow(Napi::Env env, const blk::PartitionTable& table, const blk::Verdict& verdict) {
   const auto name_of = [&](uint64_t place) {
     return place < table.partitions.size() ? table.partitions[place].name : std::string();
@@ -222,7 +227,7 @@ Napi::Array FaultToRow(Napi::Env env, const blk::PartitionTable& table, const bl
   row.Set(uint32_t{0}, static_cast<int>(verdict.kind));
   row.Set(uint32_t{1}, static_cast<double>(verdict.value));
   row.Set(uint32_t{2}, about_entry ? name_of(static_cast<uint64_t>(verdict.entry)) : "");
-  row.Set(uint32_t{3}, about_entry ? name_of(verdict.value) : "");
+  row.Set(uint32_t{3}, about_entry ? name_of(verdict.value) : std::string(verdict.text));
   return row;
 }
 

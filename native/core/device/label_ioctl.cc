@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/device/minor_source.h"
+#include "core/label/overwrite.h"
 #include "core/label/read_table.h"
 #include "core/label/write_label.h"
 
@@ -98,6 +99,9 @@ Status SetLabel(Device& device, DiskLabel label, LabelWrite write) {
   if (!place.ok()) return place.status();
   auto bytes = EncodeAt(source, place.value(), label);
   if (!bytes.ok()) return bytes.status().err == EEXIST ? kInvalid : bytes.status();
+  const auto lost = WhatLabelWouldDestroy(source, bytes.value());
+  if (!lost.ok()) return lost.status();
+  if (!lost.value().empty()) return kInvalid;
   status = device.WriteDisk(bytes.value().position, std::move(bytes.value().bytes), kSharedLane);
   if (!status.ok()) return status;
   disk.label_state().SetInMemory(std::nullopt);  // the medium says it now

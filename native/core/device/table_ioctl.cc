@@ -56,12 +56,12 @@ Status RespectGuards(const Device& device, TableSource& source, TablePlan& plan)
 
 }  // namespace
 
-Status WriteTable(Device& device, PartitionTable& table, Lane lane) {
+Status WriteTable(Device& device, PartitionTable& table, Lane lane, Overwrite overwrite) {
   if (device.mode() != OpenMode::kReadWrite) return {EACCES, Op::kStrategy};
   LabelState& state = device.minor().disk().label_state();
   MutexLock lock(state.changes());
   DeviceSource source(device, lane);
-  auto plan = PlanTable(source, table);
+  auto plan = PlanTable(source, table, overwrite);
   if (!plan.ok()) return plan.status();
   if (HasVerdict(table)) return {EINVAL, Op::kIoctl};
   Status status = CheckOpen(device.minor(), table);

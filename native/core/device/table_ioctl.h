@@ -5,6 +5,7 @@
 
 #include "core/base/status.h"
 #include "core/device/device.h"
+#include "core/label/overwrite.h"
 #include "core/label/partition_table.h"
 
 namespace blk {
@@ -12,10 +13,11 @@ namespace blk {
 // Makes `table`, a tree, how the device is divided. Its writes are requests of the device like any other; they are
 // durable when it returns, unless the cache mode is unsafe, and at each moment what lies there can be read, as far as
 // the scheme allows that. Fills in names and verdicts; a table with a verdict is not written.
+// With Overwrite::kRefuse what the medium holds besides tables that are written here is a verdict.
 // Errors, before anything is written: EINVAL it has a verdict · EACCES opened for reading · EBUSY it moves, shrinks or
 // drops a partition that is open · EROFS it would change what this open must not write. Then those of
 // Strategy::Submit() and Device::Flush().
-Status WriteTable(Device& device, PartitionTable& table, Lane lane);
+Status WriteTable(Device& device, PartitionTable& table, Lane lane, Overwrite overwrite = Overwrite::kRefuse);
 
 }  // namespace blk
 

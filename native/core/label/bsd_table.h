@@ -28,6 +28,8 @@ struct Slice {
   std::string name;
 };
 
+inline Slice SliceOf(const PartitionEntry& entry) { return {entry.start, entry.end(), entry.type, entry.name}; }
+
 // Where the label of an undivided medium may begin: sector 1 of 512 and of 4096 bytes; byte 64 of sector 0, as alpha,
 // mips and vax have it; byte 128, as sparc does.
 inline constexpr uint64_t kBareLabelPlaces[] = {512, 64, 128, 4096};

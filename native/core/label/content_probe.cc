@@ -32,7 +32,7 @@ struct Head {
 
 // Offsets from the start of the part.
 Content Found(const Head& head, std::string_view type, ByteRange signature, ByteRange header) {
-  return {std::string(type),
+  return {type,
           {head.begin + signature.begin, head.begin + signature.end},
           {head.begin + header.begin, head.begin + header.end}};
 }
@@ -46,6 +46,10 @@ struct Known {
 };
 constexpr Known kKnown[] = {
     {"crypto_LUKS", 0, "LUKS\xba\xbe"sv, {0, 4 * kKiB}},
+    // The second header of LUKS2 tells of it alone, too; where it is depends on the size of the first.
+    {"crypto_LUKS", 16 * kKiB, "SKUL\xba\xbe"sv, {16 * kKiB, 20 * kKiB}},
+    {"crypto_LUKS", 32 * kKiB, "SKUL\xba\xbe"sv, {32 * kKiB, 36 * kKiB}},
+    {"crypto_LUKS", 64 * kKiB, "SKUL\xba\xbe"sv, {64 * kKiB, 68 * kKiB}},
     {"BitLocker", 3, "-FVE-FS-"sv, {0, 8 * kKiB}},
     {"ntfs", 3, "NTFS    "sv, {0, 8 * kKiB}},
     {"exfat", 3, "EXFAT   "sv, {0, 12 * kKiB}},

@@ -6,25 +6,19 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
+#include <string_view>
 
 #include "core/base/status.h"
+#include "core/label/byte_range.h"
 #include "core/label/table_source.h"
 
 namespace blk {
 
-struct ByteRange {
-  uint64_t begin = 0;
-  uint64_t end = 0;
-
-  bool Overlaps(uint64_t from, uint64_t to) const { return from < end && begin < to; }
-};
-
 // Positions are bytes from the start of the medium, not of the part that was probed.
 struct Content {
-  std::string type;     // 'ext4', 'vfat', 'crypto_LUKS', ... as `blkid` prints TYPE
-  ByteRange signature;  // what it is known by: without these bytes it is nothing
-  ByteRange header;     // what describes it: a write there damages it
+  std::string_view type;  // static: 'ext4', 'vfat', 'crypto_LUKS', ... as `blkid` prints TYPE
+  ByteRange signature;    // what it is known by: without these bytes it is nothing
+  ByteRange header;       // what describes it: a write there damages it
 };
 
 // What begins at `begin`, of a part of `size` bytes. Reads at most 72 KiB and a few sectors behind them.

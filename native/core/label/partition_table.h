@@ -18,8 +18,12 @@
 
 namespace blk {
 
-// bsd: a disklabel. mbr: the four entries of sector 0. ebr: the chain of an extended partition. gpt: UEFI's.
-enum class Scheme : uint8_t { kBsd, kMbr, kEbr, kGpt };
+// bsd: a disklabel. mbr: the four entries of sector 0. ebr: the chain of an extended partition. gpt: UEFI's. Read, and
+// not written: apm, Apple's map; sun, the label of a SPARC disk; unknown, one that is only recognised, whose name a
+// verdict tells. The order is a contract with SCHEMES of lib/native/binding.ts.
+enum class Scheme : uint8_t { kBsd, kMbr, kEbr, kGpt, kApm, kSun, kUnknown };
+
+constexpr bool IsReadOnly(Scheme scheme) { return scheme >= Scheme::kApm; }
 
 struct PartitionTable;
 
@@ -33,13 +37,14 @@ struct PartitionEntry {
   uint32_t index = 0;  // place in its table, from 0
   uint64_t start = 0;  // bytes
   uint64_t size = 0;   // bytes
-  uint8_t type = 0;    // fstype, or type byte of an MBR
+  uint8_t type = 0;    // fstype, type byte of an MBR, or tag of a Sun label
   bool bootable = false;
   bool usable = false;      // lies inside the medium and what contains it, so that it can become a device
   Guid type_guid;           // gpt
   Guid uuid;                // gpt
   uint64_t attributes = 0;  // gpt
-  std::u16string label;     // gpt
+  std::u16string label;     // gpt, apm
+  std::string type_text;    // apm
   std::unique_ptr<PartitionTable> table;
 
   uint64_t end() const { return start + size; }

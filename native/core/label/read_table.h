@@ -9,6 +9,7 @@
 
 #include "core/base/status.h"
 #include "core/label/bsd_table.h"
+#include "core/label/mbr.h"
 #include "core/label/partition_table.h"
 #include "core/label/table_source.h"
 
@@ -16,6 +17,9 @@ namespace blk {
 
 // The tree of tables; nothing where the medium is not divided. Errors: those of source.Read().
 Result<std::optional<PartitionTable>> ReadPartitionTable(TableSource& source);
+
+// Sector 0, of an MBR's size; zeros where the medium is shorter. Errors: those of source.Read().
+Status ReadSector0(TableSource& source, MbrImage* bytes);
 
 struct PlacedLabel {
   FoundLabel found;

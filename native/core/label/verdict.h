@@ -5,6 +5,7 @@
 #define RUMPBLK_CORE_LABEL_VERDICT_H_
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace blk {
@@ -30,6 +31,7 @@ struct Verdict {
     kChainLeaves,      // EBR: value: the sector outside the extended partition
     kChainBroken,      // EBR: value: the sector without a signature
     kChainTooLong,     // EBR: value: entries that were read
+    kUnknownScheme,    // text: the name of a scheme that is recognised and not read
     // of an entry
     kBeyondDevice,      // the partition ends behind the end of the device
     kOutsideContainer,  // it is not inside the partition or the area it has to be in
@@ -38,17 +40,20 @@ struct Verdict {
     kExtraEntry,        // EBR: a third or fourth entry in one sector
     kTooLarge,          // it ends beyond 2^53 bytes
     // of a table to be written, or an entry of one
-    kBadPlace,     // the table cannot lie where it says
-    kNoRoom,       // the medium is too small for the table
-    kBehindLabel,  // something else lies behind the label, where its new partitions would be listed
-    kBadSlot,      // the index is one that the scheme has not, or another entry's
-    kMisaligned,   // start or size are not whole sectors
-    kEmpty,        // no bytes at all
-    kTooFar,       // sectors that the scheme's 32 bits do not count
-    kNoLink,       // EBR: no sector in front of the partition is free for its link
-    kBadNesting,   // a table that cannot lie in such a partition
-    kBadType,      // a type that stands for no partition
-    kBadSectors,   // value: bytes of the sectors that it counts in, with which nobody would read it
+    kBadPlace,      // the table cannot lie where it says
+    kNoRoom,        // the medium is too small for the table
+    kReadOnly,      // a table of a scheme that is not written
+    kHoldsScheme,   // text: the name of a scheme that the medium is divided by
+    kHoldsContent,  // text: the type of what lies there: see ContentProbe
+    kBehindLabel,   // something else lies behind the label, where its new partitions would be listed
+    kBadSlot,       // the index is one that the scheme has not, or another entry's
+    kMisaligned,    // start or size are not whole sectors
+    kEmpty,         // no bytes at all
+    kTooFar,        // sectors that the scheme's 32 bits do not count
+    kNoLink,        // EBR: no sector in front of the partition is free for its link
+    kBadNesting,    // a table that cannot lie in such a partition
+    kBadType,       // a type that stands for no partition
+    kBadSectors,    // value: bytes of the sectors that it counts in, with which nobody would read it
     // of what lies beside the partitions
     kHalfEntry,      // MBR: a type without a size, or a size without a type; value: index
     kHybridMisfit,   // GPT: an entry of its hybrid MBR that is no partition of it; value: number of the entry, from 1
@@ -60,6 +65,7 @@ struct Verdict {
   Kind kind;
   int entry = kNoEntry;  // place in the table's list of the partition it is about; in a label alone its index
   uint64_t value = 0;
+  std::string_view text{};  // static
 };
 
 using Verdicts = std::vector<Verdict>;

@@ -5,6 +5,7 @@
 
 #include "core/label/mbr.h"
 #include "core/label/read_table.h"
+#include "core/label/sun_label.h"
 
 namespace blk {
 namespace {
@@ -64,8 +65,8 @@ Result<LabelPlace> PlaceForLabel(TableSource& source) {
   if (!table.ok()) return table.status();
   LabelPlace place{kFirstLabelPlace, ByteOrder::kLittle, {0, source.size(), 0, ""}};
   if (table.value()) {
-    // What a GPT has at the place of a label is its own.
-    if (table.value()->scheme == Scheme::kGpt) return kNoPlace;
+    // What a GPT has at the place of a label is its own; and so is what a scheme has that is not written here.
+    if (table.value()->scheme == Scheme::kGpt || IsReadOnly(table.value()->scheme)) return kNoPlace;
     const PartitionEntry* slice = table.value()->scheme == Scheme::kMbr ? FirstSlice(*table.value()) : nullptr;
     if (slice != nullptr) {
       place.slice = {slice->start, slice->end(), slice->type, slice->name};
@@ -98,6 +99,7 @@ Result<TableWrite> EncodeAt(TableSource& source, const LabelPlace& place, DiskLa
   const Status status = source.Read(write.position, write.bytes.data(), write.bytes.size());
   if (!status.ok()) return status;
   const bool alpha = place.position < kDevBsize && HasAlphaSum(write.bytes);
+  const bool sun = place.position < kDevBsize && HasSunLabel(write.bytes.data());
   uint8_t* const at = &write.bytes[begin];
   const size_t was = LengthOfOld(at, kDevBsize - begin);
   if (was != 0 && !IsZero(at + std::min(was, used), at + used)) return kOccupied;
@@ -105,6 +107,7 @@ Result<TableWrite> EncodeAt(TableSource& source, const LabelPlace& place, DiskLa
   std::copy_n(encoded.begin(), used, at);
   if (was > used) std::fill(at + used, at + was, uint8_t{0});
   if (alpha) Store<uint64_t>(&write.bytes[kAlphaSumAt], AlphaSum(write.bytes));
+  if (sun) KeepSunSum(&write.bytes[0]);
   return write;
 }
 

@@ -32,8 +32,8 @@ struct TableWrite {
 };
 
 // The bytes of `label` for a place, its checksum computed. No byte changes behind the last partition of the label that
-// lies there or of this one, whichever has more: boot code begins there. The checksum of an alpha's boot block is kept
-// true.   REQUIRES: label.npartitions <= kMaxPartitions.
+// lies there or of this one, whichever has more: boot code begins there. The checksums of an alpha's boot
+// block and of a Sun label around it are kept true.   REQUIRES: label.npartitions <= kMaxPartitions.
 // Errors: EINVAL it does not fit the sector · EEXIST it has more partitions than the label that lies there, and
 // something else lies where they would go · those of source.Read().
 Result<TableWrite> EncodeAt(TableSource& source, const LabelPlace& place, DiskLabel label);

@@ -114,6 +114,44 @@ bool IsChangeOf(const PartitionTable& table, const PartitionTable& there) {
   return table.sector_size == there.sector_size;
 }
 
+// What an undivided medium was known by, of whatever the table leaves of that; `source` is the medium with the table on
+// it. What one signature hid may have another.
+Status EraseSignatures(TableSource& medium, TableSource& source, const PartitionTable& table,
+                       std::vector<TableWrite>& step) {
+  constexpr int kMostRounds = 16;
+  const auto divided = IsDivided(medium);
+  if (!divided.ok() || divided.value()) return divided.status();
+  for (int round = 0; round < kMostRounds; round++) {
+    const auto ranges = SignaturesBeside(source, table);
+    if (!ranges.ok() || ranges.value().empty()) return ranges.status();
+    for (const ByteRange& range : ranges.value()) {
+      const Status status = AddErasure(source, range.begin, range.size(), step);
+      if (!status.ok()) return status;
+    }
+  }
+  return Status::Ok();
+}
+
+// A verdict for what lies there and would go, if anything.
+Status JudgeLoss(TableSource& medium, PartitionTable& table, const TablePlan& plan) {
+  const auto lost = WhatWouldBeLost(medium, table, plan);
+  if (!lost.ok()) return lost.status();
+  table.verdicts.insert(table.verdicts.end(), lost.value().begin(), lost.value().end());
+  return Status::Ok();
+}
+
+// Tables in slices that are only read: a slice that is given without a table keeps what lies in it.
+void LeaveReadOnly(PartitionTable& table) {
+  for (PartitionEntry& entry : table.partitions) {
+    if (!entry.table) continue;
+    if (IsReadOnly(entry.table->scheme)) {
+      entry.table.reset();
+    } else {
+      LeaveReadOnly(*entry.table);
+    }
+  }
+}
+
 // Fills in the sectors that `table` and the tables in it count in, and judges them: what is written has to be read so.
 void SettleSectors(const TableSource& source, PartitionTable& table, uint64_t inherited) {
   if (table.sector_size == 0) table.sector_size = inherited;
@@ -125,6 +163,9 @@ void SettleSectors(const TableSource& source, PartitionTable& table, uint64_t in
     case Scheme::kGpt: fits = std::find(sizes.begin(), sizes.end(), table.sector_size) != sizes.end(); break;
     // A label says it itself: see UnitOf().
     case Scheme::kBsd: fits = IsSectorSize(table.sector_size) && table.sector_size >= source.sector_size(); break;
+    case Scheme::kApm:
+    case Scheme::kSun:
+    case Scheme::kUnknown: fits = true; break;
   }
   if (!fits) table.verdicts.push_back({Verdict::Kind::kBadSectors, Verdict::kNoEntry, table.sector_size});
   for (PartitionEntry& entry : table.partitions) {
@@ -177,7 +218,9 @@ Result<TableWrite> ReadForWrite(TableSource& source, uint64_t position, size_t s
   return write;
 }
 
-Result<TablePlan> PlanTable(TableSource& medium, PartitionTable& table) {
+Result<TablePlan> PlanTable(TableSource& medium, PartitionTable& table, Overwrite overwrite) {
+  if (IsReadOnly(table.scheme)) return table.verdicts.push_back({Verdict::Kind::kReadOnly}), TablePlan();
+  LeaveReadOnly(table);
   SettleSectors(medium, table, medium.sector_size());
   if (table.scheme == Scheme::kBsd && table.position == 0) table.position = kFirstLabelPlace;
   if (HasVerdict(table)) return TablePlan();
@@ -203,12 +246,16 @@ Result<TablePlan> PlanTable(TableSource& medium, PartitionTable& table) {
   if (!status.ok()) return status;
   if (HasVerdict(table)) return TablePlan();
   // What is read already needs nothing to go for it.
-  if (there != nullptr) return plan;
-  status = EraseGpt(source, table, erasures);
-  if (status.ok()) status = EraseLabels(source, table, erasures);
+  if (there == nullptr) {
+    status = EraseGpt(source, table, erasures);
+    if (status.ok()) status = EraseLabels(source, table, erasures);
+    if (status.ok() && overwrite == Overwrite::kAllow) status = EraseSignatures(medium, source, table, erasures);
+    if (!status.ok()) return status;
+    if (!erasures.empty()) plan.push_back(std::move(erasures));
+  }
+  if (overwrite == Overwrite::kRefuse) status = JudgeLoss(medium, table, plan);
   if (!status.ok()) return status;
-  if (!erasures.empty()) plan.push_back(std::move(erasures));
-  return plan;
+  return HasVerdict(table) ? TablePlan() : std::move(plan);
 }
 
 }  // namespace blk

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/status.h"
+#include "core/label/overwrite.h"
 #include "core/label/partition_table.h"
 #include "core/label/table_source.h"
 #include "core/label/write_label.h"
@@ -20,11 +21,13 @@ using TablePlan = std::vector<std::vector<TableWrite>>;
 
 // Plans the change from what lies on `medium` to `table`: of a scheme that lies there already, no byte is changed that
 // says what `table` says, or nothing that a table says. A tree with the scheme bsd, mbr or gpt at its top. A
+// table of a scheme that is not written stays where it lies in a slice. With Overwrite::kRefuse there is a verdict for
+// what the plan would destroy: see overwrite.h. A
 // sector_size of 0 is filled in: the sectors of the medium, or of the table that it is in; so is the position 0 of a
 // bare label. Fills in names, `usable` and verdicts: for what reading would say of it, for sectors that do not divide,
 // and for what the scheme has no place for.
 // -> the plan, empty when some table of the tree has a verdict. Errors: those of medium.Read().
-Result<TablePlan> PlanTable(TableSource& medium, PartitionTable& table);
+Result<TablePlan> PlanTable(TableSource& medium, PartitionTable& table, Overwrite overwrite = Overwrite::kRefuse);
 
 // Whether a table of the tree has a verdict.
 bool HasVerdict(const PartitionTable& table);

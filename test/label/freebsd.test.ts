@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { type DiskLabel, encodeDiskLabel, readPartitionsSync, writePartitionsSync, type PartitionTable } from 'rumpblk';
-import { label } from './support/disklabel';
-import { sfdisk, SFDISK } from './support/disks';
-import { thrownBy } from './support/failure';
-import { testWith } from './support/peers';
-import { KiB, MiB, pattern, rig } from './support/rig';
+import { label } from '../support/disklabel';
+import { sfdisk, SFDISK } from '../support/disks';
+import { thrownBy } from '../support/failure';
+import { testWith } from '../support/peers';
+import { KiB, MiB, pattern, rig } from '../support/rig';
 
 const bench = rig();
 const SLICE = 63;
