@@ -43,8 +43,7 @@ function isEntry(given: object): boolean {
 
 /** How the same call takes an entry, where it does. */
 function placeForEntry(names: ReadonlySet<string>): string {
-  const place = ['partition', 'sourcePartition'].find((key) => names.has(key));
-  return place === undefined ? '' : `: give it as { ${place}: entry }`;
+  return names.has('partition') ? ': give it as { partition: entry }' : '';
 }
 
 function quoted(key: string): string {

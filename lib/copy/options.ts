@@ -68,6 +68,7 @@ const COPY_KEYS = keysOf<CopyOptions>(
     position: "'sourcePosition' or 'targetPosition'",
     offset: "'sourcePosition' or 'targetPosition'",
     size: "'length'",
+    partition: 'the device of open(path, { partition })',
     highWaterMark: "'chunkSize'",
     progress: "'onProgress'",
   },
