@@ -6,6 +6,7 @@ import { cli, documentOf, shell, start, TOOL, type Finished } from '../support/c
 import { loops } from '../support/loop';
 import { peer, run, testWith } from '../support/peers';
 import { KiB, MiB, pattern, rig } from '../support/rig';
+import { STRACE } from '../support/strace';
 
 const bench = rig();
 const { attach, looped } = loops(bench);
@@ -132,6 +133,20 @@ describe('files', () => {
     const { jobs } = ok(await cli([...words, '--overwrite']));
     expect(jobs.map((job: any) => job.write.io_bytes)).toEqual([MiB, MiB]);
   });
+
+  testWith(FIO, ...STRACE)(
+    'issue 13.21: the page cache is dropped once before a run, also one of several passes, on every engine',
+    async () => {
+      const file = bench.image(pattern(64 * KiB));
+      const trace = bench.path('trace');
+      for (const engine of ['sync', 'fs-sync', 'fio']) {
+        const tool = [process.execPath, TOOL, 'bench', file, '--rw', 'read', '--loops', '6', '--engine', engine, '--json'];
+        const { jobs } = ok(await start('strace', ['-f', '-qq', '-o', trace, '-P', file, '-e', 'trace=fadvise64', ...tool]));
+        const dropped = readFileSync(trace, 'utf8').match(/POSIX_FADV_DONTNEED/g);
+        expect([engine, jobs[0].read.io_bytes, dropped?.length]).toEqual([engine, 6 * 64 * KiB, 1]);
+      }
+    },
+  );
 
   testWith(FIO)('fio is given the very file, whatever it is called', async () => {
     const directory = bench.path('a;b #c $d:e');

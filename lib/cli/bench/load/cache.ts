@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, fsyncSync, openSync } from 'node:fs';
 
-/** Drops the cached pages of a file, as fio does before a job. Gives what prevented it, in words. */
+/** Drops the cached pages of a file, for every engine alike. Gives what prevented it, in words. */
 export function dropCache(file: string): string | undefined {
   try {
     const fd = openSync(file, 'r');
