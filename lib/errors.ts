@@ -98,7 +98,7 @@ export class BlockDeviceError extends Error implements NodeJS.ErrnoException {
    * @param options `cause`
    * @throws {TypeError} ERR_INVALID_ARG_TYPE for an errno, call or path of another type
    */
-  constructor(info: BlockErrorInfo, options?: ErrorOptions) {
+  constructor(info: BlockErrorInfo, options?: { cause?: unknown }) {
     const { errno: given, syscall, path, holder, lost, ...facts } = checkedInfo(info);
     const errno = -Math.abs(given);
     const [code, text] = describe(errno);

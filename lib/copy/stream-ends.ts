@@ -7,8 +7,15 @@ import { viewLength } from '../request/transfer.js';
 import type { Source, Target } from './ends.js';
 import { placeOfStream, type Place } from './place.js';
 
+/** A ReadableStream as the types of the DOM have it, which do not say that it can be iterated: the body of a `fetch()`. */
+interface DomByteStream {
+  readonly locked: boolean;
+  cancel(reason?: unknown): Promise<void>;
+  getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>; releaseLock(): void };
+}
+
 /** What a stream that is read has to have; a Readable and a ReadableStream do. */
-export type ByteIterable = AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
+export type ByteIterable = AsyncIterable<Uint8Array> | ReadableStream<Uint8Array> | DomByteStream;
 
 /** Zeros that a stream is given at a time. */
 const ZEROS = 1 << 18;

@@ -84,7 +84,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * @returns the bytes read and the view
    * @throws {BlockDeviceError} EIO host or injected; EBADF closed
    */
-  read<T extends View = Buffer<ArrayBuffer>>(options?: FileTransferOptions & { buffer?: T }): Promise<{ bytesRead: Bytes; buffer: T }>;
+  read<T extends View = ReturnType<typeof Buffer.alloc>>(
+    options?: FileTransferOptions & { buffer?: T },
+  ): Promise<{ bytesRead: Bytes; buffer: T }>;
   async read(...args: unknown[]): Promise<{ bytesRead: Bytes; buffer: View }> {
     return this.#use('read', async () => {
       const request = readRequest(args);
