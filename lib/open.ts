@@ -4,20 +4,22 @@ import { throwIfAborted, unlessAborted } from './request/abort.js';
 import { chosenPartition, lookAt, lookAtSync, nameIn, noPartition, requireSame } from './label/choice.js';
 import type { ChosenPartition, Looked, PartitionChoice } from './label/choice.js';
 import { LOCK, type Failure, type NativeDevice, type NativeDriver } from './native/binding.js';
-import { createDevice, type BlockDevice } from './device.js';
+import { createDevice, handleOf, type BlockDevice } from './device.js';
 import { BlockDriver, isClosed, isDriver, nativeOf } from './driver.js';
-import { ENXIO, fromFailure, invalidArgType, isFailure } from './errors.js';
+import { ENXIO, fromFailure, invalidArgType, invalidArgValue, isFailure } from './errors.js';
 import type { KnownKeys } from './arguments/known-keys.js';
 import { LOOKING, OPEN_PATH_KEYS, OPEN_PATH_SYNC_KEYS, openArguments, openSettings, rangeArguments } from './options.js';
 import type { NotAnEntry, OpenOptions, OpenSettings, RegisterOptions } from './options.js';
-import { hostPath } from './arguments/validate.js';
+import { flag, hostPath } from './arguments/validate.js';
 
 /** Options of `open()` by path: how to open, which range or partition of the file, and the driver that the device belongs to. */
 export interface OpenPathOptions extends OpenOptions, RegisterOptions, NotAnEntry {
   /** Opens this partition of the disk, and nothing outside it; default: the whole disk. */
   partition?: PartitionChoice;
-  /** The driver that the device belongs to; default one that all such devices share. */
+  /** The driver that the device belongs to; default one that all such devices share, and with it their workers: a medium that does not answer keeps them all. */
   driver?: BlockDriver;
+  /** Gives the device a driver, and so workers, of its own, which end with it: others go on when its medium does not answer. Not with `driver`; default false. */
+  isolated?: boolean;
 }
 
 /**
@@ -86,6 +88,8 @@ interface OpenPathRequest {
   readonly hostFile: Buffer;
   readonly range: readonly [offset: number, size: number];
   readonly partition: ChosenPartition | undefined;
+  /** The driver is the device's alone, and is closed with it. */
+  readonly isIsolated: boolean;
 }
 
 type OpenPathArguments = Parameters<NativeDriver['openPathSync']>;
@@ -96,7 +100,12 @@ const NOWHERE = { start: -1, size: -1 } as const;
 let commonDriver: BlockDriver | undefined;
 
 /** Gives the driver of devices that name none; a caller can reach it through `device.driver` and close it. */
-function driverOf(given: unknown): BlockDriver {
+function driverOf({ driver: given, isolated }: OpenPathOptions): BlockDriver {
+  if (flag(isolated, 'options.isolated', false)) {
+    if (given !== undefined)
+      throw invalidArgValue('options.isolated', true, "cannot be used with 'driver', whose devices share its workers");
+    return new BlockDriver();
+  }
   if (given === undefined) {
     if (commonDriver === undefined || isClosed(commonDriver)) commonDriver = new BlockDriver();
     return commonDriver;
@@ -110,8 +119,9 @@ function openPathRequest(path: unknown, options: OpenPathOptions | undefined, kn
   const settings = openSettings(options, known);
   const range = rangeArguments(options, known);
   const partition = chosenPartition(options?.partition, 'options.partition');
-  const driver = driverOf(options?.driver);
-  return { driver, native: nativeOf(driver, 'open'), settings, hostFile, range, partition };
+  const isIsolated = options?.isolated === true;
+  const driver = driverOf(options ?? {});
+  return { driver, native: nativeOf(driver, 'open'), settings, hostFile, range, partition, isIsolated };
 }
 
 function argumentsFor({ hostFile, range, settings }: OpenPathRequest, partition = ''): OpenPathArguments {
@@ -145,11 +155,27 @@ function failureFor({ hostFile, partition = WHOLE }: OpenPathRequest, failure: F
 }
 
 function openedDevice(request: OpenPathRequest, opened: NativeDevice | Failure): BlockDevice {
-  const { driver, settings, hostFile, partition } = request;
+  const { driver, settings, hostFile, partition, isIsolated } = request;
   const path = hostFile.toString();
-  if (isFailure(opened)) throw fromFailure(opened, { path });
-  if (partition?.place !== undefined) requirePlace(opened, partition, path);
-  return createDevice(driver, opened, settings);
+  try {
+    if (isFailure(opened)) throw fromFailure(opened, { path });
+    if (partition?.place !== undefined) requirePlace(opened, partition, path);
+  } catch (error) {
+    if (isIsolated) driver.close();
+    throw error;
+  }
+  const device = createDevice(driver, opened, settings);
+  if (isIsolated) handleOf(device, 'open').afterClose = () => closeUnused(driver);
+  return device;
+}
+
+/** Stops the workers of an isolated device, unless its owner has opened others on them. */
+function closeUnused(driver: BlockDriver): void {
+  try {
+    driver.close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+  }
 }
 
 /** The device of an entry has to be what the entry says, now that it is open. */

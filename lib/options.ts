@@ -103,15 +103,16 @@ const MINOR_WORDS = {
   offset: 'that of register()',
   size: 'that of register()',
   partition: 'registerPartition(minor, name)',
+  isolated: 'a driver of its own: each has its own workers',
 } as const;
 
 /** What `open` of a driver takes, and its Sync form. */
 export const OPEN_KEYS = keysOf<OpenOptions>({ ...OPEN_NAMES, signal: true }, MINOR_WORDS);
 export const OPEN_SYNC_KEYS = keysOf<Omit<OpenOptions, 'signal'>>(OPEN_NAMES, { ...MINOR_WORDS, ...NO_SIGNAL });
 
-/** What `open` by path takes, and its Sync form; `partition` and `driver` are looked at by open.ts. */
-type PathKeys = OpenOptions & RegisterOptions & { partition?: unknown; driver?: unknown };
-const PATH_NAMES = { ...OPEN_NAMES, ...RANGE_NAMES, partition: true, driver: true } as const;
+/** What `open` by path takes, and its Sync form; `partition`, `driver` and `isolated` are looked at by open.ts. */
+type PathKeys = OpenOptions & RegisterOptions & { partition?: unknown; driver?: unknown; isolated?: unknown };
+const PATH_NAMES = { ...OPEN_NAMES, ...RANGE_NAMES, partition: true, driver: true, isolated: true } as const;
 const PATH_WORDS = { ...OPEN_WORDS, ...RANGE_WORDS } as const;
 export const OPEN_PATH_KEYS = keysOf<PathKeys>({ ...PATH_NAMES, signal: true }, PATH_WORDS);
 export const OPEN_PATH_SYNC_KEYS = keysOf<Omit<PathKeys, 'signal'>>(PATH_NAMES, { ...PATH_WORDS, ...NO_SIGNAL });

@@ -24,6 +24,8 @@ export class DeviceHandle {
   readonly mode: 'r' | 'r+';
   /** Gives the seed of the faults that its requests may meet. */
   readonly seedOfFaults: () => number;
+  /** Is called once the native device is closed, however that went. */
+  afterClose: () => void = () => undefined;
   #closed = false;
   #closing: Promise<void> | undefined;
   #lastToken = NO_TOKEN;
@@ -71,7 +73,10 @@ export class DeviceHandle {
   closeSync(): void {
     if (this.#closed) return;
     const outcome = this.native.closeSync();
-    if (typeof outcome === 'number' || outcome[0] !== EBUSY) this.#disown();
+    if (typeof outcome === 'number' || outcome[0] !== EBUSY) {
+      this.#disown();
+      this.afterClose();
+    }
     if (typeof outcome !== 'number') throw fromFailure(outcome, this);
   }
 
@@ -84,6 +89,7 @@ export class DeviceHandle {
     if (this.#closed) return;
     this.#disown();
     const outcome = await this.native.close();
+    this.afterClose();
     if (typeof outcome === 'number') return;
     this.#closing = undefined;
     throw fromFailure(outcome, this);
