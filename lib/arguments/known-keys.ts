@@ -43,7 +43,8 @@ function isEntry(given: object): boolean {
 
 /** How the same call takes an entry, where it does. */
 function placeForEntry(names: ReadonlySet<string>): string {
-  return names.has('partition') ? ': give it as { partition: entry }' : '';
+  const takers = [...names].filter((name) => /^(p|[a-z]+P)artition$/.test(name)).map((name) => `{ ${name}: entry }`);
+  return takers.length === 0 ? '' : `: give it as ${takers.join(' or ')}`;
 }
 
 function quoted(key: string): string {

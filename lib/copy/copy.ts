@@ -19,13 +19,16 @@ import { targetOf } from './targets.js';
  *
  * @param source device, path or stream to read; a file that does not tell its size, as those of /proc, is read to its end
  * @param target device, path or stream to write; it must not have bytes in common with the source, by whatever name
- * @param options range, chunk size, concurrency, `verify`, `sparse`, `flush`, `onProgress`, `signal`
+ * @param options range, partitions of paths, chunk size, concurrency, `verify`, `sparse`, `flush`, `onProgress`, `signal`
  * @returns the bytes copied, and whether they were verified
- * @throws {BlockDeviceError} ENOSPC it does not fit; EACCES mode 'r'; EBUSY a path that is open elsewhere; EIO host, injected, or
+ * @throws {BlockDeviceError} ENOSPC it does not fit; ENXIO no such partition; EACCES mode 'r'; EBUSY a path that is open elsewhere; EIO host, injected, or
  *   found by `verify`; EBADF closed
  *
  * @example
  * const { bytes } = await copy('disk.img', device, { verify: true, signal: AbortSignal.timeout(60_000) });
+ *
+ * @example
+ * await copy('root.ext4', 'disk.img', { targetPartition: 'root' });
  */
 export function copy(source: CopySource, target: CopyTarget, options?: CopyOptions): Promise<CopyResult> {
   return copyBy(source, target, options, {});

@@ -1,5 +1,7 @@
 // Options of copy(), checked, and what it tells meanwhile and in the end.
-import { invalidArgType } from '../errors.js';
+import { invalidArgType, invalidArgValue } from '../errors.js';
+import type { PartitionChoice } from '../index.js';
+import { chosenPartition } from '../label/choice.js';
 import type { Bytes, Position } from '../request/transfer.js';
 import { keysOf } from '../arguments/known-keys.js';
 import { abortSignal, bytes, flag, integer, requireOptions } from '../arguments/validate.js';
@@ -33,6 +35,10 @@ export interface CopyOptions {
   sourcePosition?: Position;
   /** First byte of the target; default 0. Not for a stream. A file that is named by a path is changed in place with it, and replaced without. */
   targetPosition?: Position;
+  /** Partition of the disk that the source path names; default: all of the disk. Positions count from its start. Only for a path. */
+  sourcePartition?: PartitionChoice;
+  /** Partition of the disk that the target path names, which has to be there; nothing outside it is written. Default: all of the disk. Only for a path. */
+  targetPartition?: PartitionChoice;
   /** Bytes to copy at most; default: to the end of the source. */
   length?: Position;
   /** Bytes that are moved at a time; default 1 MiB. */
@@ -55,6 +61,8 @@ const COPY_KEYS = keysOf<CopyOptions>(
   {
     sourcePosition: true,
     targetPosition: true,
+    sourcePartition: true,
+    targetPartition: true,
     length: true,
     chunkSize: true,
     concurrency: true,
@@ -68,7 +76,7 @@ const COPY_KEYS = keysOf<CopyOptions>(
     position: "'sourcePosition' or 'targetPosition'",
     offset: "'sourcePosition' or 'targetPosition'",
     size: "'length'",
-    partition: 'the device of open(path, { partition })',
+    partition: "'sourcePartition' or 'targetPartition'",
     highWaterMark: "'chunkSize'",
     progress: "'onProgress'",
   },
@@ -88,6 +96,8 @@ export interface CopyRules {
 export interface CopySettings extends CopyRules {
   readonly sourcePosition: number | undefined;
   readonly targetPosition: number | undefined;
+  readonly sourcePartition: PartitionChoice | undefined;
+  readonly targetPartition: PartitionChoice | undefined;
   readonly length: number;
   readonly chunkSize: number;
   readonly concurrency: number;
@@ -101,13 +111,16 @@ export interface CopySettings extends CopyRules {
 /** Accepts the options of a copy. */
 export function copySettings(options: CopyOptions = {}, { fill = false, fua = false, lock = true }: Partial<CopyRules> = {}): CopySettings {
   requireOptions(options, 'options', COPY_KEYS);
-  const { sourcePosition, targetPosition, length, chunkSize, concurrency, verify, sparse, flush, onProgress, signal } = options;
+  const { sourcePosition, targetPosition, sourcePartition, targetPartition, length, onProgress, signal } = options;
+  const { chunkSize, concurrency, verify, sparse, flush } = options;
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalidArgType('options.onProgress', 'of type function', onProgress);
   }
   return {
     sourcePosition: sourcePosition === undefined ? undefined : bytes(sourcePosition, 'options.sourcePosition'),
     targetPosition: targetPosition === undefined ? undefined : bytes(targetPosition, 'options.targetPosition'),
+    sourcePartition: partitionChoice(sourcePartition, 'options.sourcePartition'),
+    targetPartition: partitionChoice(targetPartition, 'options.targetPartition'),
     length: length === undefined ? Infinity : bytes(length, 'options.length'),
     chunkSize: integer(chunkSize ?? DEFAULT_CHUNK, 'options.chunkSize', 1, LARGEST_CHUNK),
     concurrency: integer(concurrency ?? DEFAULT_LANES, 'options.concurrency', 1, MOST_LANES),
@@ -120,4 +133,17 @@ export function copySettings(options: CopyOptions = {}, { fill = false, fua = fa
     fua,
     lock,
   };
+}
+
+function partitionChoice(value: PartitionChoice | undefined, name: string): PartitionChoice | undefined {
+  chosenPartition(value, name);
+  return value;
+}
+
+/** Refuses a partition for an end that is no path: what is open already is the partition, or is not. */
+export function refusePartition(settings: CopySettings, end: 'source' | 'target'): void {
+  const choice = settings[`${end}Partition`];
+  if (choice === undefined) return;
+  const advice = `must be left out unless the ${end} is a path: give the device of open(path, { partition })`;
+  throw invalidArgValue(`options.${end}Partition`, choice, advice);
 }

@@ -7,7 +7,7 @@ import { BlockDevice, BlockDeviceError, open } from '../index.js';
 import { DeviceSource } from './device-ends.js';
 import type { Source } from './ends.js';
 import { isIterable, isPath } from './kinds.js';
-import type { CopySettings } from './options.js';
+import { refusePartition, type CopySettings } from './options.js';
 import { statsOf } from './place.js';
 import { StreamSource } from './stream-ends.js';
 
@@ -15,10 +15,12 @@ import { StreamSource } from './stream-ends.js';
 export function sourceOf(source: unknown, settings: CopySettings): () => Promise<Source> {
   const { sourcePosition = 0 } = settings;
   if (source instanceof BlockDevice) {
+    refusePartition(settings, 'source');
     handleOf(source, 'read');
     return () => Promise.resolve(new DeviceSource(source, sourcePosition, false));
   }
   if (isIterable(source)) {
+    refusePartition(settings, 'source');
     if (sourcePosition !== 0) throw invalidArgValue('options.sourcePosition', sourcePosition, 'must be 0 for a stream');
     return () => Promise.resolve(new StreamSource(source));
   }
@@ -27,11 +29,13 @@ export function sourceOf(source: unknown, settings: CopySettings): () => Promise
   return () => openSource(source, settings);
 }
 
-async function openSource(path: string | Buffer | URL, { sourcePosition = 0, lock }: CopySettings): Promise<Source> {
+async function openSource(path: string | Buffer | URL, settings: CopySettings): Promise<Source> {
+  const { sourcePosition = 0, sourcePartition: partition, lock } = settings;
   let device: BlockDevice;
   try {
-    device = await open(path, { lock });
+    device = await open(path, partition === undefined ? { lock } : { lock, partition });
   } catch (error) {
+    if (partition !== undefined) throw error;
     // A file that does not tell its size, as those of /proc, ends where it ends.
     const isUntold = error instanceof BlockDeviceError && error.code === 'EINVAL' && (await statsOf(path))?.isFile() === true;
     if (isUntold) return new StreamSource(createReadStream(path, { start: sourcePosition }));

@@ -2,13 +2,13 @@
 import { hostPath } from '../arguments/validate.js';
 import { handleOf } from '../device.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
-import { BlockDevice, open } from '../index.js';
+import { BlockDevice, open, type PartitionChoice } from '../index.js';
 import { DeviceTarget } from './device-ends.js';
 import type { Source, Target } from './ends.js';
 import { failureOn } from './extent.js';
 import { FileTarget } from './file-target.js';
 import { isNodeTarget, isPath, isWebTarget } from './kinds.js';
-import type { CopySettings } from './options.js';
+import { refusePartition, type CopySettings } from './options.js';
 import { placeOfDevice, placeOfFile, placeOfStream, requireApart, statsOf } from './place.js';
 import { NodeStreamTarget, WebStreamTarget } from './stream-ends.js';
 
@@ -16,10 +16,12 @@ import { NodeStreamTarget, WebStreamTarget } from './stream-ends.js';
 export function targetOf(target: unknown, settings: CopySettings): (from: Source) => Promise<Target> {
   const { targetPosition } = settings;
   if (target instanceof BlockDevice) {
+    refusePartition(settings, 'target');
     handleOf(target, 'write');
     return (from) => deviceTarget(target, false, from, settings);
   }
   if (isNodeTarget(target) || isWebTarget(target)) {
+    refusePartition(settings, 'target');
     if ((targetPosition ?? 0) !== 0) throw invalidArgValue('options.targetPosition', targetPosition, 'must be 0 for a stream');
     if (settings.verify) throw invalidArgValue('options.verify', true, 'must be false for a stream, which cannot be read again');
     return async (from) => {
@@ -35,7 +37,8 @@ export function targetOf(target: unknown, settings: CopySettings): (from: Source
 async function openTarget(path: string | Buffer | URL, from: Source, settings: CopySettings): Promise<Target> {
   const stats = await statsOf(path);
   if (stats?.isFIFO() === true || stats?.isSocket() === true) throw invalidArgValue('target', path, 'must be a file or a disk');
-  const { targetPosition: start, length, lock } = settings;
+  const { targetPosition: start, targetPartition, length, lock } = settings;
+  if (targetPartition !== undefined) return openPartition(path, targetPartition, from, settings);
   const source = await from.place(length);
   // A file that is replaced loses all that it has.
   const end = start === undefined ? Infinity : start + Math.min(from.size, length);
@@ -49,6 +52,25 @@ async function openTarget(path: string | Buffer | URL, from: Source, settings: C
     lock,
     check: (opened) => requireApart(source, placeOfFile(opened, start ?? 0, end), path),
   });
+}
+
+async function openPartition(
+  path: string | Buffer | URL,
+  partition: PartitionChoice,
+  from: Source,
+  settings: CopySettings,
+): Promise<Target> {
+  const { targetPosition: start = 0, length, lock } = settings;
+  // Looked at without a lock: that of the source would hide that the two are the same.
+  const looked = await open(path, { partition, lock: false });
+  try {
+    const end = Math.min(start + Math.min(from.size, length), looked.size);
+    await requireApart(await from.place(length), placeOfDevice(looked, start, end), path);
+  } finally {
+    await looked.close();
+  }
+  const device = await open(path, { partition, mode: 'r+', lock });
+  return deviceTarget(device, true, from, settings);
 }
 
 /** A device that is given, or was opened for the copy, which closes it then. ENOSPC when it is known already that the copy does not fit. */

@@ -30,7 +30,20 @@ const FLOORS = [
  * through the device alone.
  */
 const FOLDERS = new Map([
-  ['copy', ['index', 'open', 'device', 'errors', 'arguments/validate', 'arguments/known-keys', 'request/transfer', 'request/abort']],
+  [
+    'copy',
+    [
+      'index',
+      'open',
+      'device',
+      'errors',
+      'arguments/validate',
+      'arguments/known-keys',
+      'label/choice',
+      'request/transfer',
+      'request/abort',
+    ],
+  ],
   [
     'adapters',
     [

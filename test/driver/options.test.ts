@@ -113,7 +113,7 @@ const MEANT: [call: string, key: string, advice: string][] = [
   ['strategy', 'blokno', "unknown property 'request.blokno': did you mean 'blkno'?"],
   ['writePartitions', 'partition', "unknown property 'table.partition': did you mean 'partitions'?"],
   ['writePartitions, an entry', 'boot', "unknown property 'table.partitions[0].boot': did you mean 'bootable'?"],
-  ['copy', 'partition', "unknown option 'partition': did you mean the device of open(path, { partition })?"],
+  ['copy', 'partition', "unknown option 'partition': did you mean 'sourcePartition' or 'targetPartition'?"],
   ['copy', 'chunksize', "unknown option 'chunksize': did you mean 'chunkSize'?"],
   ['openFileHandle', 'autoClose', "unknown option 'autoClose': did you mean 'closeDevice'?"],
 ];
