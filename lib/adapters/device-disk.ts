@@ -5,7 +5,7 @@ import type { ReadResult, WriteResult } from 'file-disk';
 import { handleOf, readPart } from '../device.js';
 import type { BlockDevice } from '../index.js';
 import { viewLength } from '../request/transfer.js';
-import { keysOf } from '../arguments/known-keys.js';
+import { keysOf, NO_CHOICE } from '../arguments/known-keys.js';
 import { bytes, flag, integer, requireOptions } from '../arguments/validate.js';
 import { requireRoom, requireWhole, zeroRange } from '../copy/extent.js';
 import { loadPeer } from './peer.js';
@@ -25,7 +25,7 @@ export interface DeviceDiskOptions {
   discardIsZero?: boolean;
 }
 
-const DISK_KEYS = keysOf<DeviceDiskOptions>({ readOnly: true, recordWrites: true, recordReads: true, discardIsZero: true });
+const DISK_KEYS = keysOf<DeviceDiskOptions>({ readOnly: true, recordWrites: true, recordReads: true, discardIsZero: true }, NO_CHOICE);
 
 /**
  * Gives a device to the clients of the package file-disk: ext2fs, partitioninfo, balena-image-fs.

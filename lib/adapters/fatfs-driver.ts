@@ -3,7 +3,7 @@ import { handleOf } from '../device.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
 import type { BlockDevice } from '../index.js';
 import { viewLength } from '../request/transfer.js';
-import { keysOf } from '../arguments/known-keys.js';
+import { keysOf, NO_CHOICE } from '../arguments/known-keys.js';
 import { integer, requireOptions } from '../arguments/validate.js';
 import { failureOn, requireRoom, requireWhole } from '../copy/extent.js';
 
@@ -13,7 +13,7 @@ export interface FatfsDriverOptions {
   sectorSize?: number;
 }
 
-const FATFS_KEYS = keysOf<FatfsDriverOptions>({ sectorSize: true });
+const FATFS_KEYS = keysOf<FatfsDriverOptions>({ sectorSize: true }, NO_CHOICE);
 
 /** What `fatfs.createFileSystem` takes. */
 export interface FatfsVolumeDriver {

@@ -3,7 +3,7 @@
 import type { EventEmitter } from 'node:events';
 import { handleOf } from '../device.js';
 import type { BlockDevice } from '../index.js';
-import { keysOf } from '../arguments/known-keys.js';
+import { keysOf, NO_CHOICE } from '../arguments/known-keys.js';
 import { bytes, flag, requireOptions } from '../arguments/validate.js';
 import { failureOn, requireRoom, requireWhole, zeroRange } from '../copy/extent.js';
 import { deviceStats, type DeviceStats } from './fs/stats.js';
@@ -72,7 +72,10 @@ export interface RandomAccessDeviceOptions {
   closeDevice?: boolean;
 }
 
-const STORAGE_KEYS = keysOf<RandomAccessDeviceOptions>({ closeDevice: true }, { autoClose: "'closeDevice'", close: "'closeDevice'" });
+const STORAGE_KEYS = keysOf<RandomAccessDeviceOptions>(
+  { closeDevice: true },
+  { ...NO_CHOICE, autoClose: "'closeDevice'", close: "'closeDevice'" },
+);
 
 /**
  * Gives a device to the clients of the package random-access-storage. It has the size of the device from the beginning:

@@ -22,6 +22,13 @@ export function keysOf<T>(names: Readonly<Record<keyof T, true>>, instead: Reado
 /** What to say of a signal that is given to a form that cannot be aborted. */
 export const NO_SIGNAL = { signal: 'the promise form, which a signal can end' } as const;
 
+/** What to say of keys that choose what is opened, where a device is given that is open already. */
+export const NO_CHOICE = {
+  partition: 'the device of open(path, { partition })',
+  offset: 'the device of open(path, { offset })',
+  mode: "the device of open(path, { mode: 'r+' })",
+} as const;
+
 /** Refuses an object that has a key which `known` has not. Symbols are nobody's slip; what is inherited counts as given. */
 export function requireKnown(given: object, known: KnownKeys, name: string): void {
   for (const key in given) if (!known.names.has(key)) refuse(key, given, known, name);

@@ -115,6 +115,11 @@ const MEANT: [call: string, key: string, advice: string][] = [
   ['writePartitions, an entry', 'boot', "unknown property 'table.partitions[0].boot': did you mean 'bootable'?"],
   ['copy', 'partition', "unknown option 'partition': did you mean 'sourcePartition' or 'targetPartition'?"],
   ['copy', 'chunksize', "unknown option 'chunksize': did you mean 'chunkSize'?"],
+  ...['new DeviceDisk', 'fatfsDriver', 'new RandomAccessDevice', 'openFileHandle'].map((name): [string, string, string] => [
+    name,
+    'partition',
+    "unknown option 'partition': did you mean the device of open(path, { partition })?",
+  ]),
   ['openFileHandle', 'autoClose', "unknown option 'autoClose': did you mean 'closeDevice'?"],
 ];
 test.each(MEANT)('%s: %s is answered with what was meant', async (name, key, advice) => {

@@ -6,7 +6,7 @@ import { handleOf } from '../../device.js';
 import { closedError, invalidArgValue } from '../../errors.js';
 import type { BlockDevice } from '../../index.js';
 import type { Bytes, Position, View } from '../../request/transfer.js';
-import { keysOf } from '../../arguments/known-keys.js';
+import { keysOf, NO_CHOICE } from '../../arguments/known-keys.js';
 import { flag, requireOptions } from '../../arguments/validate.js';
 import { failureOn, requireRoom, requireWhole } from '../../copy/extent.js';
 import { placeOf, readRequest, viewsOf, writeRequest, type FileRequest, type FileTransferOptions } from './arguments.js';
@@ -24,7 +24,7 @@ export interface FileHandleOptions {
 }
 
 const STAT_KEYS = keysOf<{ bigint?: boolean }>({ bigint: true });
-const HANDLE_KEYS = keysOf<FileHandleOptions>({ closeDevice: true }, { autoClose: "'closeDevice'", close: "'closeDevice'" });
+const HANDLE_KEYS = keysOf<FileHandleOptions>({ closeDevice: true }, { ...NO_CHOICE, autoClose: "'closeDevice'", close: "'closeDevice'" });
 
 /**
  * Behaves as the FileHandle of `node:fs/promises` does, over a device. Reads end at the end of the device and give 0 bytes
