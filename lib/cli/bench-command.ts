@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander';
 import { benchCommand } from './bench.js';
 import type { Given } from './bench/job/file.js';
 import { UsageError } from './failure.js';
-import { parsePath } from './image.js';
+import { parsePath, partitionOption } from './image.js';
 import { parseBytes, parseUint32 } from './units.js';
 
 interface Options {
@@ -15,6 +15,7 @@ interface Options {
   engine?: string;
   access: 'auto' | 'mmap' | 'pio';
   overwrite?: boolean;
+  partition?: string | number;
   lock: boolean;
   parseOnly?: boolean;
   html?: string;
@@ -47,7 +48,7 @@ const WORDS: readonly [flags: string, meaning: string][] = [
 
 const HELP = `
 Without a workload: writes and verifies at random in every access mode, replays injected faults, compares with node:fs. FILE is
-an image that is only read.
+an image that is only read; with --partition, that partition of it.
 
 With --rw or --jobs: runs it over the engines
   sync, batch, async            a device's readSync, Batch.runSync, read
@@ -55,6 +56,7 @@ With --rw or --jobs: runs it over the engines
   fio                           fio itself, when it is installed
 and shows throughput and latencies. FILE is what --rw works on; without one, a temporary file. Options beside --jobs replace
 those keys in every job. A workload of the command line that nothing bounds takes three seconds.
+With --partition, positions and shares are those of the partition, in every engine, and nothing outside it is touched.
 Files that the bench makes are removed. What a file or node holds is written over with --overwrite only.
 
 Sizes of a workload are fio's: k, m, g, t are powers of 1024. Job files have sections of key=value lines, [global] for all jobs
@@ -69,6 +71,7 @@ export function addBench(program: Command, version: string, done: (status: numbe
     .option('--jobs <file>', 'a workload: a fio job file', parsePath)
     .option('--engine <names>', 'what does it: names with commas between, or all (default: sync, or async where iodepth is more than 1)')
     .addOption(new Option('--access <way>', 'how the engines of devices reach it').choices(['auto', 'mmap', 'pio']).default('auto'))
+    .addOption(partitionOption())
     .option('--overwrite', 'write jobs may write over what a file or node holds')
     .option('--no-lock', 'work on a file even when another process has it locked')
     .option('--parse-only', 'say how the workload is understood, and end')
@@ -81,7 +84,7 @@ export function addBench(program: Command, version: string, done: (status: numbe
 async function run(file: string | undefined, options: Options, version: string): Promise<number> {
   const words = wordsOf(options);
   const { rw, size, directory, randseed, ...others } = words;
-  const { jobs, engine, overwrite, parseOnly, html } = options;
+  const { jobs, engine, overwrite, parseOnly, html, partition } = options;
   const workload = rw ?? jobs;
   if (workload === undefined) {
     const stray =
@@ -92,6 +95,7 @@ async function run(file: string | undefined, options: Options, version: string):
     return benchCommand(file, {
       size: parse(parseBytes, 'size', size) ?? 64 << 20,
       seed: parse(parseUint32, 'seed', randseed) ?? 1,
+      ...(partition === undefined ? {} : { partition }),
       ...(directory === undefined ? {} : { dir: directory }),
       ...(options.quick === undefined ? {} : { quick: options.quick }),
       ...(options.json === undefined ? {} : { json: options.json }),
@@ -105,6 +109,7 @@ async function run(file: string | undefined, options: Options, version: string):
     ...(jobs === undefined ? {} : { jobs }),
     ...(engine === undefined ? {} : { engine }),
     ...(html === undefined ? {} : { html }),
+    ...(partition === undefined ? {} : { partition }),
     access: options.access,
     overwrite: overwrite === true,
     lock: options.lock,

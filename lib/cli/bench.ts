@@ -1,5 +1,5 @@
 // rumpblk bench: the main job on real input. Makes an image, verifies, replays faults, counts, compares; what `npm start` shows.
-import { BlockDriver, type Counters, type DiskLabel, type MinorInfo } from '../index.js';
+import { BlockDriver, type Counters, type DiskLabel, type MinorInfo, type PartitionChoice } from '../index.js';
 import { compareWithFs, renderComparisons, type Comparison, type Effort } from './bench/compare.js';
 import { renderFaults, replayFaults, type FaultReplay } from './bench/faults.js';
 import { BenchImage } from './bench/image.js';
@@ -21,6 +21,7 @@ export interface BenchOptions {
   size: number;
   dir?: string;
   seed: number;
+  partition?: PartitionChoice;
   json?: boolean;
 }
 
@@ -49,6 +50,7 @@ export async function benchCommand(file: string | undefined, options: BenchOptio
   if (file === undefined && (options.size < MIN_SIZE || options.size > MAX_SIZE || options.size % 512 !== 0)) {
     throw new UsageError('--size of the image is whole sectors from 1 MiB to 1 GiB');
   }
+  if (file === undefined && options.partition !== undefined) throw new UsageError('--partition is of a disk: give FILE');
   const progress = createProgress(options.json === true);
   let image: BenchImage | undefined;
   const release = onSignals(() => {
@@ -56,7 +58,7 @@ export async function benchCommand(file: string | undefined, options: BenchOptio
     image?.dispose();
   });
   try {
-    image = file === undefined ? BenchImage.create(options.dir, options.size, options.seed) : BenchImage.existing(file);
+    image = file === undefined ? BenchImage.create(options.dir, options.size, options.seed) : BenchImage.existing(file, options.partition);
     const report = await bench(image, options, progress);
     if (options.json === true) await emitJson(report);
     for (const problem of report.problems) note(`verification failed: ${problem}`);
@@ -114,14 +116,15 @@ async function bench(image: BenchImage, options: BenchOptions, progress: Progres
   });
 }
 
-/** The whole image as minor 0, its halves as 1 and 2. The verification uses the whole and the second half, which has an offset. */
+/** The whole image, or the partition, as minor 0, its halves as 1 and 2. The verification uses the whole and the second half, which has an offset. */
 async function registerMinors(driver: BlockDriver, image: BenchImage): Promise<{ size: number; used: number[] }> {
-  const whole = await driver.register(image.path);
+  const whole = await driver.register(image.path, image.range);
   const size = driver.minors().find((info) => info.minor === whole)?.size ?? 0;
-  if (size < MIN_SIZE) throw new UsageError(`'${image.path}' is smaller than 1 MiB`);
+  if (size < MIN_SIZE) throw new UsageError(`${image.isPart ? 'the partition of ' : ''}'${image.path}' is smaller than 1 MiB`);
   const half = Math.floor(size / 2 / IO_ALIGNMENT) * IO_ALIGNMENT;
-  await driver.register(image.path, { offset: 0, size: half });
-  const second = await driver.register(image.path, { offset: half });
+  const { offset } = image.range;
+  await driver.register(image.path, { offset, size: half });
+  const second = await driver.register(image.path, { offset: offset + half, size: size - half });
   return { size, used: [whole, second] };
 }
 

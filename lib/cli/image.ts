@@ -19,9 +19,15 @@ export function addImageOptions(command: Command): Command {
   return command
     .option('--offset <bytes>', 'where in FILE the device begins', parseBytes)
     .option('--size <bytes>', 'size of the device (default: to the end of FILE)', parseBytes)
-    .option('--partition <name>', 'only this partition of it: 2, p2, a, s1a, or the GUID or label of a GPT one', parsePartition)
+    .addOption(partitionOption())
     .addOption(new Option('--access <way>', 'how FILE is reached').choices(['auto', 'mmap', 'pio']).default('auto'))
     .option('--no-lock', 'work on FILE even when another process has it locked');
+}
+
+/** The option that chooses a partition of FILE. */
+export function partitionOption(): Option {
+  const what = 'only this partition of it: 2, p2, a, s1a, or the GUID or label of a GPT one';
+  return new Option('--partition <name>', what).argParser(parsePartition);
 }
 
 /** A partition as given: by its number, or whatever else names it. */

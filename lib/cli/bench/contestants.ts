@@ -28,17 +28,19 @@ type Operation<T> = (data: Buffer, position: number) => T;
 /** node:fs first, then the devices. Its promises come from a FileHandle of its own. */
 export async function createContestants(job: Job, image: BenchImage, devices: readonly BlockDevice[]): Promise<Contestant[]> {
   const reads = job.op === 'read';
+  // Of the file, where a device counts from its own start.
+  const first = image.range.offset;
   const contestants: Contestant[] = [];
   if (job.form === 'sync') {
     const sync: Operation<number> = reads
-      ? (data, position) => readSync(image.fd, data, 0, IO_SIZE, position)
-      : (data, position) => writeSync(image.fd, data, 0, IO_SIZE, position);
+      ? (data, position) => readSync(image.fd, data, 0, IO_SIZE, first + position)
+      : (data, position) => writeSync(image.fd, data, 0, IO_SIZE, first + position);
     contestants.push(createSync('node:fs', job, image, sync));
   } else {
     const handle = await open(image.path, reads ? 'r' : 'r+');
     const promise: Operation<Promise<unknown>> = reads
-      ? (data, position) => handle.read(data, 0, IO_SIZE, position)
-      : (data, position) => handle.write(data, 0, IO_SIZE, position);
+      ? (data, position) => handle.read(data, 0, IO_SIZE, first + position)
+      : (data, position) => handle.write(data, 0, IO_SIZE, first + position);
     contestants.push(Object.assign(createAsync('node:fs', job, image, promise), { close: () => handle.close() }));
   }
   for (const device of devices) contestants.push(createDevice(device, job, image));
@@ -106,11 +108,11 @@ function createContestant(
 function settle(job: Job, image: BenchImage, positions: readonly number[], memory: readonly Buffer[]): number {
   const [data] = memory;
   if (job.op === 'write' && data !== undefined) {
-    for (const position of positions) image.store(position, data);
+    for (const position of positions) image.store(image.range.offset + position, data);
     return 0;
   }
   return memory.filter((lane, first) => {
     const last = positions[first + Math.floor((positions.length - 1 - first) / job.depth) * job.depth];
-    return last !== undefined && !lane.equals(image.expected(last, IO_SIZE));
+    return last !== undefined && !lane.equals(image.expected(image.range.offset + last, IO_SIZE));
   }).length;
 }

@@ -2,7 +2,9 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { BlockDriver, type PartitionChoice } from '../../index.js';
 import { fileSystemOf } from './file-system.js';
+import { placeOf } from './place.js';
 import { Random } from './random.js';
 
 const PIECE = 1 << 20;
@@ -10,14 +12,17 @@ const PIECE = 1 << 20;
 export class BenchImage {
   readonly path: string;
   readonly fileSystem: string;
+  /** The bytes of the file that the bench works on. */
+  readonly range: { readonly offset: number; readonly size?: number };
   readonly #directory: string | undefined;
   readonly #mirror: Buffer | undefined;
   readonly #fd: number;
   #disposed = false;
   readonly #onExit = (): void => this.dispose();
 
-  private constructor(file: string, fd: number, directory?: string, mirror?: Buffer) {
+  private constructor(file: string, fd: number, range: BenchImage['range'], directory?: string, mirror?: Buffer) {
     this.path = file;
+    this.range = range;
     this.#fd = fd;
     this.#directory = directory;
     this.#mirror = mirror;
@@ -34,16 +39,22 @@ export class BenchImage {
       const file = path.join(directory, 'disk.img');
       const fd = openSync(file, 'wx+');
       fillFile(fd, mirror);
-      return new BenchImage(file, fd, directory, mirror);
+      return new BenchImage(file, fd, { offset: 0 }, directory, mirror);
     } catch (error) {
       rmSync(directory, { recursive: true, force: true });
       throw error;
     }
   }
 
-  /** Takes an image that exists; nothing writes to it. */
-  static existing(file: string): BenchImage {
-    return new BenchImage(file, openSync(file, 'r'));
+  /** Takes an image that exists, or a partition of it; nothing writes to it. */
+  static existing(file: string, partition?: PartitionChoice): BenchImage {
+    const range = partition === undefined ? { offset: 0 } : rangeOf(file, partition);
+    return new BenchImage(file, openSync(file, 'r'), range);
+  }
+
+  /** True for a partition. */
+  get isPart(): boolean {
+    return this.range.size !== undefined;
   }
 
   /** True for a temporary image: writes are part of the bench. */
@@ -92,6 +103,15 @@ export class BenchImage {
     process.removeListener('exit', this.#onExit);
     closeSync(this.#fd);
     if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+function rangeOf(file: string, partition: PartitionChoice): BenchImage['range'] {
+  const driver = new BlockDriver();
+  try {
+    return placeOf(driver, file, partition);
+  } finally {
+    driver.close();
   }
 }
 

@@ -1,7 +1,7 @@
 // rumpblk bench with a workload: jobs in fio's words, over one or more engines; a table, fio's JSON, a page.
 import type { ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import type { OpenOptions } from '../../index.js';
+import type { OpenOptions, PartitionChoice } from '../../index.js';
 import { EXIT, UsageError, withPath } from '../failure.js';
 import { emit, emitJson, note, section, table } from '../report.js';
 import { formatBytes, formatExact } from '../units.js';
@@ -30,6 +30,7 @@ export interface WorkloadOptions {
   access: NonNullable<OpenOptions['access']>;
   overwrite: boolean;
   lock: boolean;
+  partition?: PartitionChoice;
   parseOnly: boolean;
   html?: string;
   json: boolean;
@@ -73,7 +74,7 @@ interface Run {
 
 async function run(jobs: readonly Job[], engines: Engines, options: WorkloadOptions): Promise<Run> {
   const progress = createLiveProgress(options.json);
-  const targets = new Targets({ overwrite: options.overwrite, lock: options.lock });
+  const targets = new Targets({ overwrite: options.overwrite, lock: options.lock, partition: options.partition });
   let child: ChildProcess | undefined;
   const release = onSignals(() => {
     progress.stop();

@@ -3,12 +3,13 @@
 import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, statSync, truncateSync, writeSync, type Stats } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { BlockDriver, type BlockDevice } from '../../../index.js';
+import { BlockDriver, type BlockDevice, type PartitionChoice } from '../../../index.js';
 import { UsageError, withPath } from '../../failure.js';
 import { formatExact } from '../../units.js';
 import { writes, type Job } from '../job/job.js';
 import { resolveAmount } from '../job/units.js';
 import { Random } from '../random.js';
+import { placeOf } from '../place.js';
 import type { Region } from './work.js';
 
 const DEFAULT_SIZE = 64 << 20;
@@ -25,9 +26,13 @@ export interface TargetOptions {
   overwrite: boolean;
   /** Refuse files that another process has locked. */
   lock: boolean;
+  /** The partition of each file that jobs work on, and nothing outside of it; undefined: all of the file. */
+  partition: PartitionChoice | undefined;
 }
 
 interface FileState {
+  /** First byte of what jobs may touch: that of the partition, or 0. */
+  start: number;
   /** Size of what is there; 0 for a file that is to be filled. */
   size: number;
   exists: boolean;
@@ -105,20 +110,20 @@ export class Targets {
     const file = this.#files.get(name) ?? this.#look(name);
     this.#files.set(name, file);
     const bs = Math.max(job.bs.read, job.bs.write);
-    const region = file.size > 0 ? partOf(job, name, file.size) : makeRoom(job, name, file);
+    const region = file.size > 0 ? partOf(job, name, file) : makeRoom(job, name, file);
     if (region.length < bs) throw new UsageError(`job ${job.name}: ${formatExact(region.length)} of '${name}' are less than one bs`);
     if (writes(job)) this.#allowWrites(job, name, file);
     return region;
   }
 
   #look(name: string): FileState {
+    const { partition } = this.#options;
     const stats = statOf(name);
-    if (stats === undefined) return { size: 0, exists: false, written: false, wanted: 0 };
-    if (stats.isFile() && stats.size === 0) return { size: 0, exists: true, written: false, wanted: 0 };
-    const minor = this.#driver.registerSync(name);
-    const size = this.#driver.minors().find((info) => info.minor === minor)?.size ?? 0;
-    this.#driver.deregister(minor);
-    return { size, exists: true, written: false, wanted: 0 };
+    const isEmpty = stats === undefined || (stats.isFile() && stats.size === 0);
+    if (isEmpty && partition !== undefined) throw new UsageError(`--partition is of a disk, and '${name}' is yet to be made: give FILE`);
+    if (isEmpty) return { start: 0, size: 0, exists: stats !== undefined, written: false, wanted: 0 };
+    const { offset, size } = placeOf(this.#driver, name, partition);
+    return { start: offset, size, exists: true, written: false, wanted: 0 };
   }
 
   #allowWrites(job: Job, name: string, file: FileState): void {
@@ -130,7 +135,7 @@ export class Targets {
 
   /** The lock of the file, and on a block node the claim that keeps mounts out, for as long as the bench runs. */
   async #open(name: string, file: FileState): Promise<BlockDevice> {
-    const minor = await this.#driver.register(name);
+    const minor = await this.#driver.register(name, { offset: file.start, size: file.size });
     return this.#driver.open(minor, { mode: file.written ? 'r+' : 'r', lock: this.#options.lock, access: 'pio' });
   }
 
@@ -163,8 +168,8 @@ function statOf(name: string): Stats | undefined {
   }
 }
 
-/** The part of a file that exists. */
-function partOf(job: Job, name: string, whole: number): Region {
+/** The part of a file that exists; positions of a job count from the start of the partition. */
+function partOf(job: Job, name: string, { start: first, size: whole }: FileState): Region {
   const wanted = resolveAmount(job.offset, whole);
   const start = 'percent' in job.offset ? wanted - (wanted % Math.max(job.bs.read, job.bs.write)) : wanted;
   const length = job.size === undefined ? whole - start : resolveAmount(job.size, whole);
@@ -173,7 +178,7 @@ function partOf(job: Job, name: string, whole: number): Region {
       `job ${job.name} asks for ${formatExact(start + Math.max(0, length))} of '${name}', which holds ${formatExact(whole)}`,
     );
   }
-  return { start, length };
+  return { start: first + start, length };
 }
 
 /** The part of a file that is made for it. */
