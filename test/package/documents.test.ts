@@ -12,7 +12,7 @@ import { BlockDriver, writePartitionsSync } from 'rumpblk';
 import { ROOT } from '../support/child';
 import { TOOL } from '../support/cli';
 import { blocksOf, pages } from '../support/documents';
-import { peer, testWith } from '../support/peers';
+import { peer, testWith, type Need } from '../support/peers';
 import { MiB, rig } from '../support/rig';
 
 jest.setTimeout(120_000);
@@ -48,13 +48,31 @@ test('each language of a block is one that is run', () => {
   for (const language of ['js', 'ts', 'sh']) expect(of(language).length).toBeGreaterThan(1);
 });
 
+/** Programs that examples call and that a machine with Node.js and a compiler lacks, and the Debian packages that have them. */
+const PROGRAMS = { jq: 'jq', 'mkfs.ext4': 'e2fsprogs', 'mkfs.vfat': 'dosfstools' };
+
+/** What an example needs of the machine: programs that it calls by name, from a shell or from JavaScript. */
+function needsOf(source: string): Need[] {
+  const called = Object.entries(PROGRAMS).filter(([name]) =>
+    new RegExp(`(?:^|[|;&/'"] ?)${name.replace('.', '[.]')}(?=['" ]|$)`, 'm').test(source),
+  );
+  return called.map(([name, debianPackage]) => peer(name, debianPackage));
+}
+
+test('an example that calls a program says so', () => {
+  const needing = [...of('js'), ...of('sh')].filter(({ source }) => needsOf(source).length > 0);
+  for (const name of Object.keys(PROGRAMS)) expect([name, needing.some(({ source }) => source.includes(name))]).toEqual([name, true]);
+});
+
 describe('js', () => {
-  test.each(of('js'))('$where runs', async ({ source }) => {
-    const cwd = folder();
-    writeFileSync(path.join(cwd, 'example.mjs'), source);
-    const { stderr } = await run(process.execPath, ['example.mjs'], { cwd });
-    expect(stderr).toBe('');
-  });
+  for (const { where, source } of of('js')) {
+    testWith(...needsOf(source))(`${where} runs`, async () => {
+      const cwd = folder();
+      writeFileSync(path.join(cwd, 'example.mjs'), source);
+      const { stderr } = await run(process.execPath, ['example.mjs'], { cwd });
+      expect(stderr).toBe('');
+    });
+  }
 });
 
 /** What tsc says of the files, if anything. */
@@ -171,8 +189,7 @@ describe('sh', () => {
 
   const { scripts } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
   for (const { where, source } of of('sh')) {
-    const needs = /\| jq /.test(source) ? [peer('jq', 'jq')] : [];
-    testWith(...needs)(`${where} runs`, async () => {
+    testWith(...needsOf(source))(`${where} runs`, async () => {
       for (const line of source.split('\n').filter((text) => text.trim() !== '')) {
         const npm = NPM.exec(line)?.groups;
         if (npm?.['script'] !== undefined) expect(scripts).toHaveProperty([npm['script']]);
