@@ -1,5 +1,6 @@
 // node scripts/test.mjs SUITE...: runs suites one after the other, shows what failed and what was skipped and why,
 // and ends with the line `N passed, N failed, N skipped` over all of them.
+import { bare } from './suites/bare.mjs';
 import { fuzz, hostile, nodes, soak, stress } from './suites/long.mjs';
 import { jest } from './suites/jest.mjs';
 import { native } from './suites/native.mjs';
@@ -25,6 +26,7 @@ const SUITES = {
   powercut,
   nodes,
   runtimes,
+  bare,
 };
 
 /** Runs one suite and reports on it. One that ran nothing at all has failed. */

@@ -1,10 +1,14 @@
-// native: the unit tests and stress programs of one variant of the second build, through ctest.
+// native: the unit tests and stress programs of core, as `npm test` builds them with make (native/Makefile), or of one variant
+// of the second build, through ctest.
 import { readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { VARIANTS, build, missingFor } from '../support/native.mjs';
-import { ROOT, run } from '../support/run.mjs';
+import { ROOT, installed, run } from '../support/run.mjs';
 import { emptyTally, failedTally, lackingTally } from '../support/tally.mjs';
+
+const JOBS = os.availableParallelism();
+const MINUTES = 5;
 
 function unescape(text) {
   const named = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
@@ -14,34 +18,59 @@ function unescape(text) {
 /** The programs of ctest's JUnit report. */
 function programsOf(xml) {
   return [...xml.matchAll(/<testcase name="([^"]+)"[^>]*status="([^"]+)"[^>]*?(?:\/>|>([\s\S]*?)<\/testcase>)/g)].map(
-    ([, name, status, body = '']) => ({ name, status, output: unescape(/<system-out>([\s\S]*?)<\/system-out>/.exec(body)?.[1] ?? '') }),
+    ([, name, status, body = '']) => ({
+      name,
+      ok: status === 'run',
+      output: unescape(/<system-out>([\s\S]*?)<\/system-out>/.exec(body)?.[1] ?? ''),
+      why: status,
+    }),
   );
 }
 
-/** A program with the closing line of test/support/check.cc counts case by case, any other one as one test. */
-function record(tally, { name, status, output }) {
+/**
+ * A program with the closing line of test/support/check.cc counts case by case, any other one as one test.
+ *
+ * @param {import('../support/tally.mjs').Tally} tally
+ * @param {{ name: string, ok: boolean, output: string, why: string }} program
+ */
+export function record(tally, { name, ok, output, why }) {
   const counts = /^cases: (\d+) passed, (\d+) failed, \d+ skipped; checks: \d+$/m.exec(output);
-  const [passed, failed] = counts?.slice(1).map(Number) ?? [status === 'run' ? 1 : 0, 0];
+  const [passed, failed] = counts?.slice(1).map(Number) ?? [ok ? 1 : 0, 0];
   tally.passed += passed;
-  for (const [, test, why] of output.matchAll(/^(\S.*)\n {2}skipped: (.*)$/gm)) tally.skipped.push({ name: `${name}: ${test}`, why });
+  for (const [, test, reason] of output.matchAll(/^(\S.*)\n {2}skipped: (.*)$/gm))
+    tally.skipped.push({ name: `${name}: ${test}`, why: reason });
   for (let i = 1; i < failed; i += 1) tally.failed.push({ name, detail: 'see the output below' });
-  if (status !== 'run' || failed > 0) tally.failed.push({ name, detail: output || status });
+  if (!ok || failed > 0) tally.failed.push({ name, detail: `${output}${why}` });
 }
 
-/**
- * @param {string} variant of VARIANTS
- * @param {{ args?: string[], env?: NodeJS.ProcessEnv }} [options] more arguments of ctest
- * @returns {Promise<import('../support/tally.mjs').Tally>}
- */
-export async function native(variant = 'debug', { args = [], env = {} } = {}) {
+/** The programs, built by make and run as many at a time as there are processors. */
+async function withMake() {
+  const missing = ['make', 'g++'].filter((program) => !installed(program));
+  if (missing.length > 0) return lackingTally('native', `${missing.join(', ')} missing: apt-get install ${missing.join(' ')}`);
+  const make = ['-C', 'native', '--no-print-directory'];
+  const built = await run('make', [...make, '--silent', `-j${JOBS}`], { minutes: 30 });
+  if (!built.ok) return failedTally('make -C native', `${built.output}\n${built.why}`);
+  const listed = await run('make', [...make, 'list']);
+  const programs = listed.output.trim().split(/\s+/);
+  const tally = emptyTally();
+  const next = programs.values();
+  const worker = async () => {
+    for (const program of next)
+      record(tally, { name: path.basename(program), ...(await run(path.join(ROOT, 'native', program), [], { minutes: MINUTES })) });
+  };
+  await Promise.all(Array.from({ length: JOBS }, worker));
+  return tally;
+}
+
+/** The programs of a variant, built by cmake and run by ctest. */
+async function withCmake(variant, args, env) {
   const lacks = missingFor(variant);
   if (lacks !== undefined) return lackingTally(`native (${variant})`, lacks);
   const built = await build(variant);
   if (!built.ok) return failedTally(`build of ${VARIANTS[variant].folder}`, `${built.output}\n${built.why}`);
   const report = path.join(ROOT, VARIANTS[variant].folder, 'ctest.xml');
   rmSync(report, { force: true });
-  const jobs = String(os.availableParallelism());
-  const common = ['--test-dir', VARIANTS[variant].folder, '--no-tests=error', '--parallel', jobs, '--output-junit', report];
+  const common = ['--test-dir', VARIANTS[variant].folder, '--no-tests=error', '--parallel', String(JOBS), '--output-junit', report];
   // ctest cuts the output of a test at 1 KiB and 300 KiB unless told; the closing line of a program is at the end.
   const whole = ['--test-output-size-passed', '1000000', '--test-output-size-failed', '1000000'];
   const ran = await run('ctest', [...common, ...whole, ...args], { env, minutes: 20 });
@@ -53,4 +82,13 @@ export async function native(variant = 'debug', { args = [], env = {} } = {}) {
   }
   if (!ran.ok && tally.failed.length === 0) tally.failed.push({ name: 'ctest', detail: ran.output });
   return tally;
+}
+
+/**
+ * @param {string} [variant] of VARIANTS; without one, by make alone
+ * @param {{ args?: string[], env?: NodeJS.ProcessEnv }} [options] of a variant: more arguments of ctest
+ * @returns {Promise<import('../support/tally.mjs').Tally>}
+ */
+export function native(variant, { args = [], env = {} } = {}) {
+  return variant === undefined ? withMake() : withCmake(variant, args, env);
 }
