@@ -29,7 +29,7 @@ test::MemorySource With(const std::vector<Piece>& pieces, size_t begin = 0) {
 std::string TypeOf(test::MemorySource source, uint64_t begin = 0) {
   const auto content = ProbeContent(source, begin, source.size() - begin);
   REQUIRE(content.ok());
-  return content.value() ? content.value()->type : "nothing";
+  return std::string(content.value() ? content.value()->type : "nothing"sv);
 }
 
 const std::vector<Piece> kExt2 = {{1024, "\x10\0\0\0\x10\0\0\0"sv}, {1080, "\x53\xef"sv}};
