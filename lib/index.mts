@@ -11,4 +11,15 @@ export {
   writePartitions,
   writePartitionsSync,
 } from './index.js';
+export {
+  addPartition,
+  addPartitionSync,
+  changePartitions,
+  changePartitionsSync,
+  freeRanges,
+  removePartition,
+  removePartitionSync,
+  resizePartition,
+  resizePartitionSync,
+} from './index.js';
 export type * from './index.js';

@@ -12,6 +12,17 @@ export {
   writePartitions,
   writePartitionsSync,
 } from './partitions.js';
+export { freeRanges } from './free-ranges.js';
+export {
+  addPartition,
+  addPartitionSync,
+  changePartitions,
+  changePartitionsSync,
+  removePartition,
+  removePartitionSync,
+  resizePartition,
+  resizePartitionSync,
+} from './partition-changes.js';
 export { BlockDeviceError } from './errors.js';
 
 export type { OpenPathOptions } from './open.js';
@@ -28,4 +39,16 @@ export type { Counters } from './counters.js';
 export type { IoctlMap, WedgeInfo } from './ioctl.js';
 export type { DiskLabel, Partition } from './label/disk-label.js';
 export type { DecodedLabel } from './label/codec.js';
-export type { EntryToWrite, FoundLabel, PartitionEntry, PartitionTable, TableToWrite, WriteTableOptions } from './partitions.js';
+export type { AlignmentOptions, FreeRange } from './free-ranges.js';
+export type { ChangeOptions } from './change-arguments.js';
+export type { PartitionChange, PartitionToAdd } from './table-changes.js';
+export type {
+  EntryToWrite,
+  FoundLabel,
+  PartitionContent,
+  PartitionEntry,
+  PartitionTable,
+  ReadPartitionsOptions,
+  TableToWrite,
+  WriteTableOptions,
+} from './partitions.js';

@@ -1,15 +1,25 @@
 // How a device is divided: its disklabel, and the tree of its partition tables.
-import { SCHEMES, type Failure, type NativeEntry, type NativeFoundLabel, type NativeTable, type NativeWritten } from './native/binding.js';
+import {
+  ANY_VERSION,
+  SCHEMES,
+  type Failure,
+  type NativeEntry,
+  type NativeFoundLabel,
+  type NativeTable,
+  type NativeWritten,
+} from './native/binding.js';
+import { keysOf } from './arguments/known-keys.js';
+import { flag, requireOptions } from './arguments/validate.js';
 import { handleOf, type BlockDevice } from './device.js';
 import { fromFailure, isFailure, type FailurePlace } from './errors.js';
 import { toDecoded } from './label/codec.js';
 import type { DiskLabel } from './label/disk-label.js';
 import { typeNameOf } from './label/types.js';
 import { tableRows } from './label/table-rows.js';
-import { keysOf } from './arguments/known-keys.js';
-import { flag, requireOptions } from './arguments/validate.js';
 import type { Bytes } from './request/transfer.js';
 import { describe, describeFaults } from './label/verdicts.js';
+
+const READ_KEYS = keysOf<ReadPartitionsOptions>({ probe: true });
 
 /** A valid disklabel and where it lies. */
 export interface FoundLabel {
@@ -34,6 +44,8 @@ export interface PartitionTable {
   sectorSize?: Bytes;
   /** Identifier of the disk: `'0x12345678'` of an MBR, the GUID of a GPT. */
   id?: string;
+  /** The bytes of the device that its partitions may lie in. */
+  usable?: { start: Bytes; size: Bytes };
   /** Says what is wrong with it, a sentence each; empty when nothing is. */
   problems: string[];
   /** The partitions in use, in order of their index. */
@@ -43,6 +55,22 @@ export interface PartitionTable {
    * writing: left out, the MBR stays as it is; `[]` makes it a protective one.
    */
   hybrid?: PartitionEntry[];
+}
+
+/** How {@link readPartitions} looks at a device. */
+export interface ReadPartitionsOptions {
+  /** Also tells what lies in each partition; default false. */
+  probe?: boolean;
+}
+
+/** What lies in a partition, by the names that `blkid` has. */
+export interface PartitionContent {
+  /** `'ext4'`, `'vfat'`, `'exfat'`, `'ntfs'`, `'xfs'`, `'btrfs'`, `'ufs'`, `'iso9660'`, `'swap'`, `'crypto_LUKS'`, ... */
+  type: string;
+  /** UUID or serial number, as `blkid` prints it. */
+  uuid?: string;
+  /** Label of the file system. */
+  label?: string;
 }
 
 /** One partition. */
@@ -65,8 +93,12 @@ export interface PartitionEntry {
   uuid?: string;
   /** Attribute bits of a GPT partition. */
   attributes?: bigint;
+  /** First byte of the sector that points to a logical partition. */
+  link?: Bytes;
   /** Tells the active partition of an MBR. */
   bootable?: boolean;
+  /** What lies in it, where that was asked for and is known. */
+  content?: PartitionContent;
   /** The table that it holds. */
   table?: PartitionTable;
 }
@@ -135,6 +167,7 @@ export function findDiskLabelSync(device: BlockDevice): FoundLabel | undefined {
  * Finds out how a device is divided. What a table says is never an error: see its `problems`.
  *
  * @param device device to look at
+ * @param options `probe`: also tells what lies in each partition, default false
  * @returns the tree of tables, or undefined where the device is not divided
  * @throws {BlockDeviceError} EIO host or injected; EBADF closed
  *
@@ -142,21 +175,22 @@ export function findDiskLabelSync(device: BlockDevice): FoundLabel | undefined {
  * const table = await readPartitions(device);
  * for (const { name, start, size, typeName } of table?.partitions ?? []) console.log(name, start, size, typeName);
  */
-export async function readPartitions(device: BlockDevice): Promise<PartitionTable | undefined> {
+export async function readPartitions(device: BlockDevice, options?: ReadPartitionsOptions): Promise<PartitionTable | undefined> {
   const handle = handleOf(device, 'read');
-  return toTree(await handle.native.readTable(), handle);
+  return toTree(await handle.native.readTable(probeOf(options)), handle);
 }
 
 /**
  * Finds out how a device is divided, on the calling thread.
  *
  * @param device device to look at
+ * @param options `probe`: also tells what lies in each partition, default false
  * @returns the tree of tables, or undefined where the device is not divided
  * @throws {BlockDeviceError} EIO host or injected; EBADF closed
  */
-export function readPartitionsSync(device: BlockDevice): PartitionTable | undefined {
+export function readPartitionsSync(device: BlockDevice, options?: ReadPartitionsOptions): PartitionTable | undefined {
   const handle = handleOf(device, 'read');
-  return toTree(handle.native.readTableSync(), handle);
+  return toTree(handle.native.readTableSync(probeOf(options)), handle);
 }
 
 /**
@@ -180,7 +214,7 @@ export function readPartitionsSync(device: BlockDevice): PartitionTable | undefi
 export async function writePartitions(device: BlockDevice, table: TableToWrite, options?: WriteTableOptions): Promise<void> {
   const overwrite = overwriteOf(options);
   const handle = handleOf(device, 'write');
-  finish(await handle.native.writeTable(tableRows(table), overwrite), handle);
+  finish(await handle.native.writeTable(tableRows(table), overwrite, ANY_VERSION, false), handle);
 }
 
 /**
@@ -195,7 +229,7 @@ export async function writePartitions(device: BlockDevice, table: TableToWrite, 
 export function writePartitionsSync(device: BlockDevice, table: TableToWrite, options?: WriteTableOptions): void {
   const overwrite = overwriteOf(options);
   const handle = handleOf(device, 'write');
-  finish(handle.native.writeTableSync(tableRows(table), overwrite), handle);
+  finish(handle.native.writeTableSync(tableRows(table), overwrite, ANY_VERSION, false), handle);
 }
 
 function overwriteOf(options: unknown): boolean {
@@ -203,7 +237,8 @@ function overwriteOf(options: unknown): boolean {
   return flag((options as WriteTableOptions | undefined)?.overwrite, 'options.overwrite', false);
 }
 
-function finish(written: NativeWritten | Failure, place: FailurePlace): void {
+/** Throws what came of a table that was not written. */
+export function finish(written: NativeWritten | Failure, place: FailurePlace): void {
   if (isFailure(written)) throw fromFailure(written, place);
   const { outcome, faults } = written;
   if (typeof outcome === 'number') return;
@@ -230,6 +265,7 @@ export function toTable(native: NativeTable): PartitionTable {
     scheme,
     position: native.position,
     sectorSize: native.sectorSize,
+    usable: { start: native.usableBegin, size: native.usableEnd - native.usableBegin },
     problems: native.verdicts.map((verdict) => describe(verdict, names)),
     partitions: native.partitions.map((entry) => toEntry(entry, scheme)),
   };
@@ -240,12 +276,24 @@ export function toTable(native: NativeTable): PartitionTable {
 }
 
 function toEntry(native: NativeEntry, scheme: PartitionTable['scheme']): PartitionEntry {
-  const { name, index, start, size, bootable, typeGuid, typeText, uuid, label, attributes, table } = native;
+  const { name, index, start, size, bootable, link, typeGuid, typeText, uuid, label, attributes, content, table } = native;
   const type = typeGuid ?? typeText ?? native.type;
   const entry: PartitionEntry = { name, index, start, size, type, typeName: typeNameOf(scheme, type) };
   if (scheme === 'gpt') Object.assign(entry, { uuid, label, attributes });
   else if (scheme === 'apm') Object.assign(entry, { label });
   else if (scheme === 'mbr' || scheme === 'ebr') entry.bootable = bootable;
+  if (link !== undefined) entry.link = link;
+  if (content !== undefined) entry.content = toContent(content);
   if (table !== undefined) entry.table = toTable(table);
   return entry;
+}
+
+function toContent([type, uuid, label]: NonNullable<NativeEntry['content']>): PartitionContent {
+  return { type, ...(uuid !== '' && { uuid }), ...(label !== '' && { label }) };
+}
+
+function probeOf(options: unknown): boolean {
+  if (options === undefined) return false;
+  requireOptions(options, 'options', READ_KEYS);
+  return flag((options as ReadPartitionsOptions).probe, 'options.probe', false);
 }

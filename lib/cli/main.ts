@@ -4,7 +4,9 @@ import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addBench } from './bench-command.js';
 import { EXIT, exitStatus, failureJson, failureLines } from './failure.js';
+import { parseAdd, parseRemove, parseResize } from './changes.js';
 import { addImageOptions, parsePath } from './image.js';
+import type { PartitionChange } from '../index.js';
 import { labelCommand, type LabelOptions } from './label.js';
 import { partitionsCommand, type PartitionsOptions } from './partitions.js';
 import { infoCommand, type InfoOptions } from './info.js';
@@ -77,13 +79,32 @@ function addLabel(program: Command, done: Done): void {
   addSharedOptions(command).action(async (file: string, options: LabelOptions) => done(await labelCommand(file, options)));
 }
 
+const PARTITIONS_HELP = `
+Names of partitions are those that --partition takes: a, s1, s5, s1a, p2; or 1, 5, 2. Changes are made in their order, all or none.
+Words of --add: type (a number, a GUID, or a name: linux, swap, esp, ...), start, size (default rest: the largest free
+range), label, uuid, attributes, bootable, index, and inside: the extended partition or the slice that gets it.`;
+
 function addPartitions(program: Command, done: Done): void {
+  // In the order of the command line, whichever option each comes from.
+  const changes: PartitionChange[] = [];
+  const change =
+    (parse: (text: string) => PartitionChange) =>
+    (text: string): void =>
+      void changes.push(parse(text));
   const command = addFileCommand(program, 'partitions', 'Show how a device is divided: GPT, MBR, BSD disklabels; or divide it.')
     .option('--write <json>', 'divide it as this file says, - for stdin: as --json prints it', parsePath)
     .option('--overwrite', 'with --write: also over another scheme, a file system, or whatever else lies there')
     .option('--repair', 'write what was read, when it has problems: a GPT gets both headers again, a label its checksum')
-    .addHelpText('after', '\nNames of partitions are those that --partition takes: a, s1, s5, s1a, p2; or 1, 5, 2.');
-  addSharedOptions(command).action(async (file: string, options: PartitionsOptions) => done(await partitionsCommand(file, options)));
+    .option('--add <words>', 'add a partition: type=linux,size=64M,label=root; again for more', change(parseAdd))
+    .option('--resize <name=size>', 'give a partition another size: p2=64M, p2=rest', change(parseResize))
+    .option('--remove <name>', 'remove a partition', change(parseRemove))
+    .option('--dry-run', 'show what --add, --resize and --remove would make of it, and write nothing')
+    .option('--alignment <bytes>', 'what begins and ends of partitions are multiples of (default: 1M)', parseBytes)
+    .option('--free', 'show what no partition has')
+    .addHelpText('after', PARTITIONS_HELP);
+  addSharedOptions(command).action(async (file: string, options: PartitionsOptions) =>
+    done(await partitionsCommand(file, options, changes)),
+  );
 }
 
 function addRead(program: Command, done: Done): void {

@@ -1,8 +1,12 @@
 // rumpblk partitions: how a device is divided, shown as a tree, or written from JSON.
 import {
+  changePartitions,
+  freeRanges,
   readPartitions,
   writePartitions,
   type BlockDevice,
+  type ChangeOptions,
+  type PartitionChange,
   type PartitionEntry,
   type PartitionTable,
   type TableToWrite,
@@ -18,23 +22,59 @@ export interface PartitionsOptions extends ImageOptions {
   write?: string;
   repair?: boolean;
   overwrite?: boolean;
+  dryRun?: boolean;
+  alignment?: number;
+  free?: boolean;
   json?: boolean;
 }
 
-export async function partitionsCommand(file: string, options: PartitionsOptions): Promise<number> {
-  const { write, repair = false, overwrite = false } = options;
-  if (write !== undefined && repair) throw new UsageError('--write and --repair exclude each other');
+/** `changes` are those of --add, --resize and --remove, in the order of the command line. */
+export async function partitionsCommand(file: string, options: PartitionsOptions, changes: readonly PartitionChange[]): Promise<number> {
+  const { write, repair = false, overwrite = false, dryRun = false } = options;
+  const ways = [write !== undefined, repair, changes.length > 0].filter(Boolean).length;
+  if (ways > 1) throw new UsageError('--write, --repair and the changes of single partitions exclude each other');
+  if (dryRun && changes.length === 0) throw new UsageError('--dry-run is for --add, --resize and --remove');
   if (overwrite && write === undefined) throw new UsageError('--overwrite goes with --write');
   const given = write === undefined ? undefined : tableOf(await readJson(write));
-  const mode = given !== undefined || repair ? 'r+' : 'r';
+  const mode = ways > 0 ? 'r+' : 'r';
   const table = await withImage(file, options, { mode }, async (device) => {
     if (given !== undefined) await writePartitions(device, given, { overwrite });
     if (repair) await repairTable(device);
+    if (changes.length > 0) return changePartitions(device, changes, changeOptions(options));
     return readPartitions(device);
   });
-  if (options.json === true) await emitJson({ file, table: table ?? null });
-  else await emit(table === undefined ? `${printable(file)}: not divided\n` : render(file, table));
+  if (dryRun) note('nothing was written');
+  const free = options.free === true && table !== undefined ? freeOf(table, options) : undefined;
+  if (options.json === true) await emitJson({ file, table: table ?? null, ...(free !== undefined && { free }) });
+  else
+    await emit(
+      table === undefined ? `${printable(file)}: not divided\n` : render(file, table) + (free === undefined ? '' : renderFree(free)),
+    );
   return EXIT.ok;
+}
+
+function changeOptions({ alignment, dryRun }: PartitionsOptions): ChangeOptions {
+  return { ...(alignment !== undefined && { alignment }), ...(dryRun !== undefined && { dryRun }) };
+}
+
+/** A range that no partition has, and the partition that it lies in, '' for the table of the device. */
+interface Free {
+  inside: string;
+  start: number;
+  size: number;
+}
+
+function freeOf(table: PartitionTable, options: PartitionsOptions, inside = ''): Free[] {
+  const { alignment } = options;
+  const own = freeRanges(table, alignment === undefined ? {} : { alignment });
+  const nested = table.partitions.flatMap((entry) => (entry.table === undefined ? [] : freeOf(entry.table, options, entry.name)));
+  return [...own.map((range) => ({ inside, ...range })), ...nested];
+}
+
+function renderFree(free: readonly Free[]): string {
+  if (free.length === 0) return '  nothing is free\n';
+  const rows = free.map(({ inside, start, size }) => [inside, String(start), String(size), formatBytes(size)]);
+  return `\n${columns(['free in', '>first byte', '>bytes', '>size'], rows)}\n`;
 }
 
 /** Writes what was read: a GPT gets both its headers again, a label its checksum. */

@@ -93,6 +93,29 @@ export function nameIn(table: NativeTable | null, { name, number, place }: Chose
   return found.name;
 }
 
+/**
+ * The same for a table that is there to be looked through: also by unique GUID, and by a label that one partition alone has, as native
+ * looks for a partition to open.
+ */
+export function chosenName(table: NativeTable, choice: PartitionChoice, disk: DiskPlace): string {
+  const chosen = chosenPartition(choice, 'partition');
+  if (chosen?.name === undefined || chosen.place !== undefined) return nameIn(table, chosen ?? WHOLE, disk, 'ioctl');
+  const entries = entriesOf(table);
+  const wanted = chosen.name.toUpperCase();
+  const ways = [
+    ({ name }: NativeEntry) => name === chosen.name,
+    ({ uuid }: NativeEntry) => uuid !== undefined && uuid.toUpperCase() === wanted,
+    ({ label }: NativeEntry) => label !== undefined && label === chosen.name,
+  ];
+  for (const way of ways) {
+    const [found, twin] = entries.filter(way);
+    if (found !== undefined && twin === undefined) return found.name;
+  }
+  throw noPartition(chosen.name, table, disk, 'ioctl');
+}
+
+const WHOLE: ChosenPartition = { name: '', number: undefined, place: undefined };
+
 /** Throws unless the partition is where the caller's entry has it: another one that has its name now is not the one that was meant. */
 export function requireSame(found: Place, given: Place, name: string, disk: DiskPlace, syscall: string): void {
   if (found.start === given.start && found.size === given.size) return;

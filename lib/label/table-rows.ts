@@ -8,8 +8,10 @@ import { GUID, typeGuid, typeNumber } from './type-argument.js';
 
 /** What a caller may have put where a table or an entry should be. */
 type Given<K extends string> = Partial<Record<K, unknown>>;
-type GivenTable = Given<'scheme' | 'position' | 'sectorSize' | 'id' | 'partitions' | 'problems' | 'hybrid'>;
-type GivenEntry = Given<'name' | 'index' | 'start' | 'size' | 'type' | 'typeName' | 'bootable' | 'uuid' | 'label' | 'attributes' | 'table'>;
+type GivenTable = Given<'scheme' | 'position' | 'sectorSize' | 'id' | 'usable' | 'partitions' | 'problems' | 'hybrid'>;
+type GivenEntry = Given<
+  'name' | 'index' | 'start' | 'size' | 'type' | 'typeName' | 'bootable' | 'uuid' | 'label' | 'attributes' | 'link' | 'content' | 'table'
+>;
 
 /** Those that readPartitions() gives and that follow from others are known, too, and not looked at. */
 const TABLE_KEYS = keysOf<GivenTable>({
@@ -17,6 +19,7 @@ const TABLE_KEYS = keysOf<GivenTable>({
   position: true,
   sectorSize: true,
   id: true,
+  usable: true,
   problems: true,
   partitions: true,
   hybrid: true,
@@ -33,6 +36,8 @@ const ENTRY_KEYS = keysOf<GivenEntry>(
     uuid: true,
     label: true,
     attributes: true,
+    link: true,
+    content: true,
     table: true,
   },
   { offset: "'start'", length: "'size'", fstype: "'type'", guid: "'uuid'", active: "'bootable'", boot: "'bootable'" },

@@ -42,6 +42,8 @@ export const FUA = { byCacheMode: -1, off: 0, on: 1 } as const;
 export const TO_THE_END = -1;
 /** `windowSize` that was not given (1 MiB under mmap, auto otherwise), and the one given as 'auto'. */
 export const WINDOW_SIZE = { unset: 0, auto: -1 } as const;
+/** `version` of a table that is written whatever lies there. */
+export const ANY_VERSION = -1;
 /** Token of a request that cannot be aborted. */
 export const NO_TOKEN = 0;
 
@@ -68,6 +70,9 @@ export interface NativeEntry {
   readonly size: number;
   readonly type: number;
   readonly bootable: boolean;
+  readonly link?: number;
+  /** `blk::ContentIdentity`, '' for what it has not. */
+  readonly content?: readonly [type: string, uuid: string, label: string];
   readonly table?: NativeTable;
   readonly typeText?: string;
   readonly typeGuid?: string;
@@ -107,6 +112,8 @@ export interface NativeFaults {
 export interface NativeWritten {
   readonly outcome: Outcome;
   readonly faults: NativeFaults;
+  /** Of a dry run that would succeed. */
+  readonly table?: NativeTable;
 }
 /** `blk::Wedge`: start and size in bytes; minor -1 where it is not registered. */
 export interface NativeWedge {
@@ -127,6 +134,10 @@ export interface NativeTable {
   readonly sectorSize: number;
   readonly diskId: number;
   readonly diskGuid: string;
+  readonly usableBegin: number;
+  readonly usableEnd: number;
+  /** `LabelState::version`, of the table on top that was read. */
+  readonly version?: number;
   readonly verdicts: readonly NativeVerdict[];
   readonly partitions: readonly NativeEntry[];
   readonly hybrid?: readonly NativeEntry[];
@@ -165,12 +176,12 @@ export interface NativeDevice {
   /** `blk::FindLabel` through the device; null without a valid label. */
   findLabelSync(): NativeFoundLabel | null | Failure;
   findLabel(): Promise<NativeFoundLabel | null | Failure>;
-  /** `blk::ReadPartitionTable` through the device; null where the device is not divided. */
-  readTableSync(): NativeTable | null | Failure;
-  readTable(): Promise<NativeTable | null | Failure>;
-  /** `blk::WriteTable`; EINVAL at once for rows that are no table. */
-  writeTableSync(table: TableRows, overwrite: boolean): NativeWritten | Failure;
-  writeTable(table: TableRows, overwrite: boolean): Eventual<NativeWritten | Failure>;
+  /** `blk::ReadPartitionTable` through the device, with a probe `blk::IdentifyContents` as well; null where the device is not divided. */
+  readTableSync(probe?: boolean): NativeTable | null | Failure;
+  readTable(probe?: boolean): Promise<NativeTable | null | Failure>;
+  /** `blk::WriteTable`; version as NativeTable has it, or ANY_VERSION; EAGAIN when it is another one by now; EINVAL at once for rows that are no table. */
+  writeTableSync(table: TableRows, overwrite: boolean, version: number, dryRun: boolean): NativeWritten | Failure;
+  writeTable(table: TableRows, overwrite: boolean, version: number, dryRun: boolean): Eventual<NativeWritten | Failure>;
   /** `blk::SetLabel` of a label as lib/label/codec.ts lays it out, in memory or to the medium as well. */
   setLabel(numbers: Uint32Array, names: Uint8Array, toMedium: boolean): Outcome;
   /** `blk::ListWedges`, or `blk::GetWedge` alone. */

@@ -15,6 +15,7 @@
 #include "core/device/label_ioctl.h"
 #include "core/device/table_ioctl.h"
 #include "core/device/wedges.h"
+#include "core/label/content_identity.h"
 #include "core/label/read_table.h"
 
 namespace blk_addon {
@@ -22,7 +23,12 @@ namespace {
 
 using Device = const std::shared_ptr<DeviceState>&;
 using FoundOutcome = blk::Result<std::optional<blk::PlacedLabel>>;
-using TableOutcome = blk::Result<std::optional<blk::PartitionTable>>;
+// The tables that were read, and LabelState::version() from before.
+struct ReadTables {
+  std::optional<blk::PartitionTable> table;
+  uint64_t version = 0;
+};
+using TableOutcome = blk::Result<ReadTables>;
 
 // What a worker leaves for ToValue(). Until it has run it holds a failure, since a Result cannot be empty.
 template <typename Outcome>
@@ -46,8 +52,10 @@ napi_value ToValue(napi_env env, const Answer<FoundOutcome>& answer) {
 napi_value ToValue(napi_env env, const Answer<TableOutcome>& answer) {
   const TableOutcome& outcome = answer.outcome;
   if (!outcome.ok()) return ToFailure(env, outcome.status(), {.injected = answer.injected});
-  if (!outcome.value()) return Napi::Env(env).Null();
-  return TableToObject(env, *outcome.value());
+  if (!outcome.value().table) return Napi::Env(env).Null();
+  Napi::Object object = TableToObject(env, *outcome.value().table);
+  object.Set("version", static_cast<double>(outcome.value().version));
+  return object;
 }
 
 Answer<FoundOutcome> Find(blk::Device& device, blk::Lane lane) {
@@ -56,10 +64,16 @@ Answer<FoundOutcome> Find(blk::Device& device, blk::Lane lane) {
   return {std::move(outcome), source.injected()};
 }
 
-Answer<TableOutcome> Read(blk::Device& device, blk::Lane lane) {
+Answer<TableOutcome> Read(blk::Device& device, bool probe, blk::Lane lane) {
+  const uint64_t version = device.minor().disk().label_state().version();
   blk::DeviceSource source(device, lane);
-  auto outcome = blk::ReadPartitionTable(source);
-  return {std::move(outcome), source.injected()};
+  auto table = blk::ReadPartitionTable(source);
+  if (!table.ok()) return {table.status(), source.injected()};
+  if (probe && table.value()) {
+    const blk::Status status = blk::IdentifyContents(source, *table.value());
+    if (!status.ok()) return {status, source.injected()};
+  }
+  return {ReadTables{table.Take(), version}};
 }
 
 // A promise for what `work(lane)` gives, on a worker.
@@ -80,15 +94,26 @@ constexpr blk::Status kNoTable{EINVAL, blk::Op::kIoctl};
 
 // A table on its way to the medium, and what came of it: names and verdicts are filled in on the way.
 struct Written {
-  explicit Written(blk::PartitionTable table) : table(std::move(table)) {}
+  Written(blk::PartitionTable table, bool planned) : table(std::move(table)), planned(planned) {}
   blk::PartitionTable table;
+  bool planned = false;  // a dry run
   blk::Status status;
 };
+
+// (version or -1, dry run) from argument 2 on.
+blk::TableChange ChangeOf(const Args& args) {
+  blk::TableChange change;
+  if (args.Int(2) >= 0) change.version = static_cast<uint64_t>(args.Int(2));
+  change.dry_run = args.Bool(3);
+  return change;
+}
 
 napi_value ToValue(napi_env env, const Written& written) {
   Napi::Object result = Napi::Object::New(env);
   result.Set("outcome", Napi::Value(env, ToOutcome(env, written.status)));
   result.Set("faults", FaultsToObject(env, written.table));
+  // Only a plan is looked at again; what was written is read.
+  if (written.planned && written.status.ok()) result.Set("table", TableToObject(env, written.table));
   return result;
 }
 
@@ -129,29 +154,32 @@ napi_value FindLabel(const Args& args, Device device) {
 }
 
 napi_value ReadTableSync(const Args& args, Device device) {
-  return ToValue(args.env(), Read(*device->device, device->lane));
+  return ToValue(args.env(), Read(*device->device, args.Bool(0), device->lane));
 }
 
 napi_value ReadTable(const Args& args, Device device) {
-  return Queued<TableOutcome>(args, device, [device](blk::Lane lane) { return Read(*device->device, lane); });
+  return Queued<TableOutcome>(
+      args, device, [device, probe = args.Bool(0)](blk::Lane lane) { return Read(*device->device, probe, lane); });
 }
 
 napi_value WriteTableSync(const Args& args, Device device) {
   auto table = TableOf(args.env(), args.at(0));
   if (!table) return ToFailure(args.env(), kNoTable);
-  Written written(std::move(*table));
-  written.status = blk::WriteTable(*device->device, written.table, device->lane, OverwriteOf(args));
+  const blk::TableChange change = ChangeOf(args);
+  Written written(std::move(*table), change.dry_run);
+  written.status = blk::WriteTable(*device->device, written.table, device->lane, OverwriteOf(args), change);
   return ToValue(args.env(), written);
 }
 
 napi_value WriteTable(const Args& args, Device device) {
   auto table = TableOf(args.env(), args.at(0));
   if (!table) return ToFailure(args.env(), kNoTable);
-  auto written = std::make_shared<Written>(std::move(*table));
+  const blk::TableChange change = ChangeOf(args);
+  auto written = std::make_shared<Written>(std::move(*table), change.dry_run);
   auto call =
       ControlCall::Make(args.env(), device->driver,
-                        {[device, written, overwrite = OverwriteOf(args)](blk::Lane lane) {
-                           written->status = blk::WriteTable(*device->device, written->table, lane, overwrite);
+                        {[device, written, change, overwrite = OverwriteOf(args)](blk::Lane lane) {
+                           written->status = blk::WriteTable(*device->device, written->table, lane, overwrite, change);
                          },
                          [written](napi_env env) { return ToValue(env, *written); }, [device] { device->End(0); }});
   device->Begin(0, nullptr);

@@ -15,12 +15,13 @@ namespace blk_addon {
 napi_value FindLabelSync(const Args& args, const std::shared_ptr<DeviceState>& device);
 napi_value FindLabel(const Args& args, const std::shared_ptr<DeviceState>& device);
 
-// -> NativeTable, null where there is none, or a failure: those of blk::ReadPartitionTable().
+// (probe, which also looks at what lies in the partitions) -> NativeTable, null where there is none, or a failure:
+// those of blk::ReadPartitionTable().
 napi_value ReadTableSync(const Args& args, const std::shared_ptr<DeviceState>& device);
 napi_value ReadTable(const Args& args, const std::shared_ptr<DeviceState>& device);
 
-// (table as TableOf() takes it) -> NativeWritten: 0 or a failure, and what is wrong with a table that was refused.
-// EINVAL alone for what TableOf() does not take.
+// (table as TableOf() takes it, overwrite, version or -1, dry run) -> NativeWritten: 0 or a failure, what is wrong with
+// a table that was refused, and of a dry run the table with its names. EINVAL alone for what TableOf() does not take.
 napi_value WriteTableSync(const Args& args, const std::shared_ptr<DeviceState>& device);
 napi_value WriteTable(const Args& args, const std::shared_ptr<DeviceState>& device);
 

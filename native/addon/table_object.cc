@@ -1,4 +1,5 @@
 #include "addon/table_object.h"
+// Over 300 lines: the values of lib/native/binding.ts about tables, in both directions, side by side.
 
 #include <cmath>
 #include <cstdint>
@@ -50,6 +51,14 @@ Napi::Object EntryToObject(Napi::Env env, blk::Scheme scheme, const blk::Partiti
     object.Set("typeText", entry.type_text);
     object.Set("label", Napi::String::New(env, entry.label));
   }
+  if (entry.link) object.Set("link", static_cast<double>(*entry.link));
+  if (entry.content) {
+    Napi::Array content = Napi::Array::New(env, 3);
+    content.Set(uint32_t{0}, entry.content->type);
+    content.Set(uint32_t{1}, entry.content->uuid);
+    content.Set(uint32_t{2}, entry.content->label);
+    object.Set("content", content);
+  }
   if (entry.table) object.Set("table", TableToObject(env, *entry.table));
   return object;
 }
@@ -63,6 +72,8 @@ Napi::Object TableToObject(Napi::Env env, const blk::PartitionTable& table) {
   object.Set("sectorSize", static_cast<double>(table.sector_size));
   object.Set("diskId", table.disk_id);
   object.Set("diskGuid", blk::FormatGuid(table.disk_guid));
+  object.Set("usableBegin", static_cast<double>(table.usable_begin));
+  object.Set("usableEnd", static_cast<double>(table.usable_end));
   object.Set("verdicts", VerdictsToArray(env, table.verdicts));
   Napi::Array partitions = Napi::Array::New(env, table.partitions.size());
   for (uint32_t i = 0; i < table.partitions.size(); i++) {

@@ -20,7 +20,7 @@ const FLOORS = [
   ['request/transfer', 'faults', 'counters', 'options', 'request/handle', 'label/choice', 'label/type-argument', 'label/table-rows'],
   ['ioctl', 'label/codec', 'label/partition-minor', 'minors'],
   ['device', 'driver', 'request/batch', 'request/window-view'],
-  ['open', 'partitions'],
+  ['open', 'partitions', 'free-ranges', 'table-changes', 'change-arguments', 'partition-changes'],
   ['index', 'require-index', 'loads'],
 ];
 

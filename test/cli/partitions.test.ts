@@ -143,6 +143,45 @@ describe('rumpblk partitions', () => {
     expect(readFileSync(file).equals(chain)).toBe(true);
   });
 
+  testWith(SFDISK)('12: --add, --resize and --remove, in their order, all or none; --dry-run writes nothing', async () => {
+    const file = bench.sparse(SIZE);
+    sfdisk(file, 'label: gpt', 'start=2048,size=2048', 'start=4096,size=2048');
+    const before = readFileSync(file);
+    const asked = ['--remove', 'p1', '--resize', 'p2=2M', '--add', 'type=esp,size=4M,label="a, b",attributes=0x1', '--add', 'type=linux'];
+    const dry = await cli(['partitions', file, ...asked, '--dry-run', '--json', '--free']);
+    expect(dry.stderr).toBe('rumpblk: nothing was written\n');
+    expect(readFileSync(file).equals(before)).toBe(true);
+    expect(documentOf(dry)).toMatchObject({
+      table: { partitions: [{ start: 4 * MiB, label: 'a, b', attributes: '0x1' }, { name: 'p2', size: 2 * MiB }, { start: 8 * MiB }] },
+      free: [{ inside: '', start: MiB, size: MiB }],
+    });
+    expect(await cli(['partitions', file, ...asked])).toMatchObject({ status: 0, stderr: '' });
+    expect(sfdiskRows(file).map(({ start, size }) => [start / MiB, size / MiB])).toEqual([
+      [4, 4],
+      [2, 2],
+      [8, 55],
+    ]);
+    const free = await cli(['partitions', file, '--free', '--alignment', '512']);
+    expect(free.stdout.toString()).toMatch(
+      /^ +free in +first byte +bytes +size\n +1048576 +1048576 +1 MiB\n +66060288 +1031680 +1007.5 KiB$/m,
+    );
+    const now = readFileSync(file);
+    for (const [wrong, status, words] of [
+      [['--remove', 'p2', '--remove', 'p9'], 1, /ENXIO.*no partition 'p9'/],
+      [['--add', 'type=linux,size=8M'], 1, /ENOSPC.*no free range/],
+      [['--add', 'size=8M'], 2, /Say what it is for/],
+      [['--add', 'type=linux,sise=8M'], 2, /Give words/],
+      [['--add', 'type=linux,"'], 2, /Give words/],
+      [['--resize', 'p2'], 2, /p2=64M/],
+      [['--remove', 'p2', '--repair'], 2, /exclude each other/],
+      [['--dry-run'], 2, /is for --add/],
+    ] as const) {
+      const refused = await cli(['partitions', file, ...wrong]);
+      expect([wrong, refused.status, refused.stderr]).toEqual([wrong, status, expect.stringMatching(words)]);
+    }
+    expect(readFileSync(file).equals(now)).toBe(true);
+  });
+
   test('an undivided image, and a table that cannot be', async () => {
     const file = bench.sparse(SIZE);
     expect((await cli(['partitions', file])).stdout.toString()).toBe(`${file}: not divided\n`);

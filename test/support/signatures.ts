@@ -119,11 +119,27 @@ const entries = listOf(
     20,
   ),
 );
+const adding = {
+  type: mostly(values('linux', 'swap', 0x83, 7), 20),
+  start: mostly(values(undefined, 1024, 17408), 20),
+  size: mostly(values(undefined, 512, 1024, 'rest'), 20),
+  label: mostly(values(undefined, 'x'), 20),
+  inside: mostly(values(undefined, 's1'), 20),
+};
+const changing = options({ alignment: mostly(values(undefined, 512, 4096)), dryRun: flags });
+const changes = listOf(
+  fc.oneof(
+    options({ add: options(adding, 20) }, 20),
+    options({ resize: mostly(values('s1', 'p1', 'a'), 20), size: mostly(values(512, 'rest'), 20) }, 20),
+    options({ remove: mostly(values('s1', 'p1', 'a'), 20) }, 20),
+  ),
+);
 const tables = mostly(
   options(
     {
       scheme: mostly(values('bsd', 'mbr', 'ebr', 'gpt'), 20),
       position: mostly(values(0, 512, 1024), 20),
+      usable: mostly(values(undefined, { start: 0, size: SIZE }), 20),
       id: mostly(values(undefined, '516E7CB4-6ECF-11D6-8FF8-00022D09712B', '12345678'), 20),
       problems: values([]),
       partitions: entries,
@@ -175,10 +191,19 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
   return {
     findDiskLabel: [devices],
     findDiskLabelSync: [devices],
-    readPartitions: [devices],
-    readPartitionsSync: [devices],
+    readPartitions: [devices, options({ probe: flags })],
+    readPartitionsSync: [devices, options({ probe: flags })],
     writePartitions: [devices, tables],
     writePartitionsSync: [devices, tables],
+    freeRanges: [tables, options({ alignment: mostly(values(512, 1024)) })],
+    changePartitions: [devices, changes, changing],
+    changePartitionsSync: [devices, changes, changing],
+    addPartition: [devices, options(adding, 20), changing],
+    addPartitionSync: [devices, options(adding, 20), changing],
+    resizePartition: [devices, names, mostly(values(512, 'rest')), changing],
+    resizePartitionSync: [devices, names, mostly(values(512, 'rest')), changing],
+    removePartition: [devices, names, changing],
+    removePartitionSync: [devices, names, changing],
     decodeDiskLabel: [views, options({ offset: mostly(values(0, 8, 512)) })],
     encodeDiskLabel: [labels, options({ byteOrder: mostly(values('little', 'big')) })],
     open: [paths, options({ ...opening, ...range, driver: anyDriver })],

@@ -15,6 +15,7 @@ interface PartitionTable {
   position: Bytes;
   sectorSize?: Bytes;
   id?: string;
+  usable?: { start: Bytes; size: Bytes };
   problems: string[];
   partitions: PartitionEntry[];
 }
@@ -28,6 +29,8 @@ interface PartitionEntry {
   label?: string;
   uuid?: string;
   attributes?: bigint;
+  link?: Bytes;
+  content?: { type: string; uuid?: string; label?: string };
   bootable?: boolean;
   table?: PartitionTable;
 }
@@ -39,6 +42,9 @@ interface Registered {
   uuid?: string;
   label?: string;
 }
+type Add = { type: number | string; start?: Bytes; size?: Bytes | 'rest'; label?: string; inside?: string };
+type Change = { add: Add } | { resize: string; size: Bytes | 'rest' } | { remove: string };
+type ChangeOptions = { alignment?: Bytes; dryRun?: boolean };
 type Decoded = { label: rumpblk.DiskLabel; byteOrder: 'little' | 'big'; problem?: string };
 
 /** Given and taken back: what a caller has made by this shape keeps compiling. */
@@ -52,6 +58,15 @@ export type Functions = [
   Expect<Extends<typeof rumpblk.readPartitionsSync, (device: Device) => PartitionTable | undefined>>,
   Expect<Extends<typeof rumpblk.writePartitions, (device: Device, table: PartitionTable) => Promise<void>>>,
   Expect<Extends<typeof rumpblk.writePartitionsSync, (device: Device, table: PartitionTable) => void>>,
+  Expect<Extends<typeof rumpblk.freeRanges, (table: PartitionTable, options?: { alignment?: Bytes }) => { start: Bytes; size: Bytes }[]>>,
+  Expect<Extends<typeof rumpblk.changePartitions, (device: Device, changes: Change[], options?: ChangeOptions) => Promise<PartitionTable>>>,
+  Expect<Extends<typeof rumpblk.changePartitionsSync, (device: Device, changes: Change[], options?: ChangeOptions) => PartitionTable>>,
+  Expect<Extends<typeof rumpblk.addPartition, (device: Device, partition: Add, options?: ChangeOptions) => Promise<PartitionEntry>>>,
+  Expect<Extends<typeof rumpblk.addPartitionSync, (device: Device, partition: Add, options?: ChangeOptions) => PartitionEntry>>,
+  Expect<Extends<typeof rumpblk.resizePartition, (device: Device, name: string, size: Bytes | 'rest') => Promise<PartitionEntry>>>,
+  Expect<Extends<typeof rumpblk.resizePartitionSync, (device: Device, name: string, size: Bytes | 'rest') => PartitionEntry>>,
+  Expect<Extends<typeof rumpblk.removePartition, (device: Device, name: string, options?: ChangeOptions) => Promise<PartitionTable>>>,
+  Expect<Extends<typeof rumpblk.removePartitionSync, (device: Device, name: string, options?: ChangeOptions) => PartitionTable>>,
   Expect<Extends<rumpblk.BlockDriver['registerPartition'], (minor: number, name: string) => Promise<number>>>,
   Expect<Extends<rumpblk.BlockDriver['registerPartitionSync'], (minor: number, name: string) => number>>,
   Expect<Extends<rumpblk.BlockDriver['registerPartitions'], (minor: number) => Promise<Registered[]>>>,

@@ -28,6 +28,18 @@ class LabelState {
   void SetInMemory(const std::optional<DiskLabel>& label) EXCLUDES(mu_) {
     MutexLock lock(mu_);
     in_memory_ = label;
+    version_++;
+  }
+  // Counts changes of the tables and of the label: whoever reads them and changes what was read asks first, and names
+  // the answer to WriteTable(), so that no change made meanwhile is lost.
+  uint64_t version() const EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    return version_;
+  }
+  // Says that the tables are about to change. REQUIRES: changes() is held.
+  void Change() EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    version_++;
   }
 
   // Whether the label in memory outlives the last close (DIOCKLABEL).
@@ -72,6 +84,7 @@ class LabelState {
   LabelSector sector_;
   mutable Mutex mu_;
   std::optional<DiskLabel> in_memory_ GUARDED_BY(mu_);
+  uint64_t version_ GUARDED_BY(mu_) = 0;
   bool keep_ GUARDED_BY(mu_) = false;
   // In order of their registration. Plain pointers: each holds the disk, and so this object, and takes itself off
   // before it goes.

@@ -56,10 +56,11 @@ Status RespectGuards(const Device& device, TableSource& source, TablePlan& plan)
 
 }  // namespace
 
-Status WriteTable(Device& device, PartitionTable& table, Lane lane, Overwrite overwrite) {
+Status WriteTable(Device& device, PartitionTable& table, Lane lane, Overwrite overwrite, const TableChange& change) {
   if (device.mode() != OpenMode::kReadWrite) return {EACCES, Op::kStrategy};
   LabelState& state = device.minor().disk().label_state();
   MutexLock lock(state.changes());
+  if (change.version && *change.version != state.version()) return {EAGAIN, Op::kIoctl};
   DeviceSource source(device, lane);
   auto plan = PlanTable(source, table, overwrite);
   if (!plan.ok()) return plan.status();
@@ -68,6 +69,8 @@ Status WriteTable(Device& device, PartitionTable& table, Lane lane, Overwrite ov
   if (!status.ok()) return status;
   status = RespectGuards(device, source, plan.value());
   if (!status.ok()) return status;
+  if (change.dry_run) return Status::Ok();
+  state.Change();
   for (std::vector<TableWrite>& step : plan.value()) {
     for (TableWrite& write : step) {
       status = WriteAll(device, write, lane);

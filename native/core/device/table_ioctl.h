@@ -3,6 +3,9 @@
 #ifndef RUMPBLK_CORE_DEVICE_TABLE_IOCTL_H_
 #define RUMPBLK_CORE_DEVICE_TABLE_IOCTL_H_
 
+#include <cstdint>
+#include <optional>
+
 #include "core/base/status.h"
 #include "core/device/device.h"
 #include "core/label/overwrite.h"
@@ -10,14 +13,22 @@
 
 namespace blk {
 
+// How a table is written.
+struct TableChange {
+  // LabelState::version() of when the tables were read that this one was made of; none: whatever lies there.
+  std::optional<uint64_t> version;
+  bool dry_run = false;  // everything but the writes
+};
+
 // Makes `table`, a tree, how the device is divided. Its writes are requests of the device like any other; they are
 // durable when it returns, unless the cache mode is unsafe, and at each moment what lies there can be read, as far as
 // the scheme allows that. Fills in names and verdicts; a table with a verdict is not written.
 // With Overwrite::kRefuse what the medium holds besides tables that are written here is a verdict.
-// Errors, before anything is written: EINVAL it has a verdict · EACCES opened for reading · EBUSY it moves, shrinks or
-// drops a partition that is open · EROFS it would change what this open must not write. Then those of
-// Strategy::Submit() and Device::Flush().
-Status WriteTable(Device& device, PartitionTable& table, Lane lane, Overwrite overwrite = Overwrite::kRefuse);
+// Errors, before anything is written: EAGAIN the tables have changed since `version` · EINVAL it has a verdict · EACCES
+// opened for reading · EBUSY it moves, shrinks or drops a partition that is open · EROFS it would change what this open
+// must not write. Then those of Strategy::Submit() and Device::Flush().
+Status WriteTable(Device& device, PartitionTable& table, Lane lane, Overwrite overwrite = Overwrite::kRefuse,
+                  const TableChange& change = {});
 
 }  // namespace blk
 

@@ -86,6 +86,7 @@ PartitionTable ToTable(const Chain& chain, const PartitionEntry& extended, uint6
   for (const ChainLink& link : chain.links) {
     if (!link.partition) continue;
     table.partitions.push_back(chain.PartitionOf(link));
+    table.partitions.back().link = link.at * chain.sector_size;
     table.partitions.back().index = static_cast<uint32_t>(table.partitions.size() - 1);
     table.partitions.back().name = NumberedName('s', next_number++);
   }

@@ -80,6 +80,8 @@ constexpr bool IsLow(char16_t c) { return c >= 0xdc00 && c < 0xe000; }
 void JudgeRanges(PartitionTable& table, const Container& container, uint64_t medium_size) {
   const auto place_of = [&](const PartitionEntry& entry) { return static_cast<int>(&entry - table.partitions.data()); };
   std::vector<const PartitionEntry*> by_start;
+  table.usable_begin = container.begin;
+  table.usable_end = std::max(container.begin, std::min(container.end, medium_size));
   for (PartitionEntry& entry : table.partitions) {
     entry.usable = entry.end() <= medium_size && container.Contains(entry.start, entry.end());
     if (table.scheme == Scheme::kBsd && entry.type == kFsUnused) continue;

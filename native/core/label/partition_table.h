@@ -27,6 +27,13 @@ constexpr bool IsReadOnly(Scheme scheme) { return scheme >= Scheme::kApm; }
 
 struct PartitionTable;
 
+// What lies in a partition, by the names of libblkid.
+struct ContentIdentity {
+  std::string type;   // 'ext4', 'vfat', 'crypto_LUKS', ...
+  std::string uuid;   // as it is written; empty where it has none
+  std::string label;  // in the bytes of the medium, Unicode as UTF-8; empty where it has none
+};
+
 // `start` and `size` come from the medium or from a caller, and may lie anywhere; end() does not overflow, since 32-bit
 // schemes do not reach so far, and the decoder of GPT and lib refuse what lies beyond 2^53.
 struct PartitionEntry {
@@ -39,13 +46,15 @@ struct PartitionEntry {
   uint64_t size = 0;   // bytes
   uint8_t type = 0;    // fstype, type byte of an MBR, or tag of a Sun label
   bool bootable = false;
-  bool usable = false;      // lies inside the medium and what contains it, so that it can become a device
-  Guid type_guid;           // gpt
-  Guid uuid;                // gpt
-  uint64_t attributes = 0;  // gpt
-  std::u16string label;     // gpt, apm
-  std::string type_text;    // apm
+  bool usable = false;           // lies inside the medium and what contains it, so that it can become a device
+  std::optional<uint64_t> link;  // ebr: position of the sector that points to it, where it has been read
+  Guid type_guid;                // gpt
+  Guid uuid;                     // gpt
+  uint64_t attributes = 0;       // gpt
+  std::u16string label;          // gpt, apm
+  std::string type_text;         // apm
   std::unique_ptr<PartitionTable> table;
+  std::optional<ContentIdentity> content;  // where IdentifyContents() has looked and found something
 
   uint64_t end() const { return start + size; }
 };
@@ -59,6 +68,9 @@ struct PartitionTable {
   ByteOrder order = ByteOrder::kLittle;  // bsd
   uint32_t disk_id = 0;                  // mbr
   Guid disk_guid;                        // gpt
+  // Bytes of the medium that its partitions may lie in; JudgeRanges() fills them in. Empty where nothing is known.
+  uint64_t usable_begin = 0;
+  uint64_t usable_end = 0;
   Verdicts verdicts;
   std::vector<PartitionEntry> partitions;  // the used ones, by index
   // gpt: the entries of the MBR in front of it, where it has others than protective ones. To be written: what it is to
@@ -75,9 +87,9 @@ struct Container {
   bool Contains(uint64_t from, uint64_t to) const { return begin <= from && from <= to && to <= end; }
 };
 
-// Sets `usable` of the entries, and adds a verdict for each that is not, and for each that shares sectors with one
-// before it. Entries of a label without a type get no verdict: those that cover the disk or the slice, as c and d do,
-// are a name for all of it and claim nothing.
+// Sets what is usable of the table and `usable` of the entries, and adds a verdict for each that is not, and for each
+// that shares sectors with one before it. Entries of a label without a type get no verdict: those that cover the disk
+// or the slice, as c and d do, are a name for all of it and claim nothing.
 void JudgeRanges(PartitionTable& table, const Container& container, uint64_t medium_size);
 
 // What lies on the medium in place of a table that is to be written, and what its entries have to lie in.
