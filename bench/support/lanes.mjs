@@ -3,10 +3,10 @@ import { read as readCallback } from 'node:fs';
 
 export const BLOCK = 4096;
 
-/** `depth` lanes with memory of their own, round the ring of positions. `request(memory, position)` returns a promise. */
-export function promiseLanes(at, depth, request) {
+/** `depth` lanes, each with memory of its own, round the ring of positions. `request(memory, position)` returns a promise. */
+export function promiseLanes(at, depth, request, memoryOf = () => Buffer.alloc(BLOCK)) {
   const mask = at.length - 1;
-  const memory = Array.from({ length: depth }, () => Buffer.alloc(BLOCK));
+  const memory = Array.from({ length: depth }, memoryOf);
   const last = new Array(depth);
   const lane = async (index, from, to) => {
     const mine = memory[index];

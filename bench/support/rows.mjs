@@ -11,6 +11,7 @@
 import batch from '../trials/batch.mjs';
 import clients from '../trials/clients.mjs';
 import cold from '../trials/cold.mjs';
+import direct from '../trials/direct.mjs';
 import durable from '../trials/durable.mjs';
 import geometry from '../trials/geometry.mjs';
 import images from '../trials/images.mjs';
@@ -25,5 +26,5 @@ import threads from '../trials/threads.mjs';
 import write from '../trials/write.mjs';
 
 export function allRows() {
-  return [sync, large, batch, promise, geometry, write, durable, threads, cold, overhead, memory, policy, sizes, images, clients].flat();
+  return [sync, large, batch, promise, geometry, write, durable, threads, cold, direct, overhead, memory, policy, sizes, images, clients].flat();
 }

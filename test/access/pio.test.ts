@@ -172,6 +172,31 @@ describe('direct', () => {
     expect(['durable', 'deferred', 'flush'].map((phase) => result.after(phase).some(isSync))).toEqual([true, false, true]);
   });
 
+  traced('issue 13: reads go to the O_DIRECT descriptor alone, whatever their shape, and ask the page cache nothing', async () => {
+    const file = bench.image(pattern(SIZE));
+    const script = `
+      const disk = openSync(args, { access: 'auto', direct: true, lock: false });
+      mark('reads');
+      const shapes = [[0, 4096], [4096, 65536], [100, 4096], [4096, 5000], [77777, 1], [${SIZE} - 700, 4096]];
+      for (const [position, length] of shapes) {
+        disk.readSync(Buffer.alloc(length), position);
+        disk.readSync(Buffer.alloc(length + 1), position, { offset: 1 });
+        await disk.read(Buffer.alloc(length), position);
+      }
+      await Promise.all(Array.from({ length: 32 }, (_, i) => disk.read(Buffer.alloc(4096), i * 4096)));
+      mark('end');
+      await disk.close();`;
+    const result = await strace(script, { args: file, calls: [...READS, 'openat'] });
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    const descriptorOf = (text: string): string | undefined => /^(\d+)</.exec(text)?.[1];
+    // The first one was to ask what it takes.
+    const direct = result.calls.filter(({ name, args }) => name === 'openat' && args.includes('O_DIRECT')).at(-1);
+    const reads = result.after('reads').filter(({ name, args }) => READS.includes(name) && args.includes(path.basename(file)));
+    expect(reads.length).toBeGreaterThanOrEqual(6 * 3 + 32);
+    expect(new Set(reads.map(({ args }) => descriptorOf(args)))).toEqual(new Set([descriptorOf(direct?.result ?? '')]));
+    expect(reads.filter(({ name }) => name === 'preadv2')).toEqual([]);
+  });
+
   traced('B18: a host that refuses O_DIRECT is used without it, and no descriptor is left', async () => {
     const content = pattern(SIZE);
     const file = bench.image(content);

@@ -21,6 +21,22 @@ class Scratch {
     return rc;
   }
 
+  // The same through whole blocks of `grid` bytes around what is wanted: calls `read(memory, size, offset)` once, all
+  // of which fit that grid. -> the bytes of `to` that it filled, at most this much; -EINVAL of a grid that is too wide.
+  template <typename ReadFn>
+  int64_t ReadBlocks(uint8_t* to, size_t size, uint64_t offset, uint32_t grid, ReadFn&& read) {
+    const size_t skew = static_cast<size_t>(offset % grid);
+    const size_t most = sizeof memory_ - sizeof memory_ % grid;
+    if (most <= skew) return -EINVAL;
+    size = std::min(size, most - skew);
+    const int64_t rc = read(memory_, (skew + size + grid - 1) / grid * grid, offset - skew);
+    if (rc < 0) return rc;
+    // The file may end inside the last block.
+    const size_t filled = static_cast<size_t>(rc) <= skew ? 0 : std::min(size, static_cast<size_t>(rc) - skew);
+    CopyBytes(to, memory_ + skew, filled);
+    return static_cast<int64_t>(filled);
+  }
+
  private:
   static constexpr size_t kWorthIt = 2048;
   alignas(4096) uint8_t memory_[64 * 1024];
@@ -29,12 +45,14 @@ class Scratch {
 }  // namespace
 
 bool HostFile::FitsDirect(const void* data, size_t size, uint64_t offset) const {
-  if (direct_fd < 0 || alignment.offset == 0 || alignment.memory == 0) return false;
+  if (!HasDirect()) return false;
   return offset % alignment.offset == 0 && size % alignment.offset == 0 &&
          reinterpret_cast<uintptr_t>(data) % alignment.memory == 0;
 }
 
 Moved HostFile::ReadNow(void* data, size_t size, HostOffset offset) const {
+  // What is in the page cache is not asked for: to look there would even make the kernel read ahead into it.
+  if (HasDirect()) return {0, {EAGAIN, Op::kPread}};
   Scratch scratch;
   uint8_t* to = static_cast<uint8_t*>(data);
   for (size_t done = 0; done < size;) {
@@ -56,9 +74,11 @@ Moved HostFile::ReadAll(void* data, size_t size, HostOffset offset, const std::a
   uint8_t* to = static_cast<uint8_t*>(data);
   return MoveAll(Op::kPread, size, cancel, [&](size_t done, size_t n) {
     const uint64_t at = offset.value + done;
-    if (FitsDirect(to + done, n, at)) {
+    if (HasDirect()) {
+      const auto read = [&](void* p, size_t m, uint64_t from) { return host->Pread(direct_fd, p, m, from); };
+      const int64_t rc = FitsDirect(to + done, n, at) ? read(to + done, n, at)
+                                                      : scratch.ReadBlocks(to + done, n, at, alignment.offset, read);
       // EINVAL in spite of the alignment: the file system wants more than it told.
-      const int64_t rc = host->Pread(direct_fd, to + done, n, at);
       if (rc != -EINVAL) return rc;
     }
     return scratch.Read(to + done, n, at, [&](void* p, size_t m) { return host->Pread(fd, p, m, at); });
@@ -70,8 +90,8 @@ Moved HostFile::WriteAll(const void* data, size_t size, HostOffset offset, const
   return MoveAll(Op::kPwrite, size, cancel, [&](size_t done, size_t n) {
     const uint64_t at = offset.value + done;
     if (FitsDirect(from + done, n, at)) {
-      // Without a detour over aligned memory: what does not fit goes through the page cache, and the kernel keeps both
-      // in step.
+      // Without a detour over aligned memory, which would write bytes around these that somebody else may be writing:
+      // what does not fit goes through the page cache, and the kernel keeps both in step.
       const int64_t rc = host->Pwrite(direct_fd, from + done, n, at);
       if (rc != -EINVAL) return rc;
     }

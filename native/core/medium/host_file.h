@@ -20,8 +20,9 @@ struct HostFile {
   bool character = false;     // a character node: has no page cache that a sync could write
 
   // Read and write all of [offset, offset + size), however often the host has to be asked (B40).
-  // Through direct_fd where offset, size and memory fit its alignment; where the host then refuses with EINVAL, and
-  // otherwise, through fd: both are of one file, and the kernel keeps its page cache in step.
+  // With a direct_fd reads go through that alone, those that do not fit its alignment by way of aligned memory, so that
+  // the bytes are the medium's; writes do where offset, size and memory fit. Where the host then refuses with EINVAL,
+  // and otherwise, they go through fd: both are of one file, and the kernel keeps its page cache in step.
   // Errors: the host's · EIO the file ends before · ECANCELED.   What moved is a prefix.   Thread: any; they wait for
   // the disk.
   Moved ReadAll(void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const;
@@ -30,7 +31,8 @@ struct HostFile {
   // The same, and durable when it returns. EOPNOTSUPP, ENOSYS, EINVAL: the host has no such call; EPERM: it may be
   // denied.
   Moved WriteAllDurable(const void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const;
-  // Reads all of it if that needs no disk. With nothing moved: EAGAIN, it would; EOPNOTSUPP, the host cannot tell.
+  // Reads all of it if that needs no disk. With nothing moved: EAGAIN, it would, as always with a direct_fd;
+  // EOPNOTSUPP, the host cannot tell.
   Moved ReadNow(void* data, size_t size, HostOffset offset) const;
 
   // EIO when a regular file ends before host offset `end`. Of this moment: somebody else may cut it right after.
@@ -47,7 +49,9 @@ struct HostFile {
  private:
   // The same for the page around `offset`.
   Status WhyPageLost(uint64_t offset) const;
-  // Whether a request may go through direct_fd: each piece of it anew, since a short transfer may end anywhere.
+  bool HasDirect() const { return direct_fd >= 0 && alignment.offset != 0 && alignment.memory != 0; }
+  // Whether a request may go through direct_fd as it is: each piece of it anew, since a short transfer may end
+  // anywhere.
   bool FitsDirect(const void* data, size_t size, uint64_t offset) const;
 };
 
