@@ -22,6 +22,11 @@ export interface DriverOptions {
   queueDepth?: number;
   /** Threads for I/O, 1 to 256, started when first needed; default 4. */
   workers?: number;
+  /**
+   * Bytes of memory that promise forms of all its devices hold at a time, from 1 MiB; default 64 MiB. More may be asked for: what finds
+   * none waits, devices in turn, and a long request goes in parts.
+   */
+  requestMemory?: Bytes;
   /** Fault injection from the start; default: off. */
   faults?: FaultOptions;
 }
@@ -75,11 +80,26 @@ export interface OpenSettings {
 
 type OpenArguments = [mode: number, raw: boolean, access: number, cache: number, direct: boolean, lock: number, protect: Float64Array];
 type RangeArguments = [offset: number, size: number];
-type DriverArguments = [minorCount: number, windowSize: number, windowCount: number, queueDepth: number, workers: number];
+type DriverArguments = [
+  minorCount: number,
+  windowSize: number,
+  windowCount: number,
+  queueDepth: number,
+  workers: number,
+  requestMemory: number,
+];
 
 const DRIVER_KEYS = keysOf<DriverOptions>(
-  { minorCount: true, windowSize: true, windowCount: true, queueDepth: true, workers: true, faults: true },
-  { minors: "'minorCount'", size: "'minorCount'", windows: "'windowCount'", threads: "'workers'", concurrency: "'workers'" },
+  { minorCount: true, windowSize: true, windowCount: true, queueDepth: true, workers: true, requestMemory: true, faults: true },
+  {
+    minors: "'minorCount'",
+    size: "'minorCount'",
+    windows: "'windowCount'",
+    threads: "'workers'",
+    concurrency: "'workers'",
+    memory: "'requestMemory'",
+    maxMemory: "'requestMemory'",
+  },
 );
 
 /** Keys that other packages have for a range. */
@@ -122,6 +142,8 @@ const WINDOW_MIN = binding.pageSize;
 const WINDOW_MAX = 2 ** 40;
 const COUNT_MAX = 65536;
 const WORKERS_MAX = 256;
+const MEMORY_MIN = 2 ** 20;
+const MEMORY_DEFAULT = 2 ** 26;
 const SPANS_MAX = 2 ** 20;
 
 /** Accepts options of an open, which may have the keys that `known` has. */
@@ -179,6 +201,7 @@ export function rangeArguments(options: unknown, known: KnownKeys = REGISTER_KEY
 export function driverArguments(options: unknown): { native: DriverArguments; faults: Required<FaultOptions> | undefined } {
   requireOptions(options, 'options', DRIVER_KEYS);
   const { minorCount = 16, windowSize, windowCount = 16, queueDepth = 1024, workers = 4, faults } = options as DriverOptions;
+  const { requestMemory = MEMORY_DEFAULT } = options as DriverOptions;
   return {
     native: [
       integer(minorCount, 'options.minorCount', 1, COUNT_MAX),
@@ -186,6 +209,7 @@ export function driverArguments(options: unknown): { native: DriverArguments; fa
       integer(windowCount, 'options.windowCount', 1, COUNT_MAX),
       integer(queueDepth, 'options.queueDepth', 1, COUNT_MAX),
       integer(workers, 'options.workers', 1, WORKERS_MAX),
+      integer(requestMemory, 'options.requestMemory', MEMORY_MIN, Number.MAX_SAFE_INTEGER),
     ],
     faults: faults === undefined ? undefined : faultOptions(faults, 'options.faults'),
   };

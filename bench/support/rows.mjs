@@ -20,11 +20,12 @@ import memory from '../trials/memory.mjs';
 import overhead from '../trials/overhead.mjs';
 import policy from '../trials/policy.mjs';
 import promise from '../trials/promise.mjs';
+import promiseLarge from '../trials/promise-large.mjs';
 import sizes from '../trials/sizes.mjs';
 import sync from '../trials/sync.mjs';
 import threads from '../trials/threads.mjs';
 import write from '../trials/write.mjs';
 
 export function allRows() {
-  return [sync, large, batch, promise, geometry, write, durable, threads, cold, direct, overhead, memory, policy, sizes, images, clients].flat();
+  return [sync, large, batch, promise, promiseLarge, geometry, write, durable, threads, cold, direct, overhead, memory, policy, sizes, images, clients].flat();
 }

@@ -326,7 +326,14 @@ export interface NativeBinding {
   decodeLabel(view: NodeJS.ArrayBufferView, offset: number): NativeLabel;
   /** `blk::EncodeLabel` with its checksum, of numbers and names as lib/label/codec.ts lays them out, into 404 bytes. */
   encodeLabel(numbers: Uint32Array, names: Uint8Array, order: number, into: Uint8Array): void;
-  readonly Driver: new (minorCount: number, windowSize: number, windowCount: number, queueDepth: number, workers: number) => NativeDriver;
+  readonly Driver: new (
+    minorCount: number,
+    windowSize: number,
+    windowCount: number,
+    queueDepth: number,
+    workers: number,
+    requestMemory: number,
+  ) => NativeDriver;
 }
 
 /** Where node-gyp-build looks for build/ and prebuilds/: the package, or in a bundle the folder `rumpblk` beside the bundle. */

@@ -14,14 +14,22 @@ BatchCall::BatchCall(napi_env env, napi_value self, BatchWrap& wrap, uint64_t to
   napi_create_reference(env, self, 1, &self_);
 }
 
-BatchCall::~BatchCall() { napi_delete_reference(env_, self_); }
+BatchCall::~BatchCall() {
+  DropMemory();
+  napi_delete_reference(env_, self_);
+}
+
+void BatchCall::DropMemory() {
+  device_->driver->driver.request_memory().Give(std::move(arena_), arena_size_);
+  control_ = {};
+}
 
 napi_value BatchCall::Submit(napi_env env, napi_value self, BatchWrap& wrap, blk::BatchRun&& begun, uint64_t token) {
   std::unique_ptr<BatchCall> call(new BatchCall(env, self, wrap, token));
   DeviceState& device = *wrap.device_;
   device.Begin(token, call.get());
   wrap.running_ = call.get();
-  if (!call->TakeMemory(env, std::move(begun))) {
+  if (!call->TakeControl(std::move(begun))) {
     // Taken before Refuse(), after which the call goes with this scope.
     napi_value promise = call->promise();
     call->Refuse(env, {ENOMEM, blk::Op::kStrategy});
@@ -30,19 +38,45 @@ napi_value BatchCall::Submit(napi_env env, napi_value self, BatchWrap& wrap, blk
   return device.Submit(std::move(call));
 }
 
-bool BatchCall::TakeMemory(napi_env env, blk::BatchRun&& begun) {
-  const ViewBytes control = batch_.Control(env);
-  const ViewBytes arena = batch_.Arena(env);
+bool BatchCall::TakeControl(blk::BatchRun&& begun) {
+  const ViewBytes control = batch_.Control(env_);
   control_ = blk::AlignedBuffer(control.size);
-  arena_ = blk::AlignedBuffer(arena.size);
-  if (control_.data() == nullptr || (arena_.data() == nullptr && arena.size > 0)) return false;
+  if (control_.data() == nullptr) return false;
   std::memcpy(control_.data(), control.data, control.size);
-  const blk::BatchArrays arrays = ArraysIn(control_.data(), batch_.depth_);
-  CopyAsked(arena_.data(), arena.data, arena.size, arrays, begun.count(), blk::BatchOp::kWrite);
-  // What was answered on the spot is in the caller's arena already, and is copied back over itself.
-  CopyAsked(arena_.data(), arena.data, arena.size, arrays, begun.begun(), blk::BatchOp::kRead);
-  run_.emplace(arrays, arena_.data(), std::move(begun));
+  arena_size_ = batch_.Arena(env_).size;
+  run_.emplace(ArraysIn(control_.data(), batch_.depth_), nullptr, std::move(begun));
   return true;
+}
+
+bool BatchCall::Prepare(blk::AlignedBuffer memory) {
+  if (taken_back()) return false;
+  arena_ = std::move(memory);
+  blk::Status status = blk::Status::Ok();
+  if (arena_.data() == nullptr && arena_size_ > 0) {
+    status = {ENOMEM, blk::Op::kStrategy};
+  } else if (!Fetch()) {
+    status = {EFAULT, blk::Op::kStrategy};
+  }
+  if (status.ok()) return true;
+  EndUnrun(env_, status);
+  return false;
+}
+
+bool BatchCall::Fetch() {
+  napi_handle_scope scope;
+  napi_open_handle_scope(env_, &scope);
+  const bool here = batch_.HasMemory(env_);
+  if (here) {
+    const ViewBytes arena = batch_.Arena(env_);
+    const blk::BatchArrays arrays = ArraysIn(control_.data(), batch_.depth_);
+    CopyAsked(arena_.data(), arena.data, arena_size_, arrays, run_->count(), blk::BatchOp::kWrite);
+    // What was answered on the spot is in the caller's arena already, and is copied back over itself.
+    CopyAsked(arena_.data(), arena.data, arena_size_, arrays, run_->begun(), blk::BatchOp::kRead);
+    blk::BatchRun begun(std::move(*run_));
+    run_.emplace(arrays, arena_.data(), std::move(begun));
+  }
+  napi_close_handle_scope(env_, scope);
+  return here;
 }
 
 void BatchCall::Work(blk::IoWorker& worker) {
@@ -69,7 +103,8 @@ bool BatchCall::GiveBack(napi_env env) {
   // Only the two columns of the outcome: what the caller has put into the others meanwhile is its own.
   std::memcpy(theirs.resid, ours.resid, count * sizeof *ours.resid);
   std::memcpy(theirs.error, ours.error, count * sizeof *ours.error);
-  CopyRead(arena.data, arena_.data(), arena.size, ours, count);
+  // Cancelled before its turn: nothing was read but what is in the caller's arena already.
+  if (arena_.data() != nullptr) CopyRead(arena.data, arena_.data(), arena.size, ours, count);
   return true;
 }
 
@@ -86,8 +121,7 @@ void BatchCall::Cancel(napi_env env) {
   run_->CancelRest();
   static_cast<void>(GiveBack(env));
   run_.reset();
-  arena_ = {};
-  control_ = {};
+  DropMemory();
 }
 
 }  // namespace blk_addon

@@ -1,6 +1,6 @@
-// BatchCall: a batch on its way through the I/O queue. It runs on copies of the entries and of the data, as a
-// TransferCall does; outcomes and what was read are copied back when it settles, if the arrays are still there.
-// JavaScript thread only, but for Work() and cancel_.
+// BatchCall: a batch on its way through the I/O queue. It runs on copies of the entries, made when it is submitted, and
+// of the data, made when its turn comes, as a TransferCall does; outcomes and what was read are copied back when it
+// settles, if the arrays are still there. JavaScript thread only, but for Work() and cancel_.
 #ifndef RUMPBLK_ADDON_BATCH_CALL_H_
 #define RUMPBLK_ADDON_BATCH_CALL_H_
 
@@ -26,14 +26,19 @@ class BatchCall final : public PendingCall, public Cancellable {
   static napi_value Submit(napi_env env, napi_value self, BatchWrap& wrap, blk::BatchRun&& begun, uint64_t token);
   ~BatchCall() override;
 
+  size_t MemoryNeeded() const override { return taken_back() ? 0 : arena_size_; }
+  bool Prepare(blk::AlignedBuffer memory) override;
   // Entries that have not begun become ECANCELED; all of them, and at once, while the call is still queued.
   void Cancel(napi_env env) override;
 
  private:
   BatchCall(napi_env env, napi_value self, BatchWrap& wrap, uint64_t token);
 
-  // Copies the control block, and what the entries write. -> false when there is no memory.
-  bool TakeMemory(napi_env env, blk::BatchRun&& begun);
+  // Copies the control block, and takes over what has begun. -> false when there is no memory.
+  bool TakeControl(blk::BatchRun&& begun);
+  // Copies what the entries write, and what was answered on the spot. -> false when the caller's arena is gone.
+  bool Fetch();
+  void DropMemory();
   // Copies outcomes, and what was read, to the caller. -> false when its arrays are gone.
   bool GiveBack(napi_env env);
   void Work(blk::IoWorker& worker) override;
@@ -50,10 +55,11 @@ class BatchCall final : public PendingCall, public Cancellable {
   // Set on the JavaScript thread, looked at by the worker between entries and segments. Read again in Settle(), where a
   // run that was cancelled says so even if its last entry came through.
   std::atomic<bool> cancel_{false};
+  size_t arena_size_ = 0;
   // Copies of the caller's control block and arena; page-aligned, for O_DIRECT and the kernel's copy.
   blk::AlignedBuffer control_;
   blk::AlignedBuffer arena_;
-  // Not set when the copies could not be had: then nothing of it runs.
+  // Over arena_, once that is had.
   std::optional<blk::BatchRun> run_;
 };
 

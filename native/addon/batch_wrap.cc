@@ -91,7 +91,7 @@ napi_value BatchWrap::Run(napi_env env, napi_callback_info info) {
   run.Admit();
   // All reads, and none that would wait: done before the promise would be.
   const bool may_run = !wrap->device_->lent.Meets(arena.data, arena.size);
-  if (may_run && FitsNow(arrays, count) && wrap->device_->driver->MayAnswerNow() &&
+  if (may_run && FitsNow(arrays, count) && wrap->device_->driver->MayAnswerNow(0) &&
       run.Run(true, wrap->device_->lane, nullptr, [] { return blk::Status::Ok(); })) {
     return ToNumber(env, run.succeeded());
   }

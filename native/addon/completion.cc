@@ -36,28 +36,37 @@ void Completion::OnTurn(napi_env env, napi_value, void* context, void*) {
   completion.answers_left_ = kAnswersALook;
 }
 
-napi_value Completion::Submit(CallFlow& flow, std::unique_ptr<PendingCall> call) {
+napi_value Completion::Submit(CallIntake& intake, blk::IntakeFlow& flow, std::unique_ptr<PendingCall> call) {
   napi_value promise = call->promise();
-  PendingCall* pending = call.get();
-  std::unique_ptr<blk::IoTask> task = std::move(call);
-  // Behind calls that wait already: the order of the calls is the order of the queue.
-  const bool behind = !flow.backlog_.empty();
-  switch (behind ? blk::IoQueue::Outcome::kFull : flow.queue_.TryPut(flow.flow_, task)) {
-    case blk::IoQueue::Outcome::kQueued: CountPending(+1); break;
-    case blk::IoQueue::Outcome::kFull:
-      if (!behind) flow.next_with_backlog_ = std::exchange(with_backlog_, &flow);
-      flow.backlog_.PushBack(std::move(task));
-      CountPending(+1);
-      break;
-    case blk::IoQueue::Outcome::kNoMemory: RunOrRefuse(*pending, ENOMEM); break;
-    case blk::IoQueue::Outcome::kNoThreads: RunOrRefuse(*pending, EAGAIN); break;
+  PendingCall& pending = *call;
+  std::unique_ptr<blk::IntakeTask> task = std::move(call);
+  CountPending(+1);
+  switch (Put(intake, flow, task)) {
+    case blk::Intake::Outcome::kTaken: break;
+    // It has settled, and counted itself out.
+    case blk::Intake::Outcome::kEnded: break;
+    case blk::Intake::Outcome::kNoMemory: RunOrRefuse(pending, ENOMEM); break;
+    case blk::Intake::Outcome::kNoThreads: RunOrRefuse(pending, EAGAIN); break;
     // The driver was closed: nothing more is queued on it.
-    case blk::IoQueue::Outcome::kStopped: pending->Refuse(env_, {EBADF, blk::Op::kStrategy}); break;
+    case blk::Intake::Outcome::kStopped:
+      CountPending(-1);
+      pending.Refuse(env_, {EBADF, blk::Op::kStrategy});
+      break;
   }
   return promise;
 }
 
+blk::Intake::Outcome Completion::Put(CallIntake& intake, blk::IntakeFlow& flow, std::unique_ptr<blk::IntakeTask>& call,
+                                     blk::Intake::Place place) {
+  const blk::Intake::Outcome outcome = intake.intake_.Put(flow, call, place);
+  if (intake.waiting() && !std::exchange(intake.listed_, true)) {
+    intake.next_waiting_ = std::exchange(with_waiting_, &intake);
+  }
+  return outcome;
+}
+
 void Completion::RunOrRefuse(PendingCall& call, int err) {
+  CountPending(-1);
   if (call.MustRun()) {
     call.RunHere(env_);
   } else {
@@ -65,11 +74,11 @@ void Completion::RunOrRefuse(PendingCall& call, int err) {
   }
 }
 
-void Completion::Post(std::unique_ptr<PendingCall> call) {
+void Completion::Post(std::unique_ptr<Call> call) {
   // A list that only grows at its head and is only taken whole: nothing is ever popped, so a call that comes again at
   // the same address does no harm. Release, with the acquire in TakeDone(): what Work() has left goes with the call.
-  PendingCall* const posted = call.release();
-  PendingCall* before = done_.load(std::memory_order_relaxed);
+  Call* const posted = call.release();
+  Call* before = done_.load(std::memory_order_relaxed);
   do {
     posted->done_before_ = before;
   } while (!done_.compare_exchange_weak(before, posted, std::memory_order_release, std::memory_order_relaxed));
@@ -83,45 +92,47 @@ void Completion::OnWake(napi_env env, napi_value, void* context, void*) {
 }
 
 void Completion::SettleAll() {
-  PendingCall* next = TakeDone();
+  Call* next = TakeDone();
   // Before anything settles: the workers go on while JavaScript runs.
   Refill();
   int settled = 0;
   while (next != nullptr) {
     // A scope for each call: the handles of a burst of thousands go as it settles, not when all have.
-    std::unique_ptr<PendingCall> call(next);
+    std::unique_ptr<Call> call(next);
     next = call->done_before_;
     napi_handle_scope scope;
     napi_open_handle_scope(env_, &scope);
-    if (call->Finish(env_)) settled++;
+    settled += call->Return(env_);
     call.reset();
     napi_close_handle_scope(env_, scope);
   }
+  // Once more: those that have settled gave their memory back.
+  Refill();
   CountPending(-settled);
 }
 
-PendingCall* Completion::TakeDone() {
-  PendingCall* latest = done_.exchange(nullptr, std::memory_order_acquire);
-  PendingCall* first = nullptr;
+Call* Completion::TakeDone() {
+  Call* latest = done_.exchange(nullptr, std::memory_order_acquire);
+  Call* first = nullptr;
   while (latest != nullptr) {
     // Turned around on the way: the list leads from the latest back.
-    PendingCall* const before = std::exchange(latest->done_before_, first);
+    Call* const before = std::exchange(latest->done_before_, first);
     first = std::exchange(latest, before);
   }
   return first;
 }
 
 void Completion::Refill() {
-  // Destroyed last: they keep the flows that are looked at here.
-  blk::IoTaskList dropped;
-  for (CallFlow** link = &with_backlog_; *link != nullptr;) {
-    CallFlow& flow = **link;
-    const blk::IoQueue::Outcome outcome = flow.queue_.PutAll(flow.flow_, flow.backlog_);
-    if (outcome == blk::IoQueue::Outcome::kStopped) dropped.TakeAll(flow.backlog_);
-    if (flow.backlog_.empty()) {
-      *link = std::exchange(flow.next_with_backlog_, nullptr);
+  // Destroyed last: they keep what is looked at here.
+  blk::IoTaskList ended;
+  for (CallIntake** link = &with_waiting_; *link != nullptr;) {
+    CallIntake& calls = **link;
+    calls.intake_.Refill(ended);
+    if (calls.waiting()) {
+      link = &calls.next_waiting_;
     } else {
-      link = &flow.next_with_backlog_;
+      *link = std::exchange(calls.next_waiting_, nullptr);
+      calls.listed_ = false;
     }
   }
 }
@@ -137,13 +148,13 @@ void Completion::CountPending(int change) {
 void Completion::Abandon() {
   // All of them first: a call may be the last that keeps the flow it is in, or another one.
   blk::IoTaskList dropped;
-  while (with_backlog_ != nullptr) {
-    CallFlow& flow = *with_backlog_;
-    with_backlog_ = std::exchange(flow.next_with_backlog_, nullptr);
-    dropped.TakeAll(flow.backlog_);
+  while (with_waiting_ != nullptr) {
+    CallIntake& calls = *with_waiting_;
+    with_waiting_ = std::exchange(calls.next_waiting_, nullptr);
+    calls.intake_.TakeAll(dropped);
   }
-  for (PendingCall* next = TakeDone(); next != nullptr;) {
-    const std::unique_ptr<PendingCall> call(next);
+  for (Call* next = TakeDone(); next != nullptr;) {
+    const std::unique_ptr<Call> call(next);
     next = call->done_before_;
   }
   // An error of these calls would have nobody left to see it.

@@ -5,17 +5,37 @@
 #ifndef RUMPBLK_ADDON_COMPLETION_H_
 #define RUMPBLK_ADDON_COMPLETION_H_
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
 
-#include "addon/call_flow.h"
+#include "addon/call.h"
 #include "addon/lent_memory.h"
 #include "addon/napi_setup.h"
 #include "addon/pending_call.h"
-#include "core/base/aligned_pool.h"
+#include "core/work/intake.h"
 
 namespace blk_addon {
+
+// The intake of a driver as the completion of its environment knows it. Kept by whatever waits in it.
+class CallIntake {
+ public:
+  // `intake` outlives this.
+  explicit CallIntake(blk::Intake& intake) : intake_(intake) {}
+  CallIntake(const CallIntake&) = delete;
+  CallIntake& operator=(const CallIntake&) = delete;
+
+  bool waiting() const { return intake_.waiting(); }
+
+ private:
+  friend class Completion;
+
+  blk::Intake& intake_;
+  // Of Completion's list of those in which calls wait.
+  CallIntake* next_waiting_ = nullptr;
+  bool listed_ = false;
+};
 
 class Completion {
  public:
@@ -24,28 +44,34 @@ class Completion {
   Completion(const Completion&) = delete;
   Completion& operator=(const Completion&) = delete;
 
-  // True while a promise form may still answer on the spot. After a millisecond of such answers one goes through the
-  // queue although it need not: promises that never wait would keep the event loop from everything else.
-  bool MayAnswerNow() {
+  // True while a promise form may still answer `bytes` on the spot. After a millisecond of such answers one goes
+  // through the queue although it need not: promises that never wait would keep the event loop from everything else.
+  bool MayAnswerNow(size_t bytes) {
     if (answers_left_ == 0 && !HasTimeLeft()) return false;
-    answers_left_--;
+    const size_t cost = 1 + bytes / kBytesAnAnswer;
+    answers_left_ -= static_cast<unsigned>(std::min<size_t>(cost, answers_left_));
     return true;
   }
 
-  // Queues `call` as the last one of `flow`; its promise settles in a later turn. When no thread or no
-  // memory can be had it runs here if it must, else settles with EAGAIN or ENOMEM; on a driver that is stopped, with
-  // EBADF.
+  // Queues `call` as the last one of `flow`, as soon as there are memory and room for it; its promise settles in a
+  // later turn. When no thread or no memory for the queue can be had it runs here if it must, else settles with EAGAIN
+  // or ENOMEM; on a driver that is stopped, with EBADF.
   // -> the promise, in any case: lib awaits every failure alike.
-  napi_value Submit(CallFlow& flow, std::unique_ptr<PendingCall> call);
+  napi_value Submit(CallIntake& intake, blk::IntakeFlow& flow, std::unique_ptr<PendingCall> call);
+  // Puts a call that owns no promise; what becomes of it is the caller's affair. Outcomes: those of Intake::Put().
+  blk::Intake::Outcome Put(CallIntake& intake, blk::IntakeFlow& flow, std::unique_ptr<blk::IntakeTask>& call,
+                           blk::Intake::Place place = blk::Intake::Place::kBehind);
 
   // Takes a call whose work is done, and wakes the JavaScript thread if it is the first since the last pass.
   // Thread: any.   Never blocks.
-  void Post(std::unique_ptr<PendingCall> call);
+  void Post(std::unique_ptr<Call> call);
 
-  // Counts out a call that has settled although it is still in the queue.
+  // Counts in what keeps the event loop alive without being a call of Submit(), and out what has settled although its
+  // task is still on its way.
+  void CountIn() { CountPending(+1); }
   void CountOut() { CountPending(-1); }
 
-  // Moves calls from the backlogs to their queues, as far as there is room. Drops those of a queue that has stopped: a
+  // Goes on with the calls that wait, as far as there are memory and room. Drops those of a queue that has stopped: a
   // driver is closed when no call of it is pending, so they are given up.
   void Refill();
 
@@ -53,8 +79,6 @@ class Completion {
   // environment, when no worker runs any more; nothing is submitted after it.
   void Abandon();
 
-  // Memory of the calls.
-  blk::AlignedPool& memory() { return memory_; }
   // Memory of devices, in the hands of the environment.
   LentMemory& lent() { return lent_; }
 
@@ -62,6 +86,7 @@ class Completion {
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::milliseconds kTurn{1};
   static constexpr unsigned kAnswersALook = 128;  // between two looks at the clock
+  static constexpr size_t kBytesAnAnswer = 8192;  // that take as long to copy as an answer without them
 
   // Allows some more in this turn, if it has not taken long already; in good time, asks to be told of the next one.
   bool HasTimeLeft();
@@ -74,8 +99,8 @@ class Completion {
   // Settles what is done, in one pass: reactions of the promises run when it is over.
   void SettleAll();
   // Takes all that is done: the call that was first, which leads to the next one. The caller owns them.
-  PendingCall* TakeDone();
-  // For a call that cannot be queued: runs it here if it must run, else settles it with `err`.
+  Call* TakeDone();
+  // For a call that cannot be queued: runs it here if it must run, else settles it with `err`. Counts it out.
   void RunOrRefuse(PendingCall& call, int err);
   // Keeps the event loop alive from the first call on until the last one has settled.
   void CountPending(int change);
@@ -83,19 +108,18 @@ class Completion {
   const napi_env env_;
   napi_threadsafe_function turn_ = nullptr;
   napi_threadsafe_function wake_ = nullptr;
-  // Calls that are queued, in a backlog, at work, or done, and not settled.
+  // Calls that wait, are queued, at work, or done, and not settled.
   size_t pending_ = 0;
   bool turn_asked_ = false;  // OnTurn() is still to come
   Clock::time_point turn_began_ = Clock::now();
   unsigned answers_left_ = kAnswersALook;
-  // The flows that have a backlog: which of them a wake-up made room in is not known, so each pass looks at all.
-  CallFlow* with_backlog_ = nullptr;
-  blk::AlignedPool memory_;
+  // Those in which calls wait: which of them a wake-up made room in is not known, so each pass looks at all.
+  CallIntake* with_waiting_ = nullptr;
   LentMemory lent_;
 
   // Calls that are done, owned: the latest, which leads to the one before it. They settle in the order in which they
   // were done.
-  std::atomic<PendingCall*> done_{nullptr};
+  std::atomic<Call*> done_{nullptr};
 };
 
 }  // namespace blk_addon

@@ -41,8 +41,7 @@ struct DeviceState : std::enable_shared_from_this<DeviceState> {
       : driver(std::move(driver)),
         device(std::move(device)),
         lane(this->driver->lane_lease.lane()),
-        lent(this->driver->lent()),
-        flow(this->driver->driver.queue()) {}
+        lent(this->driver->lent()) {}
 
   // The driver outlives its devices.
   const std::shared_ptr<DriverState> driver;
@@ -52,7 +51,7 @@ struct DeviceState : std::enable_shared_from_this<DeviceState> {
   // The environment's, which the driver keeps.
   LentMemory& lent;
   // Its calls, which take turns with those of other devices.
-  CallFlow flow;
+  blk::IntakeFlow flow;
   // From the first close() on, before it runs: no call begins any more. Never false again.
   bool closing = false;
   // Calls begun and not ended. A device is not closed, nor its memory unmapped, before this is 0 (B16).

@@ -193,6 +193,7 @@ DriverWrap::DriverWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Driver
   options.window_count = static_cast<uint32_t>(args.Int(2));
   options.queue_depth = static_cast<uint32_t>(args.Int(3));
   options.workers = static_cast<uint32_t>(args.Int(4));
+  options.request_memory = static_cast<uint64_t>(args.Int(5));
   EnvState& env_state = EnvState::Of(info.Env());
   const bool had_memory = blk::HadMemory([&] {
     state_ = std::make_shared<DriverState>(env_state.completion, options);

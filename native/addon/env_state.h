@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "addon/call_flow.h"
 #include "addon/completion.h"
 #include "addon/napi_setup.h"
 #include "core/device/driver.h"
@@ -20,17 +19,18 @@ namespace blk_addon {
 class DriverState {
  public:
   DriverState(std::shared_ptr<Completion> completion, const blk::DriverOptions& options)
-      : driver(options), lane_lease(&driver.lanes()), flow(driver.queue()), completion_(std::move(completion)) {}
+      : driver(options), lane_lease(&driver.lanes()), intake(driver.intake()), completion_(std::move(completion)) {}
   DriverState(const DriverState&) = delete;
   DriverState& operator=(const DriverState&) = delete;
 
-  // Order is destruction order, last first: the lease goes before the lanes, the flow before the queue that it refers
-  // to.
+  // Order is destruction order, last first: the lease goes before the lanes, the flow before the queue that tasks of it
+  // may be in.
   blk::Driver driver;
   // Of this thread, for what it does for the driver and its devices.
   const blk::LaneLease lane_lease;
+  CallIntake intake;
   // Registrations and opens.
-  CallFlow flow;
+  blk::IntakeFlow flow;
   size_t pending = 0;  // calls of the driver and its devices: queued, or done and not settled
 
   // Ends the driver, and what was given up and still waits for its queue. Errors: those of Driver::Close().
@@ -41,12 +41,12 @@ class DriverState {
   }
 
   // As Completion has them, for this driver.
-  bool MayAnswerNow() { return completion_->MayAnswerNow(); }
+  bool MayAnswerNow(size_t bytes) { return completion_->MayAnswerNow(bytes); }
   LentMemory& lent() { return completion_->lent(); }
   napi_value Submit(std::unique_ptr<PendingCall> call) { return Submit(flow, std::move(call)); }
   // For a device's own.
-  napi_value Submit(CallFlow& in, std::unique_ptr<PendingCall> call) {
-    return completion_->Submit(in, std::move(call));
+  napi_value Submit(blk::IntakeFlow& in, std::unique_ptr<PendingCall> call) {
+    return completion_->Submit(intake, in, std::move(call));
   }
 
  private:

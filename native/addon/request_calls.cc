@@ -17,7 +17,7 @@ using Device = const std::shared_ptr<DeviceState>&;
 
 // Every request comes through here: finds the device of its target and answers EBADF for a closed one.
 template <napi_value (*request)(const Args&, Device)>
-napi_value Call(napi_env env, napi_callback_info info) {
+napi_value Invoke(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   void* target = nullptr;
   if (napi_get_value_external(env, args.at(0), &target) != napi_ok) return nullptr;
@@ -106,12 +106,12 @@ napi_value MakeRequestTarget(napi_env env, const std::shared_ptr<DeviceState>& d
 void DefineRequestCalls(napi_env env, napi_value exports) {
   using blk::BufOp;
   const auto define = [&](const char* name, napi_callback call) { DefineFunction(env, exports, name, call); };
-  define("readSync", Call<BytesSync<BufOp::kRead>>);
-  define("writeSync", Call<BytesSync<BufOp::kWrite>>);
-  define("strategySync", Call<StrategySync>);
-  define("read", Call<BytesQueued<BufOp::kRead>>);
-  define("write", Call<BytesQueued<BufOp::kWrite>>);
-  define("strategy", Call<StrategyQueued>);
+  define("readSync", Invoke<BytesSync<BufOp::kRead>>);
+  define("writeSync", Invoke<BytesSync<BufOp::kWrite>>);
+  define("strategySync", Invoke<StrategySync>);
+  define("read", Invoke<BytesQueued<BufOp::kRead>>);
+  define("write", Invoke<BytesQueued<BufOp::kWrite>>);
+  define("strategy", Invoke<StrategyQueued>);
 }
 
 }  // namespace blk_addon

@@ -1,14 +1,16 @@
-// TransferCall: a read, write or strategy on its way through the I/O queue. It runs on memory of ours: what a write
-// sends is copied when it is submitted, what a read brings is copied into the caller's view when it settles, if the
-// view is still there. The caller may detach or transfer the view at any time.
+// TransferCall: a read, write or strategy on its way through the I/O queue, as one task. It runs on memory of ours:
+// what a write sends is copied when its turn comes, what a read brings is copied into the caller's view when it
+// settles, if the view is still there. The caller may detach or transfer the view at any time.
 #ifndef RUMPBLK_ADDON_TRANSFER_CALL_H_
 #define RUMPBLK_ADDON_TRANSFER_CALL_H_
 
 #include <atomic>
 #include <memory>
 
+#include "addon/caller_view.h"
 #include "addon/device_state.h"
 #include "addon/pending_call.h"
+#include "addon/run_now.h"
 #include "core/base/aligned_buffer.h"
 #include "core/request/physio.h"
 
@@ -17,48 +19,49 @@ namespace blk_addon {
 // On the JavaScript thread but for Work(), which touches transfer_, its memory and cancel_ alone.
 class TransferCall final : public PendingCall, public Cancellable {
  public:
-  // What became of an attempt to run without waiting: if it was not run, whether it has to wait, as far as is known.
-  enum class Now : uint8_t { kNotTried, kDone, kWouldWait, kUnknown };
-
   // Answers at once when that takes no disk, else queues `transfer`, whose data points into `view` at `view_offset`
-  // bytes. `token` 0: cannot be cancelled. Draws for faults in any case, now, in the order of the calls.
+  // bytes; what is longer than a part goes as a LongTransfer. `token` 0: cannot be cancelled. Draws for faults in any
+  // case, now, in the order of the calls.
   // -> the outcome or a promise of it. Failures: those of RunTransfer() · ENOMEM no memory for the copy · EFAULT the
-  // view no longer holds what a read is to be copied into · ECANCELED · those of Completion::Submit().
+  // view no longer holds what is to be copied · ECANCELED · those of Completion::Submit().
   // REQUIRES: the device is open.
   static napi_value Submit(napi_env env, const std::shared_ptr<DeviceState>& device, blk::Transfer transfer,
                            napi_value view, size_t view_offset, uint64_t token);
 
   ~TransferCall() override;
 
-  // Ends it at once while it is queued, after the current segment when it runs.
+  size_t MemoryNeeded() const override { return taken_back() || !transfer_.moves() ? 0 : size(); }
+  bool Prepare(blk::AlignedBuffer memory) override;
+  // Ends it at once while it waits or is queued, after the current segment when it runs.
   void Cancel(napi_env env) override;
 
  private:
+  // `transfer`: what is left of it is run; `now`: what is known of that.
   TransferCall(napi_env env, std::shared_ptr<DeviceState> device, const blk::Transfer& transfer, blk::Strategy& entry,
-               uint64_t token);
+               Now now, napi_value view, size_t view_offset, uint64_t token);
 
-  // Moves transfer_.data from the view into memory of ours: a copy for a write, room for a read. -> false when there is
-  // none.
-  bool TakeMemory(napi_value view, size_t view_offset);
-  // Lets go of it, and of the view.
+  // Bytes that it has to move.
+  size_t size() const { return transfer_.length - begin_; }
+  void Wait() override { view_.Keep(); }
+  // Copies what a write sends into memory_. -> false when the view no longer holds it.
+  bool Fetch();
+  // Lets go of the memory, and of the view.
   void DropMemory();
   void Work(blk::IoWorker& worker) override;
   napi_value Settle(napi_env env) override;
   void Done() override { device_->End(token_); }
-  // Copies what was read into the view. -> false when the view no longer holds that range.
-  bool DeliverTo(napi_env env);
 
   const napi_env env_;
   // Keeps the device, and so the strategies behind entry_, until the call has settled.
   const std::shared_ptr<DeviceState> device_;
   blk::Transfer transfer_;
+  const size_t begin_;    // of what this call moves: before it lies what was answered on the spot
   blk::Strategy* entry_;  // where Admit() sent it
   const uint64_t token_;
-  Now now_ = Now::kNotTried;
+  Now now_;
   std::atomic<bool> cancel_{false};
   blk::AlignedBuffer memory_;
-  napi_ref view_ = nullptr;  // reads only
-  size_t view_offset_ = 0;
+  CallerView view_;  // of a read, and of a write that has to wait for its turn
 };
 
 }  // namespace blk_addon

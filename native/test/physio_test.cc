@@ -167,5 +167,62 @@ TEST_CASE("every buf carries what the call asked for, and the doomed one its mar
   CHECK_FALSE(strategy.bufs.back().doomed);
 }
 
+TEST_CASE("issue 13: parts of a transfer make one buf of it to who counts, each on memory of its own") {
+  Scripted strategy;
+  Transfer transfer = Make(7, 3 * kChunk + 10, false);
+  transfer.skip = 100;
+  transfer.durable = true;
+  std::vector<uint8_t> memory(2 * kChunk);
+  CHECK(RunPart(strategy, transfer, memory.data(), 2 * kChunk));
+  CHECK(transfer.moved == 2 * kChunk);
+  CHECK(RunPart(strategy, transfer, memory.data(), kChunk));
+  CHECK(!RunPart(strategy, transfer, memory.data(), 10));
+  REQUIRE(strategy.bufs.size() == 3);
+  const int64_t blknos[] = {7, 7 + 256, 7 + 384};
+  for (size_t i = 0; i < 3; i++) {
+    CHECK(strategy.bufs[i].blkno == blknos[i]);
+    CHECK(strategy.bufs[i].skip == 100);
+    CHECK(strategy.bufs[i].data == memory.data());
+    CHECK(strategy.bufs[i].durable);
+    CHECK(strategy.bufs[i].first == (i == 0));
+    CHECK(strategy.bufs[i].last == (i == 2));
+  }
+  CHECK(transfer.moved == 3 * kChunk + 10);
+  CHECK(transfer.failed_blkno == 7);
+}
+
+TEST_CASE("issue 13: a part of a raw transfer is whole bufs, and a doomed one ends it") {
+  Scripted strategy;
+  Transfer transfer = Make(0, 4 * kChunk, true);
+  transfer.doomed_chunk = 3;
+  std::vector<uint8_t> memory(2 * kChunk);
+  CHECK(RunPart(strategy, transfer, memory.data(), 2 * kChunk));
+  strategy.answers = {{kChunk, 0}, {kChunk, 0}, {kChunk, 0}, {0, EIO}};
+  CHECK(!RunPart(strategy, transfer, memory.data(), 2 * kChunk));
+  REQUIRE(strategy.bufs.size() == 4);
+  for (size_t i = 0; i < 4; i++) {
+    CHECK(strategy.bufs[i].first);
+    CHECK(strategy.bufs[i].last);
+    CHECK(strategy.bufs[i].doomed == (i == 3));
+    CHECK(strategy.bufs[i].data == memory.data() + i % 2 * kChunk);
+  }
+  CHECK(transfer.moved == 3 * kChunk);
+  CHECK(transfer.failed_blkno == 3 * 128);
+  CHECK(transfer.status.err == EIO);
+}
+
+TEST_CASE("issue 13: a part that fails or comes short ends the transfer, and names its first sector") {
+  for (const Scripted::Answer& answer : {Scripted::Answer{100, ENOSPC}, Scripted::Answer{100, 0}}) {
+    Scripted strategy;
+    Transfer transfer = Make(7, 3 * kChunk, false);
+    strategy.answers = {{kChunk, 0}, answer};
+    CHECK(RunPart(strategy, transfer, transfer.data, kChunk));
+    CHECK(!RunPart(strategy, transfer, transfer.data, kChunk));
+    CHECK(transfer.moved == kChunk + 100);
+    CHECK(transfer.status.err == answer.err);
+    CHECK(transfer.failed_blkno == 7);
+  }
+}
+
 }  // namespace
 }  // namespace blk

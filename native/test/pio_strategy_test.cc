@@ -62,6 +62,30 @@ TEST_CASE("a read leaves nothing dirty, a write does, a sync ends that") {
   CHECK(rig.Count(Counter::kFlushes) == 1);
 }
 
+TEST_CASE("issue 13: the last part of a durable write syncs them all, and so does the one that meets the end") {
+  for (const auto durable : {PioStrategy::Durable::kFdatasync, PioStrategy::Durable::kPerCall}) {
+    PioRig rig(durable);
+    const auto bytes = Pattern(0, 4096, 1);
+    const auto part = [&](int64_t blkno, bool first, bool last) {
+      Buf buf = WriteBuf(blkno, bytes, true);
+      buf.first = first;
+      buf.last = last;
+      rig.pio.Submit(buf);
+      CHECK(buf.status.ok());
+      return rig.host.calls(Call::kFdatasync);
+    };
+    CHECK(part(0, true, false) == 0);
+    CHECK(part(8, false, false) == 0);
+    CHECK(part(16, false, true) == 1);
+    CHECK_FALSE(rig.Dirty());
+    CHECK(part(2048 - 16, true, false) == 1);
+    CHECK(part(2048 - 8, false, false) == 2);  // the device ends here, the request does not
+    CHECK_FALSE(rig.Dirty());
+    CHECK(rig.host.calls(Call::kPwriteDurable) == 0);
+    CHECK(rig.Count(Counter::kIoTotal) == 2);
+  }
+}
+
 TEST_CASE("B20: a durable write is synced before it completes") {
   PioRig rig;
   const auto bytes = Pattern(0, 512, 1);

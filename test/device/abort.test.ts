@@ -2,7 +2,7 @@
 import { getEventListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { type BlockDevice, open, openSync } from 'rumpblk';
+import { BATCH_WRITE, type BlockDevice, open, openSync } from 'rumpblk';
 import { failure, refusal, thrownBy } from '../support/failure';
 import { testWith } from '../support/peers';
 import { KiB, MiB, pattern, rig } from '../support/rig';
@@ -78,13 +78,23 @@ test.each(['read', 'write', 'strategy'] as const)('%s: a made-up signal that tak
   }
 });
 
+/** Keeps one worker busy: a batch of 48 MiB, with its sync, is one piece of work, where a long write would go in parts. */
+function occupy(device: BlockDevice): Promise<number> {
+  const batch = device.createBatch({ depth: 1, arena: 48 * MiB });
+  batch.arena.fill(1);
+  batch.op[0] = BATCH_WRITE;
+  batch.fua[0] = 1;
+  batch.bcount[0] = 48 * MiB;
+  return batch.run(1);
+}
+
 describe('abort of what waits', () => {
   test('a request still queued ends at once and never touches the device', async () => {
     const file = bench.sparse(64 * MiB);
     const device = bench.device(file, { mode: 'r+', access: 'pio' }, { workers: 1, queueDepth: 1 });
     const controller = new AbortController();
     // Long enough, with its sync, that the one worker is still at it when the others are aborted, on a busy machine too.
-    const first = device.write(Buffer.alloc(48 * MiB, 1), 0, { fua: true });
+    const first = occupy(device);
     const second = thrownBy(() => device.write(Buffer.alloc(4096, 9), 60 * MiB, { signal: controller.signal }));
     const third = thrownBy(() => device.write(Buffer.alloc(4096, 9), 61 * MiB, { signal: controller.signal }));
     controller.abort('enough');
@@ -102,7 +112,7 @@ describe('abort of what waits', () => {
     const device = bench.device(file, { mode: 'r+', access: 'pio' }, { workers: 1, queueDepth: 1 });
     const controller = new AbortController();
     // As above: the one worker is still at it when the others are aborted.
-    const first = device.write(Buffer.alloc(48 * MiB, 1), 0, { fua: true });
+    const first = occupy(device);
     const waiting = [60, 61].map((mib) => thrownBy(() => device.write(Buffer.alloc(4096, 9), mib * MiB, { signal: controller.signal })));
     const closing = device.close();
     controller.abort('enough');
@@ -121,7 +131,7 @@ describe('abort of what waits', () => {
     const file = bench.image(content);
     const device = bench.keep(openSync(file, { driver, mode: 'r+' }));
     // As above, with a worker that is busy for another device.
-    const served = busy.write(Buffer.alloc(48 * MiB, 1), 0, { fua: true });
+    const served = occupy(busy);
     const controller = new AbortController();
     const { signal } = controller;
     // As many as the queue takes, and some behind it.
@@ -136,7 +146,7 @@ describe('abort of what waits', () => {
     expect(await Promise.all(aborted)).toEqual(Array.from({ length: 5 }, () => 'enough'));
     device.closeSync();
     await failure(() => device.write(Buffer.alloc(512), 0), 'EBADF');
-    expect((await served).bytesWritten).toBe(48 * MiB);
+    expect(await served).toBe(1);
     busy.closeSync();
     driver.close();
     expect(readFileSync(file).equals(content)).toBe(true);

@@ -25,7 +25,7 @@ AutoStrategy::AutoStrategy(const DeviceRange& range, const HostFile& file, Windo
 Moved AutoStrategy::Move(const Buf& buf, HostOffset at, size_t size) {
   // Never through the map: a store pages in what it overwrites, and a full disk is a SIGBUS there and an ENOSPC here
   // (B36). What was written shows in the map all the same, through the page cache.
-  if (buf.op == BufOp::kWrite) return pio_.Piece(buf, buf.data, at, size);
+  if (buf.op == BufOp::kWrite) return pio_.Part(buf, at, size);
   if (!buf.nowait) return Read(buf, at, size);
   if (host_tells_.load(std::memory_order_relaxed)) {
     const Moved moved = Read(buf, at, size);

@@ -15,6 +15,15 @@ Moved PioStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t si
   return moved;
 }
 
+Moved PioStrategy::Part(const Buf& buf, HostOffset at, size_t size) {
+  if (!buf.durable || (buf.first && buf.last)) return Piece(buf, buf.data, at, size);
+  Buf part = buf;
+  part.durable = false;
+  Moved moved = Piece(part, buf.data, at, size);
+  if (moved.status.ok() && buf.last) moved.status = Sync(buf.lane);
+  return moved;
+}
+
 // The data goes through and is synced in one call, which leaves alone what else of the file is dirty (B45).
 Moved PioStrategy::WriteDurable(const Buf& buf, const uint8_t* data, HostOffset at, size_t size) {
   const Moved moved = file_.WriteAllDurable(data, size, at, buf.cancel);

@@ -27,6 +27,9 @@ class PioStrategy final : public BoundedStrategy {
   // sticks.   Thread: any.   REQUIRES: [at, at + size) lies inside the device.
   Moved Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size);
 
+  // The same for all that `buf` has: of a request in parts, its last one makes all of them durable.
+  Moved Part(const Buf& buf, HostOffset at, size_t size);
+
   // What a piece gets that was stored into a window: EIO, for good, when the host file has come to end before it. Then
   // the host dropped the bytes, which is noted, and no later pwrite may make up for it by growing the file again.
   Status CheckStored(HostOffset at, size_t size);
@@ -39,7 +42,7 @@ class PioStrategy final : public BoundedStrategy {
   Status Sync(Lane lane);
 
  protected:
-  Moved Move(const Buf& buf, HostOffset at, size_t size) override { return Piece(buf, buf.data, at, size); }
+  Moved Move(const Buf& buf, HostOffset at, size_t size) override { return Part(buf, at, size); }
 
  private:
   // The sync, then what a sync cannot know: stores that never reached the page cache.

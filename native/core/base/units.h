@@ -19,6 +19,7 @@ inline constexpr uint64_t kMaxAutoWindowSize = uint64_t{4} << 30;  // largest wi
 inline constexpr uint32_t kDefaultWindowCount = 16;                // memwincnt
 inline constexpr uint32_t kDefaultQueueDepth = 1024;               // N_AIOS of rumpuser
 inline constexpr uint32_t kDefaultWorkers = 4;
+inline constexpr uint64_t kDefaultRequestMemory = uint64_t{64} << 20;
 inline constexpr uint32_t kBlkfailMax = 10000;               // BLKFAIL_MAX
 inline constexpr uint32_t kMaxPartitions = 16;               // MAXPARTITIONS; partition = minor modulo this
 inline constexpr uint64_t kSegmentSize = uint64_t{1} << 20;  // longest stretch between two looks at a cancel flag

@@ -10,7 +10,9 @@ Driver::Driver(const DriverOptions& options, HostIo& host)
     : host_(host),
       options_(options),
       table_(options.minor_count),
-      queue_(options.queue_depth, options.workers, IoQueue::kPatience, &lanes_) {}
+      request_memory_(options.request_memory),
+      queue_(options.queue_depth, options.workers, IoQueue::kPatience, &lanes_),
+      intake_(queue_, request_memory_) {}
 
 Driver::~Driver() {
   // Tasks hold their devices: none of them may be left when the list is looked at.

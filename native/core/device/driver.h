@@ -1,7 +1,7 @@
-// Driver: a table of minors with its tunables, fault injector, counters and I/O queue.
-// Thread-safe. Lock order: mu_ before the fault injector's; host files are opened outside it, so that a slow one holds
-// up nobody, and a slot is filled only with a minor that is complete (B41).
-// Model: rumpblk_init and rumpblk_register, rumpblk.c r1.31 lines 295-429; nothing is process-wide.
+// Driver: a table of minors with its tunables, fault injector, counters, I/O queue, and the memory of what is queued.
+// Thread-safe, but for the intake. Lock order: mu_ before the fault injector's; host files are opened outside it, so
+// that a slow one holds up nobody, and a slot is filled only with a minor that is complete (B41). Model: rumpblk_init
+// and rumpblk_register, rumpblk.c r1.31 lines 295-429; nothing is process-wide.
 #ifndef RUMPBLK_CORE_DEVICE_DRIVER_H_
 #define RUMPBLK_CORE_DEVICE_DRIVER_H_
 
@@ -15,7 +15,9 @@
 #include "core/device/minor.h"
 #include "core/device/options.h"
 #include "core/filter/fault_injector.h"
+#include "core/work/intake.h"
 #include "core/work/io_queue.h"
+#include "core/work/request_memory.h"
 
 namespace blk {
 
@@ -89,8 +91,11 @@ class Driver {
   // For threads that make requests of its devices for long: what they count in a lane of their own costs less. Its
   // workers have leases.
   Lanes& lanes() { return lanes_; }
-  // For whoever has tasks for the workers; its own devices run on the thread that calls them.
+  // For whoever has tasks for the workers; its own devices run on the thread that calls them. The intake, which leads
+  // into the queue, is used by one thread, with all that has flows in it.
   IoQueue& queue() { return queue_; }
+  Intake& intake() { return intake_; }
+  RequestMemory& request_memory() { return request_memory_; }
 
  private:
   Result<std::shared_ptr<Device>> OpenMinor(const std::shared_ptr<Minor>& minor, const OpenOptions& options,
@@ -126,7 +131,10 @@ class Driver {
   std::vector<Device*> devices_ GUARDED_BY(mu_);  // every Device that is alive
   bool closed_ GUARDED_BY(mu_) = false;
 
-  IoQueue queue_;  // last: its workers stop before what they use goes
+  // Last: its workers stop, and the tasks in it give their memory back, before what they use goes.
+  RequestMemory request_memory_;
+  IoQueue queue_;
+  Intake intake_;
 };
 
 }  // namespace blk

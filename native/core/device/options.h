@@ -30,9 +30,10 @@ struct WindowSize {
 struct DriverOptions {
   uint32_t minor_count = kDefaultMinorCount;  // slots of the table; private minors need none
   WindowSize window_size;
-  uint32_t window_count = kDefaultWindowCount;  // of each open
-  uint32_t queue_depth = kDefaultQueueDepth;    // tasks of a device in the queue, those that run not counted
-  uint32_t workers = kDefaultWorkers;           // threads at most
+  uint32_t window_count = kDefaultWindowCount;      // of each open
+  uint32_t queue_depth = kDefaultQueueDepth;        // tasks of a device in the queue, those that run not counted
+  uint32_t workers = kDefaultWorkers;               // threads at most
+  uint64_t request_memory = kDefaultRequestMemory;  // bytes that queued requests run on, of all devices together
 };
 
 // The range of the host file that becomes the device.

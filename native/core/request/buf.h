@@ -27,6 +27,8 @@ struct Buf {
   bool durable = false;     // a write that is on the medium before it completes
   bool doomed = false;      // the fault injector drew this one
   bool nowait = false;      // a read that ends as IsUndone() says rather than wait for a disk
+  bool first = true;        // the first part of its request, which counts for all of them
+  bool last = true;         // the last part, which makes all of them durable; the end of the device sets it as well
   // Where it counts: a lane that its thread has leased costs less.
   Lane lane = kSharedLane;
   const std::atomic<bool>* cancel = nullptr;  // set by others to end the buf after its current segment

@@ -5,20 +5,24 @@
 namespace blk {
 namespace {
 
-// The buf of `transfer` with the given index.
-Buf ChunkOf(const Transfer& transfer, uint64_t index) {
-  const size_t at = static_cast<size_t>(index) * transfer.chunk_size();
+// The next buf of `transfer`, of at most `most` bytes, whose data is `data`.
+Buf NextBuf(const Transfer& transfer, uint8_t* data, size_t most) {
+  const size_t in_chunk = transfer.raw ? transfer.moved % transfer.chunk_size() : transfer.moved;
+  const size_t chunk_rest = std::min(transfer.length - transfer.moved, transfer.chunk_size() - in_chunk);
+  // lib clamps block numbers at 2^53, so the sum does not wrap.
+  const size_t at = transfer.skip + transfer.moved;
   Buf buf;
   buf.op = transfer.op;
-  // Chunks are whole sectors, but for the last. lib clamps block numbers at 2^53, so the sum does not wrap.
   buf.blkno = transfer.blkno + static_cast<int64_t>(at / kDevBsize);
-  buf.skip = transfer.skip;
-  buf.bcount = std::min(transfer.length - at, transfer.chunk_size());
-  buf.data = transfer.data + at;
+  buf.skip = static_cast<uint32_t>(at % kDevBsize);
+  buf.bcount = std::min(most, chunk_rest);
+  buf.data = data;
   buf.deferred = transfer.deferred;
   buf.durable = transfer.durable;
-  buf.doomed = index == transfer.doomed_chunk;
+  buf.doomed = transfer.moved / transfer.chunk_size() == transfer.doomed_chunk;
   buf.nowait = transfer.nowait;
+  buf.first = in_chunk == 0;
+  buf.last = buf.bcount == chunk_rest;
   buf.lane = transfer.lane;
   buf.cancel = transfer.cancel;
   return buf;
@@ -26,25 +30,31 @@ Buf ChunkOf(const Transfer& transfer, uint64_t index) {
 
 }  // namespace
 
-void RunTransfer(Strategy& entry, Transfer& transfer) {
+void RunTransfer(Strategy& entry, Transfer& transfer) { RunPart(entry, transfer, transfer.data, transfer.length); }
+
+bool RunPart(Strategy& entry, Transfer& transfer, uint8_t* data, size_t size) {
   const bool misplaced = transfer.raw && transfer.skip != 0;
   // The injector comes first, as in the kernel: a buf that it drew fails whatever else is the matter with it.
   if (misplaced || (!transfer.refusal.ok() && transfer.doomed_chunk != 0)) {
     transfer.status = misplaced ? Status{EINVAL, Op::kStrategy} : transfer.refusal;
     transfer.failed_blkno = transfer.blkno;
-    return;
+    return false;
   }
-  const uint64_t chunks = transfer.chunk_count();
-  for (uint64_t i = 0; i < chunks; i++) {
-    Buf buf = ChunkOf(transfer, i);
+  const size_t begin = transfer.moved;
+  const size_t end = begin + size;
+  while (transfer.moved < end) {
+    Buf buf = NextBuf(transfer, data + (transfer.moved - begin), end - transfer.moved);
+    // Of a buf in parts it is the whole that has failed.
+    const int64_t blkno = transfer.raw ? buf.blkno : transfer.blkno;
     entry.Submit(buf);
     // The outcome so far after each: whatever ends the loop, it is that of the buf that ended it.
     transfer.moved += buf.bcount - buf.resid;
     transfer.status = buf.status;
     transfer.injected = buf.injected;
-    transfer.failed_blkno = buf.blkno;
-    if (!buf.status.ok() || buf.resid > 0) return;  // the first failure, or the end of the device
+    transfer.failed_blkno = blkno;
+    if (!buf.status.ok() || buf.resid > 0) return false;  // the first failure, or the end of the device
   }
+  return end < transfer.length;
 }
 
 }  // namespace blk

@@ -1,0 +1,61 @@
+// Call: a task that comes back to the JavaScript thread when it has run. Work() runs on an I/O worker, Return() on the
+// JavaScript thread afterwards; construction and destruction are on the JavaScript thread too, so that references die
+// there. It can be taken back while it still waits or is queued: Work() then never begins.
+#ifndef RUMPBLK_ADDON_CALL_H_
+#define RUMPBLK_ADDON_CALL_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "addon/napi_setup.h"
+#include "core/work/intake.h"
+
+namespace blk_addon {
+
+class Completion;
+
+// Its states: queued, then running and done, or taken back. One that is taken back still passes through the queue and
+// the completion, or leaves the backlog at its turn, and is destroyed on the right thread.
+class Call : public blk::IntakeTask {
+ public:
+  // Thread: JavaScript.   `completion` outlives the call.
+  explicit Call(Completion& completion) : completion_(completion) {}
+
+  // Runs Work() unless taken back, and hands itself to the completion; this object may be gone when it returns. Thread:
+  // a worker.
+  void Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) final;
+  // What is to be done once it has run, or would have. -> how many calls that count as pending have settled by it.
+  // Once; the completion destroys it behind that. Thread: JavaScript, as for all below.
+  virtual int Return(napi_env env) = 0;
+
+ protected:
+  Completion& completion() const { return completion_; }
+
+  // Thread: any worker. Touches nothing of JavaScript.
+  virtual void Work(blk::IoWorker& worker) = 0;
+  // Runs Work() on this thread, which may block it.
+  void WorkHere();
+  // -> whether it will not run any more because of this call; false when it runs or has run, or was taken back before.
+  bool TakeBack();
+  bool taken_back() const { return state_.load(std::memory_order_acquire) == State::kTakenBack; }
+  // Whether Work() ran out of memory.
+  bool no_memory() const { return no_memory_; }
+
+ private:
+  friend class Completion;
+
+  enum class State : uint8_t { kQueued, kRunning, kTakenBack };
+
+  void WorkIfMemory(blk::IoWorker& worker);
+
+  Completion& completion_;
+  // Moved once, from kQueued: by the worker that begins the call, or by TakeBack().
+  std::atomic<State> state_{State::kQueued};
+  bool no_memory_ = false;
+  Call* done_before_ = nullptr;  // Completion's: its list of calls that are done
+};
+
+}  // namespace blk_addon
+
+#endif  // RUMPBLK_ADDON_CALL_H_

@@ -1,0 +1,208 @@
+#include "addon/long_transfer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "addon/edge.h"
+#include "addon/outcome.h"
+
+namespace blk_addon {
+
+namespace {
+
+// Parts of one read under way at once: one for each worker of a driver that has the usual number of them.
+constexpr size_t kReadParts = blk::kDefaultWorkers;
+
+size_t PartsAtOnce(const blk::Transfer& transfer) {
+  return transfer.op == blk::BufOp::kRead && !transfer.raw ? kReadParts : 1;
+}
+
+}  // namespace
+
+// Bytes [begin, begin + size) of the transfer, on memory of its own.
+class LongTransfer::Part final : public Call {
+ public:
+  Part(std::shared_ptr<LongTransfer> whole, size_t size)
+      : Call(whole->completion_), whole_(std::move(whole)), transfer_(whole_->transfer_), size_(size) {
+    transfer_.moved = begin_ = whole_->begun_;
+    transfer_.cancel = whole_->token_ != 0 ? &whole_->cancel_ : nullptr;
+  }
+  ~Part() override { DropMemory(); }
+
+  size_t MemoryNeeded() const override { return taken_back() ? 0 : size_; }
+  bool Prepare(blk::AlignedBuffer memory) override;
+  int Return(napi_env) override;
+  bool GiveUp() {
+    if (!TakeBack()) return false;
+    DropMemory();
+    return true;
+  }
+
+ private:
+  size_t moved() const { return transfer_.moved - begin_; }
+  void DropMemory() { whole_->device_->driver->driver.request_memory().Give(std::move(memory_), size_); }
+  void Work(blk::IoWorker& worker) override;
+
+  const std::shared_ptr<LongTransfer> whole_;
+  blk::Transfer transfer_;
+  size_t begin_ = 0;
+  const size_t size_;
+  blk::AlignedBuffer memory_;
+};
+
+bool LongTransfer::Part::Prepare(blk::AlignedBuffer memory) {
+  if (taken_back()) return false;
+  memory_ = std::move(memory);
+  blk::Status status = blk::Status::Ok();
+  if (memory_.data() == nullptr) status = {ENOMEM, blk::Op::kStrategy};
+  const bool write = transfer_.op == blk::BufOp::kWrite;
+  if (status.ok() && write && !whole_->view_.CopyTo(memory_.data(), begin_, size_)) {
+    status = {EFAULT, blk::Op::kPwrite};
+  }
+  if (status.ok()) return true;
+  // As if it had run and failed.
+  Ran ran;
+  ran.memory = std::move(memory_);
+  ran.size = size_;
+  ran.status = status;
+  ran.failed_blkno = transfer_.blkno;
+  if (whole_->Returned(*this, std::move(ran))) completion().CountOut();
+  return false;
+}
+
+int LongTransfer::Part::Return(napi_env) {
+  if (taken_back()) return 0;
+  Ran ran{std::move(memory_), size_, moved(), transfer_.status, transfer_.injected, transfer_.failed_blkno};
+  if (no_memory()) ran.status = {ENOMEM, blk::Op::kStrategy};
+  return whole_->Returned(*this, std::move(ran)) ? 1 : 0;
+}
+
+void LongTransfer::Part::Work(blk::IoWorker& worker) {
+  transfer_.lane = worker.lane();
+  Now now = Now::kUnknown;
+  if (transfer_.op == blk::BufOp::kRead) {
+    transfer_.nowait = true;
+    blk::RunPart(whole_->entry_, transfer_, memory_.data(), size_);
+    transfer_.nowait = false;
+    if (!blk::IsUndone(transfer_.status)) return;
+    now = transfer_.status.err == EAGAIN ? Now::kWouldWait : Now::kUnknown;
+    transfer_.status = blk::Status::Ok();
+  } else if (transfer_.durable && begin_ + size_ == transfer_.length) {
+    now = Now::kWouldWait;
+  }
+  if (now == Now::kWouldWait) worker.WillBlock();
+  if (now == Now::kUnknown) worker.MayBlock();
+  blk::RunPart(whole_->entry_, transfer_, memory_.data() + moved(), size_ - moved());
+}
+
+LongTransfer::LongTransfer(napi_env env, std::shared_ptr<DeviceState> device, const blk::Transfer& transfer,
+                           blk::Strategy& entry, napi_value view, size_t view_offset, uint64_t token)
+    : env_(env),
+      device_(std::move(device)),
+      completion_(*EnvState::Of(env).completion),
+      transfer_(transfer),
+      entry_(entry),
+      token_(token),
+      view_(env, view, view_offset),
+      start_(transfer.moved),
+      begun_(transfer.moved) {
+  view_.Keep();
+}
+
+napi_value LongTransfer::Submit(napi_env env, const std::shared_ptr<DeviceState>& device, const blk::Transfer& transfer,
+                                blk::Strategy& entry, napi_value view, size_t view_offset, uint64_t token) {
+  // The parts keep it; this holds it until they do.
+  const std::shared_ptr<LongTransfer> whole(new LongTransfer(env, device, transfer, entry, view, view_offset, token));
+  napi_value promise = nullptr;
+  napi_create_promise(env, &whole->deferred_, &promise);
+  device->Begin(token, whole.get());
+  whole->completion_.CountIn();
+  whole->PutParts();
+  if (whole->SettleIfOver()) whole->completion_.CountOut();
+  return promise;
+}
+
+void LongTransfer::PutParts() {
+  const size_t most = PartsAtOnce(transfer_);
+  while (!over_ && slots_.size() < most && begun_ < transfer_.length) {
+    if (!slots_.empty() && device_->driver->intake.waiting()) return;
+    if (!blk::HadMemory([&] { PutPart(); })) Stop({ENOMEM, blk::Op::kStrategy});
+  }
+}
+
+void LongTransfer::PutPart() {
+  const size_t size = std::min(transfer_.length - begun_, PartOf(transfer_.op));
+  // What has begun goes on before others of its device begin.
+  const auto place = begun_ == start_ ? blk::Intake::Place::kBehind : blk::Intake::Place::kAhead;
+  auto part = std::make_unique<Part>(shared_from_this(), size);
+  slots_.emplace_back().part = part.get();
+  begun_ += size;
+  std::unique_ptr<blk::IntakeTask> task = std::move(part);
+  int err = 0;
+  switch (completion_.Put(device_->driver->intake, device_->flow, task, place)) {
+    case blk::Intake::Outcome::kTaken:
+    case blk::Intake::Outcome::kEnded: return;
+    case blk::Intake::Outcome::kNoMemory: err = ENOMEM; break;
+    case blk::Intake::Outcome::kNoThreads: err = EAGAIN; break;
+    case blk::Intake::Outcome::kStopped: err = EBADF; break;
+  }
+  slots_.pop_back();
+  Stop({err, blk::Op::kStrategy});
+}
+
+bool LongTransfer::Returned(Part& part, Ran ran) {
+  const auto own = std::find_if(slots_.begin(), slots_.end(), [&](const Slot& slot) { return slot.part == &part; });
+  own->part = nullptr;
+  own->ran = std::move(ran);
+  while (!over_ && !slots_.empty() && slots_.front().ran) {
+    TakeIn(*slots_.front().ran);
+    GiveMemory(*slots_.front().ran);
+    slots_.pop_front();
+  }
+  PutParts();
+  return SettleIfOver();
+}
+
+void LongTransfer::TakeIn(const Ran& ran) {
+  const bool read = transfer_.op == blk::BufOp::kRead;
+  if (read && ran.moved > 0 && !view_.CopyFrom(ran.memory.data(), transfer_.moved, ran.moved)) {
+    return Stop({EFAULT, blk::Op::kPread});
+  }
+  transfer_.moved += ran.moved;
+  transfer_.injected = ran.injected;
+  transfer_.failed_blkno = ran.failed_blkno;
+  const bool went_through = ran.status.ok() && ran.moved == ran.size;
+  if (!went_through || transfer_.moved == transfer_.length) Stop(ran.status);
+}
+
+void LongTransfer::Stop(blk::Status status) {
+  over_ = true;
+  transfer_.status = status;
+  for (Slot& slot : slots_) {
+    if (slot.part != nullptr && slot.part->GiveUp()) slot.back = true;
+  }
+}
+
+bool LongTransfer::SettleIfOver() {
+  const auto runs = [](const Slot& slot) { return !slot.ran && !slot.back; };
+  if (settled_ || !over_ || std::any_of(slots_.begin(), slots_.end(), runs)) return false;
+  settled_ = true;
+  for (Slot& slot : slots_) {
+    if (slot.ran) GiveMemory(*slot.ran);
+  }
+  slots_.clear();
+  view_.Drop();
+  // First the bookkeeping: what runs when the promise resolves may close the device, and must not find this there.
+  device_->End(token_);
+  napi_resolve_deferred(env_, deferred_, ToOutcome(env_, transfer_));
+  return true;
+}
+
+void LongTransfer::Cancel(napi_env) {
+  // Relaxed: the flag carries nothing but itself, and a worker may see it late.
+  cancel_.store(true, std::memory_order_relaxed);
+  if (!over_) Stop({ECANCELED, blk::Op::kStrategy});
+  if (SettleIfOver()) completion_.CountOut();
+}
+
+}  // namespace blk_addon

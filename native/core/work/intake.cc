@@ -1,0 +1,121 @@
+#include "core/work/intake.h"
+
+#include <utility>
+
+namespace blk {
+
+Intake::Outcome Intake::Put(IntakeFlow& flow, std::unique_ptr<IntakeTask>& task, Place place) {
+  // Its memory first, also of one that finds others in its way: what is to be copied is then copied at once, as long as
+  // there is memory.
+  Step step = MakeReady(*task);
+  if (step == Step::kReady) {
+    const bool behind = place == Place::kBehind && flow.waiting();
+    step = behind ? Step::kWaits : Queue(flow, task);
+  } else if (step == Step::kWaits) {
+    task->Wait();
+  }
+  switch (step) {
+    case Step::kReady: return Outcome::kTaken;
+    case Step::kEnded: return Outcome::kEnded;
+    case Step::kNoMemory: return Outcome::kNoMemory;
+    case Step::kNoThreads: return Outcome::kNoThreads;
+    case Step::kStopped: return Outcome::kStopped;
+    case Step::kWaits: break;
+  }
+  (place == Place::kAhead ? flow.begun_ : flow.backlog_).PushBack(std::move(task));
+  List(flow);
+  return Outcome::kTaken;
+}
+
+Intake::Step Intake::MakeReady(IntakeTask& task) {
+  if (task.ready_) return Step::kReady;
+  const size_t needed = task.MemoryNeeded();
+  AlignedBuffer memory;
+  if (needed > 0) {
+    // Behind one that waits for more than there is: a small one that took what came back would keep it waiting.
+    if (!short_of_memory_) short_of_memory_ = memory_.Take(needed, &memory) == RequestMemory::Outcome::kFull;
+    if (short_of_memory_) return Step::kWaits;
+  }
+  task.ready_ = task.Prepare(std::move(memory));
+  return task.ready_ ? Step::kReady : Step::kEnded;
+}
+
+Intake::Step Intake::Queue(IntakeFlow& flow, std::unique_ptr<IntakeTask>& task) {
+  std::unique_ptr<IoTask> queued = std::move(task);
+  const IoQueue::Outcome outcome = queue_.TryPut(flow.queued_, queued);
+  // All that is in a flow came in by Put().
+  task.reset(static_cast<IntakeTask*>(queued.release()));
+  switch (outcome) {
+    case IoQueue::Outcome::kQueued: return Step::kReady;
+    case IoQueue::Outcome::kFull: return Step::kWaits;
+    case IoQueue::Outcome::kNoMemory: return Step::kNoMemory;
+    case IoQueue::Outcome::kNoThreads: return Step::kNoThreads;
+    case IoQueue::Outcome::kStopped: break;
+  }
+  return Step::kStopped;
+}
+
+bool Intake::Serve(IntakeFlow& flow, IoTaskList& ended) {
+  IoTaskList& line = flow.begun_.empty() ? flow.backlog_ : flow.begun_;
+  std::unique_ptr<IntakeTask> task(static_cast<IntakeTask*>(line.PopFront().release()));
+  Step step = MakeReady(*task);
+  if (step == Step::kReady) step = Queue(flow, task);
+  switch (step) {
+    case Step::kReady: return true;
+    case Step::kEnded:
+    case Step::kStopped: ended.PushBack(std::move(task)); return true;
+    // Threads and the host's memory may be had later; what is under way meanwhile brings the next turn.
+    case Step::kWaits:
+    case Step::kNoMemory:
+    case Step::kNoThreads: break;
+  }
+  line.PushFront(std::move(task));
+  return false;
+}
+
+void Intake::Refill(IoTaskList& ended) {
+  short_of_memory_ = false;
+  for (bool served = true; served;) {
+    served = false;
+    // Those that had a turn in this round come behind all others.
+    IntakeFlow* again = nullptr;
+    IntakeFlow** again_end = &again;
+    for (IntakeFlow** link = &first_; *link != nullptr;) {
+      IntakeFlow& flow = **link;
+      if (!Serve(flow, ended)) {
+        link = &flow.next_;
+        continue;
+      }
+      served = true;
+      *link = std::exchange(flow.next_, nullptr);
+      flow.listed_ = flow.waiting();
+      if (!flow.listed_) continue;
+      *again_end = &flow;
+      again_end = &flow.next_;
+    }
+    IntakeFlow** end = &first_;
+    while (*end != nullptr) end = &(*end)->next_;
+    *end = again;
+  }
+}
+
+void Intake::TakeAll(IoTaskList& tasks) {
+  while (first_ != nullptr) {
+    IntakeFlow& flow = *first_;
+    first_ = std::exchange(flow.next_, nullptr);
+    flow.listed_ = false;
+    tasks.TakeAll(flow.begun_);
+    tasks.TakeAll(flow.backlog_);
+  }
+  short_of_memory_ = false;
+}
+
+void Intake::List(IntakeFlow& flow) {
+  if (std::exchange(flow.listed_, true)) return;
+  // Behind all others; a walk, since those that wait are few.
+  IntakeFlow** end = &first_;
+  while (*end != nullptr) end = &(*end)->next_;
+  *end = &flow;
+}
+
+}  // namespace blk
