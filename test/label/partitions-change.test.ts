@@ -212,7 +212,7 @@ describe('12: changes', () => {
   test('a partition is chosen as everywhere: by number, label, GUID or entry', async () => {
     const device = bench.device(bench.sparse(SIZE), { mode: 'r+' });
     const entry = (start: number, label: string): object => ({ start: start * MiB, size: MiB, type: 'linux', label });
-    const fresh = [entry(1, 'one'), entry(3, 'two'), entry(5, 'twin'), entry(7, 'twin')] as [];
+    const fresh = [entry(1, 'one'), entry(3, 'two'), entry(5, 'twin'), entry(7, 'twin')] as unknown as [];
     writePartitionsSync(device, { scheme: 'gpt', partitions: fresh });
     const [one, two] = readBack(device).partitions;
     for (const choice of [1, 'p1', 'one', one!.uuid!, one!.uuid!.toLowerCase(), one!]) {

@@ -66,7 +66,7 @@ describe('refused', () => {
     const entry = { name: 's1', index: 0, start: 2048 * 512, size: 512, type: 0x83, typeName: '' };
     const wrong: [unknown, string][] = [
       [undefined, 'ERR_INVALID_ARG_TYPE'],
-      [{ ...table('mbr'), scheme: 'apm' }, 'ERR_INVALID_ARG_VALUE'],
+      [{ ...table('mbr'), scheme: 'none' }, 'ERR_INVALID_ARG_VALUE'],
       [{ ...table('mbr'), partitions: {} }, 'ERR_INVALID_ARG_TYPE'],
       [{ ...table('mbr'), id: 'x' }, 'ERR_INVALID_ARG_VALUE'],
       [{ ...table('mbr'), sectorSize: 1000 }, 'ERR_INVALID_ARG_VALUE'],

@@ -110,7 +110,8 @@ for (const access of ACCESSES) {
     for (const codes of Object.values<string[]>(seen))
       expect(['EAGAIN', 'EBUSY', 'EINVAL', 'ENOMEM', 'ENOTSUP', 'ok']).toEqual(expect.arrayContaining(codes));
     expect(seen.opens).toContain('ok');
-    expect(seen.requests).toEqual(expect.arrayContaining(['ENOMEM', 'ok']));
+    // Long requests go in parts, on memory that is there already: they need none in proportion to their length.
+    expect(seen.requests).toContain('ok');
     expect(brand).toBe(true);
     expect(after).toEqual({ again: 4096, flushed: {}, closed: {} });
   });
@@ -165,12 +166,14 @@ for (const access of ACCESSES) {
     });
   });
 
-  grouped(`a memory cgroup of ${GROUP} MiB under ${access}: an image of 4 GiB is read, written and flushed`, async () => {
-    const group = memoryGroup(GROUP * MiB);
-    // More of the image than the group has room for, spread over all of it.
-    const pieces = GROUP + GROUP / 4;
-    const step = Math.floor((4 * GiB) / MiB / pieces) * MiB;
-    const script = `
+  grouped(
+    `a memory cgroup of ${GROUP} MiB under ${access}: an image of 4 GiB is read, written and flushed`,
+    async () => {
+      const group = memoryGroup(GROUP * MiB);
+      // More of the image than the group has room for, spread over all of it.
+      const pieces = GROUP + GROUP / 4;
+      const step = Math.floor((4 * GiB) / MiB / pieces) * MiB;
+      const script = `
       const MiB = 2 ** 20;
       const device = openSync(args.file, { access: args.access, mode: 'r+' });
       const piece = Buffer.alloc(MiB);
@@ -189,11 +192,13 @@ for (const access of ACCESSES) {
       }
       const window = await attempt(() => device.mapSync(0, MiB));
       report({ wrong, view: window.value?.bytes[5] ?? window.code, closed: await attempt(() => device.close()) });`;
-    try {
-      const [answer] = await reportsFrom(script, { args: { access, file: bench.sparse(4 * GiB), pieces, step }, under: group.enter });
-      expect(answer).toEqual({ wrong: 0, view: access === 'pio' ? 'ENOTSUP' : 0, closed: {} });
-    } finally {
-      group.remove();
-    }
-  });
+      try {
+        const [answer] = await reportsFrom(script, { args: { access, file: bench.sparse(4 * GiB), pieces, step }, under: group.enter });
+        expect(answer).toEqual({ wrong: 0, view: access === 'pio' ? 'ENOTSUP' : 0, closed: {} });
+      } finally {
+        group.remove();
+      }
+    },
+    120_000,
+  );
 }

@@ -82,17 +82,17 @@ const MISCHIEF: Record<string, Mischief> = {
 
 // ---- the calls
 
+/** A name that begins with _ is for the base class of an adapter alone, and the other for util.inspect. */
+const NOT_FOR_CALLERS = /#_|Symbol\.util\.inspect\.custom/;
+
 /** Objects whose class is not exported: found by asking for one. */
 function functions(): Entry[] {
   const world = newWorld(image());
   const found = [
-    // A name that begins with _ is for the base class of an adapter alone.
-    ...entryPoints()
-      .flatMap(functionsOf)
-      .filter(({ name }) => !name.includes('#_')),
+    ...entryPoints().flatMap(functionsOf),
     ...membersOf('FaultInjector#', world.driver.faults),
     ...membersOf('WindowView#', Object.getPrototypeOf(world.view) as object),
-  ];
+  ].filter(({ name }) => !NOT_FOR_CALLERS.test(name));
   world.device.closeSync();
   world.driver.close();
   return found;
@@ -108,7 +108,7 @@ const SELF: Record<string, (world: World) => object> = {
 };
 
 /** Those whose success changes the image. */
-const WRITES = /^writePartitions|#ioctl$/;
+const WRITES = /^(write|change|add|resize|remove)Partition|#ioctl$/;
 /** Those that change it also when they fail half-way. */
 const DESTROYS = /#discard$/;
 /** How the image is made whole again: cut to nothing for a moment, it would take what the batch and the view see. */

@@ -277,7 +277,7 @@ Result<Identity> IdentifyContent(TableSource& source, uint64_t begin, uint64_t s
   auto content = ProbeContent(source, begin, size);
   if (!content.ok()) return content.status();
   if (!content.value()) return Identity();
-  const std::string& type = content.value()->type;
+  const std::string type(content.value()->type);
   const auto* format =
       std::find_if(std::begin(kFormats), std::end(kFormats), [&](const Format& known) { return known.type == type; });
   if (format == std::end(kFormats)) return Identity(ContentIdentity{type, "", ""});
