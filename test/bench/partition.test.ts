@@ -28,7 +28,7 @@ async function writesInside(engine: string): Promise<void> {
   const load = ['--rw', 'write', '--loops', '1', '--overwrite', '--offset', '50%'];
   const finished = await cli(['bench', file, '--partition', 'root', '--engine', engine, '--json', ...load]);
   expect(finished).toMatchObject({ status: 0, stderr: '' });
-  expect((documentOf(finished) as any).jobs[0]).toMatchObject({ error: 0, write: { total_ios: 256, io_bytes: MiB } });
+  expect(documentOf(finished).jobs[0]).toMatchObject({ error: 0, write: { total_ios: 256, io_bytes: MiB } });
   const after = readFileSync(file);
   expect(after.subarray(0, 3 * MiB).equals(before.subarray(0, 3 * MiB))).toBe(true);
   expect(after.subarray(4 * MiB).equals(before.subarray(4 * MiB))).toBe(true);
@@ -47,7 +47,7 @@ test('a job does not reach out of the partition', async () => {
 test('the demonstration reads the partition, and verifies it', async () => {
   const finished = await cli(['bench', divided(), '--partition', 'root', '--quick', '--json']);
   expect(finished.status).toBe(0);
-  const { ok, image, minors } = documentOf(finished) as any;
+  const { ok, image, minors } = documentOf(finished);
   expect([ok, image.size]).toEqual([true, 2 * MiB]);
   expect(minors.map(({ offset, size }: any) => [offset, size])).toEqual([
     [2 * MiB, 2 * MiB],
