@@ -121,6 +121,8 @@ void JudgeChange(PartitionTable& table, const Container& container, uint64_t med
   std::swap(judged.partitions, table.partitions);
   JudgeRanges(judged, container, medium_size);
   std::swap(judged.partitions, table.partitions);
+  table.usable_begin = judged.usable_begin;
+  table.usable_end = judged.usable_end;
   for (const Verdict& verdict : judged.verdicts) {
     if (!WasThere(table, container, old, verdict)) table.verdicts.push_back(verdict);
   }
