@@ -123,13 +123,15 @@ Status EraseSignatures(TableSource& medium, TableSource& source, const Partition
   if (!divided.ok() || divided.value()) return divided.status();
   for (int round = 0; round < kMostRounds; round++) {
     const auto ranges = SignaturesBeside(source, table);
-    if (!ranges.ok() || ranges.value().empty()) return ranges.status();
+    if (!ranges.ok()) return ranges.status();
+    if (ranges.value().empty()) break;
     for (const ByteRange& range : ranges.value()) {
       const Status status = AddErasure(source, range.begin, range.size(), step);
       if (!status.ok()) return status;
     }
   }
-  return Status::Ok();
+  // A boot sector that is no file system's any more is an MBR by its last two bytes.
+  return table.scheme == Scheme::kBsd ? EraseMbr(source, step) : Status::Ok();
 }
 
 // A verdict for what lies there and would go, if anything.
