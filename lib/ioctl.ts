@@ -92,7 +92,7 @@ function toggle(value: unknown, name: string): number {
 }
 
 function toWedge(native: NativeWedge, parent: string): WedgeInfo {
-  const { name, scheme, start, size, type, typeGuid, uuid, label, minor } = native;
+  const { name, scheme, start, size, type, flavor, typeGuid, uuid, label, minor } = native;
   const isGpt = SCHEMES[scheme] === 'gpt';
   const wedge: WedgeInfo = {
     devname: name,
@@ -100,7 +100,7 @@ function toWedge(native: NativeWedge, parent: string): WedgeInfo {
     parent,
     offset: start / DEV_BSIZE,
     size: size / DEV_BSIZE,
-    ptype: wedgeTypeName(SCHEMES[scheme], isGpt ? typeGuid : type),
+    ptype: wedgeTypeName(SCHEMES[scheme], isGpt ? typeGuid : type, flavor),
   };
   return minor < 0 ? wedge : { ...wedge, minor };
 }

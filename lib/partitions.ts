@@ -2,6 +2,7 @@
 import {
   ANY_VERSION,
   SCHEMES,
+  type BsdFlavor,
   type Failure,
   type NativeEntry,
   type NativeFoundLabel,
@@ -42,7 +43,7 @@ export interface PartitionTable {
   position: Bytes;
   /** Bytes of the sectors that it counts in. */
   sectorSize?: Bytes;
-  /** Identifier of the disk: `'0x12345678'` of an MBR, the GUID of a GPT. */
+  /** Identifier of the disk: `'0x12345678'` of an MBR, the GUID of a GPT, the DUID of an OpenBSD label (16 digits), which a write keeps. */
   id?: string;
   /** The bytes of the device that its partitions may lie in. */
   usable?: { start: Bytes; size: Bytes };
@@ -267,18 +268,18 @@ export function toTable(native: NativeTable): PartitionTable {
     sectorSize: native.sectorSize,
     usable: { start: native.usableBegin, size: native.usableEnd - native.usableBegin },
     problems: native.verdicts.map((verdict) => describe(verdict, names)),
-    partitions: native.partitions.map((entry) => toEntry(entry, scheme)),
+    partitions: native.partitions.map((entry) => toEntry(entry, scheme, native.flavor)),
   };
   if (scheme === 'mbr') table.id = `0x${native.diskId.toString(16).padStart(8, '0')}`;
-  if (scheme === 'gpt') table.id = native.diskGuid;
+  else if (scheme === 'gpt' || native.duid !== undefined) table.id = native.duid ?? native.diskGuid;
   if (native.hybrid !== undefined) table.hybrid = native.hybrid.map((entry) => toEntry(entry, 'mbr'));
   return table;
 }
 
-function toEntry(native: NativeEntry, scheme: PartitionTable['scheme']): PartitionEntry {
+function toEntry(native: NativeEntry, scheme: PartitionTable['scheme'], flavor?: BsdFlavor): PartitionEntry {
   const { name, index, start, size, bootable, link, typeGuid, typeText, uuid, label, attributes, content, table } = native;
   const type = typeGuid ?? typeText ?? native.type;
-  const entry: PartitionEntry = { name, index, start, size, type, typeName: typeNameOf(scheme, type) };
+  const entry: PartitionEntry = { name, index, start, size, type, typeName: typeNameOf(scheme, type, flavor) };
   if (scheme === 'gpt') Object.assign(entry, { uuid, label, attributes });
   else if (scheme === 'apm') Object.assign(entry, { label });
   else if (scheme === 'mbr' || scheme === 'ebr') entry.bootable = bootable;

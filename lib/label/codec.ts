@@ -19,12 +19,18 @@ export interface DecodedLabel {
 
 const DECODE_KEYS = keysOf<{ offset?: number }>({ offset: true }, { position: "'offset'" });
 const ENCODE_KEYS = keysOf<{ byteOrder?: string }>({ byteOrder: true }, { endian: "'byteOrder'" });
-const LABEL_BYTES = 404;
+const HEADER_BYTES = 148;
+const PARTITION_BYTES = 16;
+/** A label is made with room for so many partitions at least. */
+const USUAL_PARTITIONS = 16;
 const NAME_BYTES = 16;
-const MAX_PARTITIONS = 16;
+const MAX_PARTITIONS = 22;
 const U8 = 2 ** 8 - 1;
 const U16 = 2 ** 16 - 1;
 const U32 = 2 ** 32 - 1;
+const U48 = 2 ** 48 - 1;
+
+type ByteOrder = keyof typeof ORDER;
 
 /** The numbers of a label in the order that native takes, each with the most that its field holds. */
 const FIELDS: readonly (readonly [name: Exclude<keyof DiskLabel, 'checksum'>, most: number, count?: number])[] = [
@@ -35,7 +41,7 @@ const FIELDS: readonly (readonly [name: Exclude<keyof DiskLabel, 'checksum'>, mo
   ['ntracks', U32],
   ['ncylinders', U32],
   ['secpercyl', U32],
-  ['secperunit', U32],
+  ['secperunit', U48],
   ['sparespertrack', U16],
   ['sparespercyl', U16],
   ['acylinders', U32],
@@ -51,9 +57,16 @@ const FIELDS: readonly (readonly [name: Exclude<keyof DiskLabel, 'checksum'>, mo
   ['bbsize', U32],
   ['sbsize', U32],
 ];
+const placeOf = (field: string): number =>
+  FIELDS.slice(
+    0,
+    FIELDS.findIndex(([name]) => name === field),
+  ).reduce((sum, [, , count]) => sum + (count ?? 1), 0);
+const SECPERUNIT_AT = placeOf('secperunit');
+const SPARE_AT = placeOf('spare');
 const PARTITION_FIELDS: readonly (readonly [name: keyof Partition, most: number])[] = [
-  ['offset', U32],
-  ['size', U32],
+  ['offset', U48],
+  ['size', U48],
   ['fstype', U8],
   ['fsize', U32],
   ['frag', U8],
@@ -91,7 +104,7 @@ export function toDecoded([label, order, verdicts]: NativeLabel): DecodedLabel {
  *
  * @param label the fields; its checksum is ignored and computed
  * @param options `byteOrder`, default 'little'
- * @returns 404 bytes: the label with room for 16 partitions
+ * @returns 404 bytes: the label with room for 16 partitions; 16 more for each beyond
  *
  * @example
  * await device.write(encodeDiskLabel(label), 512);
@@ -99,14 +112,22 @@ export function toDecoded([label, order, verdicts]: NativeLabel): DecodedLabel {
 export function encodeDiskLabel(label: DiskLabel, options?: { byteOrder?: 'little' | 'big' }): Buffer {
   if (options !== undefined) requireOptions(options, 'options', ENCODE_KEYS);
   const order = options?.byteOrder === undefined ? 'little' : oneOf(options.byteOrder, 'options.byteOrder', ORDER);
-  const { numbers, names } = labelArguments(label, 'label');
-  const bytes = Buffer.alloc(LABEL_BYTES);
+  const { numbers, names, count } = labelArguments(label, 'label', order);
+  const bytes = Buffer.alloc(HEADER_BYTES + Math.max(count, USUAL_PARTITIONS) * PARTITION_BYTES);
   binding.encodeLabel(numbers, names, ORDER[order], bytes);
   return bytes;
 }
 
-/** Accepts a label and lays it out as native takes it. */
-export function labelArguments(label: unknown, name: string): { numbers: Uint32Array; names: Uint8Array } {
+/**
+ * Accepts a label and lays it out as native takes it.
+ *
+ * @param order byte order that it will be written in; where that is not known yet, each counts in which OpenBSD's version makes sense
+ */
+export function labelArguments(
+  label: unknown,
+  name: string,
+  order?: ByteOrder,
+): { numbers: Float64Array; names: Uint8Array; count: number } {
   requireObject(label, name);
   const given = label as DiskLabel;
   const partitions: unknown = given.partitions;
@@ -115,11 +136,34 @@ export function labelArguments(label: unknown, name: string): { numbers: Uint32A
     const value: unknown = given[field];
     return count === undefined ? integer(value, `${name}.${field}`, 0, most) : fixedList(value, `${name}.${field}`, count, most);
   });
+  const isWide = countsIn48Bits(numbers[SPARE_AT] ?? 0, order);
+  if (isWide && order !== undefined) for (const [i, row] of rows.entries()) requireFragments(row, `${name}.partitions[${i}].fsize`);
+  if (!isWide) {
+    integer(numbers[SECPERUNIT_AT], `${name}.secperunit`, 0, U32);
+    for (const [i, [offset, size]] of rows.entries()) {
+      integer(offset, `${name}.partitions[${i}].offset`, 0, U32);
+      integer(size, `${name}.partitions[${i}].size`, 0, U32);
+    }
+  }
   numbers.push(rows.length, ...rows.flat());
   const names = Buffer.alloc(2 * NAME_BYTES);
   names.set(nameBytes(given.typename, `${name}.typename`), 0);
   names.set(nameBytes(given.packname, `${name}.packname`), NAME_BYTES);
-  return { numbers: Uint32Array.from(numbers), names };
+  return { numbers: Float64Array.from(numbers), names, count: rows.length };
+}
+
+/** Whether a label is OpenBSD's version 1: two bytes of what others have spare say so. */
+function countsIn48Bits(spare: number, order?: ByteOrder): boolean {
+  const version = { little: spare >>> 16, big: spare & U16 };
+  return (order !== 'big' && version.little === 1) || (order !== 'little' && version.big === 1);
+}
+
+/** Refuses what OpenBSD has no byte for: blocks are of 4 KiB times a power of two, in up to 64 fragments. */
+function requireFragments([, , , fsize = 0, frag = 0]: readonly number[], name: string): void {
+  const block = fsize * frag;
+  const isPower = (value: number): boolean => Number.isInteger(Math.log2(value));
+  const fits = fsize === 0 || (isPower(frag) && frag <= 64 && isPower(block) && block >= 4096 && block <= U32);
+  if (!fits) throw invalidArgValue(name, fsize, 'must be, times frag, a block of 4 KiB times a power of two, as OpenBSD has them');
 }
 
 function partitionNumbers(partition: unknown, name: string): number[] {

@@ -1,13 +1,13 @@
 // The BSD disklabel and its partitions as objects. Native makes the default label; it is in units of sectors.
 
 /** Names of the partitions of a label, in order. */
-export const PARTITION_LETTERS = 'a b c d e f g h i j k l m n o p'.split(' ');
+export const PARTITION_LETTERS = 'a b c d e f g h i j k l m n o p q r s t u v'.split(' ');
 
 /** One partition of a disklabel. */
 export interface Partition {
-  /** First sector of the partition. */
+  /** First sector of the partition; up to 2^48 - 1 in OpenBSD's labels. */
   offset: number;
-  /** Sectors in the partition. */
+  /** Sectors in the partition, likewise. */
   size: number;
   /** Number of the file system type; 0 unused, 7 4.2BSD. */
   fstype: number;
@@ -39,7 +39,7 @@ export interface DiskLabel {
   ncylinders: number;
   /** Sectors in a cylinder. */
   secpercyl: number;
-  /** Sectors in the unit. */
+  /** Sectors in the unit; up to 2^48 - 1 in OpenBSD's labels. */
   secperunit: number;
   /** Spare sectors in a track. */
   sparespertrack: number;

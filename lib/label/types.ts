@@ -1,6 +1,6 @@
 // Names of partition types, as tables are shown: type numbers of disklabels and MBRs, type GUIDs of GPTs; and the names that wedges have for them.
 
-import type { SCHEMES } from '../native/binding.js';
+import type { BsdFlavor, SCHEMES } from '../native/binding.js';
 import { GPT } from './gpt-types.js';
 import { MBR } from './mbr-types.js';
 
@@ -40,9 +40,31 @@ export const BSD: readonly string[] = [
   'MINIX FSv3',
 ];
 
+/** Where FreeBSD and OpenBSD mean something else by a number: their sys/disklabel.h. */
+const FREEBSD: ReadonlyMap<number, string> = new Map([
+  [14, 'vinum'],
+  [15, 'RAID'],
+  [19, 'unknown'],
+  [22, 'HAMMER'],
+  [23, 'HAMMER2'],
+  [25, 'unknown'],
+  [27, 'ZFS'],
+  [28, 'unknown'],
+  [29, 'unknown'],
+  [30, 'nandfs'],
+]);
+const OPENBSD: ReadonlyMap<number, string> = new Map([
+  [18, 'ccd'],
+  [19, 'RAID'],
+  [20, 'NTFS'],
+  [21, 'UDF'],
+  ...Array.from({ length: 8 }, (_, i) => [22 + i, 'unknown'] as const),
+]);
+const FLAVORS: readonly ReadonlyMap<number, string>[] = [new Map(), FREEBSD, OPENBSD];
+
 /** Names an fstype of a disklabel. */
-function bsdTypeName(type: number): string {
-  return BSD[type] ?? 'unknown';
+function bsdTypeName(type: number, flavor: BsdFlavor): string {
+  return FLAVORS[flavor]?.get(type) ?? BSD[type] ?? 'unknown';
 }
 
 /** Names a type byte of an MBR. */
@@ -118,14 +140,14 @@ const SUN: ReadonlyMap<number, string> = new Map([
   [0xfd, 'Linux raid autodetect'],
 ]);
 
-/** Names a type as any scheme has it. The types of Apple's map are names. */
-export function typeNameOf(scheme: Scheme, type: number | string): string {
+/** Names a type as any scheme has it, a disklabel's by whose it is. The types of Apple's map are names. */
+export function typeNameOf(scheme: Scheme, type: number | string, flavor: BsdFlavor = 0): string {
   if (typeof type === 'string') return scheme === 'gpt' ? gptTypeName(type) : type;
   if (scheme === 'sun') return SUN.get(type) ?? 'unknown';
-  return scheme === 'bsd' ? bsdTypeName(type) : mbrTypeName(type);
+  return scheme === 'bsd' ? bsdTypeName(type, flavor) : mbrTypeName(type);
 }
 
 /** Names what a wedge of that type holds; empty where NetBSD has no name for it. */
-export function wedgeTypeName(scheme: Scheme, type: number | string): string {
-  return WEDGE.get(typeNameOf(scheme, type)) ?? '';
+export function wedgeTypeName(scheme: Scheme, type: number | string, flavor: BsdFlavor = 0): string {
+  return WEDGE.get(typeNameOf(scheme, type, flavor)) ?? '';
 }

@@ -1,9 +1,12 @@
 // What is wrong with a label or a table, in words. The kinds are those of native/core/label/verdict.h, in its order.
+import { PARTITION_LETTERS } from './disk-label.js';
 import type { NativeFaults, NativeVerdict } from '../native/binding.js';
 
 type Words = (value: number, text: string) => string;
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
+
+const letterOf = (index: number): string => PARTITION_LETTERS[index] ?? String(index);
 
 const VERDICTS: readonly Words[] = [
   () => 'bad magic number',
@@ -29,12 +32,14 @@ const VERDICTS: readonly Words[] = [
   (index) => `entry ${index} ends before it begins`,
   (sector) => `sector ${sector} of the chain has more than one partition and one link`,
   (index) => `entry ${index} ends beyond 2^53 bytes`,
+  (index) => `entry ${letterOf(index)} lies in front of the device, counted from partition c, or ends beyond 2^53 bytes`,
   () => 'the table cannot lie there: a label begins at byte 512, 64, 128 or 4096 of the device, or in its slice',
   () => 'the device has no room for the table',
   () => 'tables of this scheme are only read',
   (_, name) => `the device is divided by another scheme (${name}), and is written over only with overwrite: true`,
   (_, type) => `the device holds something (${type}), and is written over only with overwrite: true`,
   () => 'something else lies behind the last partition of the label, boot code perhaps: it cannot list more of them',
+  () => 'partition c has to begin where the slice does, and to stay: FreeBSD counts from it',
   () => 'has an index that another one has, or that the scheme has not',
   () => 'does not begin and end with a sector',
   () => 'is empty',

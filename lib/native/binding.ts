@@ -122,17 +122,24 @@ export interface NativeWedge {
   readonly start: number;
   readonly size: number;
   readonly type: number;
+  readonly flavor: BsdFlavor;
   readonly typeGuid: string;
   readonly uuid: string;
   readonly label: string;
   readonly minor: number;
 }
+/** `blk::BsdFlavor`: NetBSD, FreeBSD, OpenBSD. */
+export type BsdFlavor = 0 | 1 | 2;
+
 /** `blk::PartitionTable`; scheme: an index of SCHEMES. */
 export interface NativeTable {
   readonly scheme: 0 | 1 | 2 | 3 | 4 | 5 | 6;
   readonly position: number;
   readonly sectorSize: number;
   readonly diskId: number;
+  /** Of a disklabel: whose numbers its types are, and OpenBSD's name of the disk. */
+  readonly flavor?: BsdFlavor;
+  readonly duid?: string;
   readonly diskGuid: string;
   readonly usableBegin: number;
   readonly usableEnd: number;
@@ -183,7 +190,7 @@ export interface NativeDevice {
   writeTableSync(table: TableRows, overwrite: boolean, version: number, dryRun: boolean): NativeWritten | Failure;
   writeTable(table: TableRows, overwrite: boolean, version: number, dryRun: boolean): Eventual<NativeWritten | Failure>;
   /** `blk::SetLabel` of a label as lib/label/codec.ts lays it out, in memory or to the medium as well. */
-  setLabel(numbers: Uint32Array, names: Uint8Array, toMedium: boolean): Outcome;
+  setLabel(numbers: Float64Array, names: Uint8Array, toMedium: boolean): Outcome;
   /** `blk::ListWedges`, or `blk::GetWedge` alone. */
   wedges(all: boolean): { readonly wedges: readonly NativeWedge[] } | Failure;
   /** `Device::Windows` — offset in the host file, length and references, three numbers a window, most recently used first. */
@@ -324,8 +331,8 @@ export interface NativeBinding {
   ): Eventual<Outcome>;
   /** `blk::DecodeLabel` of the bytes from `offset` on. */
   decodeLabel(view: NodeJS.ArrayBufferView, offset: number): NativeLabel;
-  /** `blk::EncodeLabel` with its checksum, of numbers and names as lib/label/codec.ts lays them out, into 404 bytes. */
-  encodeLabel(numbers: Uint32Array, names: Uint8Array, order: number, into: Uint8Array): void;
+  /** `blk::EncodeLabel` with its checksum, of numbers and names as lib/label/codec.ts lays them out, into as many bytes as there are. */
+  encodeLabel(numbers: Float64Array, names: Uint8Array, order: number, into: Uint8Array): void;
   readonly Driver: new (
     minorCount: number,
     windowSize: number,

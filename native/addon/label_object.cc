@@ -27,8 +27,8 @@ Napi::Array Numbers(Napi::Env env, const std::array<uint32_t, 5>& values) {
 
 Napi::Object PartitionToObject(Napi::Env env, const blk::Partition& partition) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("offset", partition.offset);
-  object.Set("size", partition.size);
+  object.Set("offset", static_cast<double>(partition.offset));
+  object.Set("size", static_cast<double>(partition.size));
   object.Set("fstype", static_cast<uint32_t>(partition.fstype));
   object.Set("fsize", partition.fsize);
   object.Set("frag", static_cast<uint32_t>(partition.frag));
@@ -45,7 +45,7 @@ Napi::Object LabelToObject(Napi::Env env, const blk::DiskLabel& label) {
   // The fields by their names in api.d.ts: those of struct disklabel without the `d_`.
   const struct {
     const char* name;
-    uint32_t value;
+    uint64_t value;
   } fields[] = {
       {"secsize", label.secsize},
       {"nsectors", label.nsectors},
@@ -64,7 +64,7 @@ Napi::Object LabelToObject(Napi::Env env, const blk::DiskLabel& label) {
       {"trkseek", label.trkseek},
       {"flags", label.flags},
   };
-  for (const auto& field : fields) object.Set(field.name, field.value);
+  for (const auto& field : fields) object.Set(field.name, static_cast<double>(field.value));
   object.Set("drivedata", Numbers(env, label.drivedata));
   object.Set("spare", Numbers(env, label.spare));
   object.Set("bbsize", label.bbsize);
@@ -85,10 +85,10 @@ blk::DiskLabel LabelOf(const ViewBytes& numbers, const ViewBytes& names) {
   // In the order in which lib lays them out; what is not there is 0.
   size_t at = 0;
   const auto take = [&](auto& field) {
-    uint32_t value = 0;
+    double value = 0;
     if (at + sizeof(value) <= numbers.size) std::memcpy(&value, numbers.data + at, sizeof(value));
     at += sizeof(value);
-    // The fields of 8 and 16 bits too come as 32: lib has checked that they fit.
+    // lib has checked that it is a whole number that the field holds.
     field = static_cast<std::remove_reference_t<decltype(field)>>(value);
   };
   take(label.type), take(label.subtype), take(label.secsize), take(label.nsectors), take(label.ntracks);
@@ -99,7 +99,7 @@ blk::DiskLabel LabelOf(const ViewBytes& numbers, const ViewBytes& names) {
   for (uint32_t& number : label.spare) take(number);
   take(label.bbsize), take(label.sbsize), take(label.npartitions);
   // Not trusted, although lib has checked it: it bounds the loop below.
-  label.npartitions = std::min<uint16_t>(label.npartitions, blk::kMaxPartitions);
+  label.npartitions = std::min<uint16_t>(label.npartitions, blk::kMaxMaxPartitions);
   for (uint32_t i = 0; i < label.npartitions; i++) {
     blk::Partition& partition = label.partitions[i];
     take(partition.offset), take(partition.size), take(partition.fstype);

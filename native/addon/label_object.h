@@ -13,7 +13,7 @@ Napi::Object PartitionToObject(Napi::Env env, const blk::Partition& partition);
 // -> a DiskLabel of api.d.ts; partitions has npartitions entries.
 Napi::Object LabelToObject(Napi::Env env, const blk::DiskLabel& label);
 
-// The label that lib/label/codec.ts laid out: its numbers in 32 bits each, in the order of the fields of
+// The label that lib/label/codec.ts laid out: its numbers in a double each, in the order of the fields of
 // blk::DiskLabel, and its two names of 16 bytes. What is missing of either reads as 0; npartitions is cut to what a
 // label has room for.
 blk::DiskLabel LabelOf(const ViewBytes& numbers, const ViewBytes& names);

@@ -71,6 +71,10 @@ Napi::Object TableToObject(Napi::Env env, const blk::PartitionTable& table) {
   object.Set("position", static_cast<double>(table.position));
   object.Set("sectorSize", static_cast<double>(table.sector_size));
   object.Set("diskId", table.disk_id);
+  if (table.scheme == blk::Scheme::kBsd) {
+    object.Set("flavor", static_cast<int>(table.flavor));
+    if (!table.duid.empty()) object.Set("duid", table.duid);
+  }
   object.Set("diskGuid", blk::FormatGuid(table.disk_guid));
   object.Set("usableBegin", static_cast<double>(table.usable_begin));
   object.Set("usableEnd", static_cast<double>(table.usable_end));
@@ -281,6 +285,7 @@ Napi::Object WedgesToArray(Napi::Env env, const std::vector<blk::Wedge>& wedges)
     object.Set("start", static_cast<double>(spot.start));
     object.Set("size", static_cast<double>(spot.size));
     object.Set("type", static_cast<uint32_t>(spot.type));
+    object.Set("flavor", static_cast<int>(spot.flavor));
     object.Set("typeGuid", blk::FormatGuid(spot.type_guid));
     object.Set("uuid", blk::FormatGuid(spot.uuid));
     object.Set("label", TextOf(env, spot.label));

@@ -117,7 +117,7 @@ TEST_CASE("fields lie at the byte offsets of struct disklabel, little endian") {
   label.partitions[0] = {0x30000001, 0x30000002, 0x30000003, 0x41, 0x42, 0x4344};
   label.partitions[15] = {0x30000004, 0x30000005, 0x30000006, 0x51, 0x52, 0x5354};
   const EncodedLabel bytes = EncodeLabel(label);
-  CHECK(bytes.size() == 404);
+  CHECK(bytes.size() == kLabelBytes);
 
   struct Field {
     size_t at, size;

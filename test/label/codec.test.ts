@@ -27,7 +27,8 @@ describe('bytes', () => {
     secsize: fc.constantFrom(512, 1024, 2048, 4096),
     secperunit: fc.constant(0),
     drivedata: five,
-    spare: five,
+    // Not 1 in either half of the first, which makes it a label of OpenBSD: see openbsd.test.ts.
+    spare: five.filter(([first = 0]) => first >>> 16 !== 1 && (first & 0xffff) !== 1),
     partitions: fc.array(fc.record({ offset: u32, size: u32, fstype: u8, fsize: u32, frag: u8, cpg: u16 }), { maxLength: 16 }),
     checksum: u16,
   }) as unknown as fc.Arbitrary<DiskLabel>;
@@ -81,7 +82,7 @@ describe('bytes', () => {
     expect(await wrong({ typename: 'x'.repeat(17) })).toBe('ERR_INVALID_ARG_VALUE');
     expect(await wrong({ packname: '\u20ac' })).toBe('ERR_INVALID_ARG_VALUE');
     expect(await wrong({ drivedata: [1, 2] })).toBe('ERR_INVALID_ARG_VALUE');
-    expect(await wrong({ partitions: Array<object>(17).fill({}) })).toBe('ERR_OUT_OF_RANGE');
+    expect(await wrong({ partitions: Array<object>(23).fill({}) })).toBe('ERR_OUT_OF_RANGE');
     expect(await wrong({ partitions: Array(3) })).toBe('ERR_INVALID_ARG_TYPE');
     expect(await wrong({ drivedata: Array(5) })).toBe('ERR_INVALID_ARG_TYPE');
     expect(await wrong({ partitions: [null] })).toBe('ERR_INVALID_ARG_TYPE');

@@ -104,6 +104,29 @@ const PLACEMENTS: Placement[] = [
     starts: [4096],
     slice: 2048,
   },
+  {
+    row: 'mkimg-like: FreeBSD label, sector 1',
+    // As mkimg(1) lays it out: eight partitions, c the whole disk, and boot code behind the label.
+    make: (file) => {
+      const unused = { offset: 0, size: 0, fstype: 0 };
+      const given = label({ offset: 4096, size: 4096, fstype: 7 }, unused, { size: SECTORS }, ...Array.from({ length: 5 }, () => unused));
+      writeBytes(512, given, 'little')(file);
+      const device = openSync(file, { mode: 'r+' });
+      device.writeSync(Buffer.alloc(512 - 276, 0xeb), 512 + 276);
+      device.closeSync();
+    },
+    starts: [4096],
+    bsd: true,
+  },
+  { row: 'parted: Apple map', make: (file) => parted(file, 'mklabel mac mkpart x hfs 4096s 8191s'), starts: [4096] },
+  {
+    row: 'sfdisk: Sun label',
+    make: (file) => {
+      sfdisk(file, 'label: sun', 'start=16065,size=16065,type=83');
+    },
+    starts: [16065],
+  },
+  { row: 'parted: Sun label', make: (file) => parted(file, 'mklabel sun mkpart 16128s 32127s'), starts: [16128] },
   { row: 'rumpblk: sector 1', make: write(bsd(4096)), starts: [4096], bsd: true },
   { row: 'rumpblk: byte 64', make: write({ ...bsd(4096), position: 64 }), starts: [4096], bsd: true },
   { row: 'rumpblk: byte 128', make: write({ ...bsd(4096), position: 128 }), starts: [4096], bsd: true },
@@ -231,6 +254,6 @@ testWith(
   });
   const documented = readFileSync(DOCS, 'utf8')
     .split('\n')
-    .filter((line) => /^\| (`?sfdisk|parted|fdisk|sgdisk|genimage|rumpblk)[^|]*:/.test(line));
+    .filter((line) => /^\| (`?sfdisk|parted|fdisk|sgdisk|genimage|mkimg-like|rumpblk)[^|]*:/.test(line));
   expect(made).toEqual(documented);
 });

@@ -43,7 +43,7 @@ describe('refused', () => {
       [table('gpt', [0, last - 33, 1, LINUX]), /^p1 is not inside/],
       [table('gpt', [8192, 2048, 1, LINUX]), /^p8193 has an index/],
       [table('gpt', [0, 2048, 1, '00000000-0000-0000-0000-000000000000']), /^p1 has a type/],
-      [table('bsd', [16, 2048, 1, 7]), /has an index/],
+      [table('bsd', [22, 2048, 1, 7]), /has an index/],
       [{ ...table('bsd', [0, 2048, 1, 7]), position: 1024 }, /cannot lie there/],
       [{ ...table('mbr', [0, 2048, 8, 0x83]), sectorSize: 4096 }, /counts in sectors of 4096 bytes/],
       [{ ...table('gpt', [0, 2048, 8, LINUX]), sectorSize: 8192 }, /counts in sectors of 8192 bytes/],

@@ -17,10 +17,11 @@ constexpr Status kInvalid{EINVAL, Op::kIoctl};
 
 // From the numbers of a label to bytes of the disk.
 struct Units {
-  uint64_t base = 0;    // where they begin to count
+  LabelBase base;
   uint64_t sector = 0;  // bytes
 
-  uint64_t StartOf(const Partition& partition) const { return base + partition.offset * sector; }
+  std::optional<uint64_t> StartOf(const Partition& partition) const { return blk::StartOf(partition, base, sector); }
+  // Of a partition that has a start.
   uint64_t SizeOf(const Partition& partition) const { return partition.size * sector; }
 };
 
@@ -30,8 +31,9 @@ Status CheckLabel(const DiskLabel& label, const Units& units, uint64_t disk_size
   if (label.secpercyl == 0 || !IsSectorSize(label.secsize) || label.npartitions == 0) return kInvalid;
   for (uint32_t i = 0; i < label.npartitions; i++) {
     const Partition& partition = label.partitions[i];
-    const uint64_t end = units.StartOf(partition) + units.SizeOf(partition);
-    if (partition.fstype != kFsUnused && partition.size != 0 && end > disk_size) return kInvalid;
+    if (partition.fstype == kFsUnused || partition.size == 0) continue;
+    const auto start = units.StartOf(partition);
+    if (!start || *start + units.SizeOf(partition) > disk_size) return kInvalid;
   }
   return Status::Ok();
 }

@@ -37,10 +37,11 @@ struct PartitionSpot {
   uint64_t start = 0;  // bytes from the start of the disk
   uint64_t size = 0;   // bytes
   Scheme scheme = Scheme::kBsd;
-  uint32_t index = 0;  // in its table
-  uint8_t type = 0;    // of bsd, mbr and ebr
-  Guid type_guid;      // of gpt
-  Guid uuid;           // of gpt
+  uint32_t index = 0;                     // in its table
+  uint8_t type = 0;                       // of bsd, mbr, ebr and sun
+  BsdFlavor flavor = BsdFlavor::kNetBsd;  // of bsd
+  Guid type_guid;                         // of gpt
+  Guid uuid;                              // of gpt
   std::u16string label;
 };
 // What `table` says of `entry`, which is one of its own.

@@ -22,6 +22,7 @@ PartitionSpot SpotOf(const PartitionTable& table, const PartitionEntry& entry) {
   spot.scheme = table.scheme;
   spot.index = entry.index;
   spot.type = entry.type;
+  spot.flavor = table.flavor;
   spot.type_guid = entry.type_guid;
   spot.uuid = entry.uuid;
   spot.label = entry.label;

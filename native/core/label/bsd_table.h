@@ -18,6 +18,7 @@ namespace blk {
 struct FoundLabel {
   DecodedLabel decoded;
   uint64_t position = 0;  // bytes, of its first byte
+  bool fresh = false;     // made up, where none lies
 };
 
 // The MBR slice that a label lies in; begin 0 and no type for one that has the whole disk.
@@ -28,7 +29,9 @@ struct Slice {
   std::string name;
 };
 
-inline Slice SliceOf(const PartitionEntry& entry) { return {entry.start, entry.end(), entry.type, entry.name}; }
+// The slice that an entry of an MBR is. FreeBSD's entry for a disk that it has to itself ("dangerously dedicated") says
+// 50000 sectors from 0 on, whatever the disk has: its slice is the whole medium.
+Slice SliceOf(const PartitionEntry& entry, const TableSource& source);
 
 // Where the label of an undivided medium may begin: sector 1 of 512 and of 4096 bytes; byte 64 of sector 0, as alpha,
 // mips and vax have it; byte 128, as sparc does.
@@ -52,12 +55,24 @@ std::optional<uint64_t> PlaceInSlice(const Slice& slice);
 // says 512 on any medium, and counts in the medium's like libblkid and the kernels.
 uint64_t UnitOf(const DiskLabel& label, const TableSource& source);
 
-// The partitions of a label. Its offsets count from the start of the disk; only FreeBSD's may count from the slice, and
-// then its partition c begins at 0.
+// The partitions of a label. Its offsets count from the start of the disk; FreeBSD's count from its partition c, which
+// is where the slice begins whatever c says. What would lie in front of the medium, or too far out for bytes, is no
+// partition.
 PartitionTable ToTable(const FoundLabel& found, const Slice& slice, const TableSource& source);
 
-// Bytes from the start of the medium that the partitions of `label` are counted from, by the rule above.
-uint64_t BaseOf(const DiskLabel& label, const Slice& slice);
+// Where the offsets of a label count from, by the rule above: sector `first` of the label is at byte `begin`.
+struct LabelBase {
+  uint64_t begin = 0;  // bytes
+  uint64_t first = 0;  // sectors
+};
+LabelBase BaseOf(const DiskLabel& label, const Slice& slice);
+// What the partitions of a label have to lie in: its slice, and what OpenBSD's label says is OpenBSD's, which may reach
+// further than an MBR can count.
+Container ContainerOf(const DecodedLabel& label, const Slice& slice, const TableSource& source);
+// First byte of a partition, if it is one by that rule. Units: sector_size in bytes.
+std::optional<uint64_t> StartOf(const Partition& partition, const LabelBase& base, uint64_t sector_size);
+// The other way: the sector of the label that byte `start` is in, if it has one.
+std::optional<uint64_t> OffsetOf(uint64_t start, const LabelBase& base, uint64_t sector_size);
 
 }  // namespace blk
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "core/base/units.h"
 #include "core/label/byte_order.h"
@@ -18,15 +19,17 @@ namespace blk {
 inline constexpr uint32_t kDiskMagic = 0x82564557;
 inline constexpr uint16_t kDiskTypeRumpd = 21;
 inline constexpr uint8_t kFsUnused = 0;
-inline constexpr size_t kMaxMaxPartitions = 22;  // MAXMAXPARTITIONS: more than any port has
+// MAXMAXPARTITIONS, as many as a sector has room for: NetBSD's ports have 16 at most, FreeBSD takes up to 20.
+inline constexpr size_t kMaxMaxPartitions = 22;
 inline constexpr size_t kLabelHeaderBytes = 148;
 inline constexpr size_t kPartitionBytes = 16;
-inline constexpr size_t kLabelBytes = kLabelHeaderBytes + kMaxPartitions * kPartitionBytes;  // 404
+inline constexpr size_t kLabelBytes = kLabelHeaderBytes + kMaxMaxPartitions * kPartitionBytes;  // 500
 
-// One entry of a label, as the medium has it: nothing in it is checked.
+// One entry of a label, as the medium has it: nothing in it is checked. Where OpenBSD packs fsize and frag into one
+// byte that stands for no such pair, fsize is 0 and frag that byte.
 struct Partition {
-  uint32_t size = 0;    // sectors
-  uint32_t offset = 0;  // sectors
+  uint64_t size = 0;    // sectors; 32 bits, 48 in OpenBSD's labels
+  uint64_t offset = 0;  // sectors, likewise
   uint32_t fsize = 0;   // bytes of a fragment
   uint8_t fstype = 0;   // 0: unused
   uint8_t frag = 0;
@@ -47,7 +50,7 @@ struct DiskLabel {
   uint32_t ntracks = 0;
   uint32_t ncylinders = 0;
   uint32_t secpercyl = 0;   // 0 is what kernels refuse
-  uint32_t secperunit = 0;  // 0: not told, and no partition is beyond it
+  uint64_t secperunit = 0;  // 0: not told, and no partition is beyond it; 32 bits, 48 in OpenBSD's labels
   uint16_t sparespertrack = 0;
   uint16_t sparespercyl = 0;
   uint32_t acylinders = 0;
@@ -65,13 +68,25 @@ struct DiskLabel {
   uint16_t npartitions = 0;  // how many of `partitions` count, and are under the checksum
   uint32_t bbsize = 0;       // bytes
   uint32_t sbsize = 0;       // bytes
-  std::array<Partition, kMaxPartitions> partitions{};
+  std::array<Partition, kMaxMaxPartitions> partitions{};
 };
 
 // What a label, or a caller, may call a sector: DEV_BSIZE times a power of two, up to 64 KiB.
 inline constexpr bool IsSectorSize(uint64_t bytes) {
   return bytes >= kDevBsize && bytes <= 64 * 1024 && IsPowerOfTwo(bytes);
 }
+
+// Whether the label is one of OpenBSD's since it counts in 48 bits, its version 1: that lies in what others have spare,
+// so the byte order decides where. From sparespertrack to trkseek such a label has other fields: its DUID, and the
+// bounds of what is OpenBSD's; they are kept as they are.
+bool IsOpenBsd(const DiskLabel& label, ByteOrder order);
+// The 8 bytes that OpenBSD knows the disk by, in hexadecimal. REQUIRES: IsOpenBsd(label, order).
+std::string DuidOf(const DiskLabel& label, ByteOrder order);
+// The most that a size or an offset of such a label can say.
+uint64_t MaxSectors(const DiskLabel& label, ByteOrder order);
+
+// Whether the form that the label has on the medium has bits for all that its used partitions say.
+bool IsEncodable(const DiskLabel& label, ByteOrder order);
 
 using EncodedLabel = std::array<uint8_t, kLabelBytes>;
 
@@ -88,11 +103,11 @@ EncodedLabel EncodeLabel(const DiskLabel& label, ByteOrder order = ByteOrder::kL
 
 // XOR of the 16-bit words from the magic to the last used partition, as a machine of that byte order reads them. 0 for
 // a label whose checksum is valid; with the checksum field at 0, the value to put there. REQUIRES: label.npartitions <=
-// kMaxPartitions.
+// kMaxMaxPartitions.
 uint16_t LabelChecksum(const DiskLabel& label, ByteOrder order = ByteOrder::kLittle);
 
 struct DecodedLabel {
-  DiskLabel label;  // at most kMaxPartitions partitions, the rest of its count is left out
+  DiskLabel label;  // at most kMaxMaxPartitions partitions, the rest of its count is left out
   ByteOrder order = ByteOrder::kLittle;
   Verdicts verdicts;
   // Whether a kernel takes it: it checks the magic numbers, the count and the checksum, and trusts the ranges.

@@ -51,7 +51,8 @@ MbrSector DecodeMbr(const MbrImage& bytes);
 constexpr bool IsExtended(uint8_t type) { return type == 0x05 || type == 0x0f || type == 0x85; }
 // FreeBSD, OpenBSD, NetBSD: such a slice begins with a disklabel.
 constexpr uint8_t kMbrFreeBsd = 0xa5;
-constexpr bool IsBsdSlice(uint8_t type) { return type == kMbrFreeBsd || type == 0xa6 || type == 0xa9; }
+constexpr uint8_t kMbrOpenBsd = 0xa6;
+constexpr bool IsBsdSlice(uint8_t type) { return type == kMbrFreeBsd || type == kMbrOpenBsd || type == 0xa9; }
 
 // Whether sector 0 divides the disk: it has the signature, boot flags that are flags, and is not the first sector of a
 // FAT, exFAT or NTFS file system that uses the whole disk.

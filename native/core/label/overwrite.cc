@@ -76,13 +76,6 @@ ByteRange OwnBytes(const PartitionTable& table) {
   return {};
 }
 
-// Whether a table that is written here divides the medium.
-bool Divides(const std::optional<PartitionTable>& table) {
-  if (!table) return false;
-  if (table->scheme == Scheme::kMbr) return !table->partitions.empty();
-  return table->scheme == Scheme::kBsd || table->scheme == Scheme::kGpt;
-}
-
 bool Touches(const Plan& plan, const ByteRange& range) {
   return std::any_of(plan.begin(), plan.end(), [&](const std::vector<TableWrite>& step) {
     return std::any_of(step.begin(), step.end(), [&](const TableWrite& write) {
@@ -106,7 +99,7 @@ Status AddLostInSlices(TableSource& source, const PartitionTable& table, const P
     if (!entry.table) continue;
     Status status = AddLostInSlices(source, *entry.table, plan, lost);
     if (!status.ok() || entry.table->scheme != Scheme::kBsd) return status;
-    const auto label = FindSliceLabel(source, SliceOf(entry));
+    const auto label = FindSliceLabel(source, SliceOf(entry, source));
     if (!label.ok()) return label.status();
     if (label.value()) continue;
     std::vector<Held> held;
@@ -124,13 +117,18 @@ Status AddLostInSlices(TableSource& source, const PartitionTable& table, const P
 
 }  // namespace
 
-Result<Verdicts> WhatWouldBeLost(TableSource& source, const PartitionTable& fresh, const Plan& plan) {
-  const auto table = ReadPartitionTable(source);
-  if (!table.ok()) return table.status();
+bool Divides(const std::optional<PartitionTable>& there) {
+  if (!there) return false;
+  if (there->scheme == Scheme::kMbr) return !there->partitions.empty();
+  return there->scheme == Scheme::kBsd || there->scheme == Scheme::kGpt;
+}
+
+Result<Verdicts> WhatWouldBeLost(TableSource& source, const std::optional<PartitionTable>& there,
+                                 const PartitionTable& fresh, const Plan& plan) {
   const auto held = WhatLiesThere(source);
   if (!held.ok()) return held.status();
-  const bool divided = Divides(table.value());
-  const ByteRange own = divided ? OwnBytes(*table.value()) : ByteRange{};
+  const bool divided = Divides(there);
+  const ByteRange own = divided ? OwnBytes(*there) : ByteRange{};
   Verdicts lost;
   for (const Held& one : held.value()) {
     const bool survived = !one.header.Overlaps(own.begin, own.end);
@@ -158,12 +156,6 @@ Result<Verdicts> WhatLabelWouldDestroy(TableSource& source, const TableWrite& wr
     lost.push_back({one.kind, Verdict::kNoEntry, 0, one.name});
   }
   return lost;
-}
-
-Result<bool> IsDivided(TableSource& source) {
-  const auto table = ReadPartitionTable(source);
-  if (!table.ok()) return table.status();
-  return Divides(table.value());
 }
 
 Result<std::vector<ByteRange>> SignaturesBeside(TableSource& source, const PartitionTable& table) {

@@ -128,6 +128,24 @@ void JudgeChange(PartitionTable& table, const Container& container, uint64_t med
   }
 }
 
+void ForgiveOldFlaws(PartitionTable& table, const PartitionTable& old) {
+  const auto stayed = [&](uint64_t place) {
+    const PartitionEntry& entry = table.partitions[place];
+    return std::any_of(old.partitions.begin(), old.partitions.end(), [&](const PartitionEntry& was) {
+      return was.index == entry.index && was.start == entry.start && was.size == entry.size;
+    });
+  };
+  const auto forgiven = [&](const Verdict& verdict) {
+    switch (verdict.kind) {
+      case Verdict::Kind::kBeyondDevice:
+      case Verdict::Kind::kOutsideContainer: return stayed(static_cast<uint64_t>(verdict.entry));
+      case Verdict::Kind::kOverlaps: return stayed(static_cast<uint64_t>(verdict.entry)) && stayed(verdict.value);
+      default: return false;
+    }
+  };
+  std::erase_if(table.verdicts, forgiven);
+}
+
 std::optional<FoundPartition> FindPartition(const PartitionTable& table, std::string_view name) {
   if (name.empty()) return std::nullopt;
   auto found = OnlyMatch(table, [&](const PartitionEntry& entry) { return entry.name == name; });

@@ -25,6 +25,9 @@ enum class Scheme : uint8_t { kBsd, kMbr, kEbr, kGpt, kApm, kSun, kUnknown };
 
 constexpr bool IsReadOnly(Scheme scheme) { return scheme >= Scheme::kApm; }
 
+// Whose numbers the types of a disklabel are. The order is a contract with lib/label/types.ts.
+enum class BsdFlavor : uint8_t { kNetBsd, kFreeBsd, kOpenBsd };
+
 struct PartitionTable;
 
 // What lies in a partition, by the names of libblkid.
@@ -65,9 +68,11 @@ struct PartitionTable {
   Scheme scheme = Scheme::kMbr;
   uint64_t position = 0;  // bytes, where it was found
   uint64_t sector_size = kDevBsize;
-  ByteOrder order = ByteOrder::kLittle;  // bsd
-  uint32_t disk_id = 0;                  // mbr
-  Guid disk_guid;                        // gpt
+  ByteOrder order = ByteOrder::kLittle;   // bsd
+  BsdFlavor flavor = BsdFlavor::kNetBsd;  // bsd
+  std::string duid;                       // bsd, of OpenBSD: what it knows the disk by, as 16 hexadecimal digits
+  uint32_t disk_id = 0;                   // mbr
+  Guid disk_guid;                         // gpt
   // Bytes of the medium that its partitions may lie in; JudgeRanges() fills them in. Empty where nothing is known.
   uint64_t usable_begin = 0;
   uint64_t usable_end = 0;
@@ -104,6 +109,10 @@ const PartitionEntry* OldEntry(const OldTable& old, const PartitionEntry& entry)
 // JudgeRanges() for a table that is to be written, less the flaws that were there before and are no worse: an entry
 // that lies wrong lay there already, or on more; two that overlap did so on the same sectors, or on more.
 void JudgeChange(PartitionTable& table, const Container& container, uint64_t medium_size, const OldTable& old);
+
+// Takes back the verdicts on `table`, which is to be written over `old`, that are true of `old` as well and not worse:
+// ranges that lie outside of what has to contain them, and overlaps, of entries whose range is the same in both.
+void ForgiveOldFlaws(PartitionTable& table, const PartitionTable& old);
 
 struct FoundPartition {
   const PartitionTable* table;  // that the entry is in

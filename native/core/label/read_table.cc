@@ -66,10 +66,10 @@ Status AddLabels(TableSource& source, PartitionTable& mbr) {
   return ForEachSlice(
       mbr,
       [&](PartitionEntry& entry, bool*) {
-        auto found = FindSliceLabel(source, SliceOf(entry));
+        auto found = FindSliceLabel(source, SliceOf(entry, source));
         if (!found.ok()) return found.status();
         if (!found.value()) return Status::Ok();
-        entry.table = std::make_unique<PartitionTable>(ToTable(*found.value(), SliceOf(entry), source));
+        entry.table = std::make_unique<PartitionTable>(ToTable(*found.value(), SliceOf(entry, source), source));
         return Status::Ok();
       },
       &more);
@@ -161,10 +161,10 @@ Result<std::optional<PlacedLabel>> FindLabel(TableSource& source) {
     status = ForEachSlice(
         mbr.value(),
         [&](PartitionEntry& entry, bool* go_on) {
-          auto found = FindSliceLabel(source, SliceOf(entry));
+          auto found = FindSliceLabel(source, SliceOf(entry, source));
           if (!found.ok()) return found.status();
           if (!found.value() || !found.value()->decoded.valid) return Status::Ok();
-          placed = PlacedLabel{std::move(*found.value()), SliceOf(entry)};
+          placed = PlacedLabel{std::move(*found.value()), SliceOf(entry, source)};
           *go_on = false;
           return Status::Ok();
         },

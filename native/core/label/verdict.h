@@ -39,6 +39,7 @@ struct Verdict {
     kBackwards,         // GPT: the last sector is before the first
     kExtraEntry,        // EBR: a third or fourth entry in one sector
     kTooLarge,          // it ends beyond 2^53 bytes
+    kNotCounted,        // label: value: index of an entry in front of the medium, or beyond 2^53 bytes
     // of a table to be written, or an entry of one
     kBadPlace,      // the table cannot lie where it says
     kNoRoom,        // the medium is too small for the table
@@ -46,6 +47,7 @@ struct Verdict {
     kHoldsScheme,   // text: the name of a scheme that the medium is divided by
     kHoldsContent,  // text: the type of what lies there: see ContentProbe
     kBehindLabel,   // something else lies behind the label, where its new partitions would be listed
+    kMovesOrigin,   // label of FreeBSD: partition c, which the others count from, would not begin with the slice
     kBadSlot,       // the index is one that the scheme has not, or another entry's
     kMisaligned,    // start or size are not whole sectors
     kEmpty,         // no bytes at all

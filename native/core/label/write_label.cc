@@ -69,7 +69,7 @@ Result<LabelPlace> PlaceForLabel(TableSource& source) {
     if (table.value()->scheme == Scheme::kGpt || IsReadOnly(table.value()->scheme)) return kNoPlace;
     const PartitionEntry* slice = table.value()->scheme == Scheme::kMbr ? FirstSlice(*table.value()) : nullptr;
     if (slice != nullptr) {
-      place.slice = {slice->start, slice->end(), slice->type, slice->name};
+      place.slice = SliceOf(*slice, source);
       const auto position = PlaceInSlice(place.slice);
       if (!position) return kNoPlace;
       place.position = *position;
@@ -92,7 +92,7 @@ Result<TableWrite> EncodeAt(TableSource& source, const LabelPlace& place, DiskLa
   const EncodedLabel encoded = EncodeLabel(label, place.order);
   const size_t used = EndOfPartition(label.npartitions);
   const size_t begin = place.position % kDevBsize;
-  if (used > kDevBsize - begin) return kNoPlace;
+  if (used > kDevBsize - begin || !IsEncodable(label, place.order)) return kNoPlace;
 
   TableWrite write{AlignDown(place.position, kDevBsize), std::vector<uint8_t>(kDevBsize)};
   if (!source.Holds(write.position, write.bytes.size())) return kNoPlace;

@@ -33,9 +33,9 @@ struct TableWrite {
 
 // The bytes of `label` for a place, its checksum computed. No byte changes behind the last partition of the label that
 // lies there or of this one, whichever has more: boot code begins there. The checksums of an alpha's boot
-// block and of a Sun label around it are kept true.   REQUIRES: label.npartitions <= kMaxPartitions.
-// Errors: EINVAL it does not fit the sector · EEXIST it has more partitions than the label that lies there, and
-// something else lies where they would go · those of source.Read().
+// block and of a Sun label around it are kept true.   REQUIRES: label.npartitions <= kMaxMaxPartitions.
+// Errors: EINVAL it does not fit the sector, or its numbers their bits · EEXIST it has more partitions than the label
+// that lies there, and something else lies where they would go · those of source.Read().
 Result<TableWrite> EncodeAt(TableSource& source, const LabelPlace& place, DiskLabel label);
 
 }  // namespace blk

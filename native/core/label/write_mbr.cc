@@ -39,7 +39,7 @@ void JudgeMbr(PartitionTable& table, uint64_t medium_size, const PartitionTable*
 
 Status PlanLabel(TableSource& source, PartitionEntry& entry, TablePlan& plan) {
   if (!entry.table || entry.table->scheme != Scheme::kBsd) return Status::Ok();
-  return PlanBsd(source, *entry.table, {entry.start, entry.end(), entry.type, entry.name}, plan);
+  return PlanBsd(source, *entry.table, SliceOf(entry, source), plan);
 }
 
 PartitionEntry WithoutTable(const PartitionEntry& entry) {

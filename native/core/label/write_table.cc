@@ -116,11 +116,8 @@ bool IsChangeOf(const PartitionTable& table, const PartitionTable& there) {
 
 // What an undivided medium was known by, of whatever the table leaves of that; `source` is the medium with the table on
 // it. What one signature hid may have another.
-Status EraseSignatures(TableSource& medium, TableSource& source, const PartitionTable& table,
-                       std::vector<TableWrite>& step) {
+Status EraseSignatures(TableSource& source, const PartitionTable& table, std::vector<TableWrite>& step) {
   constexpr int kMostRounds = 16;
-  const auto divided = IsDivided(medium);
-  if (!divided.ok() || divided.value()) return divided.status();
   for (int round = 0; round < kMostRounds; round++) {
     const auto ranges = SignaturesBeside(source, table);
     if (!ranges.ok()) return ranges.status();
@@ -135,8 +132,9 @@ Status EraseSignatures(TableSource& medium, TableSource& source, const Partition
 }
 
 // A verdict for what lies there and would go, if anything.
-Status JudgeLoss(TableSource& medium, PartitionTable& table, const TablePlan& plan) {
-  const auto lost = WhatWouldBeLost(medium, table, plan);
+Status JudgeLoss(TableSource& medium, const std::optional<PartitionTable>& there, PartitionTable& table,
+                 const TablePlan& plan) {
+  const auto lost = WhatWouldBeLost(medium, there, table, plan);
   if (!lost.ok()) return lost.status();
   table.verdicts.insert(table.verdicts.end(), lost.value().begin(), lost.value().end());
   return Status::Ok();
@@ -251,11 +249,12 @@ Result<TablePlan> PlanTable(TableSource& medium, PartitionTable& table, Overwrit
   if (there == nullptr) {
     status = EraseGpt(source, table, erasures);
     if (status.ok()) status = EraseLabels(source, table, erasures);
-    if (status.ok() && overwrite == Overwrite::kAllow) status = EraseSignatures(medium, source, table, erasures);
+    const bool erases = overwrite == Overwrite::kAllow && !Divides(read.value());
+    if (status.ok() && erases) status = EraseSignatures(source, table, erasures);
     if (!status.ok()) return status;
     if (!erasures.empty()) plan.push_back(std::move(erasures));
   }
-  if (overwrite == Overwrite::kRefuse) status = JudgeLoss(medium, table, plan);
+  if (overwrite == Overwrite::kRefuse) status = JudgeLoss(medium, read.value(), table, plan);
   if (!status.ok()) return status;
   return HasVerdict(table) ? TablePlan() : std::move(plan);
 }

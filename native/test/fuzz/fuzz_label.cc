@@ -5,7 +5,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const blk::DecodedLabel decoded = blk::DecodeLabel(data, size);
-  if (decoded.label.npartitions > blk::kMaxPartitions) std::abort();
+  if (decoded.label.npartitions > blk::kMaxMaxPartitions) std::abort();
   if (!decoded.valid) return 0;
   if (blk::LabelChecksum(decoded.label, decoded.order) != 0) std::abort();
   const blk::EncodedLabel bytes = blk::EncodeLabel(decoded.label, decoded.order);
