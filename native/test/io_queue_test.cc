@@ -66,30 +66,6 @@ TEST_CASE("TryPut gives a full flow's task back, and takes it when there is room
   CHECK(EventuallyTrue([&] { return counts.gone == 5; }));
 }
 
-TEST_CASE("PutAll takes as many as there is room for, oldest first, and leaves the others in their order") {
-  test::Watchdog watchdog("put all");
-  Gate gate;
-  std::vector<int> order;  // written by the one worker
-  Counts counts;
-  IoFlow flow;
-  IoQueue queue(3, 1);
-  CHECK(Put(queue, flow, counts, [&](IoWorker&) { gate.Wait(); }) == Outcome::kQueued);
-  gate.AwaitArrivals(1);
-  IoTaskList tasks;
-  for (int i = 0; i < 5; i++) tasks.PushBack(Make(counts, [&order, i](IoWorker&) { order.push_back(i); }));
-  queue.PutAll(flow, tasks);
-  CHECK(tasks.size() == 2);
-  queue.PutAll(flow, tasks);  // no room: nothing changes
-  CHECK(tasks.size() == 2);
-  gate.Open();
-  CHECK(EventuallyTrue([&] { return counts.gone == 4; }));
-  queue.PutAll(flow, tasks);
-  CHECK(tasks.empty());
-  CHECK(EventuallyTrue([&] { return counts.gone == 6; }));
-  queue.Stop();
-  CHECK(order == std::vector<int>{0, 1, 2, 3, 4});
-}
-
 TEST_CASE("flows take turns: one with many tasks holds up another one by one of them at most") {
   test::Watchdog watchdog("turns");
   Gate gate;

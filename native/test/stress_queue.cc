@@ -1,8 +1,9 @@
-// Many producers on one IoQueue, two to a flow: TryPut and PutAll, full flows, tasks that put tasks, and Stop in the
-// middle of it. Every task is run or dropped, once, and none is run after Stop() has returned. Bounded; a watchdog
-// turns a hang into a failure. Run under ThreadSanitizer too.
+// Many producers on one IoQueue, two to a flow: full flows, tasks that put tasks, and Stop in the middle of it. Every
+// task is run or dropped, once, and none is run after Stop() has returned. Bounded; a watchdog turns a hang into a
+// failure. Run under ThreadSanitizer too.
 #include <atomic>
 #include <cstdio>
+#include <utility>
 #include <vector>
 
 #include "core/work/io_queue.h"
@@ -64,6 +65,15 @@ class Task final : public IoTask {
   const bool waits_ = false;
 };
 
+// Puts in as many of `tasks` as there is room for, oldest first.
+void PutAll(IoQueue& queue, IoFlow& flow, IoTaskList& tasks) {
+  while (!tasks.empty()) {
+    std::unique_ptr<IoTask> task = tasks.PopFront();
+    if (queue.TryPut(flow, task) == Outcome::kQueued) continue;
+    return tasks.PushFront(std::move(task));
+  }
+}
+
 // Producers run dry: every task that was queued is run.
 void RunDry(size_t depth, size_t workers) {
   constexpr size_t kProducers = 6;
@@ -80,7 +90,7 @@ void RunDry(size_t depth, size_t workers) {
       std::unique_ptr<IoTask> task = std::make_unique<Task>(books, i % 3 == index % 3);
       if (index % 2 == 0) {
         behind.PushBack(std::move(task));
-        queue.PutAll(flow, behind);
+        PutAll(queue, flow, behind);
         queued++;
       } else if (queue.TryPut(flow, task) == Outcome::kQueued) {
         queued++;
@@ -92,7 +102,7 @@ void RunDry(size_t depth, size_t workers) {
     }
     while (!behind.empty()) {
       std::this_thread::yield();
-      queue.PutAll(flow, behind);
+      PutAll(queue, flow, behind);
     }
   });
   Expect(EventuallyTrue([&] { return books.run == queued && books.gone == books.made; }), "tasks were lost");

@@ -18,19 +18,6 @@ IoQueue::Outcome IoQueue::TryPut(IoFlow& flow, std::unique_ptr<IoTask>& task) {
   return outcome;
 }
 
-IoQueue::Outcome IoQueue::PutAll(IoFlow& flow, IoTaskList& tasks) {
-  Outcome outcome = Outcome::kQueued;
-  MutexLock lock(mu_);
-  while (!tasks.empty() && outcome == Outcome::kQueued) {
-    std::unique_ptr<IoTask> task = tasks.PopFront();
-    outcome = PutLocked(flow, task);
-    if (outcome != Outcome::kQueued) tasks.PushFront(std::move(task));
-  }
-  lock.Unlock();
-  puts_.fetch_add(1, std::memory_order_relaxed);
-  return outcome;
-}
-
 IoQueue::Outcome IoQueue::PutLocked(IoFlow& flow, std::unique_ptr<IoTask>& task) {
   if (stopped_) return Outcome::kStopped;
   if (IoTurns::Waiting(flow) == depth_) return Outcome::kFull;

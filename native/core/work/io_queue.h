@@ -76,8 +76,6 @@ class IoQueue {
   // Puts `task` behind those that wait in `flow`, or leaves it where it is. Never blocks on I/O.   Thread: any.
   // REQUIRES: the flow outlives the task and is used with no other queue.
   Outcome TryPut(IoFlow& flow, std::unique_ptr<IoTask>& task) EXCLUDES(mu_);
-  // The same for as many of `tasks` as there is room for, oldest first. -> what became of the last one that was tried.
-  Outcome PutAll(IoFlow& flow, IoTaskList& tasks) EXCLUDES(mu_);
 
   // Lets running tasks end, however long that takes, drops those that have not begun, and joins the workers.
   // Idempotent.
