@@ -86,7 +86,7 @@ interface OpenPathRequest {
   readonly native: NativeDriver;
   readonly settings: OpenSettings;
   readonly hostFile: Buffer;
-  readonly range: readonly [offset: number, size: number];
+  readonly range: readonly [offset: number, size: number, sectorSize: number];
   readonly partition: ChosenPartition | undefined;
   /** The driver is the device's alone, and is closed with it. */
   readonly isIsolated: boolean;

@@ -4,7 +4,7 @@ import { ACCESS, binding, CACHE, LOCK, MODE, TO_THE_END, WINDOW_SIZE } from './n
 import { BLKFAIL_MAX, faultOptions, type FaultOptions } from './faults.js';
 import type { Bytes, Position } from './request/transfer.js';
 import { keysOf, NO_SIGNAL, type KnownKeys } from './arguments/known-keys.js';
-import { abortSignal, bytes, flag, integer, listOf, oneOf, requireObject, requireOptions } from './arguments/validate.js';
+import { abortSignal, bytes, flag, integer, listOf, oneOf, requireObject, requireOptions, sectorSizeOf } from './arguments/validate.js';
 import { invalidArgType, invalidArgValue } from './errors.js';
 
 /** What a completed write promises. writethrough: it is durable. writeback: durable after flush(). unsafe: nothing, and flush() does nothing. */
@@ -37,6 +37,11 @@ export interface RegisterOptions {
   offset?: Position;
   /** Bytes in the range; default: to the end of the host file. */
   size?: Position;
+  /**
+   * Bytes of the sectors that partition tables on it count in, a power of two from 512 to 65536; default what a block node says, else 512. For an
+   * image of a disk with other sectors: requests go on counting in 512 bytes.
+   */
+  sectorSize?: Bytes;
 }
 
 /** Keeps a {@link PartitionEntry}, which has a `size` as well, from passing for the range of a file. */
@@ -79,7 +84,7 @@ export interface OpenSettings {
 }
 
 type OpenArguments = [mode: number, raw: boolean, access: number, cache: number, direct: boolean, lock: number, protect: Float64Array];
-type RangeArguments = [offset: number, size: number];
+type RangeArguments = [offset: number, size: number, sectorSize: number];
 type DriverArguments = [
   minorCount: number,
   windowSize: number,
@@ -104,7 +109,7 @@ const DRIVER_KEYS = keysOf<DriverOptions>(
 
 /** Keys that other packages have for a range. */
 const RANGE_WORDS = { length: "'size'", start: "'offset'", position: "'offset'" } as const;
-const RANGE_NAMES = { offset: true, size: true } as const;
+const RANGE_NAMES = { offset: true, size: true, sectorSize: true } as const;
 const REGISTER_KEYS = keysOf<RegisterOptions>(RANGE_NAMES, { ...RANGE_WORDS, partition: 'registerPartition(minor, name)' });
 
 const OPEN_NAMES = { mode: true, raw: true, access: true, cache: true, direct: true, lock: true, protect: true } as const;
@@ -189,12 +194,18 @@ function span(value: unknown, name: string): readonly [begin: number, end: numbe
   return [begin, Math.min(begin + bytes(value[1], `${name}[1]`), Number.MAX_SAFE_INTEGER)];
 }
 
+const NOT_NAMED = 0;
+
 /** Accepts the range of a registration, which is part of options with the keys of `known`. */
 export function rangeArguments(options: unknown, known: KnownKeys = REGISTER_KEYS): RangeArguments {
-  if (options === undefined) return [0, TO_THE_END];
+  if (options === undefined) return [0, TO_THE_END, NOT_NAMED];
   requireOptions(options, 'options', known);
-  const { offset = 0, size } = options as RegisterOptions;
-  return [bytes(offset, 'options.offset'), size === undefined ? TO_THE_END : bytes(size, 'options.size')];
+  const { offset = 0, size, sectorSize } = options as RegisterOptions;
+  return [
+    bytes(offset, 'options.offset'),
+    size === undefined ? TO_THE_END : bytes(size, 'options.size'),
+    sectorSize === undefined ? NOT_NAMED : sectorSizeOf(sectorSize, 'options.sectorSize'),
+  ];
 }
 
 /** Accepts options of a driver. */

@@ -33,6 +33,13 @@ export function integer(value: unknown, name: string, min: number, max: number):
   return value;
 }
 
+/** Accepts the bytes of a sector: a power of two from 512 to 65536. */
+export function sectorSizeOf(value: unknown, name: string): number {
+  const size = integer(value, name, 512, 65536);
+  if (!Number.isInteger(Math.log2(size))) throw invalidArgValue(name, value, 'must be a power of two');
+  return size;
+}
+
 /** Accepts whole bytes, 0 to 2^53 - 1, as a number or a bigint. */
 export function bytes(value: unknown, name: string): number {
   if (typeof value === 'number' && value >= 0 && Number.isSafeInteger(value)) return value;

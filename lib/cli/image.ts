@@ -9,6 +9,7 @@ import { parseBytes } from './units.js';
 export interface ImageOptions {
   offset?: number;
   size?: number;
+  sectorSize?: number;
   access: 'auto' | 'mmap' | 'pio';
   lock: boolean;
   partition?: string | number;
@@ -19,6 +20,7 @@ export function addImageOptions(command: Command): Command {
   return command
     .option('--offset <bytes>', 'where in FILE the device begins', parseBytes)
     .option('--size <bytes>', 'size of the device (default: to the end of FILE)', parseBytes)
+    .option('--sector-size <bytes>', 'what tables on FILE count in (default: what a disk says, 512 for a file)', parseBytes)
     .addOption(partitionOption())
     .addOption(new Option('--access <way>', 'how FILE is reached').choices(['auto', 'mmap', 'pio']).default('auto'))
     .option('--no-lock', 'work on FILE even when another process has it locked');
@@ -58,8 +60,8 @@ export async function withImage<T>(
   });
 }
 
-function rangeOf({ offset, size }: ImageOptions): RegisterOptions {
-  return { ...(offset === undefined ? {} : { offset }), ...(size === undefined ? {} : { size }) };
+function rangeOf({ offset, size, sectorSize }: ImageOptions): RegisterOptions {
+  return { ...(offset !== undefined && { offset }), ...(size !== undefined && { size }), ...(sectorSize !== undefined && { sectorSize }) };
 }
 
 /** True when both name one file or device node: by path, or by number for an open descriptor. False where either cannot be told. */

@@ -3,7 +3,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { type EntryRow, type TableRows } from '../native/binding.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
 import { keysOf } from '../arguments/known-keys.js';
-import { bytes, flag, integer, listOf, oneOf, requireOptions, text } from '../arguments/validate.js';
+import { bytes, flag, integer, listOf, oneOf, requireOptions, sectorSizeOf, text } from '../arguments/validate.js';
 import { GUID, typeGuid, typeNumber } from './type-argument.js';
 
 /** What a caller may have put where a table or an entry should be. */
@@ -48,7 +48,6 @@ type RestOfRow = EntryRow extends readonly [number, ...infer Rest] ? Rest : neve
 
 const SCHEME_NUMBERS = { bsd: 0, mbr: 1, ebr: 2, gpt: 3, apm: 4, sun: 5, unknown: 6 } as const;
 type WrittenScheme = 'bsd' | 'mbr' | 'ebr' | 'gpt';
-const DEV_BSIZE = 512;
 const LABEL_UNITS = 36;
 const U32 = 2 ** 32 - 1;
 const U64 = 2n ** 64n - 1n;
@@ -141,12 +140,6 @@ function positionOf(value: unknown, name: string, isBareLabel: boolean): number 
   const position = bytes(value, name);
   if (isBareLabel && position === FROM_DEVICE) throw invalidArgValue(name, value, 'must not be 0, where no label begins');
   return position;
-}
-
-function sectorSizeOf(value: unknown, name: string): number {
-  const size = integer(value, name, DEV_BSIZE, 65536);
-  if (!Number.isInteger(Math.log2(size))) throw invalidArgValue(name, value, 'must be a power of two');
-  return size;
 }
 
 function diskId(value: unknown, name: string): number {

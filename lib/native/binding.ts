@@ -220,9 +220,9 @@ export interface NativeLease {
 export interface NativeDriver {
   /** 0, or ENOMEM of the constructor; other methods answer ENOMEM then as well. */
   ready(): Outcome;
-  /** `Driver::Register` -> minor. */
-  registerSync(path: Uint8Array, offset: number, size: number): Outcome;
-  register(path: Uint8Array, offset: number, size: number): Promise<Outcome>;
+  /** `Driver::Register` -> minor; a sectorSize of 0 is not named. */
+  registerSync(path: Uint8Array, offset: number, size: number, sectorSize: number): Outcome;
+  register(path: Uint8Array, offset: number, size: number, sectorSize: number): Promise<Outcome>;
   /** `Driver::RegisterPartition` -> minor. */
   registerPartitionSync(minor: number, name: string): Outcome;
   registerPartition(minor: number, name: string): Promise<Outcome>;
@@ -256,6 +256,7 @@ export interface NativeDriver {
     path: Uint8Array,
     offset: number,
     size: number,
+    sectorSize: number,
     partition: string,
     mode: number,
     raw: boolean,
@@ -269,6 +270,7 @@ export interface NativeDriver {
     path: Uint8Array,
     offset: number,
     size: number,
+    sectorSize: number,
     partition: string,
     mode: number,
     raw: boolean,

@@ -87,10 +87,10 @@ auto ByMinor(const Args& args, Driver state) {
   };
 }
 
-// (path, offset, size, partition, ...options)
+// (path, offset, size, sector size, partition, ...options)
 auto ByPath(const Args& args, Driver state) {
-  return [state, path = args.Bytes(0), range = RangeAt(args, 1), partition = args.Text(3),
-          options = OptionsAt(args, 4)](int* holder) {
+  return [state, path = args.Bytes(0), range = RangeAt(args, 1), partition = args.Text(4),
+          options = OptionsAt(args, 5)](int* holder) {
     return state->driver.OpenPrivate(path, range, partition, options, holder);
   };
 }

@@ -10,11 +10,12 @@ namespace blk_addon {
 
 using Driver = const std::shared_ptr<DriverState>&;
 
-// (offset, size) from argument `i` on; a negative size is TO_THE_END of lib/native/binding.ts.
+// (offset, size, sector size) from argument `i` on; a negative size is TO_THE_END of lib/native/binding.ts.
 blk::HostRange RangeAt(const Args& args, size_t i) {
   blk::HostRange range;
   range.offset = static_cast<uint64_t>(args.Int(i));
   if (args.Int(i + 1) >= 0) range.size = static_cast<uint64_t>(args.Int(i + 1));
+  range.sector_size = static_cast<uint64_t>(args.Int(i + 2));
   return range;
 }
 

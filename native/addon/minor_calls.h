@@ -12,11 +12,12 @@
 
 namespace blk_addon {
 
-// (offset, size) from argument `i` on; a negative size is TO_THE_END of lib/native/binding.ts.
+// (offset, size, sector size) from argument `i` on; a negative size is TO_THE_END of lib/native/binding.ts, a sector
+// size of 0 is not named.
 blk::HostRange RangeAt(const Args& args, size_t i);
 
-// (path, offset, size) -> minor, or a failure: those of blk::Driver::Register(). The Sync form asks the host on this
-// thread, the other one on a worker, and gives a promise. So it is with each pair below.
+// (path, offset, size, sector size) -> minor, or a failure: those of blk::Driver::Register(). The Sync form asks the
+// host on this thread, the other one on a worker, and gives a promise. So it is with each pair below.
 napi_value RegisterSync(const Args& args, const std::shared_ptr<DriverState>& state);
 napi_value Register(const Args& args, const std::shared_ptr<DriverState>& state);
 

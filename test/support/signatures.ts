@@ -24,7 +24,7 @@ const request = options({
   deferred: flags,
   signal: signals,
 });
-const range = { offset: positions, size: mostly(values(0, 512, SIZE)) };
+const range = { offset: positions, size: mostly(values(0, 512, SIZE)), sectorSize: mostly(values(undefined, 512, 4096)) };
 const opening = {
   mode: mostly(values('r', 'r+')),
   raw: flags,

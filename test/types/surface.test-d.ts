@@ -22,6 +22,7 @@ interface DriverOptions {
   faults?: FaultOptions;
 }
 interface RegisterOptions {
+  sectorSize?: Bytes;
   offset?: Position;
   size?: Position;
 }

@@ -69,6 +69,7 @@ Status Minor::SetRange(const HostRange& range, uint64_t file_size, bool size_unt
   offset_ = range.offset;
   size_ = range.size.value_or(rest);
   if (offset_ + size_ > kMaxSafeInteger) return {EOVERFLOW, Op::kRegister};
+  sector_size_ = range.sector_size;
   label_ = DefaultLabel(size_, 0);
   return Status::Ok();
 }
@@ -77,7 +78,8 @@ bool Minor::SameAs(const Minor& other) const {
   // The name as well: two entries of a table may say the same range.
   if (disk_ != other.disk_ || spot_.name != other.spot_.name) return false;
   return type_ == other.type_ && identity_device_ == other.identity_device_ &&
-         identity_inode_ == other.identity_inode_ && offset_ == other.offset_ && size_ == other.size_;
+         identity_inode_ == other.identity_inode_ && offset_ == other.offset_ && size_ == other.size_ &&
+         sector_size_ == other.sector_size_;
 }
 
 void Minor::SetIndex(int index) {
@@ -110,6 +112,7 @@ Status Minor::CheckHostSize() {
 }
 
 uint64_t Minor::MediumSectorSize() const {
+  if (disk().sector_size_ != 0) return disk().sector_size_;
   DirectAlignment alignment;
   if (type_ != FileType::kBlock || host_.AlignmentForDirect(disk().read_fd_.get(), &alignment) < 0) return kDevBsize;
   return IsSectorSize(alignment.offset) ? alignment.offset : kDevBsize;

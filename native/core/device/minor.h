@@ -131,7 +131,8 @@ class Minor {
   // looks at tables. Errors: the host's. REQUIRES: the minor cannot be retired meanwhile: it is open, or Hold() was
   // called.
   Status ReadHost(uint64_t position, uint8_t* data, size_t size) const;
-  // What a block node calls a sector, 512 bytes for everything else and where the host cannot tell.
+  // What tables count in: the sectors that the registration named, else what a block node calls a sector, 512 bytes for
+  // everything else and where the host cannot tell.
   uint64_t MediumSectorSize() const;
   // Bars Retire() until Unhold(), which each Hold() needs. Errors: ENXIO retired.
   Status Hold();
@@ -191,7 +192,8 @@ class Minor {
   // Bytes of the host file; set by SetRange() before anybody else sees the minor, and never changed.
   uint64_t offset_ = 0;
   uint64_t size_ = 0;
-  bool size_told_ = true;  // of a disk
+  uint64_t sector_size_ = 0;  // of a disk; 0: not named
+  bool size_told_ = true;     // of a disk
   DiskLabel label_;
   // Of a disk, as flush_: partitions use those of theirs.
   LabelState label_state_;

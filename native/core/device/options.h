@@ -40,6 +40,7 @@ struct DriverOptions {
 struct HostRange {
   uint64_t offset = 0;           // bytes
   std::optional<uint64_t> size;  // bytes; unset: to the end
+  uint64_t sector_size = 0;      // bytes that tables count in, by IsSectorSize(); 0: what the host file says
 };
 
 // What an open asks for. Kept by the Device, since Release() wants the same again.
