@@ -31,6 +31,8 @@ struct AutoRig : Rig {
   Buf Read(int64_t blkno, std::vector<uint8_t>& into, bool nowait = false) {
     Buf buf = ReadBuf(blkno, into);
     buf.nowait = nowait;
+    // As a thread with a lease of its own: in the shared lane nobody's page faults are followed.
+    buf.lane = 0;
     strategy.Submit(buf);
     return buf;
   }
