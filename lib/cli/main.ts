@@ -101,6 +101,7 @@ function addPartitions(program: Command, done: Done): void {
     .option('--dry-run', 'show what --add, --resize and --remove would make of it, and write nothing')
     .option('--alignment <bytes>', 'what begins and ends of partitions are multiples of (default: 1M)', parseBytes)
     .option('--free', 'show what no partition has')
+    .option('--probe', 'show what lies in the partitions: file systems, their labels and UUIDs')
     .addHelpText('after', PARTITIONS_HELP);
   addSharedOptions(command).action(async (file: string, options: PartitionsOptions) =>
     done(await partitionsCommand(file, options, changes)),

@@ -25,14 +25,16 @@ export interface PartitionsOptions extends ImageOptions {
   dryRun?: boolean;
   alignment?: number;
   free?: boolean;
+  probe?: boolean;
   json?: boolean;
 }
 
 /** `changes` are those of --add, --resize and --remove, in the order of the command line. */
 export async function partitionsCommand(file: string, options: PartitionsOptions, changes: readonly PartitionChange[]): Promise<number> {
-  const { write, repair = false, overwrite = false, dryRun = false } = options;
+  const { write, repair = false, overwrite = false, dryRun = false, probe = false } = options;
   const ways = [write !== undefined, repair, changes.length > 0].filter(Boolean).length;
   if (ways > 1) throw new UsageError('--write, --repair and the changes of single partitions exclude each other');
+  if (dryRun && probe) throw new UsageError('--probe looks at what is there, and --dry-run shows what is not');
   if (dryRun && changes.length === 0) throw new UsageError('--dry-run is for --add, --resize and --remove');
   if (overwrite && write === undefined) throw new UsageError('--overwrite goes with --write');
   const given = write === undefined ? undefined : tableOf(await readJson(write));
@@ -40,8 +42,9 @@ export async function partitionsCommand(file: string, options: PartitionsOptions
   const table = await withImage(file, options, { mode }, async (device) => {
     if (given !== undefined) await writePartitions(device, given, { overwrite });
     if (repair) await repairTable(device);
-    if (changes.length > 0) return changePartitions(device, changes, changeOptions(options));
-    return readPartitions(device);
+    const changed = changes.length > 0 ? await changePartitions(device, changes, changeOptions(options)) : undefined;
+    // What nobody has written cannot be looked into.
+    return changed === undefined || (probe && !dryRun) ? readPartitions(device, { probe }) : changed;
   });
   if (dryRun) note('nothing was written');
   const free = options.free === true && table !== undefined ? freeOf(table, options) : undefined;
@@ -133,17 +136,29 @@ function render(file: string, top: PartitionTable): string {
 
 function renderEntries(top: PartitionTable): string {
   const size = top.sectorSize ?? 512;
-  const rows = rowsOf(top, '').map(([indent, entry]) => [
+  const entries = rowsOf(top, '');
+  const probed = entries.some(([, { content }]) => content !== undefined);
+  const rows = entries.map(([indent, entry]) => [
     `${indent}${entry.name}${entry.bootable === true ? '*' : ''}`,
     String(entry.start / size),
     String(entry.size / size),
     formatBytes(entry.size),
     typeof entry.type === 'number' ? `0x${entry.type.toString(16).padStart(2, '0')}` : entry.type,
     entry.typeName,
-    entry.label ?? '',
+    printable(entry.label ?? ''),
+    ...(probed ? contentOf(entry) : []),
   ]);
   if (rows.length === 0) return '  no partitions';
-  return columns(['partition', '>first sector', '>sectors', '>size', 'type', 'name of the type', 'label'], rows);
+  return columns(
+    ['partition', '>first sector', '>sectors', '>size', 'type', 'name of the type', 'label', ...(probed ? CONTENT : [])],
+    rows,
+  );
+}
+
+const CONTENT = ['content', 'label of it', 'UUID of it'] as const;
+
+function contentOf({ content }: PartitionEntry): string[] {
+  return [content?.type ?? '', printable(content?.label ?? ''), printable(content?.uuid ?? '')];
 }
 
 /** Every entry of a tree, each table under the entry that holds it. */

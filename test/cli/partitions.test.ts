@@ -1,15 +1,16 @@
 // rumpblk label, rumpblk partitions, and --partition of read and write.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { findDiskLabelSync } from 'rumpblk';
+import { findDiskLabelSync, writePartitionsSync } from 'rumpblk';
 import { cli, documentOf } from '../support/cli';
 import { SECTORS, label } from '../support/disklabel';
 import { FDISK, LINUX, PARTED, SFDISK, SGDISK, nestedLabel, parted, sfdisk, sfdiskRows } from '../support/disks';
-import { run, testWith } from '../support/peers';
+import { peer, run, testWith } from '../support/peers';
 import { MiB, pattern, rig } from '../support/rig';
 
 const bench = rig();
 const SIZE = SECTORS * 512;
+const MKFS_EXT4 = peer('mkfs.ext4', 'e2fsprogs');
 
 describe('rumpblk label', () => {
   test('prints the default label of an undivided image, and says so', async () => {
@@ -141,6 +142,23 @@ describe('rumpblk partitions', () => {
     const chain = readFileSync(file);
     expect(await cli(['partitions', file, '--repair'])).toMatchObject({ status: 2, stderr: expect.stringContaining('no second copy') });
     expect(readFileSync(file).equals(chain)).toBe(true);
+  });
+
+  testWith(MKFS_EXT4)('12: --probe shows what lies in the partitions', async () => {
+    const file = bench.sparse(SIZE);
+    const device = bench.device(file, { mode: 'r+' });
+    writePartitionsSync(device, { scheme: 'gpt', partitions: [{ start: MiB, size: 8 * MiB, type: 'linux', label: 'one' }] });
+    const content = bench.sparse(8 * MiB);
+    run('mkfs.ext4', '-qF', '-L', 'root \u001b[1m', '-U', '11111111-2222-3333-4444-555555555555', content);
+    device.writeSync(readFileSync(content), MiB);
+    await device.close();
+    const shown = (await cli(['partitions', file, '--probe'])).stdout.toString();
+    expect(shown).toMatch(/label +content +label of it +UUID of it$/m);
+    expect(shown).toMatch(/one +ext4 +root \\x1b\[1m +11111111-2222-3333-4444-555555555555$/m);
+    const asked = await cli(['partitions', file, '--probe', '--resize', 'p1=16M', '--json']);
+    expect(documentOf(asked)).toMatchObject({ table: { partitions: [{ size: 16 * MiB, content: { type: 'ext4' } }] } });
+    expect((await cli(['partitions', file])).stdout.toString()).not.toContain('ext4');
+    expect(await cli(['partitions', file, '--probe', '--remove', 'p1', '--dry-run'])).toMatchObject({ status: 2 });
   });
 
   testWith(SFDISK)('12: --add, --resize and --remove, in their order, all or none; --dry-run writes nothing', async () => {
