@@ -8,6 +8,7 @@ import { powercut } from './suites/powercut.mjs';
 import { runtimes } from './suites/runtimes.mjs';
 import { sanitizedNode, sanitizedPrograms } from './suites/sanitized.mjs';
 import { types } from './suites/types.mjs';
+import { typescripts } from './suites/typescripts.mjs';
 import { indent, timed } from './support/run.mjs';
 import { countsLine, failedTally, sum } from './support/tally.mjs';
 
@@ -27,6 +28,7 @@ const SUITES = {
   nodes,
   runtimes,
   bare,
+  typescripts,
 };
 
 /** Runs one suite and reports on it. One that ran nothing at all has failed. */
