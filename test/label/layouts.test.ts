@@ -141,10 +141,22 @@ function rowsOf(file: string, change: Change): object[] {
   }));
 }
 
+/** Makes the change by the tool. -> false for a new partition in a gap that the tool does not offer: the format is the judge alone. */
+function offers(tool: Tool, file: string, scheme: string, change: Change): boolean {
+  try {
+    tool.change(file, scheme, change);
+    return true;
+  } catch (error) {
+    if (change.kind !== 'add') throw error;
+    return false;
+  }
+}
+
 for (const [place, tool] of TOOLS.entries()) {
   testWith(SFDISK, ...tool.needs)(
     `12: a change of a layout of ${tool.name} changes what the format needs for it`,
     () => {
+      let refused = 0;
       for (let i = 0; i < LAYOUTS; i++) {
         const draw = new Draw(seed + 1000 * place + i);
         const [ours, theirs] = [bench.image(pattern(SECTORS * 512)), bench.sparse(0)];
@@ -162,17 +174,22 @@ for (const [place, tool] of TOOLS.entries()) {
         writePartitionsSync(device, changed(table, change));
         device.closeSync();
         const after = readFileSync(ours);
-        tool.change(theirs, table.scheme, change);
+        const offered = offers(tool, theirs, table.scheme, change);
         const made = differences(before, after);
         const allowed = needed(before, after, table.scheme, change.number);
         expect(report(made.length > 0)).toEqual(report(true));
         expect(report(made.filter((at) => !allowed.some(([from, to]) => from <= at && at < to)))).toEqual(report([]));
+        if (!offered) {
+          refused += 1;
+          continue;
+        }
         expect(report(rowsOf(ours, change))).toEqual(report(rowsOf(theirs, change)));
         // In which sector of the gap a new link lies each tool has its own mind.
         if (change.kind === 'add' && change.inside) continue;
         const touched = sectorsOf(differences(before, readFileSync(theirs)));
         expect(report(sectorsOf(made).filter((sector) => !touched.includes(sector)))).toEqual(report([]));
       }
+      expect(refused).toBeLessThan(LAYOUTS / 4);
     },
     600_000,
   );

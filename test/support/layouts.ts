@@ -1,4 +1,5 @@
 // How other tools divide an image at random, and the changes that they can make to it.
+import { readFileSync } from 'node:fs';
 import { FDISK, GENIMAGE, LINUX, PARTED, SFDISK, SGDISK, fdisk, genimage, parted, sfdisk, sfdiskRows } from './disks';
 import { run, runWith, type Need } from './peers';
 
@@ -64,6 +65,24 @@ const changeBySfdisk = (file: string, scheme: string, change: Change): void => {
   if (change.kind === 'shrink') runWith(`,${change.size}\n`, 'sfdisk', ...quiet, '-N', number, file);
   if (change.kind === 'add') runWith(`start=${change.span.start},size=${change.span.size}\n`, 'sfdisk', ...quiet, '--append', file);
 };
+
+function divideByFdisk(file: string, draw: Draw): void {
+  const ends = ({ start, size }: Span): string[] => [String(start), String(start + size - 1)];
+  if (draw.whole(0, 1) === 0) {
+    const rows = spans(draw, draw.whole(1, 5), 2048, SECTORS - 64);
+    return fdisk(file, 'g', ...rows.flatMap((span) => ['n', '', ...ends(span)]), 'w');
+  }
+  const primaries = spans(draw, draw.whole(1, 2), 2048, 8192);
+  const logical = spans(draw, draw.whole(1, 3), 10240, SECTORS);
+  fdisk(
+    file,
+    'o',
+    ...primaries.flatMap((span) => ['n', 'p', '', ...ends(span)]),
+    ...['n', 'e', '3', '8192', String(SECTORS - 1)],
+    ...logical.flatMap((span) => ['n', 'l', ...ends(span)]),
+    'w',
+  );
+}
 
 export const TOOLS: Tool[] = [
   {
@@ -136,22 +155,10 @@ export const TOOLS: Tool[] = [
   {
     name: 'fdisk',
     needs: [FDISK],
+    // The dialogue of fdisk ends without a table where it does not offer a sector that was drawn: then another is drawn.
     make: (file, draw) => {
-      if (draw.whole(0, 1) === 0) {
-        const rows = spans(draw, draw.whole(1, 5), 2048, SECTORS - 64);
-        return fdisk(file, 'g', ...rows.flatMap(({ start, size }) => ['n', '', String(start), String(start + size - 1)]), 'w');
-      }
-      const primaries = spans(draw, draw.whole(1, 2), 2048, 8192);
-      const logical = spans(draw, draw.whole(1, 3), 10240, SECTORS);
-      const last = ({ start, size }: Span): string[] => [String(start), String(start + size - 1)];
-      fdisk(
-        file,
-        'o',
-        ...primaries.flatMap((span) => ['n', 'p', '', ...last(span)]),
-        ...['n', 'e', '3', '8192', String(SECTORS - 1)],
-        ...logical.flatMap((span) => ['n', 'l', ...last(span)]),
-        'w',
-      );
+      do divideByFdisk(file, draw);
+      while (readFileSync(file).readUInt16BE(510) !== 0x55aa);
     },
     kinds: (scheme) => (scheme === 'gpt' ? ['type', 'remove', 'add'] : ['type', 'flag', 'remove']),
     change: (file, _, change) => {
