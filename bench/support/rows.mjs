@@ -27,5 +27,23 @@ import threads from '../trials/threads.mjs';
 import write from '../trials/write.mjs';
 
 export function allRows() {
-  return [sync, large, batch, promise, promiseLarge, geometry, write, durable, threads, cold, direct, overhead, memory, policy, sizes, images, clients].flat();
+  return [
+    sync,
+    large,
+    batch,
+    promise,
+    promiseLarge,
+    geometry,
+    write,
+    durable,
+    threads,
+    cold,
+    direct,
+    overhead,
+    memory,
+    policy,
+    sizes,
+    images,
+    clients,
+  ].flat();
 }

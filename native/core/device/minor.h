@@ -163,6 +163,8 @@ class Minor {
   std::vector<int> Descriptors() EXCLUDES(mu_);
   // Checks the range and takes it over. `size_untold`: `file_size` means nothing.
   Status SetRange(const HostRange& range, uint64_t file_size, bool size_untold);
+  // One more descriptor of the host file. -> it, or a negative errno.
+  int Reopen(OpenFlags flags) REQUIRES(mu_);
   // Opens the descriptor that writers share, if it is not open. Errors: EROFS a node that refuses writes · open(2)'s.
   Status OpenForWriting() REQUIRES(mu_);
   // The same for O_DIRECT, by mode; leaves it closed where the host has none.

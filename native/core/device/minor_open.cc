@@ -115,11 +115,16 @@ Status Minor::Detach(const OpenOptions& options, RangeLocks::Range range) {
   return status;
 }
 
+int Minor::Reopen(OpenFlags flags) {
+  const int fd = read_fd_.get();
+  return Uninterrupted([&] { return host_.Reopen(fd, path_, flags); });
+}
+
 Status Minor::OpenForWriting() {
   if (write_fd_.valid()) return Status::Ok();
   OpenFlags flags;
   flags.write = true;
-  int rc = Uninterrupted([&]() REQUIRES(mu_) { return host_.Reopen(read_fd_.get(), path_, flags); });
+  int rc = Reopen(flags);
   if (rc < 0) return {-rc, Op::kOpen};
   UniqueFd fd(host_, rc);
   if (type_ == FileType::kBlock) {
@@ -138,12 +143,14 @@ Status Minor::OpenDirect(bool write) {
   OpenFlags flags;
   flags.write = write;
   flags.direct = true;
-  int rc = Uninterrupted([&]() REQUIRES(mu_) { return host_.Reopen(read_fd_.get(), path_, flags); });
+  int rc = Reopen(flags);
   if (rc == -EINVAL) return Status::Ok();
   if (rc < 0) return {-rc, Op::kOpen};
   UniqueFd fd(host_, rc);
-  rc = Uninterrupted([&]() REQUIRES(mu_) { return host_.AlignmentForDirect(fd.get(), &alignment_); });
+  DirectAlignment alignment;
+  rc = Uninterrupted([&] { return host_.AlignmentForDirect(fd.get(), &alignment); });
   if (rc < 0) return {-rc, Op::kStat};
+  alignment_ = alignment;
   slot = std::move(fd);
   return Status::Ok();
 }
@@ -170,7 +177,7 @@ Status Minor::Claim() {
   OpenFlags flags;
   // A descriptor of its own, read-only: O_EXCL holds for as long as it is open, whatever the others are used for.
   flags.exclusive = true;
-  const int rc = Uninterrupted([&]() REQUIRES(mu_) { return host_.Reopen(read_fd_.get(), path_, flags); });
+  const int rc = Reopen(flags);
   if (rc < 0) return {-rc, Op::kOpen};
   claim_fd_ = UniqueFd(host_, rc);
   return Status::Ok();
