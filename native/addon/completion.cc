@@ -42,8 +42,8 @@ napi_value Completion::Submit(CallIntake& intake, blk::IntakeFlow& flow, std::un
   std::unique_ptr<blk::IntakeTask> task = std::move(call);
   CountPending(+1);
   switch (Put(intake, flow, task)) {
-    case blk::Intake::Outcome::kTaken: break;
-    // It has settled, and counted itself out.
+    // Under way, or waiting; or it has settled, and counted itself out.
+    case blk::Intake::Outcome::kTaken:
     case blk::Intake::Outcome::kEnded: break;
     case blk::Intake::Outcome::kNoMemory: RunOrRefuse(pending, ENOMEM); break;
     case blk::Intake::Outcome::kNoThreads: RunOrRefuse(pending, EAGAIN); break;

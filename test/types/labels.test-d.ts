@@ -11,13 +11,14 @@ interface FoundLabel {
   position: Bytes;
 }
 interface PartitionTable {
-  scheme: 'bsd' | 'mbr' | 'ebr' | 'gpt';
+  scheme: 'bsd' | 'mbr' | 'ebr' | 'gpt' | 'apm' | 'sun' | 'unknown';
   position: Bytes;
   sectorSize?: Bytes;
   id?: string;
   usable?: { start: Bytes; size: Bytes };
   problems: string[];
   partitions: PartitionEntry[];
+  hybrid?: PartitionEntry[];
 }
 interface PartitionEntry {
   name: string;

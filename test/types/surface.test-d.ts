@@ -19,6 +19,7 @@ interface DriverOptions {
   windowCount?: number;
   queueDepth?: number;
   workers?: number;
+  requestMemory?: Bytes;
   faults?: FaultOptions;
 }
 interface RegisterOptions {
