@@ -58,7 +58,7 @@ TEST_CASE("what is kept for later makes room for what is asked for now") {
 TEST_CASE("no memory of the host is none, and leaves nothing counted") {
   RequestMemory memory(SIZE_MAX);
   AlignedBuffer buffer;
-  CHECK(memory.Take(SIZE_MAX / 2, &buffer) == Outcome::kNone);
+  CHECK(memory.Take(SIZE_MAX, &buffer) == Outcome::kNone);
   CHECK(memory.used() == 0);
 }
 
