@@ -126,7 +126,8 @@ void StopRace(size_t depth, size_t workers) {
     std::atomic<uint64_t> refused{0};
     {
       Flows flows;
-      IoQueue queue(depth, workers);
+      Lanes lanes;
+      IoQueue queue(depth, workers, IoQueue::kPatience, &lanes);
       RunTogether(kProducers + 2, [&](size_t index) {
         if (index >= kProducers) {  // two of them, to stop at once
           while (books.run < 20 && !books.stopped) std::this_thread::yield();
