@@ -40,6 +40,18 @@ TEST_CASE("mbr: half an entry stays, and is no place for a new one") {
   CHECK(Names(Table(medium)) == "s2 s4");
 }
 
+TEST_CASE("mbr: what a slot without a partition holds stays") {
+  Medium medium(1000);
+  medium.PutEntry(0, 0, 0x83, 100, 50);
+  medium.PutEntry(0, 1, 0, 0x07000000, 0);  // found by the fuzzer
+  medium.PutEntry(0, 2, 0, 0, 0, 0x80);
+  CHECK(Table(medium).verdicts.empty());
+  CHECK(Touched(medium, kNothing).empty());
+  CHECK(Sectors(Touched(medium, [](PartitionTable& t) { Of(t, "s1").type = 0x82; })) == std::set<size_t>{0});
+  CHECK(medium.bytes[kMbrEntriesAt + kMbrEntryBytes + 11] == 7);
+  CHECK(medium.bytes[kMbrEntriesAt + 2 * kMbrEntryBytes] == 0x80);
+}
+
 TEST_CASE("mbr: a slice that ends behind the disk, as a dedicated FreeBSD disk has it, is no reason to refuse") {
   Medium medium(1000);
   medium.PutEntry(0, 1, 0x83, 10, 5);

@@ -128,19 +128,17 @@ Status PlanExtended(TableSource& source, PartitionEntry& extended, const OldChai
   return Status::Ok();
 }
 
-// Entries that are no partition stay, and so do the cylinders that a tool counted.
+// Slots that hold no partition stay as they are, whatever is in them, and so do the cylinders that a tool counted.
 void PutSector0(std::vector<uint8_t>& bytes, const PartitionTable& table, const MbrSector* old,
                 const Geometry& geometry) {
   for (uint32_t slot = 0; slot < kMbrSlots; slot++) {
     uint8_t* at = &bytes[kMbrEntriesAt + slot * kMbrEntryBytes];
     const auto entry = std::find_if(table.partitions.begin(), table.partitions.end(),
                                     [&](const PartitionEntry& e) { return e.index == slot; });
-    const bool half = old != nullptr && old->entries[slot].half();
-    if (entry == table.partitions.end()) {
-      if (!half) std::fill_n(at, kMbrEntryBytes, uint8_t{0});
-      continue;
-    }
-    if (old == nullptr || half) std::fill_n(at, kMbrEntryBytes, uint8_t{0});
+    const bool is_partition = entry != table.partitions.end();
+    const bool was_partition = old != nullptr && old->entries[slot].used();
+    if (old == nullptr || is_partition != was_partition) std::fill_n(at, kMbrEntryBytes, uint8_t{0});
+    if (!is_partition) continue;
     const uint8_t flag = entry->bootable ? kMbrBootable : 0;
     PutMbrEntry(at,
                 {flag, entry->type, static_cast<uint32_t>(entry->start / table.sector_size),
