@@ -79,6 +79,19 @@ TEST_CASE("gpt: a change of an entry touches it and the checksums, whatever the 
   }
 }
 
+TEST_CASE("gpt: a header that says a wrong place of the other one is damage, and mended by a write") {
+  for (const size_t lba : {1, 999}) {
+    Medium medium = OddGpt(128, 128);
+    const std::vector<uint8_t> whole = medium.bytes;
+    uint8_t* header = &medium.bytes[lba * kSector];
+    Store<uint64_t>(header + 32, 40);  // found by the fuzzer
+    Store<uint32_t>(header + kGptHeaderCrcAt, GptHeaderCrc({header, header + kSector}, 128));
+    CHECK(KindsOf(Table(medium).verdicts) == std::vector{Kind::kBackupDiffers});
+    CHECK(Sectors(Touched(medium, kNothing)) == std::set<size_t>{lba});
+    CHECK(medium.bytes == whole);
+  }
+}
+
 TEST_CASE("gpt: what an entry has behind 128 bytes stays with its partition, and goes with it") {
   Medium medium = OddGpt(8, 256);
   static_cast<void>(Touched(medium, [](PartitionTable& table) { Of(table, "p1").size -= 10 * kSector; }));

@@ -62,6 +62,14 @@ TEST_CASE("mbr: a slice that ends behind the disk, as a dedicated FreeBSD disk h
   CHECK(Refused(medium, [](PartitionTable& t) { Of(t, "s4").size += 512; }).size() == 1);
 }
 
+TEST_CASE("ebr: a pointer that says too small a size says so until the partition there changes") {
+  Medium medium = ChainMedium();
+  medium.PutEntry(1000, 1, 0x05, 500, 1);  // found by the fuzzer
+  CHECK(Touched(medium, kNothing).empty());
+  CHECK(Sectors(Touched(medium, [](PartitionTable& t) { Of(t, "s6").type = 0x82; })) == std::set<size_t>{1500});
+  CHECK(Sectors(Touched(medium, [](PartitionTable& t) { Of(t, "s6").size += 512; })) == std::set<size_t>{1000, 1500});
+}
+
 TEST_CASE("ebr: links stay where they are") {
   Medium medium = ChainMedium();
   CHECK(Names(Table(medium)) == "s1 s2(s5 s6 s7)");

@@ -14,7 +14,10 @@ const NODE_LINES = ['22', '24', '26'];
 /** Seconds for each fuzzer, stress program and random test: RUMPBLK_LONG_SECONDS, or two minutes. */
 const SECONDS = Number(process.env.RUMPBLK_LONG_SECONDS ?? 120);
 
-/** Each libFuzzer program of native/test/fuzz for SECONDS, from the seeds beside it if there are any; what it finds stays out of them. */
+/**
+ * Each libFuzzer program of native/test/fuzz for SECONDS, from the seeds beside it if there are any; what it finds stays
+ * out of them. RUMPBLK_FUZZ_SEED: not a new path at every run, but the one of that number.
+ */
 export async function fuzz() {
   const lacks = missingFor('fuzz');
   if (lacks !== undefined) return lackingTally('fuzz', lacks);
@@ -27,6 +30,7 @@ export async function fuzz() {
     const corpus = path.join(sources, name);
     const found = mkdtempSync(path.join(tmpdir(), 'rumpblk-fuzz-'));
     const args = [`-max_total_time=${SECONDS}`, '-max_len=16384', '-print_final_stats=1', `-artifact_prefix=${ROOT}/`, found];
+    if (process.env.RUMPBLK_FUZZ_SEED) args.push(`-seed=${process.env.RUMPBLK_FUZZ_SEED}`);
     const seeds = existsSync(corpus) ? [corpus] : [];
     const { ok, output, why } = await run(path.join(ROOT, VARIANTS.fuzz.folder, name), [...args, ...seeds], { minutes: SECONDS / 60 + 5 });
     rmSync(found, { recursive: true });

@@ -74,9 +74,11 @@ Status ReadCopy(TableSource& source, uint64_t lba, uint64_t sector_size, std::op
   return status;
 }
 
-// Entries are compared, not arrays: what lies behind the last one of a smaller array is nobody's.
-bool SameContent(const GptCopy& a, const GptCopy& b) {
-  return a.header.disk_guid == b.header.disk_guid && a.header.first_usable == b.header.first_usable &&
+// Whether a primary copy and its backup say the same, also of where the other one lies. Entries are compared, not
+// arrays: what lies behind the last one of a smaller array is nobody's.
+bool Agree(const GptCopy& a, const GptCopy& b) {
+  return a.header.other_lba == b.header.own_lba && b.header.other_lba == a.header.own_lba &&
+         a.header.disk_guid == b.header.disk_guid && a.header.first_usable == b.header.first_usable &&
          a.header.last_usable == b.header.last_usable && a.header.entry_bytes == b.header.entry_bytes &&
          a.array == b.array;
 }
@@ -193,7 +195,7 @@ PartitionTable ToTable(const GptFound& found, uint64_t medium_size, uint64_t sec
     table.position = found.backup_lba * sector_size;
   } else if (!found.backup) {
     table.verdicts.push_back({Kind::kBackupBad});
-  } else if (!SameContent(*found.primary, *found.backup)) {
+  } else if (!Agree(*found.primary, *found.backup)) {
     table.verdicts.push_back({Kind::kBackupDiffers});
   }
   const uint64_t last = medium_size / sector_size - 1;

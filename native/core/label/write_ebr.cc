@@ -124,8 +124,17 @@ class ChainWriter {
     }
     const bool led = leads(at);
     MbrEntry pointer{at[0], led ? at[4] : kPointerType, start, led ? Load<uint32_t>(at + 12) : 1};
-    if (next.partition != kNone) pointer.sectors = SectorsOf(next, led ? pointer.sectors : 0);
+    if (next.partition != kNone && !(led && KeepsItsEnd(next))) {
+      pointer.sectors = SectorsOf(next, led ? pointer.sectors : 0);
+    }
     PutMbrEntry(at, pointer, base(), place_.geometry);
+  }
+
+  // Whether the partition of a link ends where the one that was there did: then what was said of its size stays, even
+  // when it was not true.
+  bool KeepsItsEnd(const Node& node) const {
+    if (node.old == kNone || !links_[node.old].partition) return false;
+    return place_.old->chain.PartitionOf(links_[node.old]).end() == Partition(node).end();
   }
 
   // What a pointer says of the size of what it leads to: to the end of the partition there, as most tools have it;

@@ -19,7 +19,9 @@ Buf NextBuf(const Transfer& transfer, uint8_t* data, size_t most) {
   buf.data = data;
   buf.deferred = transfer.deferred;
   buf.durable = transfer.durable;
-  buf.doomed = transfer.moved / transfer.chunk_size() == transfer.doomed_chunk;
+  // Asked for first: a division costs as much as all the rest of this function.
+  const bool draws = transfer.doomed_chunk != Transfer::kNoChunk;
+  buf.doomed = draws && transfer.moved / transfer.chunk_size() == transfer.doomed_chunk;
   buf.nowait = transfer.nowait;
   buf.first = in_chunk == 0;
   buf.last = buf.bcount == chunk_rest;
