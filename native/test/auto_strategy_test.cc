@@ -21,10 +21,9 @@ constexpr uint64_t kBegin = 512;
 
 struct AutoRig : Rig {
   explicit AutoRig(uint32_t window_count = 4)
-      : Rig(4 * kMiB, kBegin, 3 * kMiB),
-        table(host, fd.get(), mode(), Geometry(kMiB, window_count)),
-        pio(range, host_file, PioStrategy::Durable::kPerCall),
-        strategy(range, host_file, table, pio) {
+      : Rig(4 * kMiB, kBegin, 3 * kMiB, true, DiskChannel::Durable::kPerCall),
+        table(*channel->windows(), mode(), Geometry(kMiB, window_count)),
+        strategy(range, table, *disk) {
     file.Fill();
     host.ClearJournal();
   }
@@ -43,7 +42,6 @@ struct AutoRig : Rig {
   }
 
   WindowTable table;
-  PioStrategy pio;
   AutoStrategy strategy;
 };
 
@@ -132,9 +130,8 @@ TEST_CASE("a host that maps nothing is a host that is read by pread") {
   Rig base(4 * kMiB, kBegin, 3 * kMiB);
   base.file.Fill();
   base.host.FailAlways(Call::kMmap, ENOMEM);
-  WindowTable table(base.host, base.fd.get(), base.mode(), base.Geometry(kMiB, 4));
-  PioStrategy pio(base.range, base.host_file);
-  AutoStrategy strategy(base.range, base.host_file, table, pio);
+  WindowTable table(*base.channel->windows(), base.mode(), base.Geometry(kMiB, 4));
+  AutoStrategy strategy(base.range, table, *base.disk);
   for (int i = 0; i < 4; i++) {
     std::vector<uint8_t> back(300 * kKiB);
     Buf buf = ReadBuf(7, back);

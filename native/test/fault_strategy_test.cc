@@ -15,7 +15,7 @@ constexpr size_t kChunk = 64 * 1024;
 
 struct FaultRig : Rig {
   explicit FaultRig(uint64_t size = kMiB, bool writable = true)
-      : Rig(size, 0, size, writable), pio(range, host_file), faulty(range, injector, pio) {}
+      : Rig(size, 0, size, writable), pio(range, *disk), faulty(range, injector, pio) {}
   void Faults(uint32_t rate, uint32_t seed = 1) {
     FaultInjector::Settings settings;
     settings.rate = rate;

@@ -17,10 +17,7 @@ using test::WriteBuf;
 // A device of 3 MiB from 512 on, behind windows of `window_size`.
 struct MappedRig : Rig {
   explicit MappedRig(uint64_t window_size = kMiB, uint32_t count = 4, bool writable = true)
-      : Rig(4 * kMiB, 512, 3 * kMiB, writable),
-        windows(Windows(window_size, count)),
-        pio(range, host_file),
-        mapped(range, *windows, pio) {
+      : Rig(4 * kMiB, 512, 3 * kMiB, writable), windows(Windows(window_size, count)), mapped(range, *windows, *disk) {
     file.Fill();
     host.ClearJournal();
   }
@@ -42,7 +39,6 @@ struct MappedRig : Rig {
   uint64_t Transfers() const { return host.calls(Call::kPread) + host.calls(Call::kPwrite); }
 
   std::unique_ptr<WindowCache> windows;
-  PioStrategy pio;
   MappedStrategy mapped;
 };
 
@@ -94,7 +90,7 @@ TEST_CASE("an msync that fails is the request's error, sticks, and the bytes hav
   CHECK(buf.status.op == Op::kMsync);
   CHECK(buf.resid == 0);
   CHECK(rig.flush.sticky().err == EIO);
-  CHECK(rig.pio.Sync(0).err == EIO);
+  CHECK(rig.disk->Sync(0).err == EIO);
   CHECK(rig.host.calls(Call::kFdatasync) == 0);
   CHECK(rig.Write(0, bytes, true).resid == 64 * kKiB);  // answers before it tries
   CHECK(rig.Write(0, bytes, false).status.ok());
@@ -157,7 +153,7 @@ TEST_CASE("B34: a store behind the end of a file that was cut off is EIO, for go
   CHECK(buf.resid == 1024);
   CHECK(rig.file.Size() == kMiB);
   CHECK(rig.flush.sticky().err == EIO);
-  CHECK(rig.pio.Sync(0).err == EIO);
+  CHECK(rig.disk->Sync(0).err == EIO);
 }
 
 TEST_CASE("B34: a durable store on the last page, behind the new end, meets no fault and is EIO all the same") {

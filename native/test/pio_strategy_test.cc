@@ -14,8 +14,8 @@ using test::Rig;
 using test::WriteBuf;
 
 struct PioRig : Rig {
-  explicit PioRig(PioStrategy::Durable durable = PioStrategy::Durable::kFdatasync)
-      : Rig(2 * kMiB, 4096, kMiB), pio(range, host_file, durable) {
+  explicit PioRig(DiskChannel::Durable durable = DiskChannel::Durable::kBySync)
+      : Rig(2 * kMiB, 4096, kMiB, true, durable), pio(range, *disk) {
     file.Fill();
   }
   Buf Write(const std::vector<uint8_t>& bytes, bool is_durable) {
@@ -53,17 +53,17 @@ TEST_CASE("a read leaves nothing dirty, a write does, a sync ends that") {
   std::vector<uint8_t> bytes(512);
   Buf buf = ReadBuf(0, bytes);
   rig.pio.Submit(buf);
-  CHECK(rig.pio.Sync(0).ok());
+  CHECK(rig.disk->Sync(0).ok());
   CHECK(rig.host.calls(Call::kFdatasync) == 0);
   rig.Write(bytes, false);
-  CHECK(rig.pio.Sync(0).ok());
-  CHECK(rig.pio.Sync(0).ok());
+  CHECK(rig.disk->Sync(0).ok());
+  CHECK(rig.disk->Sync(0).ok());
   CHECK(rig.host.calls(Call::kFdatasync) == 1);
   CHECK(rig.Count(Counter::kFlushes) == 1);
 }
 
 TEST_CASE("issue 13: the last part of a durable write syncs them all, and so does the one that meets the end") {
-  for (const auto durable : {PioStrategy::Durable::kFdatasync, PioStrategy::Durable::kPerCall}) {
+  for (const auto durable : {DiskChannel::Durable::kBySync, DiskChannel::Durable::kPerCall}) {
     PioRig rig(durable);
     const auto bytes = Pattern(0, 4096, 1);
     const auto part = [&](int64_t blkno, bool first, bool last) {
@@ -106,7 +106,7 @@ TEST_CASE("B20, B40: a sync that fails is the write's error and sticks") {
   const Buf buf = rig.Write(bytes, true);
   CHECK(buf.status.err == EIO);
   CHECK(buf.status.op == Op::kFdatasync);
-  CHECK(rig.pio.Sync(0).err == EIO);
+  CHECK(rig.disk->Sync(0).err == EIO);
   CHECK(rig.Write(bytes, true).status.err == EIO);
   CHECK(rig.host.calls(Call::kFdatasync) == 1);
   CHECK(rig.Write(bytes, false).status.ok());
@@ -158,7 +158,7 @@ TEST_CASE("a read that will not wait reads from memory alone, or says uncounted 
 
 // ---- durable by the host's own call
 
-constexpr auto kPerCall = PioStrategy::Durable::kPerCall;
+constexpr auto kPerCall = DiskChannel::Durable::kPerCall;
 
 // A host with and without RWF_DSYNC look alike from here on: these say which one they are.
 bool HasDurableCall() {
@@ -218,7 +218,7 @@ TEST_CASE("a durable write that is interrupted without end fails, and what it mo
   CHECK(rig.flush.sticky().ok());
   CHECK(rig.Dirty());
   rig.host.Heal();
-  CHECK(rig.pio.Sync(0).ok());
+  CHECK(rig.disk->Sync(0).ok());
   CHECK(rig.Write(bytes, true).status.ok());
 }
 
@@ -228,7 +228,7 @@ TEST_CASE("EIO of a durable write sticks") {
   rig.host.Fail(Call::kPwriteDurable, EIO);
   CHECK(rig.Write(bytes, true).status.err == EIO);
   CHECK(rig.flush.sticky().err == EIO);
-  CHECK(rig.pio.Sync(0).err == EIO);
+  CHECK(rig.disk->Sync(0).err == EIO);
   CHECK(rig.host.calls(Call::kPwrite) == 0);
 }
 
@@ -264,8 +264,8 @@ TEST_CASE("a durable write of many segments syncs once") {
   const auto bytes = Pattern(0, kMiB - 1024, 1);
   CHECK(rig.Write(bytes, true).status.ok());
   CHECK(rig.host.calls(Call::kPwriteDurable) == 1);
-  Rig large(4 * kMiB);
-  PioStrategy pio(large.range, large.host_file, kPerCall);
+  Rig large(4 * kMiB, 0, 4 * kMiB, true, kPerCall);
+  PioStrategy pio(large.range, *large.disk);
   const auto more = Pattern(0, 3 * kMiB, 1);
   Buf buf = WriteBuf(0, more, true);
   pio.Submit(buf);

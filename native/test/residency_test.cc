@@ -18,9 +18,9 @@ constexpr uint64_t kRegion = 2 * kMiB;
 struct ResidentRig : Rig {
   explicit ResidentRig(uint64_t begin = 0)
       : Rig(8 * kMiB, begin, 8 * kMiB - begin),
-        table(host, fd.get(), mode(), Geometry(8 * kMiB, 1)),
+        table(*channel->windows(), mode(), Geometry(8 * kMiB, 1)),
         window(*table.Find({begin})),
-        residency(host, fd.get(), {begin}, {8 * kMiB}) {
+        residency(*channel->windows(), {begin}, {8 * kMiB}) {
     file.Fill();
     host.clock = 1000;
   }
@@ -111,8 +111,8 @@ TEST_CASE("a host that says \"all of it\" to strangers is not asked") {
   Rig rig(8 * kMiB);
   rig.file.Fill();
   rig.host.tells_residency = false;
-  WindowTable table(rig.host, rig.fd.get(), rig.mode(), rig.Geometry(8 * kMiB, 1));
-  Residency residency(rig.host, rig.fd.get(), {0}, {8 * kMiB});
+  WindowTable table(*rig.channel->windows(), rig.mode(), rig.Geometry(8 * kMiB, 1));
+  Residency residency(*rig.channel->windows(), {0}, {8 * kMiB});
   CHECK_FALSE(residency.Check(*table.Find({0}), {0}, 512));
   CHECK(rig.host.calls(Call::kMincore) == 0);
 }

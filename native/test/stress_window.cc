@@ -37,16 +37,16 @@ struct Range {
 
 struct Stress {
   Stress(uint32_t windows, bool automatic)
-      : rig(kBegin + kRanges * kRangeSize, kBegin, kRanges * kRangeSize), pio(rig.range, rig.host_file) {
+      : rig(kBegin + kRanges * kRangeSize, kBegin, kRanges * kRangeSize), pio(rig.range, *rig.disk) {
     rig.host.KeepNoJournal();
     rig.host.pretend_syncs = true;
     rig.file.Write(kBegin, Pattern(0, kRanges * kRangeSize));
     if (automatic) {
-      table = std::make_unique<WindowTable>(rig.host, rig.fd.get(), rig.mode(), rig.Geometry(kWindowSize, windows));
-      strategy = std::make_unique<AutoStrategy>(rig.range, rig.host_file, *table, pio);
+      table = std::make_unique<WindowTable>(*rig.channel->windows(), rig.mode(), rig.Geometry(kWindowSize, windows));
+      strategy = std::make_unique<AutoStrategy>(rig.range, *table, *rig.disk);
     } else {
       cache = rig.Windows(kWindowSize, windows);
-      strategy = std::make_unique<MappedStrategy>(rig.range, *cache, pio);
+      strategy = std::make_unique<MappedStrategy>(rig.range, *cache, *rig.disk);
     }
   }
 

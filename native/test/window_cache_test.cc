@@ -187,7 +187,7 @@ TEST_CASE("UnmapAll unmaps every window and reports the first that munmap refuse
 TEST_CASE("windows that cannot be mapped at open leave nothing behind") {
   Rig rig(8 * kMiB);
   rig.host.Fail(Call::kMmap, ENODEV, 2);
-  const auto refused = WindowCache::Create(rig.host, rig.fd.get(), rig.mode(), rig.Geometry(kMiB, 4), rig.counters);
+  const auto refused = WindowCache::Create(*rig.channel->windows(), rig.mode(), rig.Geometry(kMiB, 4), rig.counters);
   CHECK(refused.status().err == ENODEV);
   CHECK(refused.status().op == Op::kMmap);
   CHECK(rig.host.calls(Call::kMmap) == 3);

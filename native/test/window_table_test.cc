@@ -17,7 +17,7 @@ using test::kMiB;
 using test::Rig;
 
 std::unique_ptr<WindowTable> Table(Rig& rig, uint64_t window_size, uint32_t count) {
-  return std::make_unique<WindowTable>(rig.host, rig.fd.get(), rig.mode(), rig.Geometry(window_size, count));
+  return std::make_unique<WindowTable>(*rig.channel->windows(), rig.mode(), rig.Geometry(window_size, count));
 }
 
 bool Shows(const std::optional<WindowRef>& window, uint64_t at) {

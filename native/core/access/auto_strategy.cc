@@ -13,19 +13,19 @@ HostOffset EndOf(const DeviceRange& range) { return {range.begin.value + range.s
 
 }  // namespace
 
-AutoStrategy::AutoStrategy(const DeviceRange& range, const HostFile& file, WindowTable& windows, PioStrategy& pio)
+AutoStrategy::AutoStrategy(const DeviceRange& range, WindowTable& windows, DiskChannel& disk)
     : BoundedStrategy(range),
-      host_(*file.host),
+      medium_(*disk.channel().windows()),
       windows_(windows),
-      pio_(pio),
+      disk_(disk),
       policy_(range.begin, EndOf(range)),
       contest_(windows.geometry().needed(), windows.slot_count()),
-      residency_(*file.host, file.fd, range.begin, EndOf(range)) {}
+      residency_(medium_, range.begin, EndOf(range)) {}
 
 Moved AutoStrategy::Move(const Buf& buf, HostOffset at, size_t size) {
   // Never through the map: a store pages in what it overwrites, and a full disk is a SIGBUS there and an ENOSPC here
   // (B36). What was written shows in the map all the same, through the page cache.
-  if (buf.op == BufOp::kWrite) return pio_.Part(buf, at, size);
+  if (buf.op == BufOp::kWrite) return disk_.Part(buf, at, size);
   if (!buf.nowait) return Read(buf, at, size);
   if (host_tells_.load(std::memory_order_relaxed)) {
     const Moved moved = Read(buf, at, size);
@@ -46,7 +46,7 @@ Moved AutoStrategy::Read(const Buf& buf, HostOffset at, size_t size) {
   uint64_t hits = 0;
   const auto catch_up = [&]() -> Moved {
     if (next == done) return {};
-    Moved moved = pio_.Piece(buf, buf.data + done, {at.value + done}, next - done);
+    Moved moved = disk_.Piece(buf, buf.data + done, {at.value + done}, next - done);
     // It comes again as a read that may wait, which is then the first one of its blocks, not the second.
     if (buf.nowait && IsUndone(moved.status)) policy_.Forget({at.value + done}, {at.value + next});
     done += moved.bytes;
@@ -71,10 +71,10 @@ Moved AutoStrategy::Read(const Buf& buf, HostOffset at, size_t size) {
     }
     next += piece;
     if (path == MapPolicy::Path::kInvest || path == MapPolicy::Path::kContinue) {
-      const int64_t start = host_.Nanoseconds();
+      const int64_t start = medium_.Nanoseconds();
       const Moved moved = catch_up();
       if (!moved.status.ok()) return {done, moved.status};
-      Invest(*window, here, path, host_.Nanoseconds() - start, buf.lane);
+      Invest(*window, here, path, medium_.Nanoseconds() - start, buf.lane);
     }
   }
   const Moved moved = catch_up();
@@ -102,11 +102,11 @@ void AutoStrategy::Invest(const WindowRef& window, HostOffset at, MapPolicy::Pat
   const uint64_t begin = std::max(AlignDown(at.value, MapPolicy::kBlock), window.start());
   const size_t size =
       static_cast<size_t>(std::min<uint64_t>(MapPolicy::kBlock, window.start() + window.size() - begin));
-  const int64_t start = host_.Nanoseconds();
+  const int64_t start = medium_.Nanoseconds();
   if (path == MapPolicy::Path::kContinue && !residency_.Ask(window, begin, size)) return;
   // A read that nobody needs, but for the page fault: it maps all pages around that are in memory.
   static_cast<void>(*static_cast<const volatile uint8_t*>(window.At(at)));
-  policy_.Invested(at, pread_ns, host_.Nanoseconds() - start, lane);
+  policy_.Invested(at, pread_ns, medium_.Nanoseconds() - start, lane);
 }
 
 bool AutoStrategy::IsResident(HostOffset at, size_t size) {
@@ -128,7 +128,7 @@ bool AutoStrategy::Copy(const WindowRef& window, uint8_t* data, HostOffset at, s
   // Zeros of the page guard may be among what was copied: again, by a call that names the error.
   if (window.poisoned()) return false;
   if (!windows_.covers()) contest_.Defend(windows_.SlotOf(at));
-  if (policy_.WantsFaults(lane)) policy_.TellFaults(host_.MajorFaults(), lane);
+  if (policy_.WantsFaults(lane)) policy_.TellFaults(medium_.MajorFaults(), lane);
   return true;
 }
 
@@ -137,9 +137,9 @@ void AutoStrategy::Challenge(HostOffset at, Lane lane) {
   const uint64_t index = at.value / geometry.size - geometry.first();
   const size_t slot = windows_.SlotOf(at);
   if (!contest_.Challenge(index, slot) || !policy_.Affords(kRemapCost, lane)) return;
-  const int64_t begun = host_.Nanoseconds();
+  const int64_t begun = medium_.Nanoseconds();
   if (!windows_.Replace(at)) return;
-  policy_.Spend(host_.Nanoseconds() - begun, lane);
+  policy_.Spend(medium_.Nanoseconds() - begun, lane);
   // The window starts with the heat that brought it here, and cold: none of its pages is in the page table.
   contest_.Take(index, slot);
   const uint64_t start = geometry.StartOf(at);

@@ -10,17 +10,18 @@
 #include <optional>
 
 #include "core/access/map_policy.h"
-#include "core/access/pio_strategy.h"
 #include "core/access/residency.h"
 #include "core/access/window_contest.h"
+#include "core/request/disk_channel.h"
+#include "core/request/strategy.h"
 #include "core/window/window_table.h"
 
 namespace blk {
 
 class AutoStrategy final : public BoundedStrategy {
  public:
-  // `windows` and `pio` outlive this object; both are over the same file and range.
-  AutoStrategy(const DeviceRange& range, const HostFile& file, WindowTable& windows, PioStrategy& pio);
+  // `windows` and `disk` outlive this object; both are over the same file and range.
+  AutoStrategy(const DeviceRange& range, WindowTable& windows, DiskChannel& disk);
 
  protected:
   Moved Move(const Buf& buf, HostOffset at, size_t size) override;
@@ -45,9 +46,9 @@ class AutoStrategy final : public BoundedStrategy {
   // Remaps the slot of the window around `at` to it, if the contest says so and the lane can pay.
   void Challenge(HostOffset at, Lane lane);
 
-  HostIo& host_;
+  MediumWindows& medium_;
   WindowTable& windows_;
-  PioStrategy& pio_;
+  DiskChannel& disk_;
   // Which pieces are worth a page fault; which windows are worth a slot; which pages are in memory.
   MapPolicy policy_;
   WindowContest contest_;

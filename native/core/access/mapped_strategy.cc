@@ -22,22 +22,22 @@ Moved MappedStrategy::Move(const Buf& buf, HostOffset at, size_t size) {
 Moved MappedStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size) {
   auto acquired = windows_.Acquire(at, buf.lane);
   // All of the rest, not this window's part alone (B33).
-  if (!acquired.ok()) return pio_.Piece(buf, data, at, size);
+  if (!acquired.ok()) return disk_.Piece(buf, data, at, size);
   const WindowRef window = acquired.Take();
   size = std::min(size, window.RoomFrom(at));
   if (buf.cancel != nullptr) size = std::min<size_t>(size, kSegmentSize);
-  if (window.poisoned()) return pio_.Piece(buf, data, at, size);
+  if (window.poisoned()) return disk_.Piece(buf, data, at, size);
 
   if (buf.op == BufOp::kRead) {
     CopyBytes(data, window.At(at), size);
     // Zeros of the page guard may be among what was copied: again, by a call that names the error.
-    return window.poisoned() ? pio_.Piece(buf, data, at, size) : Moved{size, Status::Ok()};
+    return window.poisoned() ? disk_.Piece(buf, data, at, size) : Moved{size, Status::Ok()};
   }
   CopyBytes(window.At(at), data, size);
   if (window.poisoned()) {
     // First whether the file still reaches there: pwrite would make it longer again, and hide what was lost.
-    const Status stored = pio_.CheckStored(at, size);
-    return stored.ok() ? pio_.Piece(buf, data, at, size) : Moved{0, stored};
+    const Status stored = disk_.CheckStored(at, size);
+    return stored.ok() ? disk_.Piece(buf, data, at, size) : Moved{0, stored};
   }
   if (!buf.durable) {
     range().flush->MarkDirty();
@@ -50,10 +50,10 @@ Moved MappedStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t
     // Another page of it was substituted meanwhile: msync may have passed over pages that are none of the file's. What
     // was stored is in the page cache all the same, where fdatasync finds it.
     range().flush->MarkDirty();
-    status = pio_.Sync(buf.lane);
+    status = disk_.Sync(buf.lane);
   }
   // Stores behind a new end of the file, but on its last page, meet no fault and no error.
-  if (status.ok()) status = pio_.CheckStored(at, size);
+  if (status.ok()) status = disk_.CheckStored(at, size);
   if (!status.ok()) {
     range().flush->MarkDirty();
     // The bytes did move; that they are not durable is the error, and everybody's from here on.

@@ -5,16 +5,17 @@
 #ifndef RUMPBLK_CORE_ACCESS_MAPPED_STRATEGY_H_
 #define RUMPBLK_CORE_ACCESS_MAPPED_STRATEGY_H_
 
-#include "core/access/pio_strategy.h"
+#include "core/request/disk_channel.h"
+#include "core/request/strategy.h"
 #include "core/window/window_cache.h"
 
 namespace blk {
 
 class MappedStrategy final : public BoundedStrategy {
  public:
-  // `windows` and `pio` outlive this object.
-  MappedStrategy(const DeviceRange& range, WindowCache& windows, PioStrategy& pio)
-      : BoundedStrategy(range), windows_(windows), pio_(pio) {}
+  // `windows` and `disk` outlive this object.
+  MappedStrategy(const DeviceRange& range, WindowCache& windows, DiskChannel& disk)
+      : BoundedStrategy(range), windows_(windows), disk_(disk) {}
 
  protected:
   Moved Move(const Buf& buf, HostOffset at, size_t size) override;
@@ -24,7 +25,7 @@ class MappedStrategy final : public BoundedStrategy {
   Moved Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size);
 
   WindowCache& windows_;
-  PioStrategy& pio_;
+  DiskChannel& disk_;
 };
 
 }  // namespace blk

@@ -4,9 +4,9 @@
 
 namespace blk {
 
-Residency::Residency(HostIo& host, int fd, HostOffset begin, HostOffset end)
-    : host_(host),
-      told_(host.TellsResidency(fd)),
+Residency::Residency(MediumWindows& medium, HostOffset begin, HostOffset end)
+    : medium_(medium),
+      told_(medium.TellsResidency()),
       shift_(ShiftFor({begin, end}, kMinShift, kMaxRegions)),
       first_(begin.value >> shift_),
       seen_(static_cast<size_t>(BlocksIn({begin, end}, shift_))) {}
@@ -14,7 +14,7 @@ Residency::Residency(HostIo& host, int fd, HostOffset begin, HostOffset end)
 bool Residency::Check(const WindowRef& window, HostOffset at, size_t size) {
   if (!told_) return false;
   constexpr uint32_t kClock = UINT32_MAX / 2;
-  const uint32_t now = host_.CoarseMilliseconds() & kClock;
+  const uint32_t now = medium_.CoarseMilliseconds() & kClock;
   const uint64_t last = (at.value + size - 1) >> shift_;
   for (uint64_t region = at.value >> shift_; region <= last; region++) {
     std::atomic<uint32_t>& seen = seen_[static_cast<size_t>(region - first_)];
@@ -41,7 +41,7 @@ bool Residency::Ask(const WindowRef& window, uint64_t at, size_t size) {
   const uint64_t end = at + size;
   for (at = AlignDown(at, PageSize()); at < end; at += kPagesAtOnce * PageSize()) {
     const size_t some = static_cast<size_t>(std::min<uint64_t>(end - at, kPagesAtOnce * PageSize()));
-    if (host_.Mincore(window.At({at}), some, pages) < 0) return false;
+    if (medium_.Mincore(window.At({at}), some, pages) < 0) return false;
     const size_t count = (some + PageSize() - 1) / PageSize();
     if (!std::all_of(pages, pages + count, [](unsigned char page) { return (page & 1) != 0; })) return false;
   }

@@ -9,16 +9,16 @@
 
 #include "core/base/units.h"
 #include "core/base/zeroed_array.h"
-#include "core/host/host_io.h"
+#include "core/medium/medium_windows.h"
 #include "core/window/window.h"
 
 namespace blk {
 
 class Residency {
  public:
-  // For the range [begin, end) of the file behind `fd`, which is not empty. Asks once whether the host tells at all.
-  // `host` outlives it.
-  Residency(HostIo& host, int fd, HostOffset begin, HostOffset end);
+  // For the range [begin, end) of the medium, which is not empty. Asks once whether it tells at all. `medium`
+  // outlives it.
+  Residency(MediumWindows& medium, HostOffset begin, HostOffset end);
 
   // True when every page of the regions around [at, at + size), as far as the window has them, was in memory at most
   // kHoldsMs ago. False too where the host does not tell.   Thread: any; it may ask the host, which does not wait for a
@@ -33,7 +33,7 @@ class Residency {
   static constexpr uint64_t kMaxRegions = uint64_t{1} << 20;
   static constexpr uint32_t kHoldsMs = 100;
 
-  HostIo& host_;
+  MediumWindows& medium_;
   const bool told_;       // to strangers of the file the host says that all of it is in memory
   const unsigned shift_;  // of the size of a region
   const uint64_t first_;  // number of the range's first region

@@ -54,6 +54,10 @@ struct HostSpan {
     if (other.empty()) return *this;
     return {begin.value < other.begin.value ? begin : other.begin, end.value > other.end.value ? end : other.end};
   }
+  // What of it lies in `within`; empty when they do not meet.
+  HostSpan CutTo(const HostSpan& within) const {
+    return {begin.value > within.begin.value ? begin : within.begin, end.value < within.end.value ? end : within.end};
+  }
 };
 
 // Sum and product, or nothing when they do not fit 64 bits: what a caller's numbers are put together with (B5, B22).

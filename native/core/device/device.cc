@@ -44,10 +44,10 @@ WindowGeometry GeometryOf(const Minor& minor, Access access, const DeviceContext
   return geometry;
 }
 
-// O_DIRECT stays on its own descriptor, which a per-call sync of the other would miss.
-PioStrategy::Durable DurableBy(const OpenOptions& options) {
-  return options.access == Access::kAuto && !options.direct ? PioStrategy::Durable::kPerCall
-                                                            : PioStrategy::Durable::kFdatasync;
+// Whoever asks for O_DIRECT has none of the page cache's per-call syncs, even where the host has no O_DIRECT.
+DiskChannel::Durable DurableBy(const OpenOptions& options) {
+  return options.access == Access::kAuto && !options.direct ? DiskChannel::Durable::kPerCall
+                                                            : DiskChannel::Durable::kBySync;
 }
 
 }  // namespace
@@ -57,13 +57,12 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
     : minor_(std::move(minor)),
       options_(options),
       range_(RangeOf(*minor_, options.mode, context.counters)),
-      file_(file),
-      pio_(range_, file, DurableBy(options)) {
-  // Regular files alone, as in the seed: a node need not be one that can be mapped, and a file that does not tell its
-  // size has no pages. What goes by O_DIRECT goes past the pages of a map.
-  const bool file_with_pages = minor_->type() == FileType::kRegular && minor_->size_told();
-  const bool mappable = file_with_pages && !options.direct && options.access != Access::kPio;
-  if (mappable) MapWindows(context);
+      // Regular files alone, as in the seed: a node need not be one that can be mapped, and a file that does not tell
+      // its size has no pages.
+      channel_(file, minor_->type() == FileType::kRegular && minor_->size_told()),
+      disk_(channel_, minor_->flush(), context.counters, DurableBy(options)),
+      pio_(range_, disk_) {
+  if (channel_.windows() != nullptr && !options.direct && options.access != Access::kPio) MapWindows(context);
   // From inside to outside: the path, the guard around it, and outermost the injector, which draws before anything is
   // refused.
   path_ = mapped_ ? mapped_.get() : &pio_;
@@ -102,14 +101,14 @@ void Device::MapWindows(const DeviceContext& context) {
   geometry_ = GeometryOf(*minor_, options_.access, context);
   const MapMode mode = range_.writable ? MapMode::kReadWrite : MapMode::kRead;
   if (options_.access == Access::kAuto) {
-    table_ = std::make_unique<WindowTable>(*file_.host, file_.fd, mode, geometry_);
-    mapped_ = std::make_unique<AutoStrategy>(range_, file_, *table_, pio_);
+    table_ = std::make_unique<WindowTable>(*channel_.windows(), mode, geometry_);
+    mapped_ = std::make_unique<AutoStrategy>(range_, *table_, disk_);
   } else {
-    auto cache = WindowCache::Create(*file_.host, file_.fd, mode, geometry_, *range_.counters);
+    auto cache = WindowCache::Create(*channel_.windows(), mode, geometry_, *range_.counters);
     // All or nothing here: the seed's LRU is a promise about so many windows. A table takes what it can get.
     if (!cache.ok()) return;
     cache_ = cache.Take();
-    mapped_ = std::make_unique<MappedStrategy>(range_, *cache_, pio_);
+    mapped_ = std::make_unique<MappedStrategy>(range_, *cache_, disk_);
   }
   access_ = options_.access;
 }
@@ -169,8 +168,8 @@ Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lan
   // The range of the whole disk, on the descriptors of this open: a partition has no others.
   DeviceRange range = RangeOf(minor_->disk(), options_.mode, *range_.counters);
   // Made for this one write: the strategies of this device know its own range alone.
-  PioStrategy disk(range, file_);
-  GuardStrategy entry(range, ProtectedSpans(), nullptr, disk);
+  PioStrategy whole(range, disk_);
+  GuardStrategy entry(range, ProtectedSpans(), nullptr, whole);
   Buf buf;
   buf.op = BufOp::kWrite;
   buf.blkno = static_cast<int64_t>(position >> kDevBshift);
@@ -199,16 +198,9 @@ BatchTarget Device::ForBatch() const {
 }
 
 ByteSpan Device::NextData(uint64_t position) const {
-  const ByteSpan rest{position, range_.size};
-  if (minor_->type() != FileType::kRegular || !minor_->size_told()) return rest;
-  const uint64_t end = range_.begin.value + range_.size;
-  const int64_t data = file_.host->SeekData(file_.fd, range_.begin.value + position);
-  if (data == -ENXIO) return {range_.size, range_.size};
-  if (data < 0) return rest;
-  const int64_t hole = file_.host->SeekHole(file_.fd, static_cast<uint64_t>(data));
-  const HostSpan found{{static_cast<uint64_t>(data)}, {hole < 0 ? end : static_cast<uint64_t>(hole)}};
-  const ByteSpan span = ToDevice(found);
-  return span.begin < span.end ? span : ByteSpan{range_.size, range_.size};
+  const HostOffset end{range_.begin.value + range_.size};
+  const HostSpan data = channel_.NextData({{range_.begin.value + position}, end});
+  return data.empty() ? ByteSpan{range_.size, range_.size} : ToDevice(data);
 }
 
 ByteSpan Device::ToDevice(HostSpan span) const {
@@ -223,7 +215,7 @@ Status Device::Flush(Lane lane, ByteSpan* lost) {
   if (lost != nullptr) *lost = {};
   if (options_.cache == CacheMode::kUnsafe) return Status::Ok();
   // The sync before the size: what was written before the file shrank is made durable in any case.
-  Status status = pio_.Sync(lane);
+  Status status = disk_.Sync(lane);
   // After a sync that failed as well: what the file lacks is lost, whatever else is.
   const Status reaches = minor_->CheckHostSize();
   if (status.ok()) status = reaches;

@@ -20,7 +20,9 @@
 #include "core/device/options.h"
 #include "core/filter/fault_strategy.h"
 #include "core/filter/guard_strategy.h"
+#include "core/medium/host_channel.h"
 #include "core/request/batch.h"
+#include "core/request/disk_channel.h"
 #include "core/request/physio.h"
 #include "core/window/window_cache.h"
 #include "core/window/window_table.h"
@@ -164,8 +166,9 @@ class Device {
   std::atomic<bool> closed_{false};
   // By value in each strategy too: plain numbers, and pointers to what outlives them all.
   const DeviceRange range_;
-  // Descriptors of the minor, valid from Acquire() to Release().
-  const HostFile file_;
+  // Over descriptors of the minor, valid from Acquire() to Release(). Asked for windows, sizes and data by requests.
+  mutable HostChannel channel_;
+  DiskChannel disk_;
   WindowGeometry geometry_;  // of cache_ or table_
   LeasePins pins_;
   std::unique_ptr<WindowCache> cache_;  // under mmap

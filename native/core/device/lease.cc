@@ -12,20 +12,20 @@ uint8_t* AddressOf(const Lease::Memory& memory, HostOffset at) {
 
 }  // namespace
 
-Result<std::unique_ptr<Lease>> Lease::Create(Memory memory, HostOffset at, size_t size, const HostFile& file,
+Result<std::unique_ptr<Lease>> Lease::Create(Memory memory, HostOffset at, size_t size, MediumWindows& medium,
                                              std::optional<Shared> shared) {
   // Over the lease alone: what happens elsewhere in its window is none of its losses.
   PageWatch watch = PageWatch::Over(AddressOf(memory, at), size);
   if (!watch.valid()) return Status{ENOMEM, Op::kMap};
-  return std::unique_ptr<Lease>(new Lease(std::move(memory), at, size, file, std::move(watch), std::move(shared)));
+  return std::unique_ptr<Lease>(new Lease(std::move(memory), at, size, medium, std::move(watch), std::move(shared)));
 }
 
-Lease::Lease(Memory memory, HostOffset at, size_t size, const HostFile& file, PageWatch watch,
+Lease::Lease(Memory memory, HostOffset at, size_t size, MediumWindows& medium, PageWatch watch,
              std::optional<Shared> shared)
     : data_(AddressOf(memory, at)),
       size_(size),
       at_(at),
-      file_(file),
+      medium_(medium),
       memory_(std::move(memory)),
       watch_(std::move(watch)),
       shared_(std::move(shared)) {
@@ -50,7 +50,7 @@ HostSpan Lease::Lost() const {
 Status Lease::Release() {
   if (data_ == nullptr) return Status::Ok();
   const HostSpan lost = Lost();
-  return End(lost.empty() ? Status::Ok() : file_.WhyLost(lost));
+  return End(lost.empty() ? Status::Ok() : medium_.WhyLost(lost));
 }
 
 Status Lease::End(Status why) {

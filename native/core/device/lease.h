@@ -13,7 +13,7 @@
 
 #include "core/device/lease_pins.h"
 #include "core/host/mapping.h"
-#include "core/medium/host_file.h"
+#include "core/medium/medium_windows.h"
 #include "core/request/flush_state.h"
 #include "core/window/window.h"
 
@@ -33,7 +33,7 @@ class Lease final : public StoreSource {
   // Lends [at, at + size), which lies in `memory`; a Mapping begins at the page of `at`. Dirty from here on, if shared.
   // On the heap, since FlushState knows it by its address.
   // Errors: ENOMEM no watch could be had.   REQUIRES: size is not 0.
-  static Result<std::unique_ptr<Lease>> Create(Memory memory, HostOffset at, size_t size, const HostFile& file,
+  static Result<std::unique_ptr<Lease>> Create(Memory memory, HostOffset at, size_t size, MediumWindows& medium,
                                                std::optional<Shared> shared);
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
@@ -57,7 +57,8 @@ class Lease final : public StoreSource {
   Status Release();
 
  private:
-  Lease(Memory memory, HostOffset at, size_t size, const HostFile& file, PageWatch watch, std::optional<Shared> shared);
+  Lease(Memory memory, HostOffset at, size_t size, MediumWindows& medium, PageWatch watch,
+        std::optional<Shared> shared);
 
   // Ends it. `why`: what the host says of the loss, if there is one. -> that, or munmap's error.
   Status End(Status why);
@@ -65,8 +66,8 @@ class Lease final : public StoreSource {
   uint8_t* data_;
   const size_t size_;
   const HostOffset at_;
-  // To ask the host why something is lost. Valid while the device is open.
-  const HostFile file_;
+  // To ask why something is lost. Valid while the device is open.
+  MediumWindows& medium_;
   bool sound_ = true;
   HostSpan lost_;  // when it ended
   // Empty once it has ended.

@@ -8,14 +8,14 @@
 
 namespace blk {
 
-WindowCache::WindowCache(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry, Counters& counters)
-    : host_(host), fd_(fd), mode_(mode), geometry_(geometry), counters_(counters) {}
+WindowCache::WindowCache(MediumWindows& medium, MapMode mode, const WindowGeometry& geometry, Counters& counters)
+    : medium_(medium), mode_(mode), geometry_(geometry), counters_(counters) {}
 
-Result<std::unique_ptr<WindowCache>> WindowCache::Create(HostIo& host, int fd, MapMode mode,
+Result<std::unique_ptr<WindowCache>> WindowCache::Create(MediumWindows& medium, MapMode mode,
                                                          const WindowGeometry& geometry, Counters& counters) {
   assert(IsPowerOfTwo(geometry.size) && geometry.size >= PageSize() && geometry.needed() > 0);
   // Unmaps what it has if one of the first windows cannot be mapped.
-  std::unique_ptr<WindowCache> cache(new WindowCache(host, fd, mode, geometry, counters));
+  std::unique_ptr<WindowCache> cache(new WindowCache(medium, mode, geometry, counters));
   Status status = cache->MapFirstWindows();
   if (!status.ok()) return status;
   return cache;
@@ -100,7 +100,7 @@ Status WindowCache::Remap(Order::iterator victim, uint64_t start, MutexLock& loc
   Status status = old.Unmap();
   Mapping fresh;
   if (status.ok()) {
-    auto mapped = Mapping::Create(host_, fd_, HostOffset{start}, geometry_.LengthAt(start), mode_);
+    auto mapped = medium_.Map(HostOffset{start}, geometry_.LengthAt(start), mode_);
     status = mapped.status();
     if (mapped.ok()) fresh = mapped.Take();
   }

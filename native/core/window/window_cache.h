@@ -13,18 +13,19 @@
 
 #include "core/base/counters.h"
 #include "core/base/sync.h"
+#include "core/medium/medium_windows.h"
 #include "core/window/window.h"
 
 namespace blk {
 
 class WindowCache final : public WindowOwner {
  public:
-  // Maps the first windows of the range, lowest offset first, so that the first one is the first victim. `host`, `fd`
+  // Maps the first windows of the range, lowest offset first, so that the first one is the first victim. `medium`
   // and `counters` outlive it.
-  // Errors: those of Mapping::Create(), which mean that this open cannot use windows at all.
+  // Errors: those of MediumWindows::Map(), which mean that this open cannot use windows at all.
   // REQUIRES: geometry.size is a power of two, at least a page; the range is not empty.
-  static Result<std::unique_ptr<WindowCache>> Create(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry,
-                                                     Counters& counters);
+  static Result<std::unique_ptr<WindowCache>> Create(MediumWindows& medium, MapMode mode,
+                                                     const WindowGeometry& geometry, Counters& counters);
   // Unmaps what UnmapAll() has not; a failure of that has nobody to go to.
   ~WindowCache();
   WindowCache(const WindowCache&) = delete;
@@ -32,7 +33,7 @@ class WindowCache final : public WindowOwner {
 
   // Takes a reference on the window around `at`, mapping it first if need be, and makes it the most recently used.
   // Counts a hit, a miss, or that it had to wait, once each.
-  // Errors: those of Mapping::Create() and Mapping::Unmap(); the caller falls back to pread and pwrite.
+  // Errors: those of MediumWindows::Map() and Mapping::Unmap(); the caller falls back to pread and pwrite.
   // Thread: any; it waits while all windows are held, for as long as others copy.   Locks: EXCLUDES(mu_), and holds
   // none while it maps.   REQUIRES: `at` lies in the geometry's range, and the caller holds no window.
   Result<WindowRef> Acquire(HostOffset at, Lane lane) EXCLUDES(mu_);
@@ -59,7 +60,7 @@ class WindowCache final : public WindowOwner {
   };
   using Order = std::list<Window>;
 
-  WindowCache(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry, Counters& counters);
+  WindowCache(MediumWindows& medium, MapMode mode, const WindowGeometry& geometry, Counters& counters);
 
   // Of WindowRef, from any thread; wakes those who wait for a window when it was the last reference.
   void Release(void* window) override EXCLUDES(mu_);
@@ -73,8 +74,7 @@ class WindowCache final : public WindowOwner {
   // For Create(). Takes the lock although nobody else is there yet: Remap() steps out of it.
   Status MapFirstWindows() EXCLUDES(mu_);
 
-  HostIo& host_;
-  const int fd_;
+  MediumWindows& medium_;
   const MapMode mode_;
   const WindowGeometry geometry_;
   Counters& counters_;

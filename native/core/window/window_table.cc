@@ -6,9 +6,8 @@
 
 namespace blk {
 
-WindowTable::WindowTable(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry)
-    : host_(host),
-      fd_(fd),
+WindowTable::WindowTable(MediumWindows& medium, MapMode mode, const WindowGeometry& geometry)
+    : medium_(medium),
       mode_(mode),
       geometry_(geometry),
       shift_(static_cast<unsigned>(std::countr_zero(geometry.size))),
@@ -27,7 +26,7 @@ WindowTable::~WindowTable() { static_cast<void>(UnmapAll()); }
 
 bool WindowTable::Fill(Slot& slot, uint64_t number, uint64_t tag_now) {
   const uint64_t start = number << shift_;
-  auto mapped = Mapping::Create(host_, fd_, HostOffset{start}, geometry_.LengthAt(start), mode_);
+  auto mapped = medium_.Map(HostOffset{start}, geometry_.LengthAt(start), mode_);
   if (mapped.ok()) {
     slot.mapping = mapped.Take();
     slot.mapping.Advise(0, slot.mapping.size(), Advice::kRandom);

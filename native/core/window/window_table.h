@@ -13,6 +13,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/medium/medium_windows.h"
 #include "core/window/window.h"
 
 namespace blk {
@@ -20,9 +21,9 @@ namespace blk {
 class WindowTable final : public WindowOwner {
  public:
   // Maps the first windows of the range, as many as there are slots. One that cannot be mapped stays empty; its
-  // requests are pread's. `host` and `fd` outlive it.
+  // requests are pread's. `medium` outlives it.
   // REQUIRES: geometry.size is a power of two, at least a page; the range is not empty.
-  WindowTable(HostIo& host, int fd, MapMode mode, const WindowGeometry& geometry);
+  WindowTable(MediumWindows& medium, MapMode mode, const WindowGeometry& geometry);
   // Unmaps what UnmapAll() has not; a failure of that has nobody to go to.
   ~WindowTable();
   WindowTable(const WindowTable&) = delete;
@@ -85,8 +86,7 @@ class WindowTable final : public WindowOwner {
   // Maps window `number` into a slot whose tag, in place, is `tag_now`, and publishes it; empties the slot on failure.
   bool Fill(Slot& slot, uint64_t number, uint64_t tag_now);
 
-  HostIo& host_;
-  const int fd_;
+  MediumWindows& medium_;
   const MapMode mode_;
   const WindowGeometry geometry_;
   const unsigned shift_;  // log2 of the window size

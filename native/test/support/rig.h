@@ -3,11 +3,13 @@
 #ifndef RUMPBLK_TEST_SUPPORT_RIG_H_
 #define RUMPBLK_TEST_SUPPORT_RIG_H_
 
+#include <memory>
 #include <vector>
 
 #include "core/access/mapped_strategy.h"
 #include "core/access/pio_strategy.h"
 #include "core/host/unique_fd.h"
+#include "core/medium/host_channel.h"
 #include "core/request/physio.h"
 #include "core/window/window_cache.h"
 #include "test/support/fake_host.h"
@@ -21,7 +23,9 @@ inline constexpr uint64_t kGiB = 1024 * kMiB;
 
 struct Rig {
   // A device of `device_size` bytes from `begin` on, in a host file of `file_size` bytes.
-  Rig(uint64_t file_size, uint64_t begin, uint64_t device_size, bool writable = true) : file(file_size) {
+  Rig(uint64_t file_size, uint64_t begin, uint64_t device_size, bool writable = true,
+      DiskChannel::Durable durable = DiskChannel::Durable::kBySync)
+      : file(file_size) {
     OpenFlags flags;
     flags.write = writable;
     fd = UniqueFd(host, host.Open(file.path(), flags));
@@ -33,6 +37,8 @@ struct Rig {
     range.flush = &flush;
     host_file.host = &host;
     host_file.fd = fd.get();
+    channel = std::make_unique<HostChannel>(host_file);
+    disk = std::make_unique<DiskChannel>(*channel, flush, counters, durable);
   }
   explicit Rig(uint64_t size) : Rig(size, 0, size) {}
 
@@ -45,7 +51,7 @@ struct Rig {
     return geometry;
   }
   std::unique_ptr<WindowCache> Windows(uint64_t window_size, uint32_t count) {
-    auto created = WindowCache::Create(host, fd.get(), mode(), Geometry(window_size, count), counters);
+    auto created = WindowCache::Create(*channel->windows(), mode(), Geometry(window_size, count), counters);
     Must(created.ok(), "windows of the rig");
     return created.Take();
   }
@@ -59,6 +65,8 @@ struct Rig {
   FlushState flush;
   DeviceRange range;
   HostFile host_file;
+  std::unique_ptr<HostChannel> channel;
+  std::unique_ptr<DiskChannel> disk;
 };
 
 inline Buf ReadBuf(int64_t blkno, std::vector<uint8_t>& into) {

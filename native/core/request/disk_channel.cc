@@ -1,21 +1,22 @@
-#include "core/access/pio_strategy.h"
+#include "core/request/disk_channel.h"
+
+#include "core/medium/medium_windows.h"
 
 namespace blk {
 
-Moved PioStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size) {
-  if (buf.nowait) return file_.ReadNow(data, size, at);
-  if (buf.op == BufOp::kRead) return file_.ReadAll(data, size, at, buf.cancel);
+Moved DiskChannel::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size) {
+  if (buf.op == BufOp::kRead) return channel_.Read(at, data, size, {false, buf.nowait, buf.cancel});
   // Larger ones would sync after each segment, where one sync behind all of them does.
   if (buf.durable && durable_calls_ && size <= kSegmentSize) return WriteDurable(buf, data, at, size);
-  Moved moved = file_.WriteAll(data, size, at, buf.cancel);
+  Moved moved = channel_.Write(at, data, size, {false, false, buf.cancel});
   // Also of a write that failed half-way: what moved is with the host and not on the medium.
-  if (moved.bytes > 0) range().flush->MarkDirty();
+  if (moved.bytes > 0) flush_.MarkDirty();
   // Before the buf completes (B20), and through O_DIRECT as well: the disk's own cache is to be emptied (B38).
   if (moved.status.ok() && buf.durable) moved.status = Sync(buf.lane);
   return moved;
 }
 
-Moved PioStrategy::Part(const Buf& buf, HostOffset at, size_t size) {
+Moved DiskChannel::Part(const Buf& buf, HostOffset at, size_t size) {
   if (!buf.durable || (buf.first && buf.last)) return Piece(buf, buf.data, at, size);
   Buf part = buf;
   part.durable = false;
@@ -25,49 +26,51 @@ Moved PioStrategy::Part(const Buf& buf, HostOffset at, size_t size) {
 }
 
 // The data goes through and is synced in one call, which leaves alone what else of the file is dirty (B45).
-Moved PioStrategy::WriteDurable(const Buf& buf, const uint8_t* data, HostOffset at, size_t size) {
-  const Moved moved = file_.WriteAllDurable(data, size, at, buf.cancel);
+Moved DiskChannel::WriteDurable(const Buf& buf, const uint8_t* data, HostOffset at, size_t size) {
+  const Moved moved = channel_.Write(at, data, size, {true, false, buf.cancel});
   const int err = moved.status.err;
-  if (moved.bytes > 0) range().counters->Add(Counter::kFlushes, 1, buf.lane);
+  if (moved.bytes > 0) counters_.Add(Counter::kFlushes, 1, buf.lane);
   if (err == 0 || err == ECANCELED) return moved;
   if (err == EINTR) {
     // What it wrote last may be there without its sync.
-    range().flush->MarkDirty();
+    flush_.MarkDirty();
     return moved;
   }
   // An error of the medium is told once; a second try would find clean pages and succeed.
-  if (err == EIO) return {moved.bytes, range().flush->Fail(moved.status)};
-  Moved rest = file_.WriteAll(data + moved.bytes, size - moved.bytes, {at.value + moved.bytes}, buf.cancel);
-  if (rest.bytes > 0) range().flush->MarkDirty();
+  if (err == EIO) return {moved.bytes, flush_.Fail(moved.status)};
+  Moved rest =
+      channel_.Write({at.value + moved.bytes}, data + moved.bytes, size - moved.bytes, {false, false, buf.cancel});
+  if (rest.bytes > 0) flush_.MarkDirty();
   // EPERM is a host's that denies this call, as a seccomp profile does; one that denies every write says so again.
   const bool no_such_call = err == EOPNOTSUPP || err == ENOSYS || err == EINVAL || err == EPERM;
   // Several threads may find out at once, and all say the same.
   if (no_such_call && rest.status.ok()) durable_calls_ = false;
   // It was the sync that failed, not the write: the error may be that of earlier writes, and the host tells it once.
-  if (rest.status.ok() && !no_such_call) rest.status = range().flush->Fail({err, Op::kFdatasync});
+  if (rest.status.ok() && !no_such_call) rest.status = flush_.Fail({err, Op::kFdatasync});
   if (rest.status.ok()) rest.status = Sync(buf.lane);
   return {moved.bytes + rest.bytes, rest.status};
 }
 
-Status PioStrategy::CheckStored(HostOffset at, size_t size) {
-  const Status status = file_.CheckReaches(at.value + size);
+Status DiskChannel::CheckStored(HostOffset at, size_t size) {
+  const Status status = channel_.CheckReaches({at.value + size});
   if (status.ok()) return status;
-  range().flush->NoteLoss({at, {at.value + size}});
-  return range().flush->Fail(status);
+  flush_.NoteLoss({at, {at.value + size}});
+  return flush_.Fail(status);
 }
 
-Status PioStrategy::SyncAll() {
-  const Status status = file_.Sync();
+Status DiskChannel::SyncAll() {
+  const Status status = channel_.Sync();
   if (!status.ok()) return status;
   // After the sync, which may be what meets the page that cannot be written.
-  const HostSpan lost = range().flush->LostStores();
-  return lost.empty() ? status : file_.WhyLost(lost);
+  const HostSpan lost = flush_.LostStores();
+  // Only windows lose stores.
+  return lost.empty() ? status : channel_.windows()->WhyLost(lost);
 }
 
-Status PioStrategy::Sync(Lane lane) {
+Status DiskChannel::Sync(Lane lane) {
   bool reached_host = false;
-  Status status = range().flush->Sync([this] { return SyncAll(); }, &reached_host);
-  if (reached_host) range().counters->Add(Counter::kFlushes, 1, lane);
+  Status status = flush_.Sync([this] { return SyncAll(); }, &reached_host);
+  if (reached_host) counters_.Add(Counter::kFlushes, 1, lane);
   return status;
 }
 

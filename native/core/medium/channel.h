@@ -1,0 +1,61 @@
+// Channel: one open's way to the bytes of a medium: reads and writes pieces, makes them durable, tells where data lies.
+// Positions count from the start of the medium. What moved is a prefix, also after an error.
+// Thread-safe, but for Close(): nothing else may be running or start then.
+// Why: whoever moves pieces (access, durability, labels) knows no descriptor, so that a disk need not be a host file.
+#ifndef RUMPBLK_CORE_MEDIUM_CHANNEL_H_
+#define RUMPBLK_CORE_MEDIUM_CHANNEL_H_
+
+#include <atomic>
+#include <cstddef>
+
+#include "core/base/moved.h"
+#include "core/base/units.h"
+
+namespace blk {
+
+class MediumWindows;
+
+// How a piece is to be moved.
+struct PieceRules {
+  bool durable = false;  // of a write: on the medium when it returns; only where durable_writes() says so
+  bool nowait = false;   // of a read: see Read()
+  // Set by others to end the transfer after its current segment; may be null.
+  const std::atomic<bool>* cancel = nullptr;
+};
+
+class Channel {
+ public:
+  // Closes if need be; the failure of that has nobody to go to.
+  virtual ~Channel() = default;
+
+  // Reads all of [at, at + size). With `nowait` all of it or nothing, and only if that waits for no disk: EAGAIN, it
+  // would; EOPNOTSUPP, the medium cannot tell.
+  // Errors: those, the medium's · EIO it ends before · ECANCELED.   Thread: any; it may wait.
+  virtual Moved Read(HostOffset at, void* data, size_t size, const PieceRules& rules) = 0;
+  // Writes all of it. Of a durable one, EOPNOTSUPP, ENOSYS, EINVAL: the medium has no such write after all; EPERM: it
+  // may be denied; EIO: what was written may be lost, and so may what was written before.   Thread: any; it may wait.
+  virtual Moved Write(HostOffset at, const void* data, size_t size, const PieceRules& rules) = 0;
+  // Makes everything written durable, by whichever channel. An error is told once, but for EINTR, after which it may be
+  // asked again; flush_state.h makes it stick.
+  virtual Status Sync() = 0;
+
+  // Whether Write() knows `durable`. Fixed.
+  virtual bool durable_writes() const { return false; }
+
+  // EIO when the medium has come to end before `end`. Of this moment.
+  virtual Status CheckReaches(HostOffset end) { return static_cast<void>(end), Status::Ok(); }
+
+  // The first stretch in `within` that may hold something else than zeros, empty at its end when there is none. All of
+  // it where the medium cannot tell. Of this moment.
+  virtual HostSpan NextData(HostSpan within) { return within; }
+
+  // The medium as memory; null of one that cannot be mapped. Lives as long as the channel. Fixed.
+  virtual MediumWindows* windows() { return nullptr; }
+
+  // Ends the channel; windows of it may outlive that. Once. Errors: the medium's; it is closed all the same.
+  virtual Status Close() = 0;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_MEDIUM_CHANNEL_H_

@@ -1,0 +1,64 @@
+// DiskChannel: one open's channel, with what its disk knows of durability: moves pieces, marks what they write as
+// dirty, and makes durable what has to be. The one place where a write becomes durable, whichever access asks: by the
+// medium's own durable writes, or by a sync that serves all who wait.
+// Thread-safe.   Model: rumpblk.c r1.31 lines 659-722: completion after the sync (B20), also of O_DIRECT (B38).
+#ifndef RUMPBLK_CORE_REQUEST_DISK_CHANNEL_H_
+#define RUMPBLK_CORE_REQUEST_DISK_CHANNEL_H_
+
+#include <atomic>
+
+#include "core/base/counters.h"
+#include "core/medium/channel.h"
+#include "core/request/buf.h"
+#include "core/request/flush_state.h"
+
+namespace blk {
+
+class DiskChannel {
+ public:
+  // How a durable write is made so: by a sync that serves all who wait, or by a call that syncs its own bytes.
+  enum class Durable : uint8_t { kBySync, kPerCall };
+
+  // What is given outlives this object's requests.
+  DiskChannel(Channel& channel, FlushState& flush, Counters& counters, Durable durable = Durable::kBySync)
+      : channel_(channel),
+        flush_(flush),
+        counters_(counters),
+        durable_calls_(durable == Durable::kPerCall && channel.durable_writes()) {}
+
+  // Moves the part of `buf` that starts at `data`, and makes it durable if the buf is. Marks what it writes as dirty.
+  // Counts syncs, but no bytes: BoundedStrategy does.
+  // Errors: the medium's · EIO it ends before · ECANCELED · those of IsUndone(), nothing moved · the sync's, which
+  // sticks.   Thread: any.   REQUIRES: [at, at + size) lies inside the disk.
+  Moved Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size);
+
+  // The same for all that `buf` has: of a request in parts, its last one makes all of them durable.
+  Moved Part(const Buf& buf, HostOffset at, size_t size);
+
+  // What a piece gets that was stored into a window: EIO, for good, when the medium has come to end before it. Then the
+  // host dropped the bytes, which is noted, and no later write may make up for it by growing the file again.
+  Status CheckStored(HostOffset at, size_t size);
+
+  // Makes everything written so far durable, by all opens of the disk, unless it is. Counts a sync that reached the
+  // medium.
+  // Errors: the sync's · what WhyLost() says of stores that leases have lost, although the sync itself went well. Each
+  // sticks.   Thread: any; it waits for the disk, or for the sync of somebody else.
+  Status Sync(Lane lane);
+
+  Channel& channel() const { return channel_; }
+
+ private:
+  // The sync, then what a sync cannot know: stores that never reached the page cache.
+  Status SyncAll();
+  // By the medium's durable write; falls back to a write and Sync(), for good when the medium has no such call.
+  Moved WriteDurable(const Buf& buf, const uint8_t* data, HostOffset at, size_t size);
+
+  Channel& channel_;
+  FlushState& flush_;
+  Counters& counters_;
+  std::atomic<bool> durable_calls_;  // cleared for good when the medium turns out not to have them
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_REQUEST_DISK_CHANNEL_H_
