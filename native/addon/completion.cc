@@ -9,13 +9,32 @@ Completion::Completion(napi_env env) : env_(env) {
   napi_create_string_utf8(env, "rumpblk", NAPI_AUTO_LENGTH, &name);
   // No JavaScript function behind them: they are called with nothing but the context. Their queues are unbounded (0),
   // and one thread counts as their user (1): this object, until Abandon().
-  const auto make = [&](napi_threadsafe_function* function, napi_threadsafe_function_call_js call) {
-    napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, call, function);
+  const auto make = [&](napi_threadsafe_function* function, napi_threadsafe_function_call_js call, napi_callback ref) {
+    napi_value resource = nullptr;
+    napi_create_object(env, &resource);
+    napi_value has_ref = nullptr;
+    napi_create_function(env, "hasRef", NAPI_AUTO_LENGTH, ref, this, &has_ref);
+    napi_set_named_property(env, resource, "hasRef", has_ref);
+    napi_create_threadsafe_function(env, nullptr, resource, name, 0, 1, nullptr, nullptr, this, call, function);
     napi_unref_threadsafe_function(env, *function);
   };
   // turn_ first: libuv calls them in this order, so that what OnWake() asks for comes in the turn after it.
-  make(&turn_, OnTurn);
-  make(&wake_, OnWake);
+  make(&turn_, OnTurn, TurnHasRef);
+  make(&wake_, OnWake, WakeHasRef);
+}
+
+napi_value Completion::TurnHasRef(napi_env env, napi_callback_info) {
+  napi_value answer = nullptr;
+  napi_get_boolean(env, false, &answer);
+  return answer;
+}
+
+napi_value Completion::WakeHasRef(napi_env env, napi_callback_info info) {
+  void* completion = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &completion);
+  napi_value answer = nullptr;
+  napi_get_boolean(env, static_cast<Completion*>(completion)->pending_ > 0, &answer);
+  return answer;
 }
 
 bool Completion::HasTimeLeft() {

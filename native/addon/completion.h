@@ -91,6 +91,11 @@ class Completion {
   // Allows some more in this turn, if it has not taken long already; in good time, asks to be told of the next one.
   bool HasTimeLeft();
 
+  // hasRef() of turn_ and of wake_ as async_hooks show them: whether one keeps the event loop alive, which is how
+  // Node's own handles answer those who look for open ones (jest --detectOpenHandles).
+  static napi_value TurnHasRef(napi_env env, napi_callback_info info);
+  static napi_value WakeHasRef(napi_env env, napi_callback_info info);
+
   // Called by the runtime in the turn after the one that asked, with a null env when the environment is closing: other
   // events have had their chance.
   static void OnTurn(napi_env env, napi_value callback, void* context, void* data);
