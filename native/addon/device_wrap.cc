@@ -117,14 +117,15 @@ napi_value CloseSync(const Args& args, Device device) {
   return Answer(args.env(), CloseAfter(detached, *device->device, device->lane));
 }
 
-// [type, device, inode, begin], as lib/native/binding.ts has it.
+// [kind, device, inode, begin], as lib/native/binding.ts has it.
 napi_value Place(const Args& args, Device device) {
   const Napi::Env env(args.env());
   const blk::Minor& minor = device->device->minor();
+  const blk::MediumIdentity medium = minor.disk().medium().identity();
   Napi::Array place = Napi::Array::New(env, 4);
-  place.Set(uint32_t{0}, static_cast<int>(minor.type()));
-  place.Set(uint32_t{1}, Napi::BigInt::New(env, minor.identity_device()));
-  place.Set(uint32_t{2}, Napi::BigInt::New(env, minor.identity_inode()));
+  place.Set(uint32_t{0}, static_cast<int>(medium.kind));
+  place.Set(uint32_t{1}, Napi::BigInt::New(env, medium.device));
+  place.Set(uint32_t{2}, Napi::BigInt::New(env, medium.inode));
   place.Set(uint32_t{3}, static_cast<double>(minor.begin().value));
   return place;
 }
@@ -155,11 +156,12 @@ napi_value Requests(const Args& args, Device device) { return MakeRequestTarget(
 napi_value Info(const Args& args, Device device) {
   const Napi::Env env(args.env());
   const blk::Minor& minor = device->device->minor();
+  const std::string& name = minor.disk().medium().name();
   Napi::Array info = Napi::Array::New(env, 4);
   info.Set(uint32_t{0}, minor.index());
   info.Set(uint32_t{1}, static_cast<double>(minor.size()));
   info.Set(uint32_t{2}, static_cast<int>(device->device->access()));
-  info.Set(uint32_t{3}, Napi::Buffer<char>::Copy(env, minor.path().data(), minor.path().size()));
+  info.Set(uint32_t{3}, Napi::Buffer<char>::Copy(env, name.data(), name.size()));
   return info;
 }
 

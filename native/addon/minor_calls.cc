@@ -11,8 +11,8 @@ namespace blk_addon {
 using Driver = const std::shared_ptr<DriverState>&;
 
 // (offset, size, sector size) from argument `i` on; a negative size is TO_THE_END of lib/native/binding.ts.
-blk::HostRange RangeAt(const Args& args, size_t i) {
-  blk::HostRange range;
+blk::MediumRange RangeAt(const Args& args, size_t i) {
+  blk::MediumRange range;
   range.offset = static_cast<uint64_t>(args.Int(i));
   if (args.Int(i + 1) >= 0) range.size = static_cast<uint64_t>(args.Int(i + 1));
   range.sector_size = static_cast<uint64_t>(args.Int(i + 2));
@@ -106,7 +106,7 @@ napi_value Minors(const Args& args, Driver state) {
     row.Set(uint32_t{1}, Napi::Buffer<char>::Copy(env, info.path.data(), info.path.size()));
     row.Set(uint32_t{2}, static_cast<double>(info.offset));
     row.Set(uint32_t{3}, static_cast<double>(info.size));
-    row.Set(uint32_t{4}, static_cast<int>(info.type));
+    row.Set(uint32_t{4}, static_cast<int>(info.kind));
     row.Set(uint32_t{5}, info.open_count);
     row.Set(uint32_t{6}, info.disk);
     row.Set(uint32_t{7}, info.partition);

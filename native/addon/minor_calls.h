@@ -14,7 +14,7 @@ namespace blk_addon {
 
 // (offset, size, sector size) from argument `i` on; a negative size is TO_THE_END of lib/native/binding.ts, a sector
 // size of 0 is not named.
-blk::HostRange RangeAt(const Args& args, size_t i);
+blk::MediumRange RangeAt(const Args& args, size_t i);
 
 // (path, offset, size, sector size) -> minor, or a failure: those of blk::Driver::Register(). The Sync form asks the
 // host on this thread, the other one on a worker, and gives a promise. So it is with each pair below.

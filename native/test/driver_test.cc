@@ -19,8 +19,8 @@ using test::Read;
 using test::TempFile;
 using test::Write;
 
-HostRange Range(uint64_t offset = 0, std::optional<uint64_t> size = std::nullopt) {
-  HostRange range;
+MediumRange Range(uint64_t offset = 0, std::optional<uint64_t> size = std::nullopt) {
+  MediumRange range;
   range.offset = offset;
   range.size = size;
   return range;
@@ -102,7 +102,7 @@ TEST_CASE("the list of minors says what each is") {
   CHECK(list[0].path == file.path());
   CHECK(list[0].offset == 512);
   CHECK(list[0].size == 4096);
-  CHECK(list[0].type == FileType::kRegular);
+  CHECK(list[0].kind == MediumKind::kFile);
   CHECK(list[0].open_count == 1);
   CHECK(device->Close(0).ok());
   CHECK(driver.Minors()[0].open_count == 0);

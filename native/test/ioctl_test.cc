@@ -12,9 +12,9 @@ using test::kMiB;
 struct IoctlRig {
   // The device of minor `index`, 2048 sectors from 512 on.
   explicit IoctlRig(int index) : file(kMiB + 512) {
-    HostRange range;
+    MediumRange range;
     range.offset = 512;
-    minor = Minor::Create(host, file.path(), range).Take();
+    minor = test::CreateMinor(host, file.path(), range).Take();
     if (index != kPrivateMinor) minor->SetIndex(index);
     device = Device::Open(minor, {}, context).Take();
   }

@@ -1,8 +1,9 @@
 // B29: the lock of a minor on its range of the host file: one per minor, shared while all opens are 'r'.
 
 #include "core/device/minor.h"
+#include "core/medium/qemu_lock.h"
 #include "test/support/check.h"
-#include "test/support/rig.h"
+#include "test/support/device_rig.h"
 
 namespace blk {
 namespace {
@@ -24,10 +25,10 @@ const OpenOptions kWriter = Options(OpenMode::kReadWrite);
 struct LockRig {
   LockRig() : file(kMiB), minor(Make(0, 8192)) {}
   std::shared_ptr<Minor> Make(uint64_t offset, uint64_t size) {
-    HostRange range;
+    MediumRange range;
     range.offset = offset;
     range.size = size;
-    auto minor = Minor::Create(host, file.path(), range).Take();
+    auto minor = test::CreateMinor(host, file.path(), range).Take();
     minor->SetIndex(0);
     return minor;
   }

@@ -25,7 +25,7 @@ struct PartitionRig {
     medium.PutLabel(4097 * 512, {{512, 4608, 0, 7, 0, 0}});
     file.Write(0, {medium.bytes.begin(), medium.bytes.begin() + 512});
     file.Write(4097 * 512, {medium.bytes.begin() + 4097 * 512, medium.bytes.begin() + 4098 * 512});
-    HostRange range;
+    MediumRange range;
     disk = driver.Register(file.path(), range).Take();
   }
   int Partition(const char* name) { return driver.RegisterPartition(disk, name).Take(); }
@@ -74,16 +74,16 @@ TEST_CASE("a private partition is in no table, and takes its disk along when it 
   CHECK(rig.driver.Deregister(rig.disk).ok());
   OpenOptions options;
   options.mode = OpenMode::kReadWrite;
-  CHECK(rig.driver.OpenPrivate(rig.file.path(), HostRange(), "s4", options).status().err == ENXIO);
-  CHECK(rig.driver.OpenPrivate(rig.file.path(), HostRange(), "s3", options).status().err == EINVAL);
+  CHECK(rig.driver.OpenPrivate(rig.file.path(), MediumRange(), "s4", options).status().err == ENXIO);
+  CHECK(rig.driver.OpenPrivate(rig.file.path(), MediumRange(), "s3", options).status().err == EINVAL);
   CHECK(rig.host.open_descriptors() == 0);
-  auto device = rig.driver.OpenPrivate(rig.file.path(), HostRange(), "s2a", options).Take();
+  auto device = rig.driver.OpenPrivate(rig.file.path(), MediumRange(), "s2a", options).Take();
   CHECK(rig.driver.Minors().empty());
   CHECK(device->minor().size() == 512 * 512);
   CHECK(test::Read(*device, 0, 512) == test::Pattern(4608 * 512, 512));
   // Another process may have the slice before it.
-  auto other = rig.driver.OpenPrivate(rig.file.path(), HostRange(), "s1", options).Take();
-  CHECK(rig.driver.OpenPrivate(rig.file.path(), HostRange(), "s2", options).status().err == EBUSY);
+  auto other = rig.driver.OpenPrivate(rig.file.path(), MediumRange(), "s1", options).Take();
+  CHECK(rig.driver.OpenPrivate(rig.file.path(), MediumRange(), "s2", options).status().err == EBUSY);
   CHECK(device->Close(0).ok());
   CHECK(other->Close(0).ok());
   // Although the devices are still there.

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/medium/host_channel.h"
 #include "test/support/check.h"
 #include "test/support/device_rig.h"
 
@@ -28,6 +29,13 @@ FakeHost::Node BlockNode() {
   return node;
 }
 
+// The descriptors of an open that goes on until it is released.
+HostFile Acquired(Minor& minor, const OpenOptions& options) {
+  const auto channel = minor.Acquire(options);
+  test::Must(channel.ok(), "open of a minor");
+  return static_cast<const HostChannel&>(*channel.value()).file();
+}
+
 TEST_CASE("B23: a minor stays with its file when the path is given to another one") {
   FakeHost host;
   const TempFile file(kMiB);
@@ -38,7 +46,7 @@ TEST_CASE("B23: a minor stays with its file when the path is given to another on
   auto opened = minor->Acquire(Options(OpenMode::kReadWrite));
   REQUIRE(opened.ok());
   std::vector<uint8_t> back(512);
-  CHECK(opened.value().ReadAll(back.data(), back.size(), {0}, nullptr).bytes == 512);
+  CHECK(opened.value()->Read({0}, back.data(), back.size(), {}).bytes == 512);
   CHECK(back == test::Pattern(0, 512, 1));
   CHECK(minor->Release(Options(OpenMode::kReadWrite)).ok());
 }
@@ -49,10 +57,10 @@ TEST_CASE("an 'r' open opens nothing more, an 'r+' open a second descriptor, the
   const auto minor = CreateMinor(host, file.path()).Take();
   minor->SetIndex(0);
   CHECK(host.open_descriptors() == 1);
-  const HostFile reader = minor->Acquire(Options(OpenMode::kRead)).Take();
+  const HostFile reader = Acquired(*minor, Options(OpenMode::kRead));
   CHECK(host.open_descriptors() == 1);
-  const HostFile writer = minor->Acquire(Options(OpenMode::kReadWrite)).Take();
-  const HostFile second = minor->Acquire(Options(OpenMode::kReadWrite)).Take();
+  const HostFile writer = Acquired(*minor, Options(OpenMode::kReadWrite));
+  const HostFile second = Acquired(*minor, Options(OpenMode::kReadWrite));
   CHECK(host.open_descriptors() == 2);
   CHECK(writer.fd == second.fd);
   CHECK(writer.fd != reader.fd);
@@ -174,20 +182,20 @@ TEST_CASE("B18: O_DIRECT is a descriptor more, freed with the rest; a host witho
     minor->SetIndex(0);
     OpenOptions options = Options(mode);
     options.direct = true;
-    const HostFile opened = minor->Acquire(options).Take();
+    const HostFile opened = Acquired(*minor, options);
     CHECK(opened.direct_fd >= 0);
     CHECK(opened.alignment.memory == 64);
     CHECK(opened.alignment.offset == 512);
     CHECK(host.Journal(Call::kReopen).back().flags.direct);
     CHECK(host.Journal(Call::kReopen).back().flags.write == (mode == OpenMode::kReadWrite));
-    const HostFile plain = minor->Acquire(Options(mode)).Take();
+    const HostFile plain = Acquired(*minor, Options(mode));
     CHECK(plain.direct_fd == -1);
     CHECK(minor->Release(Options(mode)).ok());
     CHECK(minor->Release(options).ok());
     CHECK(host.open_descriptors() == 1);
 
     host.Fail(Call::kReopen, EINVAL, mode == OpenMode::kReadWrite ? 1 : 0);
-    const HostFile without = minor->Acquire(options).Take();
+    const HostFile without = Acquired(*minor, options);
     CHECK(without.direct_fd == -1);
     CHECK(minor->Release(options).ok());
   }
@@ -226,14 +234,14 @@ TEST_CASE("a file that no longer reaches to the end of the range is EIO") {
   FakeHost host;
   const TempFile file(kMiB);
   const auto minor = CreateMinor(host, file.path(), 4096, 8192).Take();
-  CHECK(minor->CheckHostSize().ok());
+  CHECK(minor->disk().CheckReaches(minor->span()).ok());
   file.Truncate(4096 + 8192);
-  CHECK(minor->CheckHostSize().ok());
+  CHECK(minor->disk().CheckReaches(minor->span()).ok());
   file.Truncate(4096 + 8191);
-  CHECK(minor->CheckHostSize().err == EIO);
-  CHECK(minor->CheckHostSize().op == Op::kFlush);
+  CHECK(minor->disk().CheckReaches(minor->span()).err == EIO);
+  CHECK(minor->disk().CheckReaches(minor->span()).op == Op::kFlush);
   host.Fail(Call::kStat, ENOMEM);
-  CHECK(minor->CheckHostSize().err == ENOMEM);
+  CHECK(minor->disk().CheckReaches(minor->span()).err == ENOMEM);
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 // Issue 13, item 8: the bytes that QEMU's programs lock, from both sides. Its programs themselves are met in
 // test/driver/qemu-locks.test.ts.
-#include "core/device/qemu_lock.h"
+#include "core/medium/qemu_lock.h"
 
 #include "core/device/minor.h"
 #include "test/support/check.h"
-#include "test/support/rig.h"
+#include "test/support/device_rig.h"
 
 namespace blk {
 namespace {
@@ -57,10 +57,10 @@ const Found kOfWriter = {101, 102, 103, 104, 200, 201, 202, 203, 204};
 
 struct QemuRig {
   std::shared_ptr<Minor> Make(uint64_t offset, uint64_t size) {
-    HostRange range;
+    MediumRange range;
     range.offset = offset;
     range.size = size;
-    auto minor = Minor::Create(host, file.path(), range).Take();
+    auto minor = test::CreateMinor(host, file.path(), range).Take();
     minor->SetIndex(0);
     return minor;
   }

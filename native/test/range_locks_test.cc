@@ -1,4 +1,4 @@
-#include "core/device/range_locks.h"
+#include "core/medium/range_locks.h"
 
 #include <random>
 

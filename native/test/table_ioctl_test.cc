@@ -5,8 +5,8 @@
 #include <functional>
 #include <thread>
 
+#include "core/device/disk_source.h"
 #include "core/device/label_ioctl.h"
-#include "core/device/minor_source.h"
 #include "test/support/check.h"
 #include "test/support/device_rig.h"
 #include "test/support/memory_source.h"

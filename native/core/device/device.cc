@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "core/base/no_memory.h"
-#include "core/device/label_ioctl.h"
 
 namespace blk {
 namespace {
@@ -16,7 +15,7 @@ DeviceRange RangeOf(Minor& minor, OpenMode mode, Counters& counters) {
   range.begin = minor.begin();
   range.writable = mode == OpenMode::kReadWrite;
   range.counters = &counters;
-  range.flush = &minor.flush();
+  range.flush = &minor.disk().flush();
   return range;
 }
 
@@ -53,16 +52,14 @@ DiskChannel::Durable DurableBy(const OpenOptions& options) {
 }  // namespace
 
 Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const DeviceContext& context,
-               const HostFile& file)
+               std::unique_ptr<Channel> channel)
     : minor_(std::move(minor)),
       options_(options),
       range_(RangeOf(*minor_, options.mode, context.counters)),
-      // Regular files alone, as in the seed: a node need not be one that can be mapped, and a file that does not tell
-      // its size has no pages.
-      channel_(file, minor_->type() == FileType::kRegular && minor_->size_told()),
-      disk_(channel_, minor_->flush(), context.counters, DurableBy(options)),
+      channel_(std::move(channel)),
+      disk_(*channel_, minor_->disk().flush(), context.counters, DurableBy(options)),
       pio_(range_, disk_) {
-  if (channel_.windows() != nullptr && !options.direct && options.access != Access::kPio) MapWindows(context);
+  if (channel_->windows() != nullptr && !options.direct && options.access != Access::kPio) MapWindows(context);
   // From inside to outside: the path, the guard around it, and outermost the injector, which draws before anything is
   // refused.
   path_ = mapped_ ? mapped_.get() : &pio_;
@@ -101,10 +98,10 @@ void Device::MapWindows(const DeviceContext& context) {
   geometry_ = GeometryOf(*minor_, options_.access, context);
   const MapMode mode = range_.writable ? MapMode::kReadWrite : MapMode::kRead;
   if (options_.access == Access::kAuto) {
-    table_ = std::make_unique<WindowTable>(*channel_.windows(), mode, geometry_);
+    table_ = std::make_unique<WindowTable>(*channel_->windows(), mode, geometry_);
     mapped_ = std::make_unique<AutoStrategy>(range_, *table_, disk_);
   } else {
-    auto cache = WindowCache::Create(*channel_.windows(), mode, geometry_, *range_.counters);
+    auto cache = WindowCache::Create(*channel_->windows(), mode, geometry_, *range_.counters);
     // All or nothing here: the seed's LRU is a promise about so many windows. A table takes what it can get.
     if (!cache.ok()) return;
     cache_ = cache.Take();
@@ -115,16 +112,16 @@ void Device::MapWindows(const DeviceContext& context) {
 
 Result<std::unique_ptr<Device>> Device::Open(std::shared_ptr<Minor> minor, const OpenOptions& options,
                                              const DeviceContext& context) {
-  auto file = minor->Acquire(options);
-  if (!file.ok()) return file.status();
+  auto channel = minor->Acquire(options);
+  if (!channel.ok()) return channel.status();
   Status status = Status::Ok();
   std::unique_ptr<Device> device;
   const bool had_memory = HadMemory([&] {
     if (minor->partition() != nullptr && options.mode == OpenMode::kReadWrite) {
       MutexLock lock(minor->disk().label_state().changes());
-      status = PlaceLabel(*minor);
+      status = minor->disk().PlaceLabel();
     }
-    if (status.ok()) device.reset(new Device(minor, options, context, file.value()));
+    if (status.ok()) device.reset(new Device(minor, options, context, channel.Take()));
   });
   if (device) return device;
   static_cast<void>(minor->Release(options));  // the error to tell is what kept it from being opened
@@ -166,7 +163,9 @@ Transfer Device::BufRequest(BufOp op, int64_t blkno, uint8_t* data, size_t lengt
 
 Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lane) {
   // The range of the whole disk, on the descriptors of this open: a partition has no others.
-  DeviceRange range = RangeOf(minor_->disk(), options_.mode, *range_.counters);
+  DeviceRange range = range_;
+  range.size = minor_->disk().size();
+  range.begin = minor_->disk().begin();
   // Made for this one write: the strategies of this device know its own range alone.
   PioStrategy whole(range, disk_);
   GuardStrategy entry(range, ProtectedSpans(), nullptr, whole);
@@ -199,7 +198,7 @@ BatchTarget Device::ForBatch() const {
 
 ByteSpan Device::NextData(uint64_t position) const {
   const HostOffset end{range_.begin.value + range_.size};
-  const HostSpan data = channel_.NextData({{range_.begin.value + position}, end});
+  const HostSpan data = channel_->NextData({{range_.begin.value + position}, end});
   return data.empty() ? ByteSpan{range_.size, range_.size} : ToDevice(data);
 }
 
@@ -217,7 +216,7 @@ Status Device::Flush(Lane lane, ByteSpan* lost) {
   // The sync before the size: what was written before the file shrank is made durable in any case.
   Status status = disk_.Sync(lane);
   // After a sync that failed as well: what the file lacks is lost, whatever else is.
-  const Status reaches = minor_->CheckHostSize();
+  const Status reaches = minor_->disk().CheckReaches(minor_->span());
   if (status.ok()) status = reaches;
   if (!status.ok() && lost != nullptr) {
     *lost = ToDevice(range_.flush->TakeLoss({range_.begin, {range_.begin.value + range_.size}}));

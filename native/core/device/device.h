@@ -20,7 +20,7 @@
 #include "core/device/options.h"
 #include "core/filter/fault_strategy.h"
 #include "core/filter/guard_strategy.h"
-#include "core/medium/host_channel.h"
+#include "core/medium/channel.h"
 #include "core/request/batch.h"
 #include "core/request/disk_channel.h"
 #include "core/request/physio.h"
@@ -138,7 +138,8 @@ class Device {
   bool closed() const { return closed_.load(std::memory_order_acquire); }
 
  private:
-  Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const DeviceContext& context, const HostFile& file);
+  Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const DeviceContext& context,
+         std::unique_ptr<Channel> channel);
 
   // Whether a write with this `fua` is durable when it completes: the one place that decides it.
   bool IsDurable(Fua fua) const;
@@ -166,8 +167,8 @@ class Device {
   std::atomic<bool> closed_{false};
   // By value in each strategy too: plain numbers, and pointers to what outlives them all.
   const DeviceRange range_;
-  // Over descriptors of the minor, valid from Acquire() to Release(). Asked for windows, sizes and data by requests.
-  mutable HostChannel channel_;
+  // The minor's medium, good from Acquire() to Release().
+  const std::unique_ptr<Channel> channel_;
   DiskChannel disk_;
   WindowGeometry geometry_;  // of cache_ or table_
   LeasePins pins_;

@@ -26,9 +26,9 @@ Result<std::unique_ptr<Lease>> Device::MapOwn(HostOffset at, size_t length, MapM
                                               std::optional<Lease::Shared> shared) {
   // mmap(2) begins at a page; AddressOf() in lease.cc skips the rest again.
   const size_t skip = static_cast<size_t>(at.value % PageSize());
-  auto mapped = channel_.windows()->Map({at.value - skip}, skip + length, mode);
+  auto mapped = channel_->windows()->Map({at.value - skip}, skip + length, mode);
   if (!mapped.ok()) return mapped.status();
-  return Lease::Create(mapped.Take(), at, length, *channel_.windows(), std::move(shared));
+  return Lease::Create(mapped.Take(), at, length, *channel_->windows(), std::move(shared));
 }
 
 Result<std::unique_ptr<Lease>> Device::MapWindow(HostOffset at, size_t length) {
@@ -43,7 +43,7 @@ Result<std::unique_ptr<Lease>> Device::MapWindow(HostOffset at, size_t length) {
   if (window.value()) {
     // For these bytes alone. Not for every lease: each advice is one mapping more, of which the host allows so many.
     if (table_ && length >= kWorthReadahead) window.value()->Advise(at, length, Advice::kNormal);
-    auto lease = Lease::Create(std::move(*window.value()), at, length, *channel_.windows(), shared());
+    auto lease = Lease::Create(std::move(*window.value()), at, length, *channel_->windows(), shared());
     // Not sound: it goes here, and its watch and pin with it.
     if (!lease.ok() || lease.value()->sound()) return lease;
   }

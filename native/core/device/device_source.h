@@ -15,7 +15,7 @@ class DeviceSource final : public TableSource {
 
   // As TableSource has it: bytes of the device, and what its medium calls a sector.
   uint64_t size() const override { return device_.minor().size(); }
-  uint64_t sector_size() const override { return device_.minor().MediumSectorSize(); }
+  uint64_t sector_size() const override { return device_.minor().disk().sector_size(); }
   // Errors: those of Strategy::Submit(); EIO of the injector, which injected() tells apart.
   Status Read(uint64_t position, uint8_t* data, size_t size) override {
     Transfer transfer = device_.BytesRequest(BufOp::kRead, position, data, size, Fua::kByCacheMode);

@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "core/medium/host_medium.h"
+
 namespace blk {
 
 Driver::Driver(const DriverOptions& options, HostIo& host)
@@ -47,11 +49,13 @@ Result<int> Driver::Insert(std::shared_ptr<Minor> minor) {
   return index;
 }
 
-Result<int> Driver::Register(const std::string& path, const HostRange& range) {
+Result<int> Driver::Register(const std::string& path, const MediumRange& range) {
   // Asked here for a clear error without touching the host, and again in Insert(), where it decides.
   if (closed()) return Status{EBADF, Op::kRegister};
   // Outside the lock: a host that is slow to open one file holds up nobody else (B24).
-  auto created = Minor::Create(host_, path, range);
+  auto medium = HostMedium::Create(host_, path);
+  if (!medium.ok()) return medium.status();
+  auto created = Minor::Create(medium.Take(), range);
   if (!created.ok()) return created.status();
   return Insert(created.Take());
 }
@@ -118,10 +122,10 @@ std::vector<MinorInfo> Driver::Minors() const {
     if (!minor) continue;
     MinorInfo info;
     info.minor = minor->index();
-    info.path = minor->path();
+    info.path = minor->disk().medium().name();
     info.offset = minor->begin().value;
     info.size = minor->size();
-    info.type = minor->type();
+    info.kind = minor->disk().medium().identity().kind;
     info.open_count = minor->open_count();
     if (minor->partition() != nullptr) {
       info.disk = minor->disk().index();
@@ -142,12 +146,14 @@ Result<std::shared_ptr<Device>> Driver::Open(int minor, const OpenOptions& optio
   return OpenMinor(found.value(), options, holder);
 }
 
-Result<std::shared_ptr<Device>> Driver::OpenPrivate(const std::string& path, const HostRange& range,
+Result<std::shared_ptr<Device>> Driver::OpenPrivate(const std::string& path, const MediumRange& range,
                                                     const std::string& partition, const OpenOptions& options,
                                                     int* holder) {
   if (closed()) return Status{EBADF, Op::kOpen};
   // Private: it is in no table, so nobody else can find it, and it goes with its device.
-  auto created = Minor::Create(host_, path, range);
+  auto medium = HostMedium::Create(host_, path);
+  if (!medium.ok()) return medium.status();
+  auto created = Minor::Create(medium.Take(), range);
   if (!created.ok()) return created.status();
   if (partition.empty()) return OpenMinor(created.value(), options, holder);
   auto part = Minor::CreatePartition(created.value(), partition);

@@ -27,7 +27,7 @@ struct MinorInfo {
   std::string path;
   uint64_t offset = 0;  // bytes in the host file
   uint64_t size = 0;    // bytes
-  FileType type = FileType::kRegular;
+  MediumKind kind = MediumKind::kFile;
   uint32_t open_count = 0;
   int disk = kPrivateMinor;  // of a partition: the minor of its disk
   std::string partition;     // of a partition: its name
@@ -46,7 +46,7 @@ class Driver {
   // Binds a range of a host file to the lowest free minor, or finds the minor that has it already. Registrations are
   // not counted: one Deregister() frees. -> minor.
   // Errors: those of Minor::Create() · EBUSY the table is full · EBADF closed.   Thread: any; it may wait for the host.
-  Result<int> Register(const std::string& path, const HostRange& range) EXCLUDES(mu_);
+  Result<int> Register(const std::string& path, const MediumRange& range) EXCLUDES(mu_);
   // Binds a partition of the disk `minor`, by the name, the unique GUID or the GPT label that its table says now, to
   // the lowest free minor, or finds the minor that has it already. On a minor that is a partition itself, `name` goes
   // on from its name. -> minor. Errors: ENXIO no such minor or partition · EINVAL it does not lie inside the disk, or
@@ -68,7 +68,7 @@ class Driver {
   // listed nor matched by Register(), and retired with this one open, as the disk of a partition is. An empty
   // `partition` is none; names are those of RegisterPartition(). Errors: those of Minor::Create(),
   // Minor::CreatePartition() and Device::Open() · EBADF closed.
-  Result<std::shared_ptr<Device>> OpenPrivate(const std::string& path, const HostRange& range,
+  Result<std::shared_ptr<Device>> OpenPrivate(const std::string& path, const MediumRange& range,
                                               const std::string& partition, const OpenOptions& options,
                                               int* holder = nullptr) EXCLUDES(mu_);
 

@@ -16,7 +16,7 @@ Partition PartitionOf(const PartitionSpot& spot) {
 Result<IoctlResult> GetPartition(const Minor& minor, std::optional<uint64_t> arg) {
   const PartitionSpot* spot = minor.partition();
   if (!arg && spot != nullptr && spot->scheme != Scheme::kBsd) return IoctlResult(PartitionOf(*spot));
-  const auto label = LabelOf(minor);
+  const auto label = minor.disk().Label();
   if (!label.ok()) return label.status();
   // The seed's rule for which partition a minor is (B12); a private one is number 0.
   const uint64_t by_minor = minor.index() == kPrivateMinor ? 0 : static_cast<uint64_t>(minor.index()) % kMaxPartitions;
@@ -31,11 +31,11 @@ Result<IoctlResult> Ioctl(Device& device, std::string_view request, std::optiona
   const auto done = [](Status status) { return status.ok() ? Result<IoctlResult>(uint64_t{0}) : status; };
   const Minor& minor = device.minor();
   if (request == "DIOCGDINFO") {
-    const auto label = LabelOf(minor);
+    const auto label = minor.disk().Label();
     if (!label.ok()) return label.status();
     return IoctlResult(label.value());
   }
-  if (request == "DIOCGDEFLABEL") return IoctlResult(minor.disk().label());
+  if (request == "DIOCGDEFLABEL") return IoctlResult(minor.disk().default_label());
   if (request == "DIOCGPART") return GetPartition(minor, arg);
   if (request == "DIOCWLABEL") return done(AllowLabelWrites(device, arg.value_or(0) != 0));
   if (request == "DIOCKLABEL") return done(KeepLabel(device, arg.value_or(0) != 0));

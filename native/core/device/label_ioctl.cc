@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/device/minor_source.h"
+#include "core/device/disk_source.h"
 #include "core/label/overwrite.h"
 #include "core/label/read_table.h"
 #include "core/label/write_label.h"
@@ -40,7 +40,7 @@ Status CheckLabel(const DiskLabel& label, const Units& units, uint64_t disk_size
 
 // Compares `label` with the partitions of it that are open, and gives them what it does not say of them: an entry that
 // it has as unused stays what it was.
-Status CheckOpenPartitions(const Minor& disk, const DiskLabel& old, const Units& units, DiskLabel* label) {
+Status CheckOpenPartitions(const Disk& disk, const DiskLabel& old, const Units& units, DiskLabel* label) {
   Status status = Status::Ok();
   disk.label_state().ForEachPartition([&](const Minor& minor) {
     const PartitionSpot& spot = *minor.partition();
@@ -54,39 +54,16 @@ Status CheckOpenPartitions(const Minor& disk, const DiskLabel& old, const Units&
   return status;
 }
 
-Result<std::optional<PlacedLabel>> Placed(const Minor& disk) {
-  MinorSource source(disk);
-  return FindLabel(source);
-}
-
 }  // namespace
-
-Result<DiskLabel> LabelOf(const Minor& minor) {
-  const Minor& disk = minor.disk();
-  if (auto label = disk.label_state().in_memory()) return *label;
-  const auto placed = Placed(disk);
-  if (!placed.ok()) return placed.status();
-  return placed.value() ? placed.value()->found.decoded.label : disk.label();
-}
-
-Status PlaceLabel(Minor& minor) {
-  Minor& disk = minor.disk();
-  const auto placed = Placed(disk);
-  if (!placed.ok()) return placed.status();
-  std::optional<HostOffset> at;
-  if (placed.value()) at = HostOffset{disk.begin().value + placed.value()->found.position};
-  disk.label_state().sector().Place(at);
-  return Status::Ok();
-}
 
 Status SetLabel(Device& device, DiskLabel label, LabelWrite write) {
   if (device.mode() != OpenMode::kReadWrite) return {EBADF, Op::kIoctl};
-  Minor& disk = device.minor().disk();
+  Disk& disk = device.minor().disk();
   MutexLock lock(disk.label_state().changes());
-  MinorSource source(disk);
+  DiskSource source(disk);
   const auto slice = SliceForLabel(source);
   if (!slice.ok()) return slice.status();
-  auto old = LabelOf(disk);
+  auto old = disk.Label();
   if (!old.ok()) return old.status();
   label.magic = label.magic2 = kDiskMagic;
   const Units units{BaseOf(label, slice.value()), UnitOf(label, source)};

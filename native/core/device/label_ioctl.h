@@ -10,14 +10,6 @@
 
 namespace blk {
 
-// The label of the disk that `minor` is, or is a partition of: the one in memory, else the valid one on the medium,
-// else the default one. Errors: the host's.
-Result<DiskLabel> LabelOf(const Minor& minor);
-
-// Finds the label that partitions of this minor's disk must not write over. Errors: the host's.
-// REQUIRES: LabelState::changes() of the disk is held.
-Status PlaceLabel(Minor& minor);
-
 enum class LabelWrite : uint8_t { kInMemory, kToMedium };
 
 // DIOCSDINFO and DIOCWDINFO: makes `label` the disk's; its magic numbers and checksum are ignored and computed. The

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "core/base/no_memory.h"
+#include "core/device/disk_source.h"
 #include "core/device/minor.h"
-#include "core/device/minor_source.h"
 #include "core/device/wedges.h"
 #include "core/label/read_table.h"
 #include "core/label/write_label.h"
@@ -32,7 +32,7 @@ PartitionSpot SpotOf(const PartitionTable& table, const PartitionEntry& entry) {
 namespace {
 
 // The partitions of the label in memory, if there is one.
-Result<std::optional<PartitionTable>> TableInMemory(Minor& disk, TableSource& source) {
+Result<std::optional<PartitionTable>> TableInMemory(Disk& disk, TableSource& source) {
   using Nothing = std::optional<PartitionTable>;
   const auto label = disk.label_state().in_memory();
   if (!label) return Nothing();
@@ -48,8 +48,8 @@ struct Tables {
   std::optional<PartitionTable> in_memory;
   std::optional<PartitionTable> on_medium;
 };
-Result<Tables> ReadTables(Minor& disk) {
-  MinorSource source(disk);
+Result<Tables> ReadTables(Disk& disk) {
+  DiskSource source(disk);
   auto in_memory = TableInMemory(disk, source);
   if (!in_memory.ok()) return in_memory.status();
   auto on_medium = ReadPartitionTable(source);
@@ -63,7 +63,7 @@ std::optional<FoundPartition> Find(const Tables& tables, const std::string& name
   return found;
 }
 
-Result<PartitionSpot> FindSpot(Minor& disk, const std::string& name) {
+Result<PartitionSpot> FindSpot(Disk& disk, const std::string& name) {
   const auto tables = ReadTables(disk);
   if (!tables.ok()) return tables.status();
   const auto found = Find(tables.value(), name);
@@ -73,7 +73,7 @@ Result<PartitionSpot> FindSpot(Minor& disk, const std::string& name) {
 }
 
 // Those of the whole disk, or, with a name, those in the partition that has it.
-Result<std::vector<PartitionSpot>> FindSpots(Minor& disk, const std::string& inside) {
+Result<std::vector<PartitionSpot>> FindSpots(Disk& disk, const std::string& inside) {
   const auto tables = ReadTables(disk);
   if (!tables.ok()) return tables.status();
   std::vector<PartitionSpot> spots;
@@ -93,73 +93,57 @@ Result<std::vector<PartitionSpot>> FindSpots(Minor& disk, const std::string& ins
   return spots;
 }
 
+// Which names of partitions go on from there: none of a whole disk.
+std::string NameOf(const Minor& minor) { return minor.partition() != nullptr ? minor.partition()->name : ""; }
+
 }  // namespace
 
-Minor::Minor(std::shared_ptr<Minor> disk, PartitionSpot spot)
-    : disk_(std::move(disk)),
-      spot_(std::move(spot)),
-      host_(disk_->host_),
-      path_(disk_->path_),
-      type_(disk_->type_),
-      identity_device_(disk_->identity_device_),
-      identity_inode_(disk_->identity_inode_),
-      offset_(disk_->offset_ + spot_.start),
-      size_(spot_.size) {}
-
-Minor::~Minor() {
-  if (disk_ && uses_.load(std::memory_order_relaxed) != kRetired) LeaveDisk();
-}
-
-void Minor::LeaveDisk() {
-  disk_->label_state_.Leave(this);
-  disk_->Unhold();
-}
+Minor::Minor(std::shared_ptr<Disk> disk, PartitionSpot spot)
+    : disk_(std::move(disk)), partition_(std::in_place, std::move(spot)) {}
 
 Result<std::shared_ptr<Minor>> Minor::CreatePartition(const std::shared_ptr<Minor>& of, const std::string& name) {
-  const std::shared_ptr<Minor>& disk = of->disk_ ? of->disk_ : of;
-  const Status held = disk->Hold();
-  if (!held.ok()) return held;
-  MutexLock lock(disk->label_state_.changes());
+  const std::shared_ptr<Disk>& disk = of->disk_;
+  if (!disk->uses().Enter(UseCount::Use::kHold)) return Status{ENXIO, Op::kRegister};
+  MutexLock lock(disk->label_state().changes());
   Status status{ENOMEM, Op::kRegister};
   std::unique_ptr<Minor> made;  // which ends the hold
   static_cast<void>(HadMemory([&] {
-    auto spot = FindSpot(*disk, of->spot_.name + name);
+    auto spot = FindSpot(*disk, NameOf(*of) + name);
     if (spot.ok()) made.reset(new Minor(disk, spot.Take()));
     if (!spot.ok()) status = spot.status();
   }));
-  if (!made) return disk->Unhold(), status;
+  if (!made) return disk->uses().Leave(UseCount::Use::kHold), status;
   std::shared_ptr<Minor> partition(std::move(made));
-  disk->label_state_.Enter(partition.get());
+  disk->label_state().Enter(partition.get());
   return partition;
 }
 
 Result<std::vector<std::shared_ptr<Minor>>> Minor::CreatePartitions(const std::shared_ptr<Minor>& of) {
-  const std::shared_ptr<Minor>& disk = of->disk_ ? of->disk_ : of;
-  const Status held = disk->Hold();
-  if (!held.ok()) return held;
-  MutexLock lock(disk->label_state_.changes());
+  const std::shared_ptr<Disk>& disk = of->disk_;
+  if (!disk->uses().Enter(UseCount::Use::kHold)) return Status{ENXIO, Op::kRegister};
+  MutexLock lock(disk->label_state().changes());
   Status status{ENOMEM, Op::kRegister};
   std::vector<std::shared_ptr<Minor>> made;
   const bool had_memory = HadMemory([&] {
-    auto spots = FindSpots(*disk, of->spot_.name);
+    auto spots = FindSpots(*disk, NameOf(*of));
     status = spots.ok() ? Status::Ok() : spots.status();
     if (!status.ok()) return;
     made.reserve(spots.value().size());
     for (PartitionSpot& spot : spots.value()) {
       // The disk is held already, so that it cannot be retired: this one is the partition's own.
-      const Status own = disk->Hold();
-      assert(own.ok());
+      const bool own = disk->uses().Enter(UseCount::Use::kHold);
+      assert(own);
       static_cast<void>(own);
       std::unique_ptr<Minor> partition;  // which ends the hold
       if (!HadMemory([&] { partition.reset(new Minor(disk, std::move(spot))); })) {
-        disk->Unhold();
+        disk->uses().Leave(UseCount::Use::kHold);
         throw std::bad_alloc();
       }
       made.emplace_back(std::move(partition));
-      disk->label_state_.Enter(made.back().get());
+      disk->label_state().Enter(made.back().get());
     }
   });
-  disk->Unhold();
+  disk->uses().Leave(UseCount::Use::kHold);
   if (!had_memory) return Status{ENOMEM, Op::kRegister};
   if (!status.ok()) return status;
   return made;

@@ -36,11 +36,11 @@ struct DriverOptions {
   uint64_t request_memory = kDefaultRequestMemory;  // bytes that queued requests run on, of all devices together
 };
 
-// The range of the host file that becomes the device.
-struct HostRange {
+// The range of the medium that becomes the disk.
+struct MediumRange {
   uint64_t offset = 0;           // bytes
   std::optional<uint64_t> size;  // bytes; unset: to the end
-  uint64_t sector_size = 0;      // bytes that tables count in, by IsSectorSize(); 0: what the host file says
+  uint64_t sector_size = 0;      // bytes that tables count in, by IsSectorSize(); 0: what the medium says
 };
 
 // What an open asks for. Kept by the Device, since Release() wants the same again.

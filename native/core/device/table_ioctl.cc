@@ -14,7 +14,7 @@ namespace {
 Status CheckOpen(const Minor& minor, const PartitionTable& table) {
   if (minor.partition() != nullptr) return Status::Ok();
   Status status = Status::Ok();
-  minor.label_state().ForEachPartition([&](const Minor& partition) {
+  minor.disk().label_state().ForEachPartition([&](const Minor& partition) {
     if (partition.open_count() == 0) return;
     const PartitionSpot& spot = *partition.partition();
     const auto found = FindPartition(table, spot.name);
@@ -80,7 +80,7 @@ Status WriteTable(Device& device, PartitionTable& table, Lane lane, Overwrite ov
     if (!status.ok()) return status;
   }
   state.SetInMemory(std::nullopt);  // the medium says it now
-  return PlaceLabel(device.minor());
+  return device.minor().disk().PlaceLabel();
 }
 
 }  // namespace blk

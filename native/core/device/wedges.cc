@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "core/device/minor_source.h"
+#include "core/device/disk_source.h"
 #include "core/label/mbr.h"
 #include "core/label/read_table.h"
 
@@ -27,8 +27,8 @@ std::vector<PartitionSpot> WedgeSpots(const PartitionTable& table) {
 }
 
 Result<std::vector<Wedge>> ListWedges(const Minor& minor) {
-  const Minor& disk = minor.disk();
-  MinorSource source(disk);
+  const Disk& disk = minor.disk();
+  DiskSource source(disk);
   const auto table = ReadPartitionTable(source);
   if (!table.ok()) return table.status();
   std::vector<Wedge> list;

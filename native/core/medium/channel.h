@@ -1,6 +1,6 @@
 // Channel: one open's way to the bytes of a medium: reads and writes pieces, makes them durable, tells where data lies.
 // Positions count from the start of the medium. What moved is a prefix, also after an error.
-// Thread-safe, but for Close(): nothing else may be running or start then.
+// Thread-safe. Medium::Attach() makes it and keeps it good until Detach().
 // Why: whoever moves pieces (access, durability, labels) knows no descriptor, so that a disk need not be a host file.
 #ifndef RUMPBLK_CORE_MEDIUM_CHANNEL_H_
 #define RUMPBLK_CORE_MEDIUM_CHANNEL_H_
@@ -25,7 +25,6 @@ struct PieceRules {
 
 class Channel {
  public:
-  // Closes if need be; the failure of that has nobody to go to.
   virtual ~Channel() = default;
 
   // Reads all of [at, at + size). With `nowait` all of it or nothing, and only if that waits for no disk: EAGAIN, it
@@ -51,9 +50,6 @@ class Channel {
 
   // The medium as memory; null of one that cannot be mapped. Lives as long as the channel. Fixed.
   virtual MediumWindows* windows() { return nullptr; }
-
-  // Ends the channel; windows of it may outlive that. Once. Errors: the medium's; it is closed all the same.
-  virtual Status Close() = 0;
 };
 
 }  // namespace blk

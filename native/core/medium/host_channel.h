@@ -9,36 +9,34 @@
 
 namespace blk {
 
-class HostChannel : public Channel, private MediumWindows {
+class HostChannel final : public Channel, private MediumWindows {
  public:
   // `mappable`: a file whose pages can be had; a node need not be one, and what does not tell its size has none.
   explicit HostChannel(const HostFile& file, bool mappable = true) : file_(file), mappable_(mappable) {}
 
-  Moved Read(HostOffset at, void* data, size_t size, const PieceRules& rules) final;
-  Moved Write(HostOffset at, const void* data, size_t size, const PieceRules& rules) final;
-  Status Sync() final { return file_.Sync(); }
+  Moved Read(HostOffset at, void* data, size_t size, const PieceRules& rules) override;
+  Moved Write(HostOffset at, const void* data, size_t size, const PieceRules& rules) override;
+  Status Sync() override { return file_.Sync(); }
   // O_DIRECT stays on its own descriptor, which a per-call sync of the other would miss.
-  bool durable_writes() const final { return file_.direct_fd < 0; }
-  Status CheckReaches(HostOffset end) final { return file_.CheckReaches(end.value); }
+  bool durable_writes() const override { return file_.direct_fd < 0; }
+  Status CheckReaches(HostOffset end) override { return file_.CheckReaches(end.value); }
   // Where the host cannot tell, as of nodes, all of it is data.
-  HostSpan NextData(HostSpan within) final;
+  HostSpan NextData(HostSpan within) override;
   // What goes by O_DIRECT goes past the pages of a map.
-  MediumWindows* windows() final { return mappable_ && file_.direct_fd < 0 ? this : nullptr; }
-  // The descriptors are somebody else's.
-  Status Close() override { return Status::Ok(); }
+  MediumWindows* windows() override { return mappable_ && file_.direct_fd < 0 ? this : nullptr; }
 
   const HostFile& file() const { return file_; }
 
  private:
-  Result<Mapping> Map(HostOffset at, size_t size, MapMode mode) final;
-  Status WhyLost(HostSpan lost) final { return file_.WhyLost(lost); }
-  bool TellsResidency() final { return file_.host->TellsResidency(file_.fd); }
-  int Mincore(void* address, size_t size, unsigned char* residency) final {
+  Result<Mapping> Map(HostOffset at, size_t size, MapMode mode) override;
+  Status WhyLost(HostSpan lost) override { return file_.WhyLost(lost); }
+  bool TellsResidency() override { return file_.host->TellsResidency(file_.fd); }
+  int Mincore(void* address, size_t size, unsigned char* residency) override {
     return file_.host->Mincore(address, size, residency);
   }
-  uint64_t MajorFaults() final { return file_.host->MajorFaults(); }
-  int64_t Nanoseconds() final { return file_.host->Nanoseconds(); }
-  uint32_t CoarseMilliseconds() final { return file_.host->CoarseMilliseconds(); }
+  uint64_t MajorFaults() override { return file_.host->MajorFaults(); }
+  int64_t Nanoseconds() override { return file_.host->Nanoseconds(); }
+  uint32_t CoarseMilliseconds() override { return file_.host->CoarseMilliseconds(); }
 
   const HostFile file_;
   const bool mappable_;

@@ -6,16 +6,22 @@
 #include <vector>
 
 #include "core/device/device.h"
+#include "core/medium/host_medium.h"
 #include "test/support/rig.h"
 
 namespace blk::test {
 
+inline Result<std::shared_ptr<Minor>> CreateMinor(HostIo& host, const std::string& path, const MediumRange& range) {
+  auto medium = HostMedium::Create(host, path);
+  if (!medium.ok()) return medium.status();
+  return Minor::Create(medium.Take(), range);
+}
 inline Result<std::shared_ptr<Minor>> CreateMinor(HostIo& host, const std::string& path, uint64_t offset = 0,
                                                   std::optional<uint64_t> size = std::nullopt) {
-  HostRange range;
+  MediumRange range;
   range.offset = offset;
   range.size = size;
-  return Minor::Create(host, path, range);
+  return CreateMinor(host, path, range);
 }
 
 struct DeviceRig {
@@ -23,9 +29,9 @@ struct DeviceRig {
 
   std::unique_ptr<Device> Open(const OpenOptions& options, uint64_t offset = 0) {
     if (!minor) {
-      HostRange range;
+      MediumRange range;
       range.offset = offset;
-      minor = Minor::Create(host, file.path(), range).Take();
+      minor = test::CreateMinor(host, file.path(), range).Take();
       minor->SetIndex(0);
     }
     auto opened = Device::Open(minor, options, context);

@@ -59,8 +59,8 @@ struct Stage {
     options.workers = 1;       // so that the calls come in one order
     return options;
   }
-  static HostRange Range() {
-    HostRange range;
+  static MediumRange Range() {
+    MediumRange range;
     range.offset = kStormBegin;
     range.size = kStormSize;
     return range;

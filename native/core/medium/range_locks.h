@@ -1,8 +1,8 @@
 // RangeLocks: the books of one host file's lock: which opens want which range locked and how, and which ranges are
 // locked by now. A disk and its partitions share one descriptor, and so one lock, whose parts must not undo each other.
-// Makes no system call. Not thread-safe: Minor guards it.
-#ifndef RUMPBLK_CORE_DEVICE_RANGE_LOCKS_H_
-#define RUMPBLK_CORE_DEVICE_RANGE_LOCKS_H_
+// Makes no system call. Not thread-safe: HostMedium guards it.
+#ifndef RUMPBLK_CORE_MEDIUM_RANGE_LOCKS_H_
+#define RUMPBLK_CORE_MEDIUM_RANGE_LOCKS_H_
 
 #include <cstdint>
 #include <vector>
@@ -65,4 +65,4 @@ class RangeLocks {
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_DEVICE_RANGE_LOCKS_H_
+#endif  // RUMPBLK_CORE_MEDIUM_RANGE_LOCKS_H_

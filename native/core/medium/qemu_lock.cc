@@ -1,4 +1,4 @@
-#include "core/device/qemu_lock.h"
+#include "core/medium/qemu_lock.h"
 
 #include <initializer_list>
 

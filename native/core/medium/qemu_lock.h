@@ -2,11 +2,11 @@
 // They keep each other off by shared locks on single bytes of the file: byte 100 + n says "I use permission n", byte
 // 200 + n "nobody else may use permission n"; whoever wants to join sets its own bytes first and looks for those of
 // others then, so that of two that come at the same time at least one withdraws. The bytes are of the whole file,
-// whatever range is used of it; which ranges our own opens have is another lock (kRangeLocks). Not thread-safe: Minor
-// guards it. Model: raw_apply_lock_bytes and raw_check_lock_bytes of QEMU's block/file-posix.c, the permissions of its
-// include/block/block-common.h.
-#ifndef RUMPBLK_CORE_DEVICE_QEMU_LOCK_H_
-#define RUMPBLK_CORE_DEVICE_QEMU_LOCK_H_
+// whatever range is used of it; which ranges our own opens have is another lock (kRangeLocks). Not thread-safe:
+// HostMedium guards it. Model: raw_apply_lock_bytes and raw_check_lock_bytes of QEMU's block/file-posix.c, the
+// permissions of its include/block/block-common.h.
+#ifndef RUMPBLK_CORE_MEDIUM_QEMU_LOCK_H_
+#define RUMPBLK_CORE_MEDIUM_QEMU_LOCK_H_
 
 #include <cstdint>
 #include <vector>
@@ -49,4 +49,4 @@ class QemuLock {
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_DEVICE_QEMU_LOCK_H_
+#endif  // RUMPBLK_CORE_MEDIUM_QEMU_LOCK_H_

@@ -1,0 +1,71 @@
+// Medium: where the bytes of a disk lie: a host file, a node, memory. Its size, what it is called and what it is;
+// Attach() gives an open its way to the bytes. Thread-safe.
+#ifndef RUMPBLK_CORE_MEDIUM_MEDIUM_H_
+#define RUMPBLK_CORE_MEDIUM_MEDIUM_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/base/status.h"
+#include "core/base/units.h"
+#include "core/medium/channel.h"
+
+namespace blk {
+
+// The numbers are those of lib/driver.ts.
+enum class MediumKind : uint8_t { kFile = 0, kBlock = 1, kCharacter = 2, kMemory = 3, kNull = 4 };
+
+// Which bytes they are, whatever the medium is called: two media with the same identity have the same bytes at the same
+// positions. Of a host file st_dev and st_ino, of a node st_rdev and 0 (B21).
+struct MediumIdentity {
+  MediumKind kind = MediumKind::kFile;
+  uint64_t device = 0;
+  uint64_t inode = 0;
+
+  bool operator==(const MediumIdentity& other) const = default;
+};
+
+// What one open wants of a medium.
+struct Attachment {
+  bool write = false;
+  bool direct = false;  // past the page cache, where the medium can
+  bool lock = false;    // keep others off the range: all of them from one that writes, else those that write
+  HostSpan range;       // what it uses
+};
+
+class Medium {
+ public:
+  virtual ~Medium() = default;
+
+  // For people: the path, as it was given.
+  virtual const std::string& name() const = 0;
+  virtual MediumIdentity identity() const = 0;
+  // Bytes; nothing of a medium that does not tell: then the size is the caller's word. Fixed.
+  virtual std::optional<uint64_t> size() const = 0;
+  // What tables on it count in: a sector of a block node, 512 bytes of everything else and where nobody can tell.
+  virtual uint64_t sector_size() const { return kDevBsize; }
+
+  // Bytes now, of a medium that tells: it may have been cut. Errors: the medium's.   REQUIRES: not closed.
+  virtual Result<uint64_t> SizeNow() { return *size(); }
+  // Reads [at, at + size) past all opens: for who looks at tables. Errors: the medium's.   REQUIRES: not closed.
+  virtual Status Read(HostOffset at, void* data, size_t size) = 0;
+
+  // Makes a channel for an open, which ends with Detach(). After a failure nothing of it is left.
+  // Errors: EACCES, EROFS by what it wants · EBUSY somebody else has the range · ESTALE.   REQUIRES: not closed.
+  virtual Result<std::unique_ptr<Channel>> Attach(const Attachment& wanted) = 0;
+  // Ends what Attach() of the same attachment began. Errors: the medium's; it has ended all the same (B18).
+  // REQUIRES: nothing uses the channel any more, but for its windows.
+  virtual Status Detach(const Attachment& wanted) = 0;
+  // A process that is in the way of such an attachment, 0 where nobody can tell. Slow.
+  virtual int Holder(const Attachment& wanted) { return static_cast<void>(wanted), 0; }
+
+  // Lets go of what the medium is made of. Once.   Errors: the medium's; it is closed all the same.
+  // REQUIRES: nothing is attached.
+  virtual Status Close() { return Status::Ok(); }
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_MEDIUM_MEDIUM_H_
