@@ -65,7 +65,7 @@ bool LongTransfer::Part::Prepare(blk::AlignedBuffer memory) {
   ran.memory = std::move(memory_);
   ran.size = size_;
   ran.status = status;
-  ran.failed_blkno = transfer_.blkno;
+  ran.failed_blkno = blk::SectorAt(transfer_.position);
   if (whole_->Returned(*this, std::move(ran))) completion().CountOut();
   return false;
 }

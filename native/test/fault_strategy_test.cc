@@ -26,7 +26,7 @@ struct FaultRig : Rig {
     memory.resize(std::max(memory.size(), length));
     Transfer transfer;
     transfer.op = op;
-    transfer.blkno = blkno;
+    transfer.position = PositionOfSector(blkno);
     transfer.length = length;
     transfer.data = memory.data();
     transfer.raw = raw;
@@ -156,7 +156,7 @@ TEST_CASE("a raw transfer inside a sector makes no buf and draws nothing") {
   FaultRig rig;
   rig.Faults(5000);
   Transfer transfer = rig.Make(BufOp::kRead, 0, 4 * kChunk, true);
-  transfer.skip = 1;
+  transfer.position = 1;
   rig.faulty.Admit(transfer);
   RunTransfer(rig.faulty, transfer);
   CHECK(transfer.status.err == EINVAL);

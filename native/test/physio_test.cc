@@ -34,7 +34,7 @@ Transfer Make(int64_t blkno, size_t length, bool raw) {
   static std::vector<uint8_t> memory(1 << 20);
   test::Must(length <= memory.size(), "memory");
   Transfer transfer;
-  transfer.blkno = blkno;
+  transfer.position = PositionOfSector(blkno);
   transfer.length = length;
   transfer.data = memory.data();
   transfer.raw = raw;
@@ -44,11 +44,10 @@ Transfer Make(int64_t blkno, size_t length, bool raw) {
 TEST_CASE("a transfer that is not raw is one buf, whatever its length") {
   Scripted strategy;
   Transfer transfer = Make(7, 1 << 20, false);
-  transfer.skip = 100;
+  transfer.position += 100;
   RunTransfer(strategy, transfer);
   REQUIRE(strategy.bufs.size() == 1);
-  CHECK(strategy.bufs[0].blkno == 7);
-  CHECK(strategy.bufs[0].skip == 100);
+  CHECK(strategy.bufs[0].position == 7 * 512 + 100);
   CHECK(strategy.bufs[0].bcount == 1 << 20);
   CHECK(strategy.bufs[0].data == transfer.data);
   CHECK(transfer.moved == 1 << 20);
@@ -61,10 +60,9 @@ TEST_CASE("a raw transfer is a buf per 64 KiB, in order, and the rest") {
   RunTransfer(strategy, transfer);
   REQUIRE(strategy.bufs.size() == 3);
   for (size_t i = 0; i < 3; i++) {
-    CHECK(strategy.bufs[i].blkno == static_cast<int64_t>(3 + i * 128));
+    CHECK(strategy.bufs[i].position == static_cast<int64_t>((3 + i * 128) * 512));
     CHECK(strategy.bufs[i].data == transfer.data + i * kChunk);
     CHECK(strategy.bufs[i].bcount == (i < 2 ? kChunk : 1000));
-    CHECK(strategy.bufs[i].skip == 0);
   }
   CHECK(transfer.moved == 2 * kChunk + 1000);
 }
@@ -84,7 +82,7 @@ TEST_CASE("the number of bufs at the edges of a chunk") {
 TEST_CASE("a raw transfer that starts inside a sector is EINVAL and makes no buf") {
   Scripted strategy;
   Transfer transfer = Make(9, 512, true);
-  transfer.skip = 1;
+  transfer.position += 1;
   RunTransfer(strategy, transfer);
   CHECK(transfer.status.err == EINVAL);
   CHECK(transfer.status.op == Op::kStrategy);
@@ -135,7 +133,7 @@ TEST_CASE("a block number at the end of 64 bits makes one buf and no overflow") 
   RunTransfer(strategy, transfer);
   CHECK(strategy.bufs.size() == 1);
   CHECK(transfer.status.err == EINVAL);
-  CHECK(transfer.failed_blkno == std::numeric_limits<int64_t>::max());
+  CHECK(transfer.failed_blkno == std::numeric_limits<int64_t>::max() / 512);
 }
 
 TEST_CASE("every buf carries what the call asked for, and the doomed one its mark") {
@@ -170,7 +168,7 @@ TEST_CASE("every buf carries what the call asked for, and the doomed one its mar
 TEST_CASE("issue 13: parts of a transfer make one buf of it to who counts, each on memory of its own") {
   Scripted strategy;
   Transfer transfer = Make(7, 3 * kChunk + 10, false);
-  transfer.skip = 100;
+  transfer.position += 100;
   transfer.durable = true;
   std::vector<uint8_t> memory(2 * kChunk);
   CHECK(RunPart(strategy, transfer, memory.data(), 2 * kChunk));
@@ -178,10 +176,9 @@ TEST_CASE("issue 13: parts of a transfer make one buf of it to who counts, each 
   CHECK(RunPart(strategy, transfer, memory.data(), kChunk));
   CHECK(!RunPart(strategy, transfer, memory.data(), 10));
   REQUIRE(strategy.bufs.size() == 3);
-  const int64_t blknos[] = {7, 7 + 256, 7 + 384};
+  const int64_t sectors[] = {7, 7 + 256, 7 + 384};
   for (size_t i = 0; i < 3; i++) {
-    CHECK(strategy.bufs[i].blkno == blknos[i]);
-    CHECK(strategy.bufs[i].skip == 100);
+    CHECK(strategy.bufs[i].position == sectors[i] * 512 + 100);
     CHECK(strategy.bufs[i].data == memory.data());
     CHECK(strategy.bufs[i].durable);
     CHECK(strategy.bufs[i].first == (i == 0));

@@ -38,8 +38,7 @@ struct Bench {
     memory.resize(bcount);
     Buf buf;
     buf.op = op;
-    buf.blkno = blkno;
-    buf.skip = skip;
+    buf.position = PositionOfSector(blkno) + skip;
     buf.bcount = bcount;
     buf.data = memory.data();
     strategy.Submit(buf);

@@ -53,8 +53,7 @@ struct Stress {
   void Submit(BufOp op, uint64_t position, std::vector<uint8_t>& bytes, Lane lane, bool durable) {
     Buf buf;
     buf.op = op;
-    buf.blkno = static_cast<int64_t>(position / kDevBsize);
-    buf.skip = static_cast<uint32_t>(position % kDevBsize);
+    buf.position = static_cast<int64_t>(position);
     buf.bcount = bytes.size();
     buf.data = bytes.data();
     buf.durable = durable;

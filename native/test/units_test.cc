@@ -7,12 +7,20 @@
 namespace blk {
 namespace {
 
-TEST_CASE("checked arithmetic gives the result at the edge of 64 bits and nothing beyond it") {
+TEST_CASE("a checked sum is given up to the edge of 64 bits and not beyond it") {
   CHECK(CheckedAdd(UINT64_MAX - 1, 1) == UINT64_MAX);
   CHECK_FALSE(CheckedAdd(UINT64_MAX, 1).has_value());
-  CHECK(CheckedMul(UINT64_MAX >> kDevBshift, kDevBsize) == UINT64_MAX - 511);
-  CHECK_FALSE(CheckedMul((UINT64_MAX >> kDevBshift) + 1, kDevBsize).has_value());
-  CHECK(CheckedMul(0, UINT64_MAX) == 0u);
+}
+
+TEST_CASE("B5: sectors and positions belong together, up to the ends of 64 bits") {
+  for (const int64_t blkno : {int64_t{0}, int64_t{7}, int64_t{-1}, int64_t{1} << 53, -(int64_t{1} << 53)}) {
+    CHECK(PositionOfSector(blkno) == blkno * 512);
+    CHECK(SectorAt(PositionOfSector(blkno)) == blkno);
+    CHECK(SectorAt(PositionOfSector(blkno) + 511) == blkno);
+  }
+  CHECK(SectorAt(-1) == -1);
+  for (const int64_t blkno : {int64_t{1} << 54, INT64_MAX}) CHECK(PositionOfSector(blkno) == INT64_MAX - 511);
+  for (const int64_t blkno : {-(int64_t{1} << 54) - 1, INT64_MIN}) CHECK(PositionOfSector(blkno) == INT64_MIN);
 }
 
 TEST_CASE("blocks are counted by what they touch, and grow until there are few enough") {

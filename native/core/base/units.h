@@ -60,16 +60,11 @@ struct HostSpan {
   }
 };
 
-// Sum and product, or nothing when they do not fit 64 bits: what a caller's numbers are put together with (B5, B22).
+// The sum, or nothing when it does not fit 64 bits: what a caller's numbers are put together with (B22).
 inline std::optional<uint64_t> CheckedAdd(uint64_t a, uint64_t b) {
   uint64_t sum;
   if (__builtin_add_overflow(a, b, &sum)) return std::nullopt;
   return sum;
-}
-inline std::optional<uint64_t> CheckedMul(uint64_t a, uint64_t b) {
-  uint64_t product;
-  if (__builtin_mul_overflow(a, b, &product)) return std::nullopt;
-  return product;
 }
 
 // True for 1, 2, 4, ...; 0 is none.
@@ -78,6 +73,16 @@ inline constexpr bool IsPowerOfTwo(uint64_t n) { return n != 0 && (n & (n - 1)) 
 // (B3).   REQUIRES of AlignUp: the result fits 64 bits.
 inline constexpr uint64_t AlignDown(uint64_t n, uint64_t alignment) { return n & ~(alignment - 1); }
 inline constexpr uint64_t AlignUp(uint64_t n, uint64_t alignment) { return AlignDown(n + alignment - 1, alignment); }
+
+// Where sector `blkno` begins, in bytes from the start of the device; before it for a negative one. Where that does not
+// fit, the first or the last sector of 64 bits, where no device is (B5).
+inline constexpr int64_t PositionOfSector(int64_t blkno) {
+  int64_t position = 0;
+  if (!__builtin_mul_overflow(blkno, static_cast<int64_t>(kDevBsize), &position)) return position;
+  return blkno < 0 ? INT64_MIN : static_cast<int64_t>(AlignDown(INT64_MAX, kDevBsize));
+}
+// The sector that the byte at `position` lies in.
+inline constexpr int64_t SectorAt(int64_t position) { return position >> kDevBshift; }
 
 // Blocks of 2^shift bytes, each at a multiple of its size, that a span touches.   REQUIRES: the span is not empty.
 inline uint64_t BlocksIn(const HostSpan& span, unsigned shift) {

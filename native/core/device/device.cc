@@ -139,8 +139,7 @@ bool Device::IsDurable(Fua fua) const {
 Transfer Device::BytesRequest(BufOp op, uint64_t position, uint8_t* data, size_t length, Fua fua) const {
   Transfer transfer;
   transfer.op = op;
-  transfer.blkno = static_cast<int64_t>(position >> kDevBshift);
-  transfer.skip = static_cast<uint32_t>(position & (kDevBsize - 1));
+  transfer.position = static_cast<int64_t>(position);
   transfer.data = data;
   transfer.length = length;
   transfer.raw = options_.raw;
@@ -152,7 +151,7 @@ Transfer Device::BytesRequest(BufOp op, uint64_t position, uint8_t* data, size_t
 Transfer Device::BufRequest(BufOp op, int64_t blkno, uint8_t* data, size_t length, bool deferred) const {
   Transfer transfer;
   transfer.op = op;
-  transfer.blkno = blkno;
+  transfer.position = PositionOfSector(blkno);
   transfer.data = data;
   transfer.length = length;
   // Never raw: the block device's strategy takes a buf as it is, of any length.
@@ -171,8 +170,7 @@ Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lan
   GuardStrategy entry(range, ProtectedSpans(), nullptr, whole);
   Buf buf;
   buf.op = BufOp::kWrite;
-  buf.blkno = static_cast<int64_t>(position >> kDevBshift);
-  buf.skip = static_cast<uint32_t>(position & (kDevBsize - 1));
+  buf.position = static_cast<int64_t>(position);
   buf.data = bytes.data();
   buf.bcount = bytes.size();
   buf.durable = true;

@@ -1,7 +1,6 @@
 #include "core/filter/guard_strategy.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "core/request/physio.h"
@@ -34,19 +33,17 @@ bool GuardStrategy::Forbids(HostSpan span) const {
   return next != spans_.end() && next->begin.value < span.end.value;
 }
 
-HostSpan GuardStrategy::SpanOf(int64_t blkno, uint32_t skip, size_t length) const {
+HostSpan GuardStrategy::SpanOf(int64_t position, size_t length) const {
+  const uint64_t begin = static_cast<uint64_t>(position);  // of a negative one: beyond the end
   // Outside in any way: nothing is guarded there, and the bounds check has the better answer.
-  if (blkno < 0) return {};
-  const auto sectors = CheckedMul(static_cast<uint64_t>(blkno), kDevBsize);
-  const auto position = sectors ? CheckedAdd(*sectors, skip) : std::nullopt;
-  if (!position || *position >= range_.size) return {};
-  const uint64_t end = *position + std::min<uint64_t>(length, range_.size - *position);
-  return {{range_.begin.value + *position}, {range_.begin.value + end}};
+  if (begin >= range_.size) return {};
+  const uint64_t end = begin + std::min<uint64_t>(length, range_.size - begin);
+  return {{range_.begin.value + begin}, {range_.begin.value + end}};
 }
 
 void GuardStrategy::Admit(Transfer& transfer) {
   const bool write = transfer.op == BufOp::kWrite && range_.writable;
-  if (write && Forbids(SpanOf(transfer.blkno, transfer.skip, transfer.length))) {
+  if (write && Forbids(SpanOf(transfer.position, transfer.length))) {
     transfer.refusal = {EROFS, Op::kStrategy};
   }
   next_.Admit(transfer);
@@ -55,7 +52,7 @@ void GuardStrategy::Admit(Transfer& transfer) {
 // Once more for each buf: a batch admits nothing, and the label may have come to be guarded since.
 void GuardStrategy::Submit(Buf& buf) {
   const bool write = buf.op == BufOp::kWrite && range_.writable;
-  if (write && Forbids(SpanOf(buf.blkno, buf.skip, buf.bcount))) return Biodone(buf, 0, {EROFS, Op::kStrategy});
+  if (write && Forbids(SpanOf(buf.position, buf.bcount))) return Biodone(buf, 0, {EROFS, Op::kStrategy});
   next_.Submit(buf);
 }
 

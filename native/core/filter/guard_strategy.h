@@ -30,7 +30,7 @@ class GuardStrategy final : public Strategy {
 
  private:
   // The part of the host file that `length` bytes from there on are; what lies outside the device is left out.
-  HostSpan SpanOf(int64_t blkno, uint32_t skip, size_t length) const;
+  HostSpan SpanOf(int64_t position, size_t length) const;
 
   const DeviceRange range_;
   std::vector<HostSpan> spans_;  // sorted, disjoint

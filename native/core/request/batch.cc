@@ -23,7 +23,7 @@ int BatchRun::Prepare(uint32_t i, Lane lane, Buf* buf) const {
   const uint64_t end = uint64_t{arrays_.offset[i]} + arrays_.bcount[i];
   if (end > arena_size_) return EINVAL;
   buf->op = OpOf(i) == BatchOp::kRead ? BufOp::kRead : BufOp::kWrite;
-  buf->blkno = static_cast<int64_t>(blkno);
+  buf->position = PositionOfSector(static_cast<int64_t>(blkno));
   buf->bcount = arrays_.bcount[i];
   buf->data = arena_ + arrays_.offset[i];
   buf->doomed = !doomed_.empty() && doomed_[i];
@@ -41,7 +41,7 @@ void BatchRun::Admit() {
     if (Prepare(i, 0, &buf) != 0) continue;
     Transfer transfer;
     transfer.op = buf.op;
-    transfer.blkno = buf.blkno;
+    transfer.position = buf.position;
     transfer.length = buf.bcount;
     target_.entry->Admit(transfer);
     drawn[i] = transfer.doomed_chunk == 0;
@@ -129,13 +129,12 @@ bool BatchRun::RefuseWrite(uint32_t i) {
 uint32_t BatchRun::Merge(uint32_t i, Buf* buf) const {
   if (buf->op != BufOp::kWrite || buf->doomed || target_.guarded) return 1;
   uint32_t n = 1;
-  // A write that does not end with a sector has no neighbour: blkno counts sectors.
-  for (; i + n < count_ && buf->bcount < kMaxMerged && buf->bcount % kDevBsize == 0; n++) {
+  for (; i + n < count_ && buf->bcount < kMaxMerged; n++) {
     Buf next;
     if (OpOf(i + n) != BatchOp::kWrite || Prepare(i + n, buf->lane, &next) != 0) break;
     // In the arena as well as on the device: one write takes one piece of memory.
-    const bool continues = next.blkno == buf->blkno + static_cast<int64_t>(buf->bcount / kDevBsize) &&
-                           next.data == buf->data + buf->bcount;
+    const bool continues =
+        next.position == buf->position + static_cast<int64_t>(buf->bcount) && next.data == buf->data + buf->bcount;
     if (!continues || next.doomed || next.bcount == 0 || IsDurable(i + n) != IsDurable(i)) break;
     buf->bcount += next.bcount;
   }

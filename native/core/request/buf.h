@@ -19,8 +19,7 @@ enum class BufOp : uint8_t { kRead, kWrite };
 
 struct Buf {
   BufOp op = BufOp::kRead;
-  int64_t blkno = 0;        // sectors; the bounds check refuses what is negative or beyond the end
-  uint32_t skip = 0;        // bytes into the first sector, below kDevBsize: byte-granular access
+  int64_t position = 0;     // bytes from the start of the device; negative or beyond the end is refused
   size_t bcount = 0;        // bytes asked for, never rewritten (B39)
   uint8_t* data = nullptr;  // at least bcount bytes; only read from by a write
   bool deferred = false;    // B_ASYNC: may complete before it is durable

@@ -9,12 +9,10 @@ namespace {
 Buf NextBuf(const Transfer& transfer, uint8_t* data, size_t most) {
   const size_t in_chunk = transfer.raw ? transfer.moved % transfer.chunk_size() : transfer.moved;
   const size_t chunk_rest = std::min(transfer.length - transfer.moved, transfer.chunk_size() - in_chunk);
-  // lib clamps block numbers at 2^53, so the sum does not wrap.
-  const size_t at = transfer.skip + transfer.moved;
   Buf buf;
   buf.op = transfer.op;
-  buf.blkno = transfer.blkno + static_cast<int64_t>(at / kDevBsize);
-  buf.skip = static_cast<uint32_t>(at % kDevBsize);
+  // lib keeps what it asks for below 2^62, so the sum does not wrap.
+  buf.position = transfer.position + static_cast<int64_t>(transfer.moved);
   buf.bcount = std::min(most, chunk_rest);
   buf.data = data;
   buf.deferred = transfer.deferred;
@@ -35,11 +33,11 @@ Buf NextBuf(const Transfer& transfer, uint8_t* data, size_t most) {
 void RunTransfer(Strategy& entry, Transfer& transfer) { RunPart(entry, transfer, transfer.data, transfer.length); }
 
 bool RunPart(Strategy& entry, Transfer& transfer, uint8_t* data, size_t size) {
-  const bool misplaced = transfer.raw && transfer.skip != 0;
+  const bool misplaced = transfer.raw && transfer.position % static_cast<int64_t>(kDevBsize) != 0;
   // The injector comes first, as in the kernel: a buf that it drew fails whatever else is the matter with it.
   if (misplaced || (!transfer.refusal.ok() && transfer.doomed_chunk != 0)) {
     transfer.status = misplaced ? Status{EINVAL, Op::kStrategy} : transfer.refusal;
-    transfer.failed_blkno = transfer.blkno;
+    transfer.failed_blkno = SectorAt(transfer.position);
     return false;
   }
   const size_t begin = transfer.moved;
@@ -47,7 +45,7 @@ bool RunPart(Strategy& entry, Transfer& transfer, uint8_t* data, size_t size) {
   while (transfer.moved < end) {
     Buf buf = NextBuf(transfer, data + (transfer.moved - begin), end - transfer.moved);
     // Of a buf in parts it is the whole that has failed.
-    const int64_t blkno = transfer.raw ? buf.blkno : transfer.blkno;
+    const int64_t blkno = SectorAt(transfer.raw ? buf.position : transfer.position);
     entry.Submit(buf);
     // The outcome so far after each: whatever ends the loop, it is that of the buf that ended it.
     transfer.moved += buf.bcount - buf.resid;

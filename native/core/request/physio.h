@@ -23,8 +23,7 @@ struct Transfer {
   static constexpr uint64_t kNoChunk = std::numeric_limits<uint64_t>::max();
 
   BufOp op = BufOp::kRead;
-  int64_t blkno = 0;        // sectors, where it starts
-  uint32_t skip = 0;        // bytes into the first sector; not 0 is EINVAL when raw
+  int64_t position = 0;     // bytes from the start of the device; of a raw one, where a sector begins
   size_t length = 0;        // bytes
   uint8_t* data = nullptr;  // at least length bytes; not looked at by RunPart()
   bool raw = false;         // cut into bufs of kMaxPhys bytes
@@ -55,7 +54,7 @@ struct Transfer {
 inline constexpr size_t kPartGrid = static_cast<size_t>(kMaxPhys);
 
 // Runs `transfer` through `entry`; on return its outcome is filled in. A zero-length one makes no buf.
-// Errors in transfer.status: EINVAL raw at a position inside a sector · those of Strategy::Submit().
+// Errors in transfer.status: EINVAL raw and not where a sector begins · those of Strategy::Submit().
 void RunTransfer(Strategy& entry, Transfer& transfer);
 
 // Runs the part [transfer.moved, transfer.moved + size) of it, on `data`, which holds those bytes alone. Parts that do

@@ -2,17 +2,9 @@
 
 #include <algorithm>
 #include <cassert>
-#include <optional>
 
 namespace blk {
 namespace {
-
-// Bytes from the start of the device, or nothing when the block number is negative or does not fit.
-std::optional<uint64_t> PositionOf(const Buf& buf) {
-  if (buf.blkno < 0) return std::nullopt;
-  const auto start = CheckedMul(static_cast<uint64_t>(buf.blkno), kDevBsize);
-  return start ? CheckedAdd(*start, buf.skip) : std::nullopt;
-}
 
 // The one conversion from device to host coordinates.
 HostOffset ToHost(DeviceOffset position, HostOffset begin) { return {begin.value + position.value}; }
@@ -20,19 +12,20 @@ HostOffset ToHost(DeviceOffset position, HostOffset begin) { return {begin.value
 }  // namespace
 
 void BoundedStrategy::Submit(Buf& buf) {
-  assert(buf.skip < kDevBsize && (buf.data != nullptr || buf.bcount == 0));
+  assert(buf.data != nullptr || buf.bcount == 0);
   // The mode before the bounds: a write that is not allowed says so wherever it points (B15).
   if (buf.op == BufOp::kWrite && !range_.writable) return Biodone(buf, 0, {EACCES, Op::kStrategy});
-  const auto position = PositionOf(buf);
-  if (!position || *position > range_.size) return Biodone(buf, 0, {EINVAL, Op::kStrategy});
+  // Before the start as well as beyond the end: a negative position is larger than any size, as an unsigned one (B4).
+  const DeviceOffset position{static_cast<uint64_t>(buf.position)};
+  if (position.value > range_.size) return Biodone(buf, 0, {EINVAL, Op::kStrategy});
 
   // Cut here and not in the buf, so that the residual counts from what was asked (B39).
-  const size_t size = static_cast<size_t>(std::min<uint64_t>(buf.bcount, range_.size - *position));
+  const size_t size = static_cast<size_t>(std::min<uint64_t>(buf.bcount, range_.size - position.value));
   // What follows a part that meets the end moves nothing, and could make nothing durable.
-  buf.last = buf.last || *position + size >= range_.size;
+  buf.last = buf.last || position.value + size >= range_.size;
   Moved moved;
   if (buf.durable && buf.op == BufOp::kWrite) moved.status = range_.flush->sticky();
-  if (moved.status.ok() && size > 0) moved = Move(buf, ToHost({*position}, range_.begin), size);
+  if (moved.status.ok() && size > 0) moved = Move(buf, ToHost(position, range_.begin), size);
   // It comes again, through the queue, and is counted then.
   if (buf.nowait && IsUndone(moved.status)) return Biodone(buf, 0, moved.status);
   Count(buf, moved.bytes);
@@ -41,10 +34,10 @@ void BoundedStrategy::Submit(Buf& buf) {
 
 void BoundedStrategy::Expect(const Buf& buf) {
   if (buf.op != BufOp::kRead) return;
-  const auto position = PositionOf(buf);
-  if (!position || *position >= range_.size) return;
-  const size_t size = static_cast<size_t>(std::min<uint64_t>(buf.bcount, range_.size - *position));
-  ExpectRead(ToHost({*position}, range_.begin), size);
+  const DeviceOffset position{static_cast<uint64_t>(buf.position)};
+  if (position.value >= range_.size) return;
+  const size_t size = static_cast<size_t>(std::min<uint64_t>(buf.bcount, range_.size - position.value));
+  ExpectRead(ToHost(position, range_.begin), size);
 }
 
 void BoundedStrategy::Count(const Buf& buf, size_t moved) {

@@ -71,7 +71,7 @@ struct Rig {
 
 inline Buf ReadBuf(int64_t blkno, std::vector<uint8_t>& into) {
   Buf buf;
-  buf.blkno = blkno;
+  buf.position = PositionOfSector(blkno);
   buf.data = into.data();
   buf.bcount = into.size();
   return buf;
@@ -79,7 +79,7 @@ inline Buf ReadBuf(int64_t blkno, std::vector<uint8_t>& into) {
 inline Buf WriteBuf(int64_t blkno, const std::vector<uint8_t>& from, bool durable = false) {
   Buf buf;
   buf.op = BufOp::kWrite;
-  buf.blkno = blkno;
+  buf.position = PositionOfSector(blkno);
   buf.data = const_cast<uint8_t*>(from.data());  // a write only reads it
   buf.bcount = from.size();
   buf.durable = durable;
