@@ -55,7 +55,11 @@ Result<int> Driver::Register(const std::string& path, const MediumRange& range) 
   // Outside the lock: a host that is slow to open one file holds up nobody else (B24).
   auto medium = HostMedium::Create(host_, path);
   if (!medium.ok()) return medium.status();
-  auto created = Minor::Create(medium.Take(), range);
+  return Register(medium.Take(), range);
+}
+
+Result<int> Driver::Register(std::unique_ptr<Medium> medium, const MediumRange& range) {
+  auto created = Minor::Create(std::move(medium), range);
   if (!created.ok()) return created.status();
   return Insert(created.Take());
 }
@@ -150,10 +154,17 @@ Result<std::shared_ptr<Device>> Driver::OpenPrivate(const std::string& path, con
                                                     const std::string& partition, const OpenOptions& options,
                                                     int* holder) {
   if (closed()) return Status{EBADF, Op::kOpen};
-  // Private: it is in no table, so nobody else can find it, and it goes with its device.
   auto medium = HostMedium::Create(host_, path);
   if (!medium.ok()) return medium.status();
-  auto created = Minor::Create(medium.Take(), range);
+  return OpenPrivate(medium.Take(), range, partition, options, holder);
+}
+
+Result<std::shared_ptr<Device>> Driver::OpenPrivate(std::unique_ptr<Medium> medium, const MediumRange& range,
+                                                    const std::string& partition, const OpenOptions& options,
+                                                    int* holder) {
+  if (closed()) return Status{EBADF, Op::kOpen};
+  // Private: it is in no table, so nobody else can find it, and it goes with its device.
+  auto created = Minor::Create(std::move(medium), range);
   if (!created.ok()) return created.status();
   if (partition.empty()) return OpenMinor(created.value(), options, holder);
   auto part = Minor::CreatePartition(created.value(), partition);

@@ -47,6 +47,8 @@ class Driver {
   // not counted: one Deregister() frees. -> minor.
   // Errors: those of Minor::Create() · EBUSY the table is full · EBADF closed.   Thread: any; it may wait for the host.
   Result<int> Register(const std::string& path, const MediumRange& range) EXCLUDES(mu_);
+  // The same for a medium of any kind. Errors: those of Minor::Create() · EBUSY the table is full · EBADF closed.
+  Result<int> Register(std::unique_ptr<Medium> medium, const MediumRange& range) EXCLUDES(mu_);
   // Binds a partition of the disk `minor`, by the name, the unique GUID or the GPT label that its table says now, to
   // the lowest free minor, or finds the minor that has it already. On a minor that is a partition itself, `name` goes
   // on from its name. -> minor. Errors: ENXIO no such minor or partition · EINVAL it does not lie inside the disk, or
@@ -69,6 +71,10 @@ class Driver {
   // `partition` is none; names are those of RegisterPartition(). Errors: those of Minor::Create(),
   // Minor::CreatePartition() and Device::Open() · EBADF closed.
   Result<std::shared_ptr<Device>> OpenPrivate(const std::string& path, const MediumRange& range,
+                                              const std::string& partition, const OpenOptions& options,
+                                              int* holder = nullptr) EXCLUDES(mu_);
+  // The same for a medium of any kind.
+  Result<std::shared_ptr<Device>> OpenPrivate(std::unique_ptr<Medium> medium, const MediumRange& range,
                                               const std::string& partition, const OpenOptions& options,
                                               int* holder = nullptr) EXCLUDES(mu_);
 

@@ -1,0 +1,40 @@
+// AnonymousMemory: sole owner of zeroed memory that costs what is written to it, page by page. Move-only; its bytes may
+// be used from any thread while it lives.
+#ifndef RUMPBLK_CORE_HOST_ANONYMOUS_MEMORY_H_
+#define RUMPBLK_CORE_HOST_ANONYMOUS_MEMORY_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "core/base/status.h"
+
+namespace blk {
+
+class AnonymousMemory {
+ public:
+  // Takes address space for `size` bytes, all of them zero. Errors: ENOMEM.
+  static Result<AnonymousMemory> Create(size_t size);
+
+  // Owns nothing.
+  AnonymousMemory() = default;
+  AnonymousMemory(AnonymousMemory&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  AnonymousMemory& operator=(AnonymousMemory&&) = delete;
+  AnonymousMemory(const AnonymousMemory&) = delete;
+  AnonymousMemory& operator=(const AnonymousMemory&) = delete;
+  ~AnonymousMemory();
+
+  uint8_t* data() const { return data_; }
+  size_t size() const { return size_; }
+
+ private:
+  AnonymousMemory(uint8_t* data, size_t size) : data_(data), size_(size) {}
+
+  uint8_t* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_HOST_ANONYMOUS_MEMORY_H_

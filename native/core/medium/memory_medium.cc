@@ -1,0 +1,59 @@
+#include "core/medium/memory_medium.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "core/host/copy.h"
+#include "core/host/transfer_loop.h"
+
+namespace blk {
+namespace {
+
+class MemoryChannel final : public Channel {
+ public:
+  explicit MemoryChannel(std::shared_ptr<MemoryMedium::Store> store) : store_(std::move(store)) {}
+
+  // Nothing here waits: `nowait` is always kept.
+  Moved Read(HostOffset at, void* data, size_t size, const PieceRules& rules) override {
+    return Copy(Op::kPread, at, size, rules, [&](size_t done, size_t n, uint8_t* bytes) {
+      CopyBytes(static_cast<uint8_t*>(data) + done, bytes, n);
+    });
+  }
+  Moved Write(HostOffset at, const void* data, size_t size, const PieceRules& rules) override {
+    return Copy(Op::kPwrite, at, size, rules, [&](size_t done, size_t n, uint8_t* bytes) {
+      CopyBytes(bytes, static_cast<const uint8_t*>(data) + done, n);
+    });
+  }
+  Status Sync() override { return Status::Ok(); }
+
+ private:
+  template <typename CopyFn>
+  Moved Copy(Op op, HostOffset at, size_t size, const PieceRules& rules, CopyFn&& copy) {
+    const uint64_t end = store_->size;
+    const uint64_t rest = at.value < end ? end - at.value : 0;
+    const Moved moved = MoveAll(op, static_cast<size_t>(std::min<uint64_t>(size, rest)), rules.cancel,
+                                [&](size_t done, size_t n) -> int64_t {
+                                  copy(done, n, store_->memory.data() + at.value + done);
+                                  return static_cast<int64_t>(n);
+                                });
+    if (moved.status.ok() && moved.bytes < size) return {moved.bytes, {EIO, op}};
+    return moved;
+  }
+
+  const std::shared_ptr<MemoryMedium::Store> store_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<MemoryMedium::Store>> MemoryMedium::CreateStore(uint64_t size, std::string name,
+                                                                       uint64_t sector_size) {
+  if (size > std::numeric_limits<size_t>::max()) return Status{ENOMEM, Op::kMap};
+  auto memory = AnonymousMemory::Create(static_cast<size_t>(size));
+  if (!memory.ok()) return memory.status();
+  return std::make_shared<Store>(memory.Take(), std::move(name), sector_size);
+}
+
+std::unique_ptr<Channel> MemoryMedium::MakeChannel() { return std::make_unique<MemoryChannel>(bytes_); }
+
+}  // namespace blk

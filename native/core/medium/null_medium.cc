@@ -1,0 +1,38 @@
+#include "core/medium/null_medium.h"
+
+#include <cstring>
+
+namespace blk {
+namespace {
+
+class NullChannel final : public Channel {
+ public:
+  explicit NullChannel(uint64_t size) : size_(size) {}
+
+  Moved Read(HostOffset at, void* data, size_t size, const PieceRules& rules) override {
+    const Moved moved = Move(Op::kPread, at, size, rules);
+    std::memset(data, 0, moved.bytes);
+    return moved;
+  }
+  Moved Write(HostOffset at, const void* data, size_t size, const PieceRules& rules) override {
+    static_cast<void>(data);
+    return Move(Op::kPwrite, at, size, rules);
+  }
+  Status Sync() override { return Status::Ok(); }
+
+ private:
+  Moved Move(Op op, HostOffset at, size_t size, const PieceRules& rules) const {
+    if (IsCancelled(rules.cancel)) return {0, {ECANCELED, op}};
+    const uint64_t rest = at.value < size_ ? size_ - at.value : 0;
+    if (size > rest) return {static_cast<size_t>(rest), {EIO, op}};
+    return {size, Status::Ok()};
+  }
+
+  const uint64_t size_;
+};
+
+}  // namespace
+
+std::unique_ptr<Channel> NullMedium::MakeChannel() { return std::make_unique<NullChannel>(*size()); }
+
+}  // namespace blk

@@ -1,0 +1,22 @@
+// NullMedium: a disk without bytes: reads give zeros, writes vanish. Shows what the layer above costs by itself.
+#ifndef RUMPBLK_CORE_MEDIUM_NULL_MEDIUM_H_
+#define RUMPBLK_CORE_MEDIUM_NULL_MEDIUM_H_
+
+#include <memory>
+#include <utility>
+
+#include "core/medium/volatile_medium.h"
+
+namespace blk {
+
+class NullMedium final : public VolatileMedium {
+ public:
+  explicit NullMedium(std::shared_ptr<VolatileStore> store) : VolatileMedium(MediumKind::kNull, std::move(store)) {}
+
+ private:
+  std::unique_ptr<Channel> MakeChannel() override;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_MEDIUM_NULL_MEDIUM_H_

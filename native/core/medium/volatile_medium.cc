@@ -1,0 +1,43 @@
+#include "core/medium/volatile_medium.h"
+
+namespace blk {
+
+Status RangeHolds::Add(const void* owner, HostSpan range, bool writes) {
+  MutexLock lock(mu_);
+  const bool taken = std::any_of(holds_.begin(), holds_.end(), [&](const Hold& hold) {
+    return hold.owner != owner && (hold.writes || writes) && !hold.range.CutTo(range).empty();
+  });
+  if (taken) return {EBUSY, Op::kLock};
+  if (!HadMemory([&]() REQUIRES(mu_) { holds_.push_back({owner, range, writes}); })) return {ENOMEM, Op::kLock};
+  return Status::Ok();
+}
+
+void RangeHolds::Remove(const void* owner, HostSpan range, bool writes) {
+  MutexLock lock(mu_);
+  const auto found = std::find_if(holds_.begin(), holds_.end(), [&](const Hold& hold) {
+    return hold.owner == owner && hold.writes == writes && hold.range.begin.value == range.begin.value &&
+           hold.range.end.value == range.end.value;
+  });
+  holds_.erase(found);
+}
+
+Status VolatileMedium::Read(HostOffset at, void* data, size_t size) {
+  std::unique_ptr<Channel> channel;
+  if (!HadMemory([&] { channel = MakeChannel(); })) return {ENOMEM, Op::kPread};
+  return channel->Read(at, data, size, {}).status;
+}
+
+Result<std::unique_ptr<Channel>> VolatileMedium::Attach(const Attachment& wanted) {
+  std::unique_ptr<Channel> channel;
+  if (!HadMemory([&] { channel = MakeChannel(); })) return Status{ENOMEM, Op::kOpen};
+  const Status held = wanted.lock ? store_->holds.Add(this, wanted.range, wanted.write) : Status::Ok();
+  if (!held.ok()) return held;
+  return channel;
+}
+
+Status VolatileMedium::Detach(const Attachment& wanted) {
+  if (wanted.lock) store_->holds.Remove(this, wanted.range, wanted.write);
+  return Status::Ok();
+}
+
+}  // namespace blk

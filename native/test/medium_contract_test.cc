@@ -1,0 +1,243 @@
+// What medium.h and channel.h promise, asked of every medium there is. A new medium comes into Media() and has to pass.
+#include <atomic>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "core/medium/host_medium.h"
+#include "core/medium/memory_medium.h"
+#include "core/medium/null_medium.h"
+#include "test/support/check.h"
+#include "test/support/fake_host.h"
+#include "test/support/temp_file.h"
+
+namespace blk {
+namespace {
+
+using test::Pattern;
+using test::TempFile;
+
+constexpr uint64_t kSize = 3 * 1024 * 1024 + 512;
+
+// A way to make a medium of kSize bytes of zeros, again and again the same one.
+struct Kind {
+  std::string name;
+  std::function<std::unique_ptr<Medium>()> make;
+  bool keeps;  // what is written is read back
+};
+
+std::vector<Kind> Media(test::FakeHost& host, const TempFile& file) {
+  const auto memory = MemoryMedium::CreateStore(kSize, "memory", 512).Take();
+  const auto nothing = std::make_shared<VolatileStore>(kSize, "null", 512);
+  return {
+      {"host", [&] { return std::unique_ptr<Medium>(HostMedium::Create(host, file.path()).Take()); }, true},
+      {"memory", [memory] { return std::unique_ptr<Medium>(std::make_unique<MemoryMedium>(memory)); }, true},
+      {"null", [nothing] { return std::unique_ptr<Medium>(std::make_unique<NullMedium>(nothing)); }, false},
+  };
+}
+
+Attachment Writer(HostSpan range = {{0}, {kSize}}) {
+  Attachment wanted;
+  wanted.write = wanted.lock = true;
+  wanted.range = range;
+  return wanted;
+}
+Attachment Reader(HostSpan range = {{0}, {kSize}}) {
+  Attachment wanted = Writer(range);
+  wanted.write = false;
+  return wanted;
+}
+
+// Calls `visit` for every medium.
+template <typename Visit>
+void ForEachMedium(Visit&& visit) {
+  test::FakeHost host;
+  const TempFile file(kSize);
+  for (const Kind& kind : Media(host, file)) {
+    INFO("medium " << kind.name);
+    visit(kind);
+  }
+}
+
+// The same with an attached channel that may write.
+template <typename Visit>
+void ForEachChannel(Visit&& visit) {
+  ForEachMedium([&](const Kind& kind) {
+    const auto medium = kind.make();
+    auto channel = medium->Attach(Writer());
+    REQUIRE(channel.ok());
+    visit(kind, *medium, *channel.value());
+    CHECK(medium->Detach(Writer()).ok());
+    CHECK(medium->Close().ok());
+  });
+}
+
+TEST_CASE("medium: it tells its size and its sector, and is the same as itself made again") {
+  std::vector<MediumIdentity> others;
+  ForEachMedium([&](const Kind& kind) {
+    const auto first = kind.make(), second = kind.make();
+    CHECK(first->size() == std::optional(kSize));
+    CHECK(first->SizeNow().value() == kSize);
+    CHECK(first->sector_size() == 512);
+    CHECK_FALSE(first->name().empty());
+    CHECK(first->identity() == second->identity());
+    for (const MediumIdentity& other : others) CHECK_FALSE(first->identity() == other);
+    others.push_back(first->identity());
+    CHECK(first->Close().ok());
+    CHECK(second->Close().ok());
+  });
+}
+
+TEST_CASE("medium: fresh bytes are zeros, by Read() and by a channel") {
+  ForEachChannel([](const Kind&, Medium& medium, Channel& channel) {
+    std::vector<uint8_t> bytes(4096, 1), zeros(4096, 0);
+    CHECK(medium.Read({kSize - 4096}, bytes.data(), bytes.size()).ok());
+    CHECK(bytes == zeros);
+    bytes.assign(4096, 1);
+    CHECK(channel.Read({511}, bytes.data(), bytes.size(), {}).bytes == 4096);
+    CHECK(bytes == zeros);
+  });
+}
+
+TEST_CASE("medium: what is written is read, at every alignment, and nothing else changes") {
+  ForEachChannel([](const Kind& kind, Medium& medium, Channel& channel) {
+    if (!kind.keeps) return;
+    std::vector<uint8_t> model(kSize);
+    uint64_t salt = 0;
+    for (const uint64_t at : {uint64_t{0}, uint64_t{1}, uint64_t{4095}, uint64_t{1} << 20, kSize - 1}) {
+      for (const size_t size : {size_t{1}, size_t{511}, size_t{4097}, size_t{2} << 20}) {
+        if (at + size > kSize) continue;
+        const auto bytes = Pattern(at, size, ++salt);
+        const Moved moved = channel.Write({at}, bytes.data(), size, {});
+        REQUIRE(moved.bytes == size);
+        REQUIRE(moved.status.ok());
+        std::copy(bytes.begin(), bytes.end(), model.begin() + static_cast<ptrdiff_t>(at));
+      }
+    }
+    std::vector<uint8_t> back(kSize);
+    CHECK(channel.Read({0}, back.data(), kSize, {}).bytes == kSize);
+    CHECK(back == model);
+    back.assign(kSize, 0);
+    CHECK(medium.Read({0}, back.data(), kSize).ok());
+    CHECK(back == model);
+  });
+}
+
+TEST_CASE("medium: a read across the end moves what there is, and is EIO") {
+  ForEachChannel([](const Kind&, Medium&, Channel& channel) {
+    std::vector<uint8_t> bytes(8192);
+    Moved moved = channel.Read({kSize - 100}, bytes.data(), bytes.size(), {});
+    CHECK(moved.status.err == EIO);
+    CHECK(moved.bytes == 100);
+    moved = channel.Read({kSize}, bytes.data(), bytes.size(), {});
+    CHECK(moved.status.err == EIO);
+    CHECK(moved.bytes == 0);
+  });
+}
+
+TEST_CASE("medium: what was called off moves nothing more, and is ECANCELED") {
+  ForEachChannel([](const Kind& kind, Medium&, Channel& channel) {
+    std::atomic<bool> cancel{true};
+    const auto ones = std::vector<uint8_t>(4096, 1);
+    std::vector<uint8_t> bytes(4096);
+    CHECK(channel.Write({0}, ones.data(), ones.size(), {false, false, &cancel}).status.err == ECANCELED);
+    CHECK(channel.Read({0}, bytes.data(), bytes.size(), {false, false, &cancel}).status.err == ECANCELED);
+    cancel = false;
+    CHECK(channel.Read({0}, bytes.data(), bytes.size(), {false, false, &cancel}).status.ok());
+    if (kind.keeps) CHECK(bytes == std::vector<uint8_t>(4096));
+  });
+}
+
+TEST_CASE("medium: a read that must not wait moves all or nothing") {
+  ForEachChannel([](const Kind& kind, Medium&, Channel& channel) {
+    const auto ones = std::vector<uint8_t>(4096, 1);
+    REQUIRE(channel.Write({0}, ones.data(), ones.size(), {}).status.ok());
+    std::vector<uint8_t> bytes(4096);
+    const Moved moved = channel.Read({0}, bytes.data(), bytes.size(), {false, true, nullptr});
+    const bool undone = moved.status.err == EAGAIN || moved.status.err == EOPNOTSUPP;
+    CHECK(moved.bytes == (undone ? 0u : 4096u));
+    if (!undone && kind.keeps) CHECK(bytes == ones);
+  });
+}
+
+TEST_CASE("medium: a sync is ok, and so is a durable write where the medium has them") {
+  ForEachChannel([](const Kind&, Medium&, Channel& channel) {
+    const auto ones = std::vector<uint8_t>(4096, 1);
+    REQUIRE(channel.Write({0}, ones.data(), ones.size(), {}).status.ok());
+    CHECK(channel.Sync().ok());
+    if (!channel.durable_writes()) return;
+    const Moved moved = channel.Write({4096}, ones.data(), ones.size(), {true, false, nullptr});
+    CHECK((moved.status.ok() || moved.status.err == EOPNOTSUPP || moved.status.err == ENOSYS ||
+           moved.status.err == EINVAL || moved.status.err == EPERM));
+  });
+}
+
+TEST_CASE("medium: no byte that was written is told as nothing") {
+  ForEachChannel([](const Kind& kind, Medium&, Channel& channel) {
+    if (!kind.keeps) return;
+    const auto ones = std::vector<uint8_t>(1, 1);
+    REQUIRE(channel.Write({2 << 20}, ones.data(), 1, {}).status.ok());
+    // From stretch to stretch, each inside what was asked, the last one empty at its end.
+    bool told = false;
+    HostSpan rest{{0}, {kSize}};
+    while (!rest.empty()) {
+      const HostSpan data = channel.NextData(rest);
+      REQUIRE(data.begin.value >= rest.begin.value);
+      REQUIRE(data.end.value <= rest.end.value);
+      if (data.empty()) break;
+      told = told || (data.begin.value <= 2 << 20 && data.end.value > 2 << 20);
+      rest.begin = data.end;
+    }
+    CHECK(told);
+    CHECK(channel.CheckReaches({kSize}).ok());
+  });
+}
+
+TEST_CASE("medium: one writer or many readers of a range, among media of one identity") {
+  ForEachMedium([](const Kind& kind) {
+    const auto first = kind.make(), second = kind.make();
+    const HostSpan low{{0}, {4096}}, high{{4096}, {8192}};
+    REQUIRE(first->Attach(Writer(low)).ok());
+    REQUIRE(second->Attach(Writer(high)).ok());
+    CHECK(second->Attach(Writer(low)).status().err == EBUSY);
+    CHECK(second->Attach(Reader(low)).status().err == EBUSY);
+    Attachment unlocked = Writer(low);
+    unlocked.lock = false;
+    REQUIRE(second->Attach(unlocked).ok());
+    CHECK(second->Detach(unlocked).ok());
+    CHECK(first->Detach(Writer(low)).ok());
+    REQUIRE(first->Attach(Reader(low)).ok());
+    REQUIRE(second->Attach(Reader(low)).ok());
+    CHECK(first->Detach(Reader(low)).ok());
+    CHECK(second->Detach(Reader(low)).ok());
+    CHECK(second->Detach(Writer(high)).ok());
+    CHECK(first->Close().ok());
+    CHECK(second->Close().ok());
+  });
+}
+
+TEST_CASE("medium: threads that keep to ranges of their own do not meet") {
+  ForEachChannel([](const Kind& kind, Medium&, Channel& channel) {
+    constexpr size_t kThreads = 8, kRange = 64 * 1024;
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> threads;
+    for (size_t t = 0; t < kThreads; t++) {
+      threads.emplace_back([&, t] {
+        const uint64_t at = t * kRange;
+        std::vector<uint8_t> back(kRange);
+        for (uint64_t round = 0; round < 20; round++) {
+          const auto bytes = Pattern(at, kRange, round);
+          if (!channel.Write({at}, bytes.data(), kRange, {}).status.ok()) wrong++;
+          if (!channel.Read({at}, back.data(), kRange, {}).status.ok()) wrong++;
+          if (kind.keeps && back != bytes) wrong++;
+          if (!channel.Sync().ok()) wrong++;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK(wrong == 0);
+  });
+}
+
+}  // namespace
+}  // namespace blk
