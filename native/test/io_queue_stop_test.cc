@@ -1,14 +1,13 @@
 // IoQueue: Stop(), and a host that has no threads to give.
 #include "core/work/io_queue.h"
 
-#include <pthread.h>
-
 #include <atomic>
 #include <memory>
 #include <vector>
 
 #include "test/support/check.h"
 #include "test/support/io_task.h"
+#include "test/support/no_threads.h"
 #include "test/support/threads.h"
 
 namespace blk {
@@ -18,6 +17,7 @@ using test::Counts;
 using test::EventuallyTrue;
 using test::Gate;
 using test::Make;
+using test::NoThreads;
 using test::Put;
 using Outcome = IoQueue::Outcome;
 
@@ -78,22 +78,6 @@ TEST_CASE("Stop drops what waits in every flow, in the order of their turns") {
 }
 
 // ---- no threads to be had
-
-// While it lives, no thread can be created: their stack would not fit the address space.
-class NoThreads {
- public:
-  NoThreads() {
-    pthread_getattr_default_np(&before_);
-    pthread_attr_t huge;
-    pthread_attr_init(&huge);
-    pthread_attr_setstacksize(&huge, size_t{1} << 50);
-    pthread_setattr_default_np(&huge);
-  }
-  ~NoThreads() { pthread_setattr_default_np(&before_); }
-
- private:
-  pthread_attr_t before_;
-};
 
 TEST_CASE("a queue that can start no thread says so and keeps nothing") {
   Counts counts;
