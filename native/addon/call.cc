@@ -20,7 +20,7 @@ void Call::WorkIfMemory(blk::IoWorker& worker) {
 
 void Call::WorkHere() {
   state_.store(State::kRunning, std::memory_order_release);
-  blk::IoWorker here(nullptr, blk::kSharedLane);
+  blk::IoWorker here(blk::kSharedLane);
   WorkIfMemory(here);
 }
 

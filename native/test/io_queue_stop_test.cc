@@ -41,6 +41,7 @@ TEST_CASE("Stop lets the running task end, drops the others unrun, and joins") {
     return queue.TryPut(flow, task) == Outcome::kStopped;
   }));
   CHECK_FALSE(stopped);  // waits for the task that runs
+  CHECK(queue.Holds());
   gate.Open();
   stopper.join();
   CHECK(counts.run == 1);
@@ -87,6 +88,7 @@ TEST_CASE("a queue that can start no thread says so and keeps nothing") {
   {
     NoThreads none;
     CHECK(queue.TryPut(flow, task) == Outcome::kNoThreads);
+    CHECK(queue.Holds());
   }
   CHECK(task != nullptr);
   CHECK(queue.TryPut(flow, task) == Outcome::kQueued);  // and recovers
@@ -108,6 +110,7 @@ TEST_CASE("a queue that can start no second thread is served by the first") {
   {
     NoThreads none;
     CHECK(Put(queue, flow, counts) == Outcome::kQueued);
+    CHECK(queue.Holds());  // all are blocked, and no more can be had
   }
   gate.Open();
   CHECK(EventuallyTrue([&] { return counts.gone == 2; }));

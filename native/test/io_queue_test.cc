@@ -58,6 +58,7 @@ TEST_CASE("TryPut gives a full flow's task back, and takes it when there is room
   for (int i = 0; i < 3; i++) CHECK(Put(queue, flow, counts) == Outcome::kQueued);
   auto task = Make(counts);
   CHECK(queue.TryPut(flow, task) == Outcome::kFull);
+  CHECK(queue.Holds());
   CHECK(task != nullptr);
   gate.Open();
   CHECK(EventuallyTrue([&] { return counts.run == 4; }));
@@ -129,6 +130,7 @@ TEST_CASE("tasks that say they will wait run at once, each in a lane of its own,
     CHECK(outcome == Outcome::kQueued);
   }
   gate.AwaitArrivals(kWorkers);  // all workers hold a task at the same time
+  CHECK(queue.Holds());          // though tasks wait: all are blocked, and the limit is reached
   {
     std::lock_guard lock(mu);
     CHECK(lanes == std::set<int>{0, 1, 2});
@@ -147,11 +149,13 @@ TEST_CASE("a task that waits in the queue behind one that says it will wait is n
   CHECK(Put(queue, flow, counts, [&](IoWorker& worker) {
           says.Wait();
           worker.WillBlock();
+          CHECK(queue.Holds());
           ends.Wait();
         }) == Outcome::kQueued);
   says.AwaitArrivals(1);
   CHECK(Put(queue, flow, counts) == Outcome::kQueued);
   CHECK(counts.run == 0);
+  CHECK(queue.Holds());  // one worker watches
   says.Open();
   CHECK(EventuallyTrue([&] { return counts.run == 1; }));
   CHECK(Put(queue, flow, counts) == Outcome::kQueued);  // and neither is one that comes later
@@ -178,6 +182,7 @@ TEST_CASE("nothing is held up for long by a task that waits without having said 
     CHECK(EventuallyTrue([&] { return counts.run == 1; }));
     CHECK(Put(queue, flow, counts) == Outcome::kQueued);  // and neither is one that comes later
     CHECK(EventuallyTrue([&] { return counts.run == 2; }));
+    CHECK(queue.Holds());
     gate.Open();
     CHECK(EventuallyTrue([&] { return counts.gone == kStuck + 2; }));
   }
@@ -198,6 +203,7 @@ TEST_CASE("a task that waits without having said so holds up nothing, though ano
     CHECK(Put(queue, flow, counts, [&](IoWorker&) { gate.Wait(); }) == Outcome::kQueued);
     gate.AwaitArrivals(2);
     CHECK(Put(queue, flow, counts) == Outcome::kQueued);
+    CHECK(queue.Holds());
     REQUIRE(EventuallyTrue([&] { return counts.run == 1; }));
     gate.Open();
     CHECK(EventuallyTrue([&] { return counts.gone == 3; }));
@@ -257,6 +263,7 @@ TEST_CASE("workers that are idle serve the next tasks, whichever of them has jus
   for (int i = 1; i <= 300; i++) {
     CHECK(Put(queue, flow, counts, [&, i](IoWorker& worker) {
             if (i % 2 == 0) worker.WillBlock();
+            CHECK(queue.Holds());
             std::lock_guard lock(mu);
             lanes.insert(worker.lane());
           }) == Outcome::kQueued);

@@ -1,6 +1,6 @@
 // Many producers on one IoQueue, two to a flow: full flows, tasks that put tasks, and Stop in the middle of it. Every
-// task is run or dropped, once, and none is run after Stop() has returned. Bounded; a watchdog turns a hang into a
-// failure. Run under ThreadSanitizer too.
+// task is run or dropped, once, none is run after Stop() has returned, and the invariant of the workers holds at any
+// time. Bounded; a watchdog turns a hang into a failure. Run under ThreadSanitizer too.
 #include <atomic>
 #include <cstdio>
 #include <utility>
@@ -36,9 +36,9 @@ struct Books {
 class Task final : public IoTask {
  public:
   // `waits`: says that it will wait.
-  explicit Task(Books& books, bool waits = false) : books_(books), waits_(waits) { books_.made++; }
+  Task(Books& books, IoQueue& queue, bool waits) : books_(books), queue_(queue), waits_(waits) { books_.made++; }
   // Puts another task into `flow` when it runs.
-  Task(Books& books, IoQueue& queue, IoFlow& flow) : books_(books), more_(&queue), flow_(&flow) { books_.made++; }
+  Task(Books& books, IoQueue& queue, IoFlow& flow) : books_(books), queue_(queue), flow_(&flow) { books_.made++; }
   ~Task() override { books_.gone++; }
   void Run(std::unique_ptr<IoTask> self, IoWorker& worker) override {
     Expect(!books_.stopped, "a task ran after Stop() had returned");
@@ -51,16 +51,18 @@ class Task final : public IoTask {
       }
       std::this_thread::yield();
     }
+    // The worker that runs this, or has blocked in it, is among those counted.
+    Expect(queue_.Holds(), "the invariant does not hold while a task runs");
     books_.per_lane[worker.lane()]++;
     books_.run++;
-    if (more_ == nullptr) return;
-    std::unique_ptr<IoTask> next = std::make_unique<Task>(books_);
-    static_cast<void>(more_->TryPut(*flow_, next));  // what does not fit is dropped
+    if (flow_ == nullptr) return;
+    std::unique_ptr<IoTask> next = std::make_unique<Task>(books_, queue_, false);
+    static_cast<void>(queue_.TryPut(*flow_, next));  // what does not fit is dropped
   }
 
  private:
   Books& books_;
-  IoQueue* more_ = nullptr;
+  IoQueue& queue_;
   IoFlow* flow_ = nullptr;
   const bool waits_ = false;
 };
@@ -87,7 +89,7 @@ void RunDry(size_t depth, size_t workers) {
     IoFlow& flow = flows.Of(index);
     IoTaskList behind;  // what found no room, for half of the producers
     for (uint64_t i = 0; i < kEach; i++) {
-      std::unique_ptr<IoTask> task = std::make_unique<Task>(books, i % 3 == index % 3);
+      std::unique_ptr<IoTask> task = std::make_unique<Task>(books, queue, i % 3 == index % 3);
       if (index % 2 == 0) {
         behind.PushBack(std::move(task));
         PutAll(queue, flow, behind);
@@ -97,6 +99,7 @@ void RunDry(size_t depth, size_t workers) {
       } else {
         full++;
         Expect(task != nullptr, "a full flow kept the task");
+        Expect(queue.Holds(), "the invariant does not hold while a flow is full");
         std::this_thread::yield();
       }
     }
@@ -136,17 +139,18 @@ void StopRace(size_t depth, size_t workers) {
         }
         for (;;) {
           IoFlow& flow = flows.Of(index);
-          std::unique_ptr<IoTask> task =
-              index == 0 ? std::make_unique<Task>(books, queue, flow) : std::make_unique<Task>(books, index == 1);
+          std::unique_ptr<IoTask> task = index == 0 ? std::make_unique<Task>(books, queue, flow)
+                                                    : std::make_unique<Task>(books, queue, index == 1);
           const Outcome outcome = queue.TryPut(flow, task);
           if (outcome == Outcome::kStopped) break;
           Expect(outcome == Outcome::kQueued || outcome == Outcome::kFull, "an outcome that cannot be");
+          Expect(queue.Holds(), "the invariant does not hold while the queue stops");
         }
         refused++;
       });
       books.stopped = true;
       Expect(refused == kProducers, "a producer was not let go");
-      std::unique_ptr<IoTask> late = std::make_unique<Task>(books);
+      std::unique_ptr<IoTask> late = std::make_unique<Task>(books, queue, false);
       Expect(queue.TryPut(flows.each[0], late) == Outcome::kStopped, "a stopped queue took a task");
     }
     Expect(books.gone == books.made, "a task was not destroyed");

@@ -1,0 +1,45 @@
+// IoWorker: a worker of an IoQueue as the task that it runs sees it. Valid while the task runs, on its thread.
+#ifndef RUMPBLK_CORE_WORK_IO_WORKER_H_
+#define RUMPBLK_CORE_WORK_IO_WORKER_H_
+
+#include <chrono>
+#include <optional>
+
+#include "core/base/lane_lease.h"
+#include "core/work/worker_pool.h"
+
+namespace blk {
+
+class IoQueue;
+
+class IoWorker {
+ public:
+  // For a task that is run by the very thread that would have queued it: nobody waits behind it.
+  explicit IoWorker(Lane lane) : lane_(lane) {}
+  IoWorker(const IoWorker&) = delete;
+  IoWorker& operator=(const IoWorker&) = delete;
+
+  Lane lane() const { return lane_; }
+  // Says that this task is about to wait, for a disk or a lock: what is queued behind it gets another worker. Once is
+  // enough.
+  void WillBlock();
+  // Says that this task may wait: the same as WillBlock() when tasks that said so have lately taken long
+  // (BlockingEstimate). How long this one takes, from here on, is what the next ones are judged by.
+  void MayBlock();
+
+ private:
+  friend class IoQueue;
+
+  IoWorker(IoQueue& queue, WorkerPool::Worker& worker, Lane lane) : queue_(&queue), worker_(&worker), lane_(lane) {}
+
+  // Null where there is no queue.
+  IoQueue* const queue_ = nullptr;
+  WorkerPool::Worker* const worker_ = nullptr;
+  const Lane lane_;
+  bool blocked_ = false;
+  std::optional<std::chrono::steady_clock::time_point> may_block_since_;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_WORK_IO_WORKER_H_

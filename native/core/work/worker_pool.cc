@@ -1,0 +1,126 @@
+#include "core/work/worker_pool.h"
+
+#include <system_error>
+#include <utility>
+
+#include "core/base/no_memory.h"
+
+namespace blk {
+
+// Never more than one on its way: the one that wakes up takes what waits, and sees to the next one (TaskTaken()).
+bool WorkerPool::WakeOne() {
+  if (woken_ > 0) return true;
+  if (Awake() > 0) {
+    // It takes the task next. Unless its own task waits without having said so, which is what the watcher is for.
+    EnsureWatcher();
+    return true;
+  }
+  if (Count(State::kAsleep) > 0) {
+    woken_++;
+    wake_.NotifyOne();
+    return true;
+  }
+  // All are blocked. Without another one they serve when their tasks are over.
+  if (Start()) woken_++;
+  return !workers_.empty();
+}
+
+void WorkerPool::EnsureWatcher() {
+  if (watch_.state() != StallWatch::State::kOff) return;
+  // Those that are woken will take tasks.
+  if (Count(State::kAsleep) > woken_) {
+    watch_.Want();
+    wake_.NotifyOne();
+  } else if (Start()) {
+    watch_.Want();
+  }
+}
+
+void WorkerPool::TaskTaken() {
+  watch_.TaskTaken();
+  if (!tasks_.empty()) EnsureWatcher();
+}
+
+void WorkerPool::Block(Worker& worker) {
+  Set(worker, State::kBlocked);
+  if (!tasks_.empty()) static_cast<void>(WakeOne());
+}
+
+bool WorkerPool::Start() {
+  if (workers_.size() == limit_) return false;
+  refused_ = true;
+  // No memory, or the host's limit of threads: those that there are serve alone.
+  try {
+    // The thread asks for the lock first, so it finds itself counted.
+    if (!HadMemory([&] { workers_.emplace_back(*this); })) return false;
+  } catch (const std::system_error&) {
+    return false;
+  }
+  refused_ = false;
+  Counted(State::kAsleep)++;
+  return true;
+}
+
+bool WorkerPool::BeginSpin(Worker& worker) {
+  if (stopped_ || Count(State::kSpinning) > 0) return false;
+  Set(worker, State::kSpinning);
+  return true;
+}
+
+void WorkerPool::Sleep(Worker& worker, Mutex& mu) {
+  Set(worker, State::kAsleep);
+  bool stuck = false;
+  while (woken_ == 0 && !stopped_ && !stuck) {
+    if (watch_.state() == StallWatch::State::kWanted) {
+      stuck = WatchForStall(mu);
+    } else {
+      wake_.Wait(mu);
+    }
+  }
+  // If this worker woke because the running task is stuck, it used up no wake-up: leave woken_ for the worker it was
+  // meant for.
+  if (!stuck && woken_ > 0) woken_--;
+  Set(worker, State::kRunning);
+  // The wake-up came to the one that was wanted as the watcher, and no other is left: who takes the next task asks
+  // again.
+  if (watch_.state() == StallWatch::State::kWanted && Count(State::kAsleep) <= woken_) watch_.End();
+}
+
+bool WorkerPool::WatchForStall(Mutex& mu) {
+  watch_.Begin(StallWatch::Clock::now());
+  while (!watch_.Stalled(StallWatch::Clock::now())) {
+    wake_.WaitUntil(mu, watch_.until());
+    if (woken_ > 0 || stopped_) {
+      watch_.End();
+      return false;
+    }
+  }
+  watch_.End();
+  return !tasks_.empty();  // else there is nothing to look after
+}
+
+WorkerPool::Workers WorkerPool::Stop() {
+  stopped_ = true;
+  Workers workers;
+  workers.swap(workers_);
+  wake_.NotifyAll();
+  return workers;
+}
+
+void WorkerPool::Join(Workers& workers) {
+  for (Worker& worker : workers) worker.thread_.join();
+}
+
+bool WorkerPool::Holds() const {
+  if (stopped_) return workers_.empty() && tasks_.empty();
+  std::array<size_t, kStates> counts{};
+  for (const Worker& worker : workers_) counts[static_cast<size_t>(worker.state_)]++;
+  if (counts != counts_ || Count(State::kSpinning) > 1 || woken_ > Count(State::kAsleep)) return false;
+  const bool watched = watch_.state() != StallWatch::State::kOff;
+  if (watched && Count(State::kAsleep) == 0) return false;
+  if (tasks_.empty() || woken_ > 0) return true;
+  const bool served = Awake() > 0 || (Count(State::kBlocked) == workers_.size() && NoneToBeHad());
+  return served && (watched || (Count(State::kAsleep) == 0 && NoneToBeHad()));
+}
+
+}  // namespace blk
