@@ -2,6 +2,7 @@
 // whether the checks still find what they are for.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { circlesRule } from './layers/circles.mjs';
 import { FIXTURES } from './layers/fixtures.mjs';
 import { globalsRule } from './layers/globals.mjs';
 import { lengthRule } from './layers/length.mjs';
@@ -37,10 +38,31 @@ function selfTest() {
   });
 }
 
+/** Circles that the rule does not see, or sees where there are none. */
+function circlesSelfTest() {
+  const text = (target) => `import type { A } from './${target}.js';`;
+  const there = circlesRule(
+    new Map([
+      ['lib/a.ts', text('b')],
+      ['lib/b.ts', text('c')],
+      ['lib/c.ts', text('a')],
+    ]),
+  );
+  const none = circlesRule(
+    new Map([
+      ['lib/a.ts', text('b')],
+      ['lib/b.ts', text('c')],
+      ['lib/c.ts', ''],
+    ]),
+  );
+  return there.length === 1 && none.length === 0 ? [] : [`self-test: circles: [${there}], [${none}]`];
+}
+
 const files = sources(SOURCES);
-const breaches = selfTest();
-for (const file of files) {
-  for (const breach of check(file, readFileSync(path.join(ROOT, file), 'utf8'))) breaches.push(`${file}: ${breach}`);
+const texts = new Map(files.map((file) => [file, readFileSync(path.join(ROOT, file), 'utf8')]));
+const breaches = [...selfTest(), ...circlesSelfTest(), ...circlesRule(texts)];
+for (const [file, text] of texts) {
+  for (const breach of check(file, text)) breaches.push(`${file}: ${breach}`);
 }
 for (const breach of breaches) console.error(breach);
 console.log(`${files.length} files, ${FIXTURES.length} fixtures, ${breaches.length} breaches`);

@@ -5,7 +5,6 @@
 #include <functional>
 #include <thread>
 
-#include "core/device/disk_source.h"
 #include "core/device/label_ioctl.h"
 #include "test/support/check.h"
 #include "test/support/device_rig.h"

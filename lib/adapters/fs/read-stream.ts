@@ -1,7 +1,7 @@
 // DeviceReadStream: a Readable over a handle. One read is in flight at a time, so that a slow consumer holds one chunk in memory.
 import { addAbortSignal, Readable } from 'node:stream';
 import { placeOfDevice, STREAM_PLACE, type Place } from '../../copy/place.js';
-import type { DeviceFileHandle } from './file-handle.js';
+import { closeWith, type StreamHandle } from './stream-handle.js';
 import type { ReadSettings } from './options.js';
 
 /** Reads a range of a device as a stream; `createReadStream()` of a handle makes it. */
@@ -9,12 +9,12 @@ export class DeviceReadStream extends Readable {
   /** Counts the bytes read so far. */
   bytesRead = 0;
 
-  readonly #handle: DeviceFileHandle;
+  readonly #handle: StreamHandle;
   readonly #settings: ReadSettings;
   readonly #inFlight = new AbortController();
 
   /** @internal */
-  constructor(handle: DeviceFileHandle, settings: ReadSettings) {
+  constructor(handle: StreamHandle, settings: ReadSettings) {
     const { chunk, encoding, emitClose, signal } = settings;
     super({ highWaterMark: chunk, emitClose, ...(encoding !== undefined && { encoding }) });
     this.#handle = handle;
@@ -55,21 +55,4 @@ export class DeviceReadStream extends Readable {
     this.#inFlight.abort(error ?? undefined);
     closeWith(this.#handle, this.#settings.autoClose, error, callback);
   }
-}
-
-/** Closes the handle if that is wanted; the error of the stream comes before that of the close. */
-export function closeWith(
-  handle: DeviceFileHandle,
-  autoClose: boolean,
-  error: Error | null,
-  callback: (error?: Error | null) => void,
-): void {
-  if (!autoClose) {
-    callback(error);
-    return;
-  }
-  handle.close().then(
-    () => callback(error),
-    (failure: unknown) => callback(error ?? (failure as Error)),
-  );
 }

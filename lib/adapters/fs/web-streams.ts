@@ -1,7 +1,7 @@
 // The Web streams of a handle. Nothing is read ahead: a pull is a read, so that back-pressure is exact.
 import { ByteLengthQueuingStrategy, ReadableStream, WritableStream, type UnderlyingByteSource, type UnderlyingSink } from 'node:stream/web';
 import type { View } from '../../request/transfer.js';
-import type { DeviceFileHandle } from './file-handle.js';
+import type { StreamHandle } from './stream-handle.js';
 import type { ReadSettings, WriteSettings } from './options.js';
 
 /** What a stream of either direction has for a life: requests under way, a signal that ends it, a handle that goes with it. */
@@ -15,7 +15,7 @@ interface Life {
 }
 
 /** The life of one stream of `handle`. */
-function life(handle: DeviceFileHandle, { autoClose, signal }: Pick<ReadSettings, 'autoClose' | 'signal'>): Life {
+function life(handle: StreamHandle, { autoClose, signal }: Pick<ReadSettings, 'autoClose' | 'signal'>): Life {
   const inFlight = new AbortController();
   let release = (): void => undefined;
   const end = async (reason?: unknown): Promise<void> => {
@@ -40,7 +40,7 @@ function life(handle: DeviceFileHandle, { autoClose, signal }: Pick<ReadSettings
 }
 
 /** Makes a stream of bytes of a range. */
-export function readableWebStream(handle: DeviceFileHandle, settings: ReadSettings): ReadableStream<Uint8Array> {
+export function readableWebStream(handle: StreamHandle, settings: ReadSettings): ReadableStream<Uint8Array> {
   const { start, stop, chunk } = settings;
   const { inFlight, end, begin } = life(handle, settings);
   let moved = 0;
@@ -77,7 +77,7 @@ export function readableWebStream(handle: DeviceFileHandle, settings: ReadSettin
 }
 
 /** Makes a stream that writes from a position on. */
-export function writableWebStream(handle: DeviceFileHandle, settings: WriteSettings): WritableStream<View> {
+export function writableWebStream(handle: StreamHandle, settings: WriteSettings): WritableStream<View> {
   const { start, chunk, flush } = settings;
   const { inFlight, end, begin } = life(handle, settings);
   let moved = 0;

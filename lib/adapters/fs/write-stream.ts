@@ -1,9 +1,8 @@
 // DeviceWriteStream: a Writable over a handle. Chunks are written one after the other, each whole or not at all.
 import { addAbortSignal, Writable } from 'node:stream';
 import { placeOfDevice, STREAM_PLACE, type Place } from '../../copy/place.js';
-import type { DeviceFileHandle } from './file-handle.js';
+import { closeWith, type StreamHandle } from './stream-handle.js';
 import type { WriteSettings } from './options.js';
-import { closeWith } from './read-stream.js';
 
 type Done = (error?: Error | null) => void;
 
@@ -12,12 +11,12 @@ export class DeviceWriteStream extends Writable {
   /** Counts the bytes written so far. */
   bytesWritten = 0;
 
-  readonly #handle: DeviceFileHandle;
+  readonly #handle: StreamHandle;
   readonly #settings: WriteSettings;
   readonly #inFlight = new AbortController();
 
   /** @internal */
-  constructor(handle: DeviceFileHandle, settings: WriteSettings) {
+  constructor(handle: StreamHandle, settings: WriteSettings) {
     const { chunk, encoding, emitClose, signal } = settings;
     super({ highWaterMark: chunk, emitClose, ...(encoding !== undefined && { defaultEncoding: encoding }) });
     this.#handle = handle;

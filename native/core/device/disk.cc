@@ -4,14 +4,13 @@
 #include <optional>
 #include <utility>
 
-#include "core/device/disk_source.h"
 #include "core/label/read_table.h"
 
 namespace blk {
 namespace {
 
 Result<std::optional<PlacedLabel>> Placed(const Disk& disk) {
-  DiskSource source(disk);
+  DiskSource source = disk.Source();
   return FindLabel(source);
 }
 
@@ -73,10 +72,6 @@ Status Disk::Detach(const Attachment& wanted) {
     label_state_.Closed();
   }
   return status;
-}
-
-Status Disk::Read(uint64_t position, uint8_t* data, size_t size) const {
-  return medium_->Read({begin_.value + position}, data, size);
 }
 
 Status Disk::CheckReaches(HostSpan span) {

@@ -12,6 +12,7 @@
 
 #include "core/base/status.h"
 #include "core/base/sync.h"
+#include "core/device/disk_source.h"
 #include "core/device/label_state.h"
 #include "core/device/options.h"
 #include "core/device/use_count.h"
@@ -57,9 +58,9 @@ class Disk {
   // Errors: those of Medium::Detach(). The last one ends a sticky error, and a label in memory that is not kept.
   Status Detach(const Attachment& wanted) EXCLUDES(mu_);
 
-  // Reads [position, position + size) of the disk, past the strategies: for who looks at tables. Errors: the medium's.
-  // REQUIRES: a use is counted.
-  Status Read(uint64_t position, uint8_t* data, size_t size) const;
+  // The bytes of the disk past the strategies: for who looks at tables. REQUIRES: a use is counted as long as it is
+  // used.
+  DiskSource Source() const { return {*medium_, begin_, size_, sector_size()}; }
 
   // EIO when the medium no longer reaches to the end of `span`; what it lacks of that is noted as lost.
   // REQUIRES: a use is counted.

@@ -1,25 +1,31 @@
-// DiskSource: a disk as the bytes that its tables are read from. Reads the medium past the strategies: no counter
-// moves, no fault is drawn. One thread at a time.
+// DiskSource: a range of a medium as the bytes that tables are read from. Reads past the strategies: no counter moves,
+// no fault is drawn. Made by Disk::Source(). One thread at a time.
 #ifndef RUMPBLK_CORE_DEVICE_DISK_SOURCE_H_
 #define RUMPBLK_CORE_DEVICE_DISK_SOURCE_H_
 
-#include "core/device/disk.h"
 #include "core/label/table_source.h"
+#include "core/medium/medium.h"
 
 namespace blk {
 
 class DiskSource final : public TableSource {
  public:
-  // `disk` outlives this object and cannot be retired meanwhile.
-  explicit DiskSource(const Disk& disk) : disk_(disk) {}
+  // [begin, begin + size) of `medium`, which outlives this object and is not closed meanwhile.
+  DiskSource(Medium& medium, HostOffset begin, uint64_t size, uint64_t sector_size)
+      : medium_(medium), begin_(begin), size_(size), sector_size_(sector_size) {}
 
-  // As TableSource has it. Errors of Read(): those of Disk::Read().
-  uint64_t size() const override { return disk_.size(); }
-  uint64_t sector_size() const override { return disk_.sector_size(); }
-  Status Read(uint64_t position, uint8_t* data, size_t size) override { return disk_.Read(position, data, size); }
+  // As TableSource has it. Errors of Read(): those of Medium::Read().
+  uint64_t size() const override { return size_; }
+  uint64_t sector_size() const override { return sector_size_; }
+  Status Read(uint64_t position, uint8_t* data, size_t size) override {
+    return medium_.Read({begin_.value + position}, data, size);
+  }
 
  private:
-  const Disk& disk_;
+  Medium& medium_;
+  const HostOffset begin_;
+  const uint64_t size_;
+  const uint64_t sector_size_;
 };
 
 }  // namespace blk

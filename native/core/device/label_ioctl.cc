@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/device/disk_source.h"
 #include "core/label/overwrite.h"
 #include "core/label/read_table.h"
 #include "core/label/write_label.h"
@@ -60,7 +59,7 @@ Status SetLabel(Device& device, DiskLabel label, LabelWrite write) {
   if (device.mode() != OpenMode::kReadWrite) return {EBADF, Op::kIoctl};
   Disk& disk = device.minor().disk();
   MutexLock lock(disk.label_state().changes());
-  DiskSource source(disk);
+  DiskSource source = disk.Source();
   const auto slice = SliceForLabel(source);
   if (!slice.ok()) return slice.status();
   auto old = disk.Label();

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "core/base/no_memory.h"
-#include "core/device/disk_source.h"
 #include "core/device/minor.h"
 #include "core/device/wedges.h"
 #include "core/label/read_table.h"
@@ -49,7 +48,7 @@ struct Tables {
   std::optional<PartitionTable> on_medium;
 };
 Result<Tables> ReadTables(Disk& disk) {
-  DiskSource source(disk);
+  DiskSource source = disk.Source();
   auto in_memory = TableInMemory(disk, source);
   if (!in_memory.ok()) return in_memory.status();
   auto on_medium = ReadPartitionTable(source);

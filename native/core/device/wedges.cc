@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "core/device/disk_source.h"
 #include "core/label/mbr.h"
 #include "core/label/read_table.h"
 
@@ -28,7 +27,7 @@ std::vector<PartitionSpot> WedgeSpots(const PartitionTable& table) {
 
 Result<std::vector<Wedge>> ListWedges(const Minor& minor) {
   const Disk& disk = minor.disk();
-  DiskSource source(disk);
+  DiskSource source = disk.Source();
   const auto table = ReadPartitionTable(source);
   if (!table.ok()) return table.status();
   std::vector<Wedge> list;

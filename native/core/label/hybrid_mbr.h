@@ -10,8 +10,8 @@
 #include "core/base/status.h"
 #include "core/label/mbr.h"
 #include "core/label/partition_table.h"
+#include "core/label/table_plan.h"
 #include "core/label/table_source.h"
-#include "core/label/write_table.h"
 
 namespace blk {
 

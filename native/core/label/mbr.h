@@ -1,4 +1,4 @@
-// Mbr: the partition sector of a PC disk, with the chains of ebr.h in its extended partitions. Little endian on every
+// Mbr: the partition sector of a PC disk. Little endian on every
 // machine. No state; decoders never fail on what they read. Model: the layout that Linux's and NetBSD's kernels
 // read; numbers count sectors of the medium.
 #ifndef RUMPBLK_CORE_LABEL_MBR_H_
@@ -62,11 +62,6 @@ bool IsProtective(const MbrSector& sector);
 
 // The entry as a partition, without a name; its sectors count from sector `base`.
 PartitionEntry MbrPartition(const MbrEntry& from, uint32_t index, uint64_t base, uint64_t sector_size);
-
-// The table that sector 0 says, with the chains of extended partitions in it; disklabels are not looked for. Logical
-// partitions are numbered on over all chains. Reads at most kMaxLogical sectors for each of four chains.
-// Errors: those of source.Read().
-Result<PartitionTable> ReadMbr(TableSource& source, const MbrImage& sector0, uint64_t sector_size);
 
 }  // namespace blk
 

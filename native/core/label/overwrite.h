@@ -9,8 +9,8 @@
 #include "core/base/status.h"
 #include "core/label/byte_range.h"
 #include "core/label/partition_table.h"
+#include "core/label/table_plan.h"
 #include "core/label/table_source.h"
-#include "core/label/write_label.h"
 
 namespace blk {
 
@@ -22,7 +22,7 @@ enum class Overwrite : uint8_t { kRefuse, kAllow };
 // The same for slices that get a label and have none. `there` is what ReadPartitionTable() makes of the medium.
 // -> verdicts of the kinds kHoldsScheme and kHoldsContent. Errors: those of source.Read().
 Result<Verdicts> WhatWouldBeLost(TableSource& source, const std::optional<PartitionTable>& there,
-                                 const PartitionTable& table, const std::vector<std::vector<TableWrite>>& plan);
+                                 const PartitionTable& table, const TablePlan& plan);
 
 // The same for a label, which takes no more than its own bytes: only what the write touches, and schemes.
 // Errors: those of source.Read().

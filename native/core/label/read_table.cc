@@ -8,7 +8,7 @@
 #include "core/label/foreign_scheme.h"
 #include "core/label/gpt.h"
 #include "core/label/hybrid_mbr.h"
-#include "core/label/mbr.h"
+#include "core/label/mbr_table.h"
 #include "core/label/sun_label.h"
 
 namespace blk {

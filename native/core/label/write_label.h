@@ -8,6 +8,7 @@
 #include "core/base/status.h"
 #include "core/label/bsd_table.h"
 #include "core/label/disk_label.h"
+#include "core/label/table_plan.h"
 #include "core/label/table_source.h"
 
 namespace blk {
@@ -25,11 +26,6 @@ Result<LabelPlace> PlaceForLabel(TableSource& source);
 // The slice that such a label would lie in; the whole medium where it has no place for one.
 // Errors: those of source.Read().
 Result<Slice> SliceForLabel(TableSource& source);
-
-struct TableWrite {
-  uint64_t position = 0;  // bytes
-  std::vector<uint8_t> bytes;
-};
 
 // The bytes of `label` for a place, its checksum computed. No byte changes behind the last partition of the label that
 // lies there or of this one, whichever has more: boot code begins there. The checksums of an alpha's boot

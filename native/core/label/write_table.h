@@ -5,19 +5,14 @@
 #ifndef RUMPBLK_CORE_LABEL_WRITE_TABLE_H_
 #define RUMPBLK_CORE_LABEL_WRITE_TABLE_H_
 
-#include <functional>
-#include <vector>
-
 #include "core/base/status.h"
 #include "core/label/overwrite.h"
 #include "core/label/partition_table.h"
+#include "core/label/table_plan.h"
 #include "core/label/table_source.h"
 #include "core/label/write_label.h"
 
 namespace blk {
-
-// Steps one after the other; the medium is synced behind each.
-using TablePlan = std::vector<std::vector<TableWrite>>;
 
 // Plans the change from what lies on `medium` to `table`: of a scheme that lies there already, no byte is changed that
 // says what `table` says, or nothing that a table says. A tree with the scheme bsd, mbr or gpt at its top. A
@@ -38,16 +33,6 @@ bool HasVerdict(const PartitionTable& table);
 Status PlanMbr(TableSource& source, PartitionTable& table, const PartitionTable* there, TablePlan& plan);
 Status PlanGpt(TableSource& source, PartitionTable& table, const PartitionTable* there, TablePlan& plan);
 Status PlanBsd(TableSource& source, PartitionTable& table, const Slice& slice, TablePlan& plan);
-
-// Gives each entry with PartitionEntry::kAnyIndex the first index that no other one has, and that is not `taken` by
-// something on the medium that is no partition.
-void TakeIndices(PartitionTable& table, const std::function<bool(uint32_t)>& taken);
-void SortByIndex(PartitionTable& table);
-// Sorts; and judges what every scheme asks of an entry: an index below `slots` that no other one has, whole sectors,
-// and some of them.
-void JudgeEntries(PartitionTable& table, uint64_t slots);
-// Reads the sector or sectors at `position` to be changed; a medium that ends before has zeros there.
-Result<TableWrite> ReadForWrite(TableSource& source, uint64_t position, size_t size);
 
 }  // namespace blk
 
