@@ -21,7 +21,8 @@ class LentMemory {
   friend class LentRange;
 
   // From the last range that begins in front of the end backwards, as far as one can reach into it: leases may overlap.
-  bool Find(const uint8_t* data, size_t size) const {
+  // Out of line: most environments lend nothing, and each request asks.
+  [[gnu::noinline]] bool Find(const uint8_t* data, size_t size) const {
     const uintptr_t begin = reinterpret_cast<uintptr_t>(data);
     for (auto range = ranges_.lower_bound(begin + size); range != ranges_.begin();) {
       --range;

@@ -54,8 +54,8 @@ blk::Transfer BufRequest(const Args& args, Device device) {
   return transfer;
 }
 
-// On memory of ours, for a view whose own the host must not touch.
-napi_value RunApart(const Args& args, Device device, blk::Transfer transfer) {
+// On memory of ours, for a view whose own the host must not touch. Out of RunNow(), which stays small.
+[[gnu::noinline]] napi_value RunApart(const Args& args, Device device, blk::Transfer& transfer) {
   const blk::AlignedBuffer memory(transfer.length);
   if (memory.data() == nullptr) return ToFailure(args.env(), {ENOMEM, blk::Op::kStrategy});
   uint8_t* const view = std::exchange(transfer.data, memory.data());
@@ -66,7 +66,7 @@ napi_value RunApart(const Args& args, Device device, blk::Transfer transfer) {
 }
 
 // The Sync forms: on this thread, and straight into the caller's view, which cannot go while it runs.
-napi_value RunNow(const Args& args, Device device, blk::Transfer transfer) {
+napi_value RunNow(const Args& args, Device device, blk::Transfer&& transfer) {
   if (device->lent.Meets(transfer.data, transfer.length)) return RunApart(args, device, transfer);
   device->device->Run(transfer);
   return ToOutcome(args.env(), transfer);

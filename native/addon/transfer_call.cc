@@ -26,7 +26,7 @@ TransferCall::TransferCall(napi_env env, std::shared_ptr<DeviceState> device, co
 
 TransferCall::~TransferCall() { DropMemory(); }
 
-napi_value TransferCall::Submit(napi_env env, const std::shared_ptr<DeviceState>& device, blk::Transfer transfer,
+napi_value TransferCall::Submit(napi_env env, const std::shared_ptr<DeviceState>& device, blk::Transfer&& transfer,
                                 napi_value view, size_t view_offset, uint64_t token) {
   DeviceState& state = *device;
   blk::Strategy& entry = state.device->Admit(transfer);

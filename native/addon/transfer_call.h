@@ -20,12 +20,12 @@ namespace blk_addon {
 class TransferCall final : public PendingCall, public Cancellable {
  public:
   // Answers at once when that takes no disk, else queues `transfer`, whose data points into `view` at `view_offset`
-  // bytes; what is longer than a part goes as a LongTransfer. `token` 0: cannot be cancelled. Draws for faults in any
-  // case, now, in the order of the calls.
+  // bytes, or what is left of it; what is longer than a part goes as a LongTransfer. `token` 0: cannot be cancelled.
+  // Draws for faults in any case, now, in the order of the calls.
   // -> the outcome or a promise of it. Failures: those of RunTransfer() · ENOMEM no memory for the copy · EFAULT the
   // view no longer holds what is to be copied · ECANCELED · those of Completion::Submit().
   // REQUIRES: the device is open.
-  static napi_value Submit(napi_env env, const std::shared_ptr<DeviceState>& device, blk::Transfer transfer,
+  static napi_value Submit(napi_env env, const std::shared_ptr<DeviceState>& device, blk::Transfer&& transfer,
                            napi_value view, size_t view_offset, uint64_t token);
 
   ~TransferCall() override;
