@@ -5,24 +5,34 @@
 namespace blk {
 namespace {
 
-// The next buf of `transfer`, of at most `most` bytes, whose data is `data`.
-Buf NextBuf(const Transfer& transfer, uint8_t* data, size_t most) {
-  const size_t in_chunk = transfer.raw ? transfer.moved % transfer.chunk_size() : transfer.moved;
-  const size_t chunk_rest = std::min(transfer.length - transfer.moved, transfer.chunk_size() - in_chunk);
+// The bytes [begin, end) of a transfer that are one buf to who counts.
+struct Chunk {
+  uint64_t index;
+  size_t begin;
+  size_t end;
+};
+
+Chunk ChunkAround(const Transfer& transfer, size_t at) {
+  if (!transfer.raw) return {0, 0, transfer.length};
+  const size_t index = at / kPartGrid;
+  return {index, index * kPartGrid, std::min(transfer.length, (index + 1) * kPartGrid)};
+}
+
+// The buf that begins at transfer.moved, ends at `end` or with its chunk, and whose data is `data`.
+Buf NextBuf(const Transfer& transfer, uint8_t* data, size_t end) {
+  const Chunk chunk = ChunkAround(transfer, transfer.moved);
   Buf buf;
   buf.op = transfer.op;
   // lib keeps what it asks for below 2^62, so the sum does not wrap.
   buf.position = transfer.position + static_cast<int64_t>(transfer.moved);
-  buf.bcount = std::min(most, chunk_rest);
+  buf.bcount = std::min(end, chunk.end) - transfer.moved;
   buf.data = data;
   buf.deferred = transfer.deferred;
   buf.durable = transfer.durable;
-  // Asked for first: a division costs as much as all the rest of this function.
-  const bool draws = transfer.doomed_chunk != Transfer::kNoChunk;
-  buf.doomed = draws && transfer.moved / transfer.chunk_size() == transfer.doomed_chunk;
+  buf.doomed = chunk.index == transfer.doomed_chunk;
   buf.nowait = transfer.nowait;
-  buf.first = in_chunk == 0;
-  buf.last = buf.bcount == chunk_rest;
+  buf.first = transfer.moved == chunk.begin;
+  buf.last = end >= chunk.end;
   buf.lane = transfer.lane;
   buf.cancel = transfer.cancel;
   return buf;
@@ -43,7 +53,7 @@ bool RunPart(Strategy& entry, Transfer& transfer, uint8_t* data, size_t size) {
   const size_t begin = transfer.moved;
   const size_t end = begin + size;
   while (transfer.moved < end) {
-    Buf buf = NextBuf(transfer, data + (transfer.moved - begin), end - transfer.moved);
+    Buf buf = NextBuf(transfer, data + (transfer.moved - begin), end);
     // Of a buf in parts it is the whole that has failed.
     const int64_t blkno = SectorAt(transfer.raw ? buf.position : transfer.position);
     entry.Submit(buf);
