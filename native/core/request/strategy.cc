@@ -22,7 +22,7 @@ void BoundedStrategy::Submit(Buf& buf) {
   // Cut here and not in the buf, so that the residual counts from what was asked (B39).
   const size_t size = static_cast<size_t>(std::min<uint64_t>(buf.bcount, range_.size - position.value));
   // What follows a part that meets the end moves nothing, and could make nothing durable.
-  buf.last = buf.last || position.value + size >= range_.size;
+  if (position.value + size >= range_.size) buf.last = true;
   Moved moved;
   if (buf.durable && buf.op == BufOp::kWrite) moved.status = range_.flush->sticky();
   if (moved.status.ok() && size > 0) moved = Move(buf, ToHost(position, range_.begin), size);
@@ -43,8 +43,10 @@ void BoundedStrategy::Expect(const Buf& buf) {
 void BoundedStrategy::Count(const Buf& buf, size_t moved) {
   Counters& counters = *range_.counters;
   // Also when nothing moved: the buf has passed the bounds.
-  if (buf.first) counters.Add(Counter::kIoTotal, 1, buf.lane);
-  if (buf.first && buf.deferred) counters.Add(Counter::kIoAsync, 1, buf.lane);
+  if (buf.first) {
+    counters.Add(Counter::kIoTotal, 1, buf.lane);
+    if (buf.deferred) counters.Add(Counter::kIoAsync, 1, buf.lane);
+  }
   if (moved == 0) return;
   if (buf.op == BufOp::kRead) {
     counters.Add(Counter::kBytesRead, moved, buf.lane);
