@@ -4,7 +4,7 @@ import { unknownKey } from './misuse.js';
 
 /** The keys of one kind of options, and what to say of others that callers are likely to try. */
 export interface KnownKeys {
-  readonly names: ReadonlySet<string>;
+  readonly names: readonly string[];
   /** By key: what to use instead, in words that follow "did you mean". */
   readonly instead: Readonly<Record<string, string>>;
 }
@@ -16,7 +16,7 @@ export interface KnownKeys {
  * @param instead by key that `T` has not: what is meant by it
  */
 export function keysOf<T>(names: Readonly<Record<keyof T, true>>, instead: Readonly<Record<string, string>> = {}): KnownKeys {
-  return { names: new Set(Object.keys(names)), instead };
+  return { names: Object.keys(names), instead };
 }
 
 /** What to say of a signal that is given to a form that cannot be aborted. */
@@ -31,7 +31,15 @@ export const NO_CHOICE = {
 
 /** Refuses an object that has a key which `known` has not. Symbols are nobody's slip; what is inherited counts as given. */
 export function requireKnown(given: object, known: KnownKeys, name: string): void {
-  for (const key in given) if (!known.names.has(key)) refuse(key, given, known, name);
+  const { names } = known;
+  // Most callers give keys in the order of the type: each is looked for behind the last one, and then among all.
+  let at = 0;
+  for (const key in given) {
+    while (at < names.length && names[at] !== key) at += 1;
+    if (at < names.length) continue;
+    if (!names.includes(key)) refuse(key, given, known, name);
+    at = 0;
+  }
 }
 
 function refuse(key: string, given: object, { names, instead }: KnownKeys, name: string): void {
@@ -39,7 +47,7 @@ function refuse(key: string, given: object, { names, instead }: KnownKeys, name:
   if (key in Object.prototype) return;
   if (isEntry(given)) throw unknownKey(key, name, `this is a PartitionEntry, and no options${placeForEntry(names)}`);
   const meant = Object.hasOwn(instead, key) ? instead[key] : nearest(key, names);
-  const advice = meant === undefined ? `known are ${[...names].map(quoted).join(', ')}` : `did you mean ${meant}?`;
+  const advice = meant === undefined ? `known are ${names.map(quoted).join(', ')}` : `did you mean ${meant}?`;
   throw unknownKey(key, name, advice);
 }
 
@@ -49,8 +57,8 @@ function isEntry(given: object): boolean {
 }
 
 /** How the same call takes an entry, where it does. */
-function placeForEntry(names: ReadonlySet<string>): string {
-  const takers = [...names].filter((name) => /^(p|[a-z]+P)artition$/.test(name)).map((name) => `{ ${name}: entry }`);
+function placeForEntry(names: readonly string[]): string {
+  const takers = names.filter((name) => /^(p|[a-z]+P)artition$/.test(name)).map((name) => `{ ${name}: entry }`);
   return takers.length === 0 ? '' : `: give it as ${takers.join(' or ')}`;
 }
 
@@ -59,7 +67,7 @@ function quoted(key: string): string {
 }
 
 /** The known key that is nearest to `key`, in quotes, if any is near enough to be meant. */
-function nearest(key: string, names: ReadonlySet<string>): string | undefined {
+function nearest(key: string, names: readonly string[]): string | undefined {
   const typed = key.toLowerCase();
   let best: string | undefined;
   // A third of it may be wrong.

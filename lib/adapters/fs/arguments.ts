@@ -77,7 +77,7 @@ export function writeRequest(args: readonly unknown[]): FileRequest {
 function copyOf(options: object, known: KnownKeys): Record<string, unknown> {
   requireOptions(options, 'options', known);
   const given = options as Record<string, unknown>;
-  return Object.fromEntries([...known.names].map((key) => [key, given[key]]));
+  return Object.fromEntries(known.names.map((key) => [key, given[key]]));
 }
 
 /** Accepts the name of an encoding; default utf8. */
