@@ -300,28 +300,28 @@ export interface NativeBinding {
   readonly pageSize: number;
   /** Bytes from the start of an ArrayBuffer to the first page in it. */
   pageSkip(buffer: ArrayBuffer): number;
-  /** `Device::BytesRequest`, run inline — (device, view, offset in the view, length, position), all in bytes. */
-  readSync(device: NativeRequests, view: NodeJS.ArrayBufferView, offset: number, length: number, position: number): Outcome;
-  writeSync(device: NativeRequests, view: NodeJS.ArrayBufferView, offset: number, length: number, position: number, fua: number): Outcome;
+  /** `Device::BytesRequest`, run inline — (device, view, position, offset in the view, length), all in bytes; without the last two all of the view. */
+  readSync(device: NativeRequests, view: NodeJS.ArrayBufferView, position: number, offset?: number, length?: number): Outcome;
+  writeSync(device: NativeRequests, view: NodeJS.ArrayBufferView, position: number, fua: number, offset?: number, length?: number): Outcome;
   /** `Device::BufRequest`, run inline — one buf; blkno may be negative or beyond the end, the bounds check answers. */
   strategySync(device: NativeRequests, op: number, blkno: number, view: NodeJS.ArrayBufferView, deferred: boolean): Outcome;
   /** The same through the I/O queue. `token`: a positive integer for `cancel`, or NO_TOKEN. A cancelled one ends with ECANCELED. */
   read(
     device: NativeRequests,
     view: NodeJS.ArrayBufferView,
-    offset: number,
-    length: number,
     position: number,
     token: number,
+    offset?: number,
+    length?: number,
   ): Eventual<Outcome>;
   write(
     device: NativeRequests,
     view: NodeJS.ArrayBufferView,
-    offset: number,
-    length: number,
     position: number,
     fua: number,
     token: number,
+    offset?: number,
+    length?: number,
   ): Eventual<Outcome>;
   strategy(
     device: NativeRequests,

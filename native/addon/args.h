@@ -36,13 +36,14 @@ class Args {
 
   // Arguments that were not given read as undefined, which the runtime sees to; those beyond kMax are dropped.
   Args(napi_env env, napi_callback_info info) : env_(env) {
-    size_t count = kMax;
-    napi_get_cb_info(env, info, &count, values_, &self_, nullptr);
+    napi_get_cb_info(env, info, &given_, values_, &self_, nullptr);
   }
 
   napi_env env() const { return env_; }
   napi_value self() const { return self_; }
   napi_value at(size_t i) const { return values_[i]; }
+  // Whether there are more than `i` arguments.
+  bool Has(size_t i) const { return i < given_; }
 
   // The native object behind `this`, or null for an object that has none. Which class made it is not looked at: lib
   // keeps native objects to itself and calls their methods on nothing else.
@@ -82,6 +83,7 @@ class Args {
  private:
   napi_env env_;
   napi_value self_ = nullptr;
+  size_t given_ = kMax;      // kMax to begin with: how many there is room for
   napi_value values_[kMax];  // all set by the constructor: zeros before that cost a tenth of a whole request
 };
 

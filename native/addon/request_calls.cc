@@ -27,20 +27,27 @@ napi_value Invoke(napi_env env, napi_callback_info info) {
   return OrNoMemory(env, [&] { return request(args, device); });
 }
 
-// (target, view, offset, length, position, fua?, token)
-template <blk::BufOp op>
+// Of reads and writes: (target, view, position, fua, token, offset, length), where a read has no fua and a Sync form no
+// token. Without the last two it is all of the view: most requests are, and to read two numbers takes 5 ns.
+enum class Form : uint8_t { kSync, kQueued };
+inline constexpr size_t kFuaAt = 3;
+inline constexpr size_t TokenAt(blk::BufOp op) { return op == blk::BufOp::kWrite ? kFuaAt + 1 : kFuaAt; }
+inline constexpr size_t OffsetAt(blk::BufOp op, Form form) { return TokenAt(op) + (form == Form::kQueued ? 1 : 0); }
+
+template <blk::BufOp op, Form form>
 blk::Transfer BytesRequest(const Args& args, Device device) {
-  const ViewBytes part = args.Part(1, 2, 3);
+  constexpr size_t offset_at = OffsetAt(op, form);
+  const ViewBytes part = args.Has(offset_at) ? args.Part(1, offset_at, offset_at + 1) : args.View(1);
   blk::Fua fua = blk::Fua::kByCacheMode;
   if constexpr (op == blk::BufOp::kWrite) {
     // FUA of lib/native/binding.ts: -1 by the cache mode.
-    const int64_t asked = args.Int(5);
+    const int64_t asked = args.Int(kFuaAt);
     if (asked >= 0) fua = asked == 0 ? blk::Fua::kOff : blk::Fua::kOn;
   }
   // The position is not negative: lib refuses that. The length is that of the part, so no more is asked for than there
   // is.
   blk::Transfer transfer =
-      device->device->BytesRequest(op, static_cast<uint64_t>(args.Int(4)), part.data, part.size, fua);
+      device->device->BytesRequest(op, static_cast<uint64_t>(args.Int(2)), part.data, part.size, fua);
   transfer.lane = device->lane;
   return transfer;
 }
@@ -74,16 +81,17 @@ napi_value RunNow(const Args& args, Device device, blk::Transfer&& transfer) {
 
 template <blk::BufOp op>
 napi_value BytesSync(const Args& args, Device device) {
-  return RunNow(args, device, BytesRequest<op>(args, device));
+  return RunNow(args, device, BytesRequest<op, Form::kSync>(args, device));
 }
 
 napi_value StrategySync(const Args& args, Device device) { return RunNow(args, device, BufRequest(args, device)); }
 
 template <blk::BufOp op>
 napi_value BytesQueued(const Args& args, Device device) {
-  const uint64_t token = static_cast<uint64_t>(args.Int(op == blk::BufOp::kWrite ? 6 : 5));
-  return TransferCall::Submit(args.env(), device, BytesRequest<op>(args, device), args.at(1),
-                              static_cast<size_t>(args.Int(2)), token);
+  constexpr size_t offset_at = OffsetAt(op, Form::kQueued);
+  const size_t offset = args.Has(offset_at) ? static_cast<size_t>(args.Int(offset_at)) : 0;
+  return TransferCall::Submit(args.env(), device, BytesRequest<op, Form::kQueued>(args, device), args.at(1), offset,
+                              static_cast<uint64_t>(args.Int(TokenAt(op))));
 }
 
 napi_value StrategyQueued(const Args& args, Device device) {
