@@ -137,7 +137,7 @@ describe.each(ACCESSES)('issue 13: with 1 MiB of it under %s', (access) => {
     const file = bench.image(content);
     const device = bench.device(file, { access, mode: 'r+' }, { ...LITTLE, workers: 1 });
     // Those that were through before their memory went are fulfilled; rounds go on until some still waited then.
-    for (let waited = 0; waited < 2; ) {
+    for (let waited = 0; waited < 2;) {
       const views = Array.from({ length: 16 }, () => new Uint8Array(2 * MiB));
       const calls = views.map((view, i) => (i % 2 === 0 ? device.write(view, 0) : device.read(view, 4 * MiB)));
       for (const view of views) structuredClone(view, { transfer: [view.buffer] });
