@@ -66,7 +66,7 @@ async function withMake() {
 async function withCmake(variant, args, env) {
   const lacks = missingFor(variant);
   if (lacks !== undefined) return lackingTally(`native (${variant})`, lacks);
-  const built = await build(variant);
+  const built = await build(variant, 'programs');
   if (!built.ok) return failedTally(`build of ${VARIANTS[variant].folder}`, `${built.output}\n${built.why}`);
   const report = path.join(ROOT, VARIANTS[variant].folder, 'ctest.xml');
   rmSync(report, { force: true });

@@ -4,9 +4,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { VARIANTS } from '../support/native.mjs';
+import { VARIANTS, build } from '../support/native.mjs';
 import { ROOT } from '../support/run.mjs';
-import { sum } from '../support/tally.mjs';
+import { failedTally, sum } from '../support/tally.mjs';
 import { jest } from './jest.mjs';
 import { native } from './native.mjs';
 
@@ -80,11 +80,13 @@ export function sanitizedPrograms(name) {
 }
 
 /**
- * jest over the addon of a variant, which sanitizedPrograms() has built. Slow: for `npm run test:long`.
+ * jest over the addon of a variant. Slow: for `npm run test:long`.
  *
  * @param {'asan' | 'tsan'} name @returns {Promise<import('../support/tally.mjs').Tally>}
  */
-export function sanitizedNode(name) {
+export async function sanitizedNode(name) {
+  const built = await build(name, 'rumpblk');
+  if (!built.ok) return failedTally(`addon of ${VARIANTS[name].folder}`, `${built.output}\n${built.why}`);
   const { library, options, inNode } = SANITIZERS[name];
   const runtime = realpathSync(execFileSync('g++', [`-print-file-name=${library}`], { encoding: 'utf8' }).trim());
   const folder = path.join(ROOT, VARIANTS[name].folder);

@@ -26,7 +26,12 @@ export const VARIANTS = {
     define: { CMAKE_CXX_COMPILER: CLANG, BLK_FUZZ: 'ON', BLK_TESTS: 'OFF', SAN: 'address,undefined' },
   },
   // For lint: clang's thread-safety analysis, and the compile_commands.json that clang-tidy reads.
-  clang: { folder: 'native/build-clang', addon: true, needs: { [CLANG]: 'clang-14' }, define: { CMAKE_CXX_COMPILER: CLANG } },
+  clang: {
+    folder: 'native/build-clang',
+    addon: true,
+    needs: { [CLANG]: 'clang-14' },
+    define: { CMAKE_CXX_COMPILER: CLANG, BLK_LINT: 'ON' },
+  },
 };
 
 /** What the variant needs and this machine lacks, in words; undefined when nothing. */
