@@ -11,7 +11,7 @@ import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { BlockDriver, writePartitionsSync } from 'rumpblk';
 import { ROOT } from '../support/child';
 import { TOOL } from '../support/cli';
-import { blocksOf, pages } from '../support/documents';
+import { blocksOf, pages, type Block } from '../support/documents';
 import { peer, testWith, type Need } from '../support/peers';
 import { MiB, rig } from '../support/rig';
 
@@ -49,7 +49,17 @@ test('each language of a block is one that is run', () => {
 });
 
 /** Programs that examples call and that a machine with Node.js and a compiler lacks, and the Debian packages that have them. */
-const PROGRAMS = { jq: 'jq', 'mkfs.ext4': 'e2fsprogs', 'mkfs.vfat': 'dosfstools' };
+const PROGRAMS = {
+  e2fsck: 'e2fsprogs',
+  jq: 'jq',
+  'mkfs.ext4': 'e2fsprogs',
+  'mkfs.vfat': 'dosfstools',
+  mtype: 'mtools',
+  sfdisk: 'fdisk',
+};
+
+/** Those that every machine has, that come with Node.js, or that the tests put into the PATH. */
+const THERE = ['cp', 'esbuild', 'mkdir', 'node', 'npm', 'npx', 'printf', 'rumpblk', 'sha256sum', 'truncate'];
 
 /** What an example needs of the machine: programs that it calls by name, from a shell or from JavaScript. */
 function needsOf(source: string): Need[] {
@@ -59,9 +69,24 @@ function needsOf(source: string): Need[] {
   return called.map(([name, debianPackage]) => peer(name, debianPackage));
 }
 
-test('an example that calls a program says so', () => {
-  const needing = [...of('js'), ...of('sh')].filter(({ source }) => needsOf(source).length > 0);
-  for (const name of Object.keys(PROGRAMS)) expect([name, needing.some(({ source }) => source.includes(name))]).toEqual([name, true]);
+/** The names of the programs that an example calls: those that begin a command, or that JavaScript runs. */
+function calledBy({ language, source }: Block): string[] {
+  if (language === 'js')
+    return Array.from(source.matchAll(/\b(?:exec|spawn)\w*\('([^']+)'/g), ([, program]) => path.basename(program ?? ''));
+  const commands = source.replaceAll(/'[^']*'|\s#.*$/gm, '').split(/[|;&\n]+/);
+  return commands.map((command) => command.trim().split(/\s/)[0] ?? '').filter((word) => word !== '');
+}
+
+test('every program that an example calls is there, or is asked for', () => {
+  const examples = [...of('js'), ...of('sh')];
+  const called = new Set(examples.flatMap(calledBy));
+  expect(Object.keys(PROGRAMS).filter((name) => !called.has(name))).toEqual([]);
+  for (const block of examples) {
+    const asked = needsOf(block.source).map(({ why }) => why);
+    for (const program of calledBy(block).filter((name) => !THERE.includes(name))) {
+      expect([block.where, asked]).toEqual([block.where, expect.arrayContaining([expect.stringContaining(`${program} is missing`)])]);
+    }
+  }
 });
 
 describe('js', () => {

@@ -9,8 +9,8 @@ import { run } from './peers';
 /** What a checkout has and a copy of it must not: each is made again, or belongs to the machine. */
 const NOT_COPIED = /^(\.git|node_modules|build|dist|prebuilds|coverage|native\/build[^/]*)$/;
 
-/** Settings of npm that a user of this machine has; the rest of npm_* tells of the npm that runs these tests. */
-const KEPT = /^npm_config_(registry|nodedir|cache|userconfig)$/;
+/** What leads a user of this machine to the registry, and settings of npm; the rest of npm_* tells of the npm that runs these tests. */
+const KEPT = /^(npm_config_(registry|nodedir|cache|userconfig)|NODE_EXTRA_CA_CERTS)$/;
 
 /** The environment of a user's shell: nothing of jest's, of npm's or of the tests' own. */
 export function userEnv(bin: string): NodeJS.ProcessEnv {
