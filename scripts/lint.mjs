@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { VARIANTS, build, missingFor } from './support/native.mjs';
-import { ROOT, installed, node, run, timed, tool } from './support/run.mjs';
+import { ROOT, each, installed, node, run, timed, tool } from './support/run.mjs';
 import { NATIVE_SOURCES, sources } from './support/sources.mjs';
 
 /** The package as it would be published, checked for how its entry points and types resolve. */
@@ -47,11 +47,12 @@ async function clangFormat() {
   return { ...checked, output: [...files, 'npm run format lays them out'].join('\n') };
 }
 
+/** The longest first. */
 const CHECKS = {
-  layers: () => node(['scripts/check-layers.mjs']),
-  prettier: () => node([tool('prettier', 'bin', 'prettier.cjs'), '--check', '--log-level=warn', '.']),
-  'clang-format': clangFormat,
   eslint: () => node([tool('eslint', 'bin', 'eslint.js'), '.']),
+  prettier: () => node([tool('prettier', 'bin', 'prettier.cjs'), '--check', '--log-level=warn', '.']),
+  layers: () => node(['scripts/check-layers.mjs']),
+  'clang-format': clangFormat,
   docs: () => node(['scripts/docs.mjs', '--check']),
   publint: () => packed((file) => node([tool('publint', 'src', 'cli.js'), file, '--strict'])),
   attw: () => packed((file) => node([tool('@arethetypeswrong', 'cli', 'dist', 'index.js'), file, '--no-emoji'])),
@@ -60,17 +61,28 @@ const CHECKS = {
   'clang-tidy': clangTidy,
 };
 
+/** Those that use every processor by themselves, in their order; the others run side by side. */
+const WIDE = ['thread-safety', 'clang-tidy'];
+
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !Object.hasOwn(CHECKS, name));
 if (unknown.length > 0) {
   console.error(`usage: lint.mjs [CHECK...]   checks: ${Object.keys(CHECKS).join(' ')}`);
   process.exit(2);
 }
+
 let failed = 0;
-for (const name of names.length > 0 ? names : Object.keys(CHECKS)) {
+async function check(name) {
   const { value, time } = await timed(CHECKS[name]);
   if (!value.ok) failed += 1;
   console.log(`${name.padEnd(13)} ${value.ok ? value.why || 'ok' : `FAILED: ${value.why}`} (${time})`);
   if (!value.ok && value.output) console.log(value.output.trimEnd());
 }
+
+const chosen = Object.keys(CHECKS).filter((name) => names.length === 0 || names.includes(name));
+await each(
+  chosen.filter((name) => !WIDE.includes(name)),
+  check,
+);
+for (const name of chosen.filter((one) => WIDE.includes(one))) await check(name);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { VARIANTS, build, missingFor } from '../support/native.mjs';
-import { ROOT, run, tool } from '../support/run.mjs';
+import { ROOT, each, run, tool } from '../support/run.mjs';
 import { emptyTally, failedTally, lackingTally } from '../support/tally.mjs';
 import { jest } from './jest.mjs';
 import { native } from './native.mjs';
@@ -26,7 +26,8 @@ export async function fuzz() {
   const tally = emptyTally();
   const sources = path.join(ROOT, 'native', 'test', 'fuzz');
   const names = existsSync(sources) ? readdirSync(sources).filter((file) => file.endsWith('.cc')) : [];
-  for (const name of names.map((file) => path.basename(file, '.cc'))) {
+  await each(names, async (file) => {
+    const name = path.basename(file, '.cc');
     const corpus = path.join(sources, name);
     const found = mkdtempSync(path.join(tmpdir(), 'rumpblk-fuzz-'));
     const args = [`-max_total_time=${SECONDS}`, '-max_len=16384', '-print_final_stats=1', `-artifact_prefix=${ROOT}/`, found];
@@ -36,7 +37,7 @@ export async function fuzz() {
     rmSync(found, { recursive: true });
     if (ok) tally.passed += 1;
     else tally.failed.push({ name, detail: `${output.slice(-10_000)}\n${why}` });
-  }
+  });
   return tally;
 }
 

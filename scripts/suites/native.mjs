@@ -4,7 +4,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { VARIANTS, build, missingFor } from '../support/native.mjs';
-import { ROOT, installed, run } from '../support/run.mjs';
+import { ROOT, each, installed, run } from '../support/run.mjs';
 import { emptyTally, failedTally, lackingTally } from '../support/tally.mjs';
 
 const JOBS = os.availableParallelism();
@@ -53,12 +53,9 @@ async function withMake() {
   const listed = await run('make', [...make, 'list']);
   const programs = listed.output.trim().split(/\s+/);
   const tally = emptyTally();
-  const next = programs.values();
-  const worker = async () => {
-    for (const program of next)
-      record(tally, { name: path.basename(program), ...(await run(path.join(ROOT, 'native', program), [], { minutes: MINUTES })) });
-  };
-  await Promise.all(Array.from({ length: JOBS }, worker));
+  await each(programs, async (program) => {
+    record(tally, { name: path.basename(program), ...(await run(path.join(ROOT, 'native', program), [], { minutes: MINUTES })) });
+  });
   return tally;
 }
 

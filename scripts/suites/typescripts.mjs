@@ -3,7 +3,7 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { ROOT, run } from '../support/run.mjs';
+import { ROOT, each, run } from '../support/run.mjs';
 import { emptyTally } from '../support/tally.mjs';
 
 const VERSIONS = process.env.RUMPBLK_TYPESCRIPTS?.split(',') ?? [
@@ -41,12 +41,14 @@ export async function typescripts() {
     makeApp(folder);
     const settings = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--module', 'nodenext', '--target', 'es2022', '--types', 'node'];
     for (const version of VERSIONS) {
-      for (const lib of LIBRARIES) {
-        const command = ['--yes', `--package=typescript@${version}`, '--', 'tsc', ...settings, '--lib', lib, 'user.mts'];
-        const { ok, output, why } = await run('npx', command, { cwd: folder });
+      // Once alone: npx that fetches a package does so for one process at a time.
+      const tsc = (...args) => run('npx', ['--yes', `--package=typescript@${version}`, '--', 'tsc', ...args], { cwd: folder });
+      await tsc('--version');
+      await each(LIBRARIES, async (lib) => {
+        const { ok, output, why } = await tsc(...settings, '--lib', lib, 'user.mts');
         if (ok) tally.passed += 1;
         else tally.failed.push({ name: `TypeScript ${version}, lib ${lib}`, detail: `${output}\n${why}` });
-      }
+      });
     }
     return tally;
   } finally {

@@ -1,6 +1,7 @@
 // Runs programs for the other scripts: output is kept, and shown only when something failed.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -48,6 +49,15 @@ export function node(args, options) {
 /** Whether the program is on the PATH. */
 export function installed(program) {
   return (process.env.PATH ?? '').split(path.delimiter).some((folder) => existsSync(path.join(folder, program)));
+}
+
+/** Calls `action` with each item in turn, as many at a time as there are processors, and waits for all. */
+export async function each(items, action) {
+  const left = items.values();
+  const worker = async () => {
+    for (const item of left) await action(item);
+  };
+  await Promise.all(Array.from({ length: os.availableParallelism() }, worker));
 }
 
 /** `action`, and how long it took, as `1.2 s`. */
