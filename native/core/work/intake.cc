@@ -5,7 +5,7 @@
 namespace blk {
 
 Intake::Outcome Intake::Put(IntakeFlow& flow, std::unique_ptr<IntakeTask>& task, Place place) {
-  // Its memory first, also of one that finds others in its way: what is to be copied is then copied at once, as long as
+  // A task gets its memory even when it then waits behind others: what a write sends is copied at once, as long as
   // there is memory.
   Step step = MakeReady(*task);
   if (step == Step::kReady) {
@@ -32,7 +32,8 @@ Intake::Step Intake::MakeReady(IntakeTask& task) {
   const size_t needed = task.MemoryNeeded();
   AlignedBuffer memory;
   if (needed > 0) {
-    // Behind one that waits for more than there is: a small one that took what came back would keep it waiting.
+    // While another task waits for memory, this one waits behind it: small tasks that took what is given back would
+    // keep a large one waiting for ever.
     if (!short_of_memory_) short_of_memory_ = memory_.Take(needed, &memory) == RequestMemory::Outcome::kFull;
     if (short_of_memory_) return Step::kWaits;
   }
@@ -43,7 +44,7 @@ Intake::Step Intake::MakeReady(IntakeTask& task) {
 Intake::Step Intake::Queue(IntakeFlow& flow, std::unique_ptr<IntakeTask>& task) {
   std::unique_ptr<IoTask> queued = std::move(task);
   const IoQueue::Outcome outcome = queue_.TryPut(flow.queued_, queued);
-  // All that is in a flow came in by Put().
+  // Put() queues nothing but IntakeTasks.
   task.reset(static_cast<IntakeTask*>(queued.release()));
   switch (outcome) {
     case IoQueue::Outcome::kQueued: return Step::kReady;
@@ -64,7 +65,7 @@ bool Intake::Serve(IntakeFlow& flow, IoTaskList& ended) {
     case Step::kReady: return true;
     case Step::kEnded:
     case Step::kStopped: ended.PushBack(std::move(task)); return true;
-    // Threads and the host's memory may be had later; what is under way meanwhile brings the next turn.
+    // The task stays first in its line. Threads and memory may be had later: requests that end bring a Refill().
     case Step::kWaits:
     case Step::kNoMemory:
     case Step::kNoThreads: break;
@@ -77,7 +78,7 @@ void Intake::Refill(IoTaskList& ended) {
   short_of_memory_ = false;
   for (bool served = true; served;) {
     served = false;
-    // Those that had a turn in this round come behind all others.
+    // The flows that had a turn in this round and still have tasks; they come behind all others.
     IntakeFlow* again = nullptr;
     IntakeFlow** again_end = &again;
     for (IntakeFlow** link = &first_; *link != nullptr;) {
@@ -112,7 +113,7 @@ void Intake::TakeAll(IoTaskList& tasks) {
 
 void Intake::List(IntakeFlow& flow) {
   if (std::exchange(flow.listed_, true)) return;
-  // Behind all others; a walk, since those that wait are few.
+  // Behind all others; found by a walk, since few flows wait.
   IntakeFlow** end = &first_;
   while (*end != nullptr) end = &(*end)->next_;
   *end = &flow;

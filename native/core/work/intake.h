@@ -1,6 +1,6 @@
-// Intake: how requests come into a driver's queue, with the memory that they run on. One that finds no memory or no
-// room waits in the backlog of its device, behind the others there; devices take turns, so that one with thousands of
-// requests holds up another one's next request by one of its own.
+// Intake: how requests come into a driver's queue, with the memory that they run on. A request that finds no memory
+// or no room waits in the backlog of its device, behind the others there; devices take turns, so that a device with
+// thousands of requests holds up another one's next request by one of its own.
 // Not thread-safe: used by the one thread that submits, which calls Refill() when requests have ended.
 #ifndef RUMPBLK_CORE_WORK_INTAKE_H_
 #define RUMPBLK_CORE_WORK_INTAKE_H_
@@ -13,12 +13,12 @@
 
 namespace blk {
 
-// A task that may need memory before it is queued. It gives that back itself.
+// A task that may need memory before it is queued, which the task gives back itself.
 class IntakeTask : public IoTask {
  public:
   // Bytes that Prepare() is to be given; 0: none. Asked each time that it is the task's turn.
   virtual size_t MemoryNeeded() const { return 0; }
-  // There is no memory for it yet. Called at most once, inside Put().
+  // Told that there is no memory for the task yet. Called at most once, inside Put().
   virtual void Wait() {}
   // Gets ready to run; `memory` is null when none is needed, or when the host has none. -> false when there is nothing
   // to run any more: the task has told whoever waits for it, and is destroyed. Once.
@@ -33,8 +33,8 @@ class IntakeTask : public IoTask {
   bool ready_ = false;
 };
 
-// The requests of one device on their way, or those of a driver that concern no device. Part of whoever puts tasks in,
-// whom each task keeps; outlives them.
+// The requests of one device on their way, or those of a driver that concern no device. A member of the object that
+// puts the tasks in; each task keeps that object, so the flow outlives them.
 class IntakeFlow {
  public:
   IntakeFlow() = default;
@@ -70,8 +70,9 @@ class Intake {
 
   Outcome Put(IntakeFlow& flow, std::unique_ptr<IntakeTask>& task, Place place = Place::kBehind);
 
-  // Goes on with those that wait, each flow in turn, as far as there are memory and room. Drops those of a queue that
-  // has stopped. What has ended goes to `ended`, for the caller to destroy: it may be the last that keeps this object.
+  // Queues the tasks that wait, each flow in turn, as far as there are memory and room. A task that its Prepare() has
+  // ended, and every task when the queue has stopped, goes to `ended`, for the caller to destroy: it may be the last
+  // that keeps this object.
   void Refill(IoTaskList& ended);
   // Moves all that wait to `tasks`, for the end.
   void TakeAll(IoTaskList& tasks);
@@ -96,7 +97,7 @@ class Intake {
   RequestMemory& memory_;
   // Flows that have a backlog, in the order of their turns.
   IntakeFlow* first_ = nullptr;
-  // A task waits for memory whose turn it is: nobody else takes any before.
+  // The task whose turn it is waits for memory: no other task takes any before it.
   bool short_of_memory_ = false;
 };
 

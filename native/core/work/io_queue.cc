@@ -17,7 +17,7 @@ IoQueue::Outcome IoQueue::TryPut(IoFlow& flow, std::unique_ptr<IoTask>& task) {
 IoQueue::Outcome IoQueue::PutLocked(IoFlow& flow, std::unique_ptr<IoTask>& task) {
   if (pool_.stopped()) return Outcome::kStopped;
   if (IoTurns::Waiting(flow) == depth_) return Outcome::kFull;
-  // Before the task is in: without any worker it would wait for ever.
+  // Before the task is put in: without any worker it would wait there for ever.
   if (!pool_.WakeOne()) return Outcome::kNoThreads;
   return turns_.Put(flow, task) ? Outcome::kQueued : Outcome::kNoMemory;
 }
@@ -41,7 +41,7 @@ void IoQueue::Work(WorkerPool::Worker& self) {
   for (;;) {
     if (turns_.empty()) AwaitTask(self, lock);
     if (pool_.stopped()) return;
-    // Another worker was faster, or the task that this one was to rescue has been taken.
+    // Another worker has taken the task that this one was woken for.
     if (turns_.empty()) continue;
     std::unique_ptr<IoTask> task = turns_.Take();
     pool_.TaskTaken();
@@ -61,7 +61,8 @@ void IoQueue::RunTask(std::unique_ptr<IoTask> task, WorkerPool::Worker& self, La
 }
 
 void IoQueue::Stop() {
-  // Joined and destroyed outside the lock: a running task may still ask for it, and a task's end is its own business.
+  // Workers are joined and tasks destroyed outside the lock: a running task may still put another one in, and what a
+  // task's destructor does is not known here.
   WorkerPool::Workers workers;
   IoTaskList dropped;
   {

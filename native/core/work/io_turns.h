@@ -16,10 +16,10 @@
 
 namespace blk {
 
-// What one device has waiting: a ring that grows. Part of whoever puts tasks in; used through an IoQueue, and that one
-// only. Outlives the tasks in it, which therefore keep its owner.
-// A ring and no list: under the queue's lock nobody then touches the tasks themselves, which another processor has just
-// written. For the same reason it has cache lines of its own.
+// What one device has waiting: a ring that grows. A member of the object that puts the tasks in; each task keeps that
+// object, so the flow outlives them. Used through one IoQueue only.
+// A ring of pointers and no list: the tasks themselves, which another processor has just written, are not touched under
+// the queue's lock. For the same reason a flow has cache lines of its own.
 class alignas(64) IoFlow {
  public:
   IoFlow() = default;
@@ -30,9 +30,9 @@ class alignas(64) IoFlow {
   friend class IoTurns;
 
   std::vector<std::unique_ptr<IoTask>> ring_;  // its size is a power of two, or 0
-  size_t head_ = 0;                            // next to be taken
+  size_t head_ = 0;                            // index of the task to be taken next
   size_t used_ = 0;
-  IoFlow* next_ = nullptr;  // the one whose turn comes after its own; null while no task waits
+  IoFlow* next_ = nullptr;  // the flow whose turn comes after this one's; null while no task waits
 };
 
 class IoTurns {
@@ -93,7 +93,7 @@ class IoTurns {
     }
   }
 
-  // A circle: behind the last one comes the one whose turn it is. Null: no task waits.
+  // The flows that have tasks form a circle: behind the last one comes the flow whose turn it is. Null: no task waits.
   IoFlow* last_ = nullptr;
 };
 

@@ -1,6 +1,6 @@
-// RequestMemory: the memory that the queued requests of a driver run on, page-aligned, used again, and bounded: who
-// finds none waits until somebody gives some back (intake.h). Only one request of more than the limit is let through,
-// while nobody else has any, so that every request is served in the end.
+// RequestMemory: the memory that the queued requests of a driver run on, page-aligned, used again, and bounded: a
+// request that finds none waits until another one gives some back (intake.h). A request that needs more than the limit
+// is let through while no other one has any, so that every request is served in the end.
 // Thread-safe. Lock order: mu_ is a leaf.
 #ifndef RUMPBLK_CORE_WORK_REQUEST_MEMORY_H_
 #define RUMPBLK_CORE_WORK_REQUEST_MEMORY_H_

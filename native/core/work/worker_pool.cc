@@ -7,11 +7,11 @@
 
 namespace blk {
 
-// Never more than one on its way: the one that wakes up takes what waits, and sees to the next one (TaskTaken()).
+// At most one woken worker is on its way: when it takes a task, TaskTaken() sees to those behind it.
 bool WorkerPool::WakeOne() {
   if (woken_ > 0) return true;
   if (Awake() > 0) {
-    // It takes the task next. Unless its own task waits without having said so, which is what the watcher is for.
+    // A worker that is awake takes the task next, unless the task that it runs is stuck: the watcher finds that out.
     EnsureWatcher();
     return true;
   }
@@ -20,14 +20,14 @@ bool WorkerPool::WakeOne() {
     wake_.NotifyOne();
     return true;
   }
-  // All are blocked. Without another one they serve when their tasks are over.
+  // All workers are blocked. If no other can be had, the first one whose task is over takes what waits.
   if (Start()) woken_++;
   return !workers_.empty();
 }
 
 void WorkerPool::EnsureWatcher() {
   if (watch_.state() != StallWatch::State::kOff) return;
-  // Those that are woken will take tasks.
+  // The woken workers are to take tasks; a sleeping one beyond them can watch.
   if (Count(State::kAsleep) > woken_) {
     watch_.Want();
     wake_.NotifyOne();
@@ -49,9 +49,9 @@ void WorkerPool::Block(Worker& worker) {
 bool WorkerPool::Start() {
   if (workers_.size() == limit_) return false;
   refused_ = true;
-  // No memory, or the host's limit of threads: those that there are serve alone.
+  // Without memory, or at the host's limit of threads, the workers that there are serve alone.
   try {
-    // The thread asks for the lock first, so it finds itself counted.
+    // The new thread takes the owner's lock first of all, so it finds itself counted.
     if (!HadMemory([&] { workers_.emplace_back(*this); })) return false;
   } catch (const std::system_error&) {
     return false;
@@ -81,8 +81,7 @@ void WorkerPool::Sleep(Worker& worker, Mutex& mu) {
   // meant for.
   if (!stuck && woken_ > 0) woken_--;
   Set(worker, State::kRunning);
-  // The wake-up came to the one that was wanted as the watcher, and no other is left: who takes the next task asks
-  // again.
+  // This worker was wanted as the watcher as well, and no other one is asleep to watch: TaskTaken() asks anew.
   if (watch_.state() == StallWatch::State::kWanted && Count(State::kAsleep) <= woken_) watch_.End();
 }
 
@@ -96,7 +95,7 @@ bool WorkerPool::WatchForStall(Mutex& mu) {
     }
   }
   watch_.End();
-  return !tasks_.empty();  // else there is nothing to look after
+  return !tasks_.empty();  // when no task waits, none is held up
 }
 
 WorkerPool::Workers WorkerPool::Stop() {
