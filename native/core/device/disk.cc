@@ -40,12 +40,6 @@ Result<std::shared_ptr<Disk>> Disk::Create(std::unique_ptr<Medium> medium, const
   return std::shared_ptr<Disk>(new Disk(std::move(medium), {range.offset}, size, range.sector_size));
 }
 
-uint64_t Disk::sector_size() const {
-  if (sector_size_ != 0) return sector_size_;
-  const uint64_t told = medium_->sector_size();
-  return IsSectorSize(told) ? told : kDevBsize;
-}
-
 bool Disk::SameAs(const Disk& other) const {
   return medium_->identity() == other.medium_->identity() && begin_.value == other.begin_.value &&
          size_ == other.size_ && sector_size_ == other.sector_size_;

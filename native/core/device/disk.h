@@ -41,7 +41,7 @@ class Disk {
   HostOffset begin() const { return begin_; }
   HostSpan span() const { return {begin_, {begin_.value + size_}}; }
   // What tables count in: the sectors that the registration named, else the medium's.
-  uint64_t sector_size() const;
+  uint64_t sector_size() const { return Source().sector_size(); }
   // True when both are the same range of the same medium, whatever it was called (B21).
   bool SameAs(const Disk& other) const;
 
@@ -60,7 +60,7 @@ class Disk {
 
   // The bytes of the disk past the strategies: for who looks at tables. REQUIRES: a use is counted as long as it is
   // used.
-  DiskSource Source() const { return {*medium_, begin_, size_, sector_size()}; }
+  DiskSource Source() const { return {*medium_, begin_, size_, sector_size_}; }
 
   // EIO when the medium no longer reaches to the end of `span`; what it lacks of that is noted as lost.
   // REQUIRES: a use is counted.
