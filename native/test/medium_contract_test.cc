@@ -4,6 +4,7 @@
 #include <string>
 #include <thread>
 
+#include "core/host/lock_holder.h"
 #include "core/medium/host_medium.h"
 #include "core/medium/memory_medium.h"
 #include "core/medium/null_medium.h"
@@ -213,6 +214,19 @@ TEST_CASE("medium: one writer or many readers of a range, among media of one ide
     CHECK(second->Detach(Writer(high)).ok());
     CHECK(first->Close().ok());
     CHECK(second->Close().ok());
+  });
+}
+
+TEST_CASE("medium: this process is in the way of itself where nobody else can have a memory or null medium") {
+  ForEachMedium([](const Kind& kind) {
+    if (kind.name == "host") return;  // whose locks the system tells of
+    const auto first = kind.make(), second = kind.make();
+    REQUIRE(first->Attach(Reader()).ok());
+    CHECK(second->Holder(Writer()) == OwnProcess());
+    CHECK(second->Holder(Reader()) == 0);
+    CHECK(first->Holder(Writer()) == 0);
+    CHECK(first->Detach(Reader()).ok());
+    CHECK(second->Holder(Writer()) == 0);
   });
 }
 

@@ -149,6 +149,8 @@ std::optional<FdLock> ParseFdLock(std::string_view line) {
   return lock;
 }
 
+int OwnProcess() { return ::getpid(); }
+
 int FindLockHolder(int fd, LockKind kind, uint64_t offset, uint64_t size, const std::vector<int>& own) {
   struct flock lock = {};
   lock.l_type = kind == LockKind::kExclusive ? F_WRLCK : F_RDLCK;

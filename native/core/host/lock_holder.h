@@ -25,6 +25,9 @@ struct FdLock {
 // Reads such a line. -> nothing for every other line.
 std::optional<FdLock> ParseFdLock(std::string_view line);
 
+// This process, which has the locks on what others cannot reach.
+int OwnProcess();
+
 // A process with a lock in the way of `kind` on [offset, offset + size), or 0. `own`: descriptors of this process whose
 // locks are not in the way. `size` 0 reaches to the end. Of this moment: the lock may be gone, or the number somebody
 // else's, by the time it is read.

@@ -1,13 +1,23 @@
 #include "core/medium/volatile_medium.h"
 
+#include "core/host/lock_holder.h"
+
 namespace blk {
+
+bool RangeHolds::InTheWay(const void* owner, HostSpan range, bool writes) const {
+  return std::any_of(holds_.begin(), holds_.end(), [&](const Hold& hold) {
+    return hold.owner != owner && (hold.writes || writes) && !hold.range.CutTo(range).empty();
+  });
+}
+
+bool RangeHolds::Taken(const void* owner, HostSpan range, bool writes) {
+  MutexLock lock(mu_);
+  return InTheWay(owner, range, writes);
+}
 
 Status RangeHolds::Add(const void* owner, HostSpan range, bool writes) {
   MutexLock lock(mu_);
-  const bool taken = std::any_of(holds_.begin(), holds_.end(), [&](const Hold& hold) {
-    return hold.owner != owner && (hold.writes || writes) && !hold.range.CutTo(range).empty();
-  });
-  if (taken) return {EBUSY, Op::kLock};
+  if (InTheWay(owner, range, writes)) return {EBUSY, Op::kLock};
   if (!HadMemory([&]() REQUIRES(mu_) { holds_.push_back({owner, range, writes}); })) return {ENOMEM, Op::kLock};
   return Status::Ok();
 }
@@ -38,6 +48,10 @@ Result<std::unique_ptr<Channel>> VolatileMedium::Attach(const Attachment& wanted
 Status VolatileMedium::Detach(const Attachment& wanted) {
   if (wanted.lock) store_->holds.Remove(this, wanted.range, wanted.write);
   return Status::Ok();
+}
+
+int VolatileMedium::Holder(const Attachment& wanted) {
+  return wanted.lock && store_->holds.Taken(this, wanted.range, wanted.write) ? OwnProcess() : 0;
 }
 
 }  // namespace blk

@@ -21,6 +21,8 @@ class RangeHolds {
  public:
   // Errors: EBUSY another owner has some of it, and one of the two writes · ENOMEM.
   Status Add(const void* owner, HostSpan range, bool writes) EXCLUDES(mu_);
+  // Whether Add() of the same would answer EBUSY.
+  bool Taken(const void* owner, HostSpan range, bool writes) EXCLUDES(mu_);
   // REQUIRES: Add() of the same was ok.
   void Remove(const void* owner, HostSpan range, bool writes) EXCLUDES(mu_);
 
@@ -30,6 +32,9 @@ class RangeHolds {
     HostSpan range;
     bool writes;
   };
+
+  bool InTheWay(const void* owner, HostSpan range, bool writes) const REQUIRES(mu_);
+
   Mutex mu_;
   std::vector<Hold> holds_ GUARDED_BY(mu_);
 };
@@ -54,6 +59,8 @@ class VolatileMedium : public Medium {
   Status Read(HostOffset at, void* data, size_t size) final;
   Result<std::unique_ptr<Channel>> Attach(const Attachment& wanted) final;
   Status Detach(const Attachment& wanted) final;
+  // This process or none: nobody else has such a medium.
+  int Holder(const Attachment& wanted) final;
 
  protected:
   // `store` is not null.
