@@ -7,7 +7,11 @@ module.exports = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
-  moduleNameMapper: { '^rumpblk$': '<rootDir>/dist/index.js', '^rumpblk/(.*)$': '<rootDir>/dist/adapters/$1.js' },
+  moduleNameMapper: {
+    '^rumpblk$': '<rootDir>/dist/index.js',
+    '^rumpblk/media$': '<rootDir>/dist/media.js',
+    '^rumpblk/(.*)$': '<rootDir>/dist/adapters/$1.js',
+  },
   transform: {
     '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, sourceMaps: 'inline' }],
   },

@@ -39,7 +39,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
   readonly driver: BlockDriver;
   /** Gives the index in the driver's table; -1 for a private minor. */
   readonly minor: number;
-  /** Gives the path of the host file. */
+  /** Gives the path of the host file, or the name of the medium. */
   readonly path: string;
   /** Gives the size of the device, in bytes. */
   readonly size: Bytes;

@@ -10,8 +10,8 @@ import { createFaultInjector, type FaultInjector } from './faults.js';
 import { toMinorInfo, toRegistered, type MinorInfo, type RegisteredPartition } from './minors.js';
 import { driverArguments, OPEN_KEYS, OPEN_SYNC_KEYS, openArguments, openSettings, optionsFromEnv, rangeArguments } from './options.js';
 import type { DriverOptions, NotAnEntry, OpenOptions, RegisterOptions } from './options.js';
-import { hostPath, integer } from './arguments/validate.js';
-import type { PathLike } from 'node:fs';
+import { integer } from './arguments/validate.js';
+import { sourceOf, type Source } from './media/source.js';
 import { inspect, type InspectOptions } from 'node:util';
 
 /** The largest minor that crosses into native unchanged; what the table has not is for native to refuse. */
@@ -25,7 +25,7 @@ export let isClosed: (driver: BlockDriver) => boolean;
 export let nativeOf: (driver: BlockDriver, method: string) => NativeDriver;
 
 /**
- * Keeps a table of minors: host files, or ranges of them, that can be opened as block devices.
+ * Keeps a table of minors: host files and media, or ranges of them, that can be opened as block devices.
  *
  * @example
  * using driver = new BlockDriver({ minorCount: 4 });
@@ -79,38 +79,38 @@ export class BlockDriver implements Disposable {
   }
 
   /**
-   * Binds a host file, or a range of it, to the lowest free minor; the same file and range again give the same minor.
+   * Binds a host file or a medium, or a range of it, to the lowest free minor; the same one and range again give the same minor.
    * Calls that are under way together get their minors in the order in which the host answers, so that a slow host file
    * holds up no other: await one before the next where the number matters.
    *
-   * @param path regular file, block node or character node
-   * @param options range in bytes; default all of the file
+   * @param source path of a regular file, a block node or a character node; or a medium of `rumpblk/media`
+   * @param options range in bytes; default all of it
    * @returns the minor
    * @throws {BlockDeviceError} EBUSY table full; EINVAL type or range; errors of the host; EBADF closed
    */
-  async register(path: PathLike, options?: RegisterOptions & NotAnEntry): Promise<number> {
+  async register(source: Source, options?: RegisterOptions & NotAnEntry): Promise<number> {
     const native = nativeOf(this, 'register');
-    const hostFile = hostPath(path, 'path');
+    const { native: from, name } = sourceOf(source, 'source');
     const range = rangeArguments(options);
-    const outcome = await native.register(hostFile, ...range);
-    if (typeof outcome !== 'number') throw fromFailure(outcome, { path: hostFile.toString(), minorCount: this.#minorCount });
+    const outcome = await native.register(from, ...range);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, { path: name, minorCount: this.#minorCount });
     return outcome;
   }
 
   /**
-   * Binds a host file, or a range of it, to the lowest free minor, on the calling thread.
+   * Binds a host file or a medium, or a range of it, to the lowest free minor, on the calling thread.
    *
-   * @param path regular file, block node or character node
-   * @param options range in bytes; default all of the file
+   * @param source path of a regular file, a block node or a character node; or a medium of `rumpblk/media`
+   * @param options range in bytes; default all of it
    * @returns the minor
    * @throws {BlockDeviceError} EBUSY table full; EINVAL type or range; errors of the host; EBADF closed
    */
-  registerSync(path: PathLike, options?: RegisterOptions & NotAnEntry): number {
+  registerSync(source: Source, options?: RegisterOptions & NotAnEntry): number {
     const native = nativeOf(this, 'register');
-    const hostFile = hostPath(path, 'path');
+    const { native: from, name } = sourceOf(source, 'source');
     const range = rangeArguments(options);
-    const outcome = native.registerSync(hostFile, ...range);
-    if (typeof outcome !== 'number') throw fromFailure(outcome, { path: hostFile.toString(), minorCount: this.#minorCount });
+    const outcome = native.registerSync(from, ...range);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, { path: name, minorCount: this.#minorCount });
     return outcome;
   }
 
@@ -288,7 +288,7 @@ export class BlockDriver implements Disposable {
   }
 }
 
-/** Names the host file of a minor in an error. */
+/** Names what a minor is of in an error. */
 function placeOf(native: NativeDriver, minor: number): FailurePlace {
   const answer = native.minors();
   const row = isFailure(answer) ? undefined : answer.minors.find(([index]) => index === minor);

@@ -42,7 +42,7 @@ export interface BlockErrorInfo {
   errno: number;
   /** Name of the call that failed: `'pread'`, `'mmap'`, `'strategy'`, `'ioctl'`, ... */
   syscall: string;
-  /** Path of the host file. */
+  /** Path of the host file, or name of the medium. */
   path?: string;
   /** Minor of the device, when it is in a table. */
   minor?: number;
@@ -76,7 +76,7 @@ export class BlockDeviceError extends Error implements NodeJS.ErrnoException {
   declare readonly code: string;
   /** Names the call that failed. */
   declare readonly syscall: string;
-  /** Gives the path of the host file. */
+  /** Gives the path of the host file, or the name of the medium. */
   declare readonly path?: string;
   /** Gives the minor of a device in a table. */
   declare readonly minor?: number;

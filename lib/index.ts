@@ -26,6 +26,8 @@ export {
 export { BlockDeviceError } from './errors.js';
 
 export type { OpenPathOptions } from './open.js';
+export type { Medium } from './media/medium.js';
+export type { Source } from './media/source.js';
 export type { PartitionChoice } from './label/choice.js';
 export type { MinorInfo, RegisteredPartition } from './minors.js';
 export type { BlockErrorInfo, LockHolder, LostRange } from './errors.js';

@@ -1,18 +1,20 @@
 // What a driver tells of its minors.
-import type { NativeMinorInfo, NativeRegistered } from './native/binding.js';
+import { MEDIUM_KINDS, type NativeMinorInfo, type NativeRegistered } from './native/binding.js';
 import type { Bytes } from './request/transfer.js';
 
 /** One slot of a driver's table. */
 export interface MinorInfo {
   /** Index in the table. */
   minor: number;
-  /** Path of the host file. */
+  /** Path of the host file, or the name of the medium. */
   path: string;
-  /** First byte of the range of the host file. */
+  /** First byte of the range of it. */
   offset: Bytes;
   /** Bytes in the range: the size of the device. */
   size: Bytes;
-  /** Type of the host file. */
+  /** What it is made of: a host file of that type, or a medium of that kind. */
+  source: 'file' | 'block' | 'character' | 'memory' | 'null';
+  /** Type of the host file; `'block'` of a medium, which has none. */
   type: 'file' | 'block' | 'character';
   /** Devices that are open on it. */
   openCount: number;
@@ -38,10 +40,11 @@ export interface RegisteredPartition {
   label?: string;
 }
 
-const TYPE_NAMES = ['file', 'block', 'character'] as const;
 /** Turns a row of native's into what callers get. */
-export function toMinorInfo([minor, path, offset, size, type, openCount, disk, partition]: NativeMinorInfo): MinorInfo {
-  const info: MinorInfo = { minor, path: path.toString(), offset, size, type: TYPE_NAMES[type], openCount };
+export function toMinorInfo([minor, path, offset, size, kind, openCount, disk, partition]: NativeMinorInfo): MinorInfo {
+  const source = MEDIUM_KINDS[kind];
+  const type = source === 'memory' || source === 'null' ? 'block' : source;
+  const info: MinorInfo = { minor, path: path.toString(), offset, size, source, type, openCount };
   return partition === '' ? info : { ...info, disk, partition };
 }
 

@@ -10,9 +10,10 @@ import { ENXIO, fromFailure, invalidArgType, invalidArgValue, isFailure } from '
 import type { KnownKeys } from './arguments/known-keys.js';
 import { LOOKING, OPEN_PATH_KEYS, OPEN_PATH_SYNC_KEYS, openArguments, openSettings, rangeArguments } from './options.js';
 import type { NotAnEntry, OpenOptions, OpenSettings, RegisterOptions } from './options.js';
-import { flag, hostPath } from './arguments/validate.js';
+import { flag } from './arguments/validate.js';
+import { sourceOf, type GivenSource, type Source } from './media/source.js';
 
-/** Options of `open()` by path: how to open, which range or partition of the file, and the driver that the device belongs to. */
+/** Options of `open()` of a source: how to open, which range or partition of it, and the driver that the device belongs to. */
 export interface OpenPathOptions extends OpenOptions, RegisterOptions, NotAnEntry {
   /** Opens this partition of the disk, and nothing outside it; default: the whole disk. */
   partition?: PartitionChoice;
@@ -23,9 +24,9 @@ export interface OpenPathOptions extends OpenOptions, RegisterOptions, NotAnEntr
 }
 
 /**
- * Opens a host file, a range of it, or a partition, as a block device on a private minor, which is freed again on close.
+ * Opens a host file or a medium, a range of it, or a partition, as a block device on a private minor, which is freed again on close.
  *
- * @param path regular file, block node or character node
+ * @param source path of a regular file, a block node or a character node; or a medium of `rumpblk/media`
  * @param options mode, access, cache mode, range in bytes; `partition`, default the whole disk; `driver`, default one that all such devices share
  * @returns the device; its `minor` is -1
  * @throws {BlockDeviceError} EINVAL type or range, or a partition that reaches out of the disk; ENXIO no such partition; EACCES, EROFS mode; EBUSY locked; errors of the host
@@ -37,8 +38,8 @@ export interface OpenPathOptions extends OpenOptions, RegisterOptions, NotAnEntr
  * @example
  * await using root = await open('disk.img', { partition: 'p2', mode: 'r+' });
  */
-export async function open(path: PathLike, options?: OpenPathOptions): Promise<BlockDevice> {
-  const request = openPathRequest(path, options, OPEN_PATH_KEYS);
+export async function open(source: Source, options?: OpenPathOptions): Promise<BlockDevice> {
+  const request = openPathRequest(source, options, OPEN_PATH_KEYS);
   const { native, settings, partition } = request;
   throwIfAborted(settings.signal);
   const name = partition?.number === undefined ? partition?.name : nameFor(request, await tableOf(request));
@@ -48,9 +49,9 @@ export async function open(path: PathLike, options?: OpenPathOptions): Promise<B
 }
 
 /**
- * Opens a host file, a range of it, or a partition, as a block device on a private minor, on the calling thread.
+ * Opens a host file or a medium, a range of it, or a partition, as a block device on a private minor, on the calling thread.
  *
- * @param path regular file, block node or character node
+ * @param source path of a regular file, a block node or a character node; or a medium of `rumpblk/media`
  * @param options mode, access, cache mode, range in bytes; `partition`, default the whole disk; `driver`, default one that all such devices share
  * @returns the device; its `minor` is -1
  * @throws {BlockDeviceError} EINVAL type or range, or a partition that reaches out of the disk; ENXIO no such partition; EACCES, EROFS mode; EBUSY locked; errors of the host
@@ -59,8 +60,8 @@ export async function open(path: PathLike, options?: OpenPathOptions): Promise<B
  * using device = openSync('disk.img', { mode: 'r+' });
  * device.writeSync(Buffer.from('hello'), 0, { fua: true });
  */
-export function openSync(path: PathLike, options?: Omit<OpenPathOptions, 'signal'>): BlockDevice {
-  const request = openPathRequest(path, options, OPEN_PATH_SYNC_KEYS);
+export function openSync(source: Source, options?: Omit<OpenPathOptions, 'signal'>): BlockDevice {
+  const request = openPathRequest(source, options, OPEN_PATH_SYNC_KEYS);
   const { native, partition } = request;
   const name = partition?.number === undefined ? partition?.name : nameFor(request, tableOfSync(request));
   const opened = native.openPathSync(...argumentsFor(request, name));
@@ -77,15 +78,15 @@ export function openSync(path: PathLike, options?: Omit<OpenPathOptions, 'signal
  */
 export async function lockToGrow(path: PathLike): Promise<BlockDevice> {
   const request = openPathRequest(path, { mode: 'r+', cache: 'unsafe', size: 0 }, OPEN_PATH_KEYS);
-  const { native, settings, hostFile, range } = request;
-  return openedDevice(request, await native.openPath(hostFile, ...range, '', ...openArguments(settings, LOCK.growth)));
+  const { native, settings, source, range } = request;
+  return openedDevice(request, await native.openPath(source.native, ...range, '', ...openArguments(settings, LOCK.growth)));
 }
 
 interface OpenPathRequest {
   readonly driver: BlockDriver;
   readonly native: NativeDriver;
   readonly settings: OpenSettings;
-  readonly hostFile: Buffer;
+  readonly source: GivenSource;
   readonly range: readonly [offset: number, size: number, sectorSize: number];
   readonly partition: ChosenPartition | undefined;
   /** The driver is the device's alone, and is closed with it. */
@@ -114,31 +115,31 @@ function driverOf({ driver: given, isolated }: OpenPathOptions): BlockDriver {
   return given;
 }
 
-function openPathRequest(path: unknown, options: OpenPathOptions | undefined, known: KnownKeys): OpenPathRequest {
-  const hostFile = hostPath(path, 'path');
+function openPathRequest(given: unknown, options: OpenPathOptions | undefined, known: KnownKeys): OpenPathRequest {
+  const source = sourceOf(given, 'source');
   const settings = openSettings(options, known);
   const range = rangeArguments(options, known);
   const partition = chosenPartition(options?.partition, 'options.partition');
   const isIsolated = options?.isolated === true;
   const driver = driverOf(options ?? {});
-  return { driver, native: nativeOf(driver, 'open'), settings, hostFile, range, partition, isIsolated };
+  return { driver, native: nativeOf(driver, 'open'), settings, source, range, partition, isIsolated };
 }
 
-function argumentsFor({ hostFile, range, settings }: OpenPathRequest, partition = ''): OpenPathArguments {
-  return [hostFile, ...range, partition, ...openArguments(settings)];
+function argumentsFor({ source, range, settings }: OpenPathRequest, partition = ''): OpenPathArguments {
+  return [source.native, ...range, partition, ...openArguments(settings)];
 }
 
-function tableOf({ native, hostFile, range }: OpenPathRequest): Promise<Looked> {
-  return lookAt(native.openPath(hostFile, ...range, '', ...LOOKING));
+function tableOf({ native, source, range }: OpenPathRequest): Promise<Looked> {
+  return lookAt(native.openPath(source.native, ...range, '', ...LOOKING));
 }
 
-function tableOfSync({ native, hostFile, range }: OpenPathRequest): Looked {
-  return lookAtSync(native.openPathSync(hostFile, ...range, '', ...LOOKING));
+function tableOfSync({ native, source, range }: OpenPathRequest): Looked {
+  return lookAtSync(native.openPathSync(source.native, ...range, '', ...LOOKING));
 }
 
 /** The name of a partition whose number was asked for. */
-function nameFor({ hostFile, partition = WHOLE }: OpenPathRequest, table: Looked): string {
-  const path = hostFile.toString();
+function nameFor({ source, partition = WHOLE }: OpenPathRequest, table: Looked): string {
+  const path = source.name;
   if (isFailure(table)) throw fromFailure(table, { path });
   return nameIn(table, partition, { path }, 'open');
 }
@@ -147,16 +148,16 @@ function isMissing(opened: NativeDevice | Failure, partition: ChosenPartition | 
   return partition !== undefined && isFailure(opened) && opened[0] === ENXIO;
 }
 
-function failureFor({ hostFile, partition = WHOLE }: OpenPathRequest, failure: Failure, table: Looked): Error {
-  const path = hostFile.toString();
+function failureFor({ source, partition = WHOLE }: OpenPathRequest, failure: Failure, table: Looked): Error {
+  const path = source.name;
   // Where not even the tables can be read, it is the disk that is not there.
   if (isFailure(table)) return fromFailure(failure, { path });
   return noPartition(partition.name ?? partition.number ?? '', table, { path }, 'open');
 }
 
 function openedDevice(request: OpenPathRequest, opened: NativeDevice | Failure): BlockDevice {
-  const { driver, settings, hostFile, partition, isIsolated } = request;
-  const path = hostFile.toString();
+  const { driver, settings, source, partition, isIsolated } = request;
+  const path = source.name;
   try {
     if (isFailure(opened)) throw fromFailure(opened, { path });
     if (partition?.place !== undefined) requirePlace(opened, partition, path);

@@ -31,14 +31,14 @@ export interface DriverOptions {
   faults?: FaultOptions;
 }
 
-/** The range [offset, offset + size) of the host file that becomes the device. */
+/** The range [offset, offset + size) of the host file, or of the medium, that becomes the device. */
 export interface RegisterOptions {
   /** First byte of the range; default 0. */
   offset?: Position;
-  /** Bytes in the range; default: to the end of the host file. */
+  /** Bytes in the range; default: to the end. */
   size?: Position;
   /**
-   * Bytes of the sectors that partition tables on it count in, a power of two from 512 to 65536; default what a block node says, else 512. For an
+   * Bytes of the sectors that partition tables on it count in, a power of two from 512 to 65536; default what a block node or a medium says, else 512. For an
    * image of a disk with other sectors: requests go on counting in 512 bytes.
    */
   sectorSize?: Bytes;
@@ -56,13 +56,13 @@ export interface OpenOptions {
   mode?: 'r' | 'r+';
   /** Opens the character device: positions are multiples of 512 bytes and requests go in chunks of at most 64 KiB; default false. */
   raw?: boolean;
-  /** How requests reach the host file: mapped windows, pread and pwrite, or the fastest for each; default 'auto'. */
+  /** How requests reach the host file: mapped windows, pread and pwrite, or the fastest for each; default 'auto'. Media have no windows: theirs is 'pio'. */
   access?: 'auto' | 'mmap' | 'pio';
   /** What a completed write promises; default 'writethrough' when `raw`, else 'writeback'. */
   cache?: CacheMode;
   /** Uses O_DIRECT where the host allows it; not with access 'mmap'; default false. */
   direct?: boolean;
-  /** Locks the range of the host file, shared for 'r' and exclusive for 'r+', also against QEMU's programs; default true. */
+  /** Locks the range, shared for 'r' and exclusive for 'r+', on a host file also against QEMU's programs; default true. */
   lock?: boolean;
   /** Ranges that this open must not write, as `[offset, length]` in bytes of the device; writes into them are EROFS; default none. */
   protect?: readonly (readonly [offset: Position, length: Position])[];

@@ -15,14 +15,14 @@ if (rest.length > 0 || (option !== undefined && option !== '--check')) {
   process.exit(2);
 }
 
-/** The entries of package.json beside the main one. */
-const ENTRIES = Object.keys(JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')).exports)
-  .filter((name) => name !== '.' && name !== './package.json')
-  .map((name) => name.slice(2));
+/** The entries of package.json beside the main one: the name, and the source of its types. */
+const ENTRIES = Object.entries(JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')).exports)
+  .filter(([name]) => name !== '.' && name !== './package.json')
+  .map(([name, { require }]) => [name.slice(2), require.types.replace(/^\.\/dist\/(.*)\.d\.ts$/, 'lib/$1.ts')]);
 
 const main = readSurface(path.join(ROOT, 'lib', 'index.ts'));
 const told = [...main.exported, ...main.mentioned].map(({ name }) => name);
-const more = ENTRIES.map((name) => ({ entry: `rumpblk/${name}`, ...readSurface(path.join(ROOT, 'lib', 'adapters', `${name}.ts`), told) }));
+const more = ENTRIES.map(([name, file]) => ({ entry: `rumpblk/${name}`, ...readSurface(path.join(ROOT, file), told) }));
 const breaches = [main, ...more].flatMap(undocumented).map((name) => `${name} has no docstring`);
 const { text } = new Page(main, more);
 if (option === undefined) {

@@ -95,19 +95,19 @@ function isSignal(value: unknown): value is AbortSignal {
   return typeof signal.addEventListener === 'function' && typeof signal.removeEventListener === 'function';
 }
 
-/** Accepts a path as Node's fs does and returns a copy of it in the host's bytes. */
-export function hostPath(value: unknown, name: string): Buffer {
-  const path = toBytes(value, name);
+/** Accepts a path as Node's fs does and returns a copy of it in the host's bytes; `expected` says what the argument may be. */
+export function hostPath(value: unknown, name: string, expected = 'of type string or an instance of Buffer or URL'): Buffer {
+  const path = toBytes(value, name, expected);
   if (path.includes(0)) throw invalidArgValue(name, value, 'must be a string, Uint8Array, or URL without null bytes');
   return path;
 }
 
-function toBytes(value: unknown, name: string): Buffer {
+function toBytes(value: unknown, name: string, expected: string): Buffer {
   if (typeof value === 'string') return Buffer.from(value);
   if (isUint8Array(value)) return copyOf(value, name);
   // By its text: what an object of another make says of its parts may not fit together.
   if (isUrl(value)) return Buffer.from(fileURLToPath(value.href));
-  throw invalidArgType(name, 'of type string or an instance of Buffer or URL', value);
+  throw invalidArgType(name, expected, value);
 }
 
 /** By what the memory is, not by what the object says of itself. */

@@ -1,20 +1,26 @@
 // What can be an end of a copy, and what is handed over as one.
-import type { PathLike } from 'node:fs';
 import type { Writable } from 'node:stream';
 import type { WritableStream } from 'node:stream/web';
 import { hostPath } from '../arguments/validate.js';
 import { BlockDevice } from '../index.js';
+import { nativeMediumOf, type Medium } from '../media/medium.js';
+import type { Source } from '../media/source.js';
 import type { ByteIterable } from './stream-ends.js';
 
-/** What a copy reads: an open device, the path of a file or node, a Readable, a ReadableStream, or any other iterable of bytes. */
-export type CopySource = BlockDevice | PathLike | ByteIterable;
-/** What a copy writes: an open device, the path of a file or node, a Writable, or a WritableStream. */
-export type CopyTarget = BlockDevice | PathLike | Writable | WritableStream<Uint8Array>;
+/** What a copy reads: an open device, the path of a file or node, a medium, a Readable, a ReadableStream, or any other iterable of bytes. */
+export type CopySource = BlockDevice | Source | ByteIterable;
+/** What a copy writes: an open device, the path of a file or node, a medium, a Writable, or a WritableStream. */
+export type CopyTarget = BlockDevice | Source | Writable | WritableStream<Uint8Array>;
 
 /** What to call an end in a message. */
 export function nameOf(end: unknown, argument: string): string {
   if (end instanceof BlockDevice) return end.path;
+  if (isMedium(end)) return end.name;
   return isPath(end) ? hostPath(end, argument).toString() : 'stream';
+}
+
+export function isMedium(value: unknown): value is Medium {
+  return nativeMediumOf(value) !== undefined;
 }
 
 export function isPath(value: unknown): value is string | Buffer | URL {

@@ -6,7 +6,8 @@ import { invalidArgType, invalidArgValue } from '../errors.js';
 import { BlockDevice, BlockDeviceError, open } from '../index.js';
 import { DeviceSource } from './device-ends.js';
 import type { Source } from './ends.js';
-import { isIterable, isPath } from './kinds.js';
+import { isIterable, isMedium, isPath } from './kinds.js';
+import type { Source as DiskSource } from '../media/source.js';
 import { refusePartition, type CopySettings } from './options.js';
 import { statsOf } from './place.js';
 import { StreamSource } from './stream-ends.js';
@@ -24,21 +25,22 @@ export function sourceOf(source: unknown, settings: CopySettings): () => Promise
     if (sourcePosition !== 0) throw invalidArgValue('options.sourcePosition', sourcePosition, 'must be 0 for a stream');
     return () => Promise.resolve(new StreamSource(source));
   }
-  if (!isPath(source)) throw invalidArgType('source', 'a BlockDevice, a path, or a stream that is read', source);
+  if (isMedium(source)) return () => openSource(source, settings);
+  if (!isPath(source)) throw invalidArgType('source', 'a BlockDevice, a path, a Medium, or a stream that is read', source);
   hostPath(source, 'source');
   return () => openSource(source, settings);
 }
 
-async function openSource(path: string | Buffer | URL, settings: CopySettings): Promise<Source> {
+async function openSource(disk: DiskSource, settings: CopySettings): Promise<Source> {
   const { sourcePosition = 0, sourcePartition: partition, lock } = settings;
   let device: BlockDevice;
   try {
-    device = await open(path, partition === undefined ? { lock } : { lock, partition });
+    device = await open(disk, partition === undefined ? { lock } : { lock, partition });
   } catch (error) {
-    if (partition !== undefined) throw error;
+    if (partition !== undefined || !isPath(disk)) throw error;
     // A file that does not tell its size, as those of /proc, ends where it ends.
-    const isUntold = error instanceof BlockDeviceError && error.code === 'EINVAL' && (await statsOf(path))?.isFile() === true;
-    if (isUntold) return new StreamSource(createReadStream(path, { start: sourcePosition }));
+    const isUntold = error instanceof BlockDeviceError && error.code === 'EINVAL' && (await statsOf(disk))?.isFile() === true;
+    if (isUntold) return new StreamSource(createReadStream(disk, { start: sourcePosition }));
     throw error;
   }
   try {

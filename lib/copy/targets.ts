@@ -2,12 +2,13 @@
 import { hostPath } from '../arguments/validate.js';
 import { handleOf } from '../device.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
-import { BlockDevice, open, type PartitionChoice } from '../index.js';
+import { BlockDevice, open } from '../index.js';
 import { DeviceTarget } from './device-ends.js';
 import type { Source, Target } from './ends.js';
 import { failureOn } from './extent.js';
 import { FileTarget } from './file-target.js';
-import { isNodeTarget, isPath, isWebTarget } from './kinds.js';
+import { isMedium, isNodeTarget, isPath, isWebTarget } from './kinds.js';
+import type { Source as DiskSource } from '../media/source.js';
 import { refusePartition, type CopySettings } from './options.js';
 import { placeOfDevice, placeOfFile, placeOfStream, requireApart, statsOf } from './place.js';
 import { NodeStreamTarget, WebStreamTarget } from './stream-ends.js';
@@ -29,7 +30,8 @@ export function targetOf(target: unknown, settings: CopySettings): (from: Source
       return isNodeTarget(target) ? new NodeStreamTarget(target) : new WebStreamTarget(target);
     };
   }
-  if (!isPath(target)) throw invalidArgType('target', 'a BlockDevice, a path, or a stream that is written', target);
+  if (isMedium(target)) return (from) => openDisk(target, from, settings);
+  if (!isPath(target)) throw invalidArgType('target', 'a BlockDevice, a path, a Medium, or a stream that is written', target);
   hostPath(target, 'target');
   return (from) => openTarget(target, from, settings);
 }
@@ -38,7 +40,7 @@ async function openTarget(path: string | Buffer | URL, from: Source, settings: C
   const stats = await statsOf(path);
   if (stats?.isFIFO() === true || stats?.isSocket() === true) throw invalidArgValue('target', path, 'must be a file or a disk');
   const { targetPosition: start, targetPartition, length, lock } = settings;
-  if (targetPartition !== undefined) return openPartition(path, targetPartition, from, settings);
+  if (targetPartition !== undefined) return openDisk(path, from, settings);
   const source = await from.place(length);
   // A file that is replaced loses all that it has.
   const end = start === undefined ? Infinity : start + Math.min(from.size, length);
@@ -54,22 +56,19 @@ async function openTarget(path: string | Buffer | URL, from: Source, settings: C
   });
 }
 
-async function openPartition(
-  path: string | Buffer | URL,
-  partition: PartitionChoice,
-  from: Source,
-  settings: CopySettings,
-): Promise<Target> {
-  const { targetPosition: start = 0, length, lock } = settings;
+/** A medium, or the partition of a disk that was asked for. */
+async function openDisk(disk: DiskSource, from: Source, settings: CopySettings): Promise<Target> {
+  const { targetPosition: start = 0, targetPartition: partition, length, lock } = settings;
+  const part = partition === undefined ? {} : { partition };
   // Looked at without a lock: that of the source would hide that the two are the same.
-  const looked = await open(path, { partition, lock: false });
+  const looked = await open(disk, { ...part, lock: false });
   try {
     const end = Math.min(start + Math.min(from.size, length), looked.size);
-    await requireApart(await from.place(length), placeOfDevice(looked, start, end), path);
+    await requireApart(await from.place(length), placeOfDevice(looked, start, end), disk);
   } finally {
     await looked.close();
   }
-  const device = await open(path, { partition, mode: 'r+', lock });
+  const device = await open(disk, { ...part, mode: 'r+', lock });
   return deviceTarget(device, true, from, settings);
 }
 

@@ -33,6 +33,8 @@ export const ACCESS = { auto: 0, mmap: 1, pio: 2 } as const;
 /** Locks nothing, the range, or all that the host file may grow to. */
 export const LOCK = { none: 0, range: 1, growth: 2 } as const;
 export const CACHE = { writethrough: 0, writeback: 1, unsafe: 2 } as const;
+/** `blk::MediumKind`. */
+export const MEDIUM_KINDS = ['file', 'block', 'character', 'memory', 'null'] as const;
 export const SCHEMES = ['bsd', 'mbr', 'ebr', 'gpt', 'apm', 'sun', 'unknown'] as const;
 export const ORDER = { little: 0, big: 1 } as const;
 export const OP = { read: 0, write: 1 } as const;
@@ -47,8 +49,8 @@ export const ANY_VERSION = -1;
 /** Token of a request that cannot be aborted. */
 export const NO_TOKEN = 0;
 
-/** `[minor, path, offset, size, type, openCount, disk, partition]`; type: 0 file, 1 block, 2 character; path in the host's bytes; disk -1 and partition '' for what is no partition. */
-export type NativeMinorInfo = readonly [number, Buffer, number, number, 0 | 1 | 2, number, number, string];
+/** `[minor, path, offset, size, kind, openCount, disk, partition]`; kind: an index of MEDIUM_KINDS; path in the host's bytes, or the name of a medium; disk -1 and partition '' for what is no partition. */
+export type NativeMinorInfo = readonly [number, Buffer, number, number, 0 | 1 | 2 | 3 | 4, number, number, string];
 
 /** A partition with its minor; start and size in bytes, uuid '' where the scheme has none. */
 export type NativeRegistered = readonly [minor: number, name: string, start: number, size: number, uuid: string, label: string];
@@ -157,14 +159,18 @@ export type NativeIoctlResult = object | number;
 export interface NativeRequests {
   readonly [opaque]: never;
 }
+/** An external that makes the media of one identity, and keeps what they share. */
+export interface NativeMedium {
+  readonly [opaque]: never;
+}
 declare const opaque: unique symbol;
 
 /** Core `blk::Device`: one open of one minor. */
 export interface NativeDevice {
   /** `Device::minor()` and `access()` — `[minor (-1: private), size, access, path]`; access is what is in force, an index of ACCESS. */
   info(): readonly [number, number, 0 | 1 | 2, Buffer];
-  /** Where its first byte lies — `[type, device, inode, begin]`: type as in NativeMinorInfo, st_dev and st_ino of the host file, of a node st_rdev and 0, and bytes in it. */
-  place(): readonly [type: number, device: bigint, inode: bigint, begin: number];
+  /** Where its first byte lies — `[kind, device, inode, begin]`: kind as in NativeMinorInfo, st_dev and st_ino of the host file, of a node st_rdev and 0, of a medium what nothing else has; and bytes in it. */
+  place(): readonly [kind: number, device: bigint, inode: bigint, begin: number];
   /** `Device::NextData` — in bytes of the device. */
   nextData(position: number): Promise<{ readonly begin: number; readonly end: number } | Failure>;
   /** What the request functions of the binding know the device by. */
@@ -220,9 +226,9 @@ export interface NativeLease {
 export interface NativeDriver {
   /** 0, or ENOMEM of the constructor; other methods answer ENOMEM then as well. */
   ready(): Outcome;
-  /** `Driver::Register` -> minor; a sectorSize of 0 is not named. */
-  registerSync(path: Uint8Array, offset: number, size: number, sectorSize: number): Outcome;
-  register(path: Uint8Array, offset: number, size: number, sectorSize: number): Promise<Outcome>;
+  /** `Driver::Register` of a path in the host's bytes or a medium -> minor; a sectorSize of 0 is not named. */
+  registerSync(source: Uint8Array | NativeMedium, offset: number, size: number, sectorSize: number): Outcome;
+  register(source: Uint8Array | NativeMedium, offset: number, size: number, sectorSize: number): Promise<Outcome>;
   /** `Driver::RegisterPartition` -> minor. */
   registerPartitionSync(minor: number, name: string): Outcome;
   registerPartition(minor: number, name: string): Promise<Outcome>;
@@ -253,7 +259,7 @@ export interface NativeDriver {
   ): Promise<NativeDevice | Failure>;
   /** `Driver::OpenPrivate`: registers outside the table and opens, in one step; partition '' for none. */
   openPathSync(
-    path: Uint8Array,
+    source: Uint8Array | NativeMedium,
     offset: number,
     size: number,
     sectorSize: number,
@@ -267,7 +273,7 @@ export interface NativeDriver {
     protect: Float64Array,
   ): NativeDevice | Failure;
   openPath(
-    path: Uint8Array,
+    source: Uint8Array | NativeMedium,
     offset: number,
     size: number,
     sectorSize: number,
@@ -335,6 +341,9 @@ export interface NativeBinding {
   decodeLabel(view: NodeJS.ArrayBufferView, offset: number): NativeLabel;
   /** `blk::EncodeLabel` with its checksum, of numbers and names as lib/label/codec.ts lays them out, into as many bytes as there are. */
   encodeLabel(numbers: Float64Array, names: Uint8Array, order: number, into: Uint8Array): void;
+  /** `MemoryMedium::CreateStore`; sizes in bytes. */
+  memoryMedium(size: number, sectorSize: number, name: Uint8Array): NativeMedium | Failure;
+  nullMedium(size: number, name: Uint8Array): NativeMedium | Failure;
   readonly Driver: new (
     minorCount: number,
     windowSize: number,

@@ -9,6 +9,7 @@
 #include "addon/napi_setup.h"
 #include "addon/outcome.h"
 #include "addon/request_calls.h"
+#include "addon/source.h"
 #include "addon/table_calls.h"
 #include "core/base/status.h"
 #include "core/host/host_io.h"
@@ -51,6 +52,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("pageSize", static_cast<double>(blk::PageSize()));
   DefineRequestCalls(env, exports);
   DefineLabelFunctions(env, exports);
+  DefineMediumFunctions(env, exports);
   // The only class with a constructor in lib's hands: the others come from its methods.
   exports.Set("Driver", DriverWrap::Define(env));
   return exports;

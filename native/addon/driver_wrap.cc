@@ -10,6 +10,7 @@
 #include "addon/edge.h"
 #include "addon/minor_calls.h"
 #include "addon/outcome.h"
+#include "addon/source.h"
 
 namespace blk_addon {
 namespace {
@@ -87,18 +88,18 @@ auto ByMinor(const Args& args, Driver state) {
   };
 }
 
-// (path, offset, size, sector size, partition, ...options)
-auto ByPath(const Args& args, Driver state) {
-  return [state, path = args.Bytes(0), range = RangeAt(args, 1), partition = args.Text(4),
+// (source, offset, size, sector size, partition, ...options)
+auto BySource(const Args& args, Driver state) {
+  return [state, source = Source::At(args, 0), range = RangeAt(args, 1), partition = args.Text(4),
           options = OptionsAt(args, 5)](int* holder) {
-    return state->driver.OpenPrivate(path, range, partition, options, holder);
+    return source.OpenPrivate(state->driver, range, partition, options, holder);
   };
 }
 
 napi_value OpenSync(const Args& args, Driver state) { return OpenNow(args, state, ByMinor(args, state)); }
 napi_value Open(const Args& args, Driver state) { return OpenQueued(args, state, ByMinor(args, state)); }
-napi_value OpenPathSync(const Args& args, Driver state) { return OpenNow(args, state, ByPath(args, state)); }
-napi_value OpenPath(const Args& args, Driver state) { return OpenQueued(args, state, ByPath(args, state)); }
+napi_value OpenPathSync(const Args& args, Driver state) { return OpenNow(args, state, BySource(args, state)); }
+napi_value OpenPath(const Args& args, Driver state) { return OpenQueued(args, state, BySource(args, state)); }
 
 // ---- counters, faults, close
 

@@ -5,6 +5,7 @@
 
 #include "addon/control_call.h"
 #include "addon/outcome.h"
+#include "addon/source.h"
 
 namespace blk_addon {
 
@@ -51,15 +52,15 @@ napi_value PartitionsOutcome(napi_env raw, const Registered& partitions) {
 }  // namespace
 
 napi_value RegisterSync(const Args& args, Driver state) {
-  return MinorOutcome(args.env(), state->driver.Register(args.Bytes(0), RangeAt(args, 1)));
+  return MinorOutcome(args.env(), Source::At(args, 0).Register(state->driver, RangeAt(args, 1)));
 }
 
 napi_value Register(const Args& args, Driver state) {
   // Holds any number until the worker has put in the real one: a Result cannot be empty.
   auto minor = std::make_shared<blk::Result<int>>(blk::kPrivateMinor);
   return ControlCall::Submit(args.env(), state,
-                             {[state, minor, path = args.Bytes(0), range = RangeAt(args, 1)](blk::Lane) {
-                                *minor = state->driver.Register(path, range);
+                             {[state, minor, source = Source::At(args, 0), range = RangeAt(args, 1)](blk::Lane) {
+                                *minor = source.Register(state->driver, range);
                               },
                               [minor](napi_env env) { return MinorOutcome(env, *minor); }});
 }

@@ -16,7 +16,7 @@ namespace blk_addon {
 // size of 0 is not named.
 blk::MediumRange RangeAt(const Args& args, size_t i);
 
-// (path, offset, size, sector size) -> minor, or a failure: those of blk::Driver::Register(). The Sync form asks the
+// (source, offset, size, sector size) -> minor, or a failure: those of blk::Driver::Register(). The Sync form asks the
 // host on this thread, the other one on a worker, and gives a promise. So it is with each pair below.
 napi_value RegisterSync(const Args& args, const std::shared_ptr<DriverState>& state);
 napi_value Register(const Args& args, const std::shared_ptr<DriverState>& state);

@@ -1,4 +1,4 @@
-// What lib/index.ts and the entries of lib/adapters/ export, with the docstrings, as plain objects. Read from the syntax alone, so that a signature appears as
+// What lib/index.ts and the other entries export, with the docstrings, as plain objects. Read from the syntax alone, so that a signature appears as
 // it was written: `Bytes` says more than the `number` that a type checker makes of it.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';

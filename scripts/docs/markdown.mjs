@@ -12,6 +12,7 @@ const code = (text) => `\`${text}\``;
 export class Page {
   #lines = [];
   #headings = new Map();
+  #told = new Set();
 
   /**
    * @typedef {{ exported: import('./declarations.mjs').Item[], mentioned: import('./declarations.mjs').Item[] }} Surface
@@ -78,7 +79,10 @@ export class Page {
     return this.#headings.has(text) ? this.#link(text) : code(cell(text));
   }
 
+  /** Once, by the first entry that has it. */
   #item(item, mark = '##') {
+    if (this.#told.has(item.name)) return;
+    this.#told.add(item.name);
     this.#say(`${mark} ${item.name}`, ['```ts', item.signature, '```'].join('\n'));
     this.#doc(item.doc);
     const properties = item.members.filter(({ kind }) => kind === 'property');

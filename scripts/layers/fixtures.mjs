@@ -58,8 +58,16 @@ static_assert(sizeof(Pair) == 8);
   ['lib/errors.ts', "import { open } from './open.js';", 'which is above it'],
   ['lib/device.ts', "import { binding } from './native/binding.js';\nimport type { A } from './driver.js';", null],
   ['lib/novel.ts', "import { binding } from './native/binding.js';", 'is on no floor'],
-  ['lib/cli/info.ts', "import { binding } from '../native/binding.js';", 'lib/cli imports index.js, printable.js, copy/copy.js alone'],
-  ['lib/cli/info.ts', "import { copy } from '../adapters/copy.js';", 'lib/cli imports index.js, printable.js, copy/copy.js alone'],
+  [
+    'lib/cli/info.ts',
+    "import { binding } from '../native/binding.js';",
+    'lib/cli imports index.js, media.js, printable.js, copy/copy.js alone',
+  ],
+  [
+    'lib/cli/info.ts',
+    "import { copy } from '../adapters/copy.js';",
+    'lib/cli imports index.js, media.js, printable.js, copy/copy.js alone',
+  ],
   ['lib/novel/a.ts', "import { open } from '../index.js';", 'is on no floor'],
   ['lib/adapters/fs/a.ts', "import { binding } from '../../native/binding.js';", 'lib/adapters imports'],
   ['lib/adapters/a.ts', "import { handleOf } from '../device.js';\nimport { a } from './fs/a.js';", null],

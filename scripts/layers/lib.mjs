@@ -15,13 +15,23 @@ const FLOORS = [
     'printable',
     'request/windows',
   ],
-  ['errors', 'arguments/known-keys'],
+  ['errors', 'arguments/known-keys', 'media/medium'],
   ['arguments/validate', 'request/abort'],
-  ['request/transfer', 'faults', 'counters', 'options', 'request/handle', 'label/choice', 'label/type-argument', 'label/table-rows'],
-  ['ioctl', 'label/codec', 'label/partition-minor', 'minors'],
+  [
+    'request/transfer',
+    'media/source',
+    'faults',
+    'counters',
+    'options',
+    'request/handle',
+    'label/choice',
+    'label/type-argument',
+    'label/table-rows',
+  ],
+  ['ioctl', 'label/codec', 'label/partition-minor', 'media/volatile', 'minors'],
   ['device', 'driver', 'request/batch', 'request/window-view'],
   ['open', 'partitions', 'free-ranges', 'table-changes', 'change-arguments', 'partition-changes'],
-  ['index', 'require-index', 'loads'],
+  ['index', 'require-index', 'loads', 'media'],
 ];
 
 /**
@@ -40,6 +50,8 @@ const FOLDERS = new Map([
       'arguments/validate',
       'arguments/known-keys',
       'label/choice',
+      'media/medium',
+      'media/source',
       'request/transfer',
       'request/abort',
     ],
@@ -62,7 +74,7 @@ const FOLDERS = new Map([
       'request/abort',
     ],
   ],
-  ['cli', ['index', 'printable', 'copy/copy']],
+  ['cli', ['index', 'media', 'printable', 'copy/copy']],
 ]);
 
 const LOADS_ADDON = /\bprocess\.dlopen\b|(?:require|import)\s*\(?\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|['"]bindings['"]/;

@@ -1,4 +1,4 @@
-// The adapters as their users load them: in both module systems, without their peers, in a worker thread.
+// The entries beside the main one as their users load them: in both module systems, without their peers, in a worker thread.
 import { cpSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
@@ -13,6 +13,7 @@ const ENTRIES = {
   'rumpblk/fatfs': ['fatfsDriver'],
   'rumpblk/file-disk': ['DeviceDisk'],
   'rumpblk/fs': ['openFileHandle'],
+  'rumpblk/media': ['memory', 'nullMedium'],
   'rumpblk/random-access-storage': ['RandomAccessDevice'],
 };
 
@@ -51,7 +52,7 @@ test('an entry whose peer is missing says which one; the others need none', asyn
   ]);
 });
 
-const FACES = ['index', 'adapters/copy', 'adapters/fatfs', 'adapters/fs', 'adapters/file-disk', 'adapters/random-access-storage'];
+const FACES = ['index', 'media', 'adapters/copy', 'adapters/fatfs', 'adapters/fs', 'adapters/file-disk', 'adapters/random-access-storage'];
 
 /** What a caught `import()` of a face comes to, in a process that goes on for a while. */
 async function caughtImport(folder: string, face: string): Promise<unknown> {

@@ -222,8 +222,8 @@ describe('minors()', () => {
     const first = bench.keep(driver.openSync(1));
     const second = driver.openSync(1);
     expect(driver.minors()).toEqual([
-      { minor: 0, path: a, offset: 0, size: SIZE, type: 'file', openCount: 0 },
-      { minor: 1, path: b, offset: 512, size: 1024, type: 'file', openCount: 2 },
+      { minor: 0, path: a, offset: 0, size: SIZE, source: 'file', type: 'file', openCount: 0 },
+      { minor: 1, path: b, offset: 512, size: 1024, source: 'file', type: 'file', openCount: 2 },
     ]);
     second.closeSync();
     second.closeSync();

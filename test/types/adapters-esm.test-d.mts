@@ -3,6 +3,7 @@ import * as copying from 'rumpblk/copy';
 import * as fatfs from 'rumpblk/fatfs';
 import * as fileDisk from 'rumpblk/file-disk';
 import * as fs from 'rumpblk/fs';
+import * as media from 'rumpblk/media';
 import * as storage from 'rumpblk/random-access-storage';
 import type { Equal, Expect } from './expect.js';
 
@@ -12,6 +13,8 @@ export type Same = [
   Expect<Equal<typeof fileDisk.DeviceDisk, (typeof import('rumpblk/file-disk', { with: { 'resolution-mode': 'require' } }))['DeviceDisk']>>,
   Expect<Equal<typeof fs.openFileHandle, (typeof import('rumpblk/fs', { with: { 'resolution-mode': 'require' } }))['openFileHandle']>>,
   Expect<Equal<fs.DeviceFileHandle, import('rumpblk/fs', { with: { 'resolution-mode': 'require' } }).DeviceFileHandle>>,
+  Expect<Equal<typeof media.memory, (typeof import('rumpblk/media', { with: { 'resolution-mode': 'require' } }))['memory']>>,
+  Expect<Equal<media.Medium, import('rumpblk/media', { with: { 'resolution-mode': 'require' } }).Medium>>,
   Expect<
     Equal<
       typeof storage.RandomAccessDevice,

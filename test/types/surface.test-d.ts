@@ -32,6 +32,7 @@ interface MinorInfo {
   path: string;
   offset: Bytes;
   size: Bytes;
+  source: 'file' | 'block' | 'character' | 'memory' | 'null';
   type: 'file' | 'block' | 'character';
   openCount: number;
 }

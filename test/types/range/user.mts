@@ -4,6 +4,7 @@ import { copy } from 'rumpblk/copy';
 import { fatfsDriver } from 'rumpblk/fatfs';
 import { DeviceDisk } from 'rumpblk/file-disk';
 import { openFileHandle } from 'rumpblk/fs';
+import { memory, type Medium } from 'rumpblk/media';
 import { RandomAccessDevice } from 'rumpblk/random-access-storage';
 
 const options: OpenOptions = { mode: 'r+', cache: 'writeback' };
@@ -19,6 +20,8 @@ export async function main(url: string): Promise<unknown[]> {
   await copy((await fetch(url)).body!, device);
   await copy(device, new WritableStream<Uint8Array>());
   await copy(handle.readableWebStream(), 'copy.img');
+  const disk: Medium = memory({ size: 4096 });
+  await copy('copy.img', disk);
   const table = await readPartitions(device);
   const failure = new BlockDeviceError({ errno: -5, syscall: 'read' }, { cause: text });
   return [bytesRead, table?.partitions, failure, fatfsDriver(device), new DeviceDisk(device), new RandomAccessDevice(device), BlockDriver];

@@ -1,0 +1,44 @@
+// A medium as JavaScript holds it: what a device is made of where that is no host file.
+import { inspect, type InspectOptions } from 'node:util';
+import { markCopy } from '../arguments/misuse.js';
+import type { NativeMedium } from '../native/binding.js';
+
+/** Where the bytes of a disk lie, apart from host files. It is gone, and what it holds with it, when neither a variable nor a minor nor a device has it any more. */
+export interface Medium {
+  /** Tells which kind it is. */
+  readonly kind: 'memory' | 'null';
+  /** Names it where a host file has its path: in errors, and as the `path` of devices. */
+  readonly name: string;
+  /** Gives its size, in bytes. */
+  readonly size: number;
+}
+
+/** Gives the native medium of one that this package made; undefined for everything else. */
+export let nativeMediumOf: (value: unknown) => NativeMedium | undefined;
+
+/** Holds a native medium. Copies of the object, as those in another thread, are none. */
+export class MediumHandle implements Medium {
+  readonly kind: Medium['kind'];
+  readonly name: string;
+  readonly size: number;
+  readonly #native: NativeMedium;
+
+  static {
+    markCopy(MediumHandle);
+    nativeMediumOf = (value) => (typeof value === 'object' && value !== null && #native in value ? value.#native : undefined);
+  }
+
+  constructor(native: NativeMedium, { kind, name, size }: Medium) {
+    this.kind = kind;
+    this.name = name;
+    this.size = size;
+    this.#native = native;
+    Object.freeze(this);
+  }
+
+  /** What `console.log` shows. */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    const { kind, name, size } = this;
+    return `Medium ${inspect({ kind, name, size }, options)}`;
+  }
+}

@@ -1,0 +1,24 @@
+// Source: what register() and open() take, checked: a path of the host, or a medium.
+import type { PathLike } from 'node:fs';
+import { hostPath } from '../arguments/validate.js';
+import type { NativeMedium } from '../native/binding.js';
+import { nativeMediumOf, type Medium } from './medium.js';
+
+/** What becomes a device: the path of a host file, or a medium. A string is always a path. */
+export type Source = PathLike | Medium;
+
+/** A source that was accepted. */
+export interface GivenSource {
+  /** A path in the host's bytes, or a medium. */
+  readonly native: Uint8Array | NativeMedium;
+  /** Names it in errors. */
+  readonly name: string;
+}
+
+/** Accepts a path as Node's fs does, or a medium. */
+export function sourceOf(value: unknown, name: string): GivenSource {
+  const medium = nativeMediumOf(value);
+  if (medium !== undefined) return { native: medium, name: (value as Medium).name };
+  const path = hostPath(value, name, 'of type string or an instance of Buffer, URL or Medium');
+  return { native: path, name: path.toString() };
+}

@@ -1,0 +1,93 @@
+#include "addon/source.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "addon/define.h"
+#include "addon/edge.h"
+#include "addon/outcome.h"
+#include "core/medium/memory_medium.h"
+#include "core/medium/null_medium.h"
+
+namespace blk_addon {
+namespace {
+
+// What the garbage collector is told that a disk in memory weighs: no more than this, since nobody knows how much of it
+// will be written, and enough for it to look for disks that are gone before many of them fill the memory.
+constexpr uint64_t kMostWeight = uint64_t{64} << 20;
+
+// What the external of a medium holds.
+struct MediumOwner {
+  MediumMaker make;
+  int64_t weight = 0;  // bytes
+};
+
+void Weigh(napi_env env, int64_t change) {
+  int64_t weight = 0;
+  napi_adjust_external_memory(env, change, &weight);
+}
+
+// JavaScript thread, when the external was collected or its thread ends.
+void FreeOwner(napi_env env, void* data, void*) {
+  const std::unique_ptr<MediumOwner> owner(static_cast<MediumOwner*>(data));
+  Weigh(env, -owner->weight);
+}
+
+napi_value ToExternal(napi_env env, std::unique_ptr<MediumOwner> owner) {
+  napi_value external = nullptr;
+  const int64_t weight = owner->weight;
+  if (napi_create_external(env, owner.get(), FreeOwner, nullptr, &external) != napi_ok) return nullptr;
+  static_cast<void>(owner.release());  // the external's
+  Weigh(env, weight);
+  return external;
+}
+
+// (size, sectorSize, name) -> an external, or a failure: those of blk::MemoryMedium::CreateStore().
+napi_value MakeMemoryMedium(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const auto size = static_cast<uint64_t>(args.Int(0));
+  auto store = blk::MemoryMedium::CreateStore(size, args.Bytes(2), static_cast<uint64_t>(args.Int(1)));
+  if (!store.ok()) return ToFailure(env, store.status());
+  auto owner = std::make_unique<MediumOwner>();
+  owner->make = [store = store.Take()] { return std::make_unique<blk::MemoryMedium>(store); };
+  owner->weight = static_cast<int64_t>(std::min(size, kMostWeight));
+  return ToExternal(env, std::move(owner));
+}
+
+// (size, name) -> an external.
+napi_value MakeNullMedium(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  auto store = std::make_shared<blk::VolatileStore>(static_cast<uint64_t>(args.Int(0)), args.Bytes(1), blk::kDevBsize);
+  auto owner = std::make_unique<MediumOwner>();
+  owner->make = [store = std::move(store)] { return std::make_unique<blk::NullMedium>(store); };
+  return ToExternal(env, std::move(owner));
+}
+
+}  // namespace
+
+Source Source::At(const Args& args, size_t i) {
+  void* owner = nullptr;
+  if (napi_get_value_external(args.env(), args.at(i), &owner) != napi_ok) return Source(args.Bytes(i));
+  return Source(static_cast<const MediumOwner*>(owner)->make);
+}
+
+blk::Result<int> Source::Register(blk::Driver& driver, const blk::MediumRange& range) const {
+  if (const auto* path = std::get_if<std::string>(&from_)) return driver.Register(*path, range);
+  return driver.Register(std::get<MediumMaker>(from_)(), range);
+}
+
+blk::Result<std::shared_ptr<blk::Device>> Source::OpenPrivate(blk::Driver& driver, const blk::MediumRange& range,
+                                                              const std::string& partition,
+                                                              const blk::OpenOptions& options, int* holder) const {
+  if (const auto* path = std::get_if<std::string>(&from_)) {
+    return driver.OpenPrivate(*path, range, partition, options, holder);
+  }
+  return driver.OpenPrivate(std::get<MediumMaker>(from_)(), range, partition, options, holder);
+}
+
+void DefineMediumFunctions(Napi::Env env, Napi::Object exports) {
+  DefineFunction(env, exports, "memoryMedium", Edge<MakeMemoryMedium>);
+  DefineFunction(env, exports, "nullMedium", Edge<MakeNullMedium>);
+}
+
+}  // namespace blk_addon

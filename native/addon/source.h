@@ -1,0 +1,46 @@
+// Source: what a device is made of, as JavaScript hands it over: the bytes of a host path, or a native medium, which
+// memoryMedium() or nullMedium() has made. Exists so that whoever registers or opens need not know which of them it is.
+#ifndef RUMPBLK_ADDON_SOURCE_H_
+#define RUMPBLK_ADDON_SOURCE_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "addon/args.h"
+#include "addon/napi_setup.h"
+#include "core/device/driver.h"
+
+namespace blk_addon {
+
+// Makes media of one identity, any number of them. Keeps what they share, so its last copy may be what frees a disk in
+// memory. Any thread.
+using MediumMaker = std::function<std::unique_ptr<blk::Medium>()>;
+
+// Copied into the task that uses it, and used on any thread; made on the JavaScript thread.
+class Source {
+ public:
+  // Argument `i`.
+  static Source At(const Args& args, size_t i);
+
+  // Errors: those of blk::Driver::Register().
+  blk::Result<int> Register(blk::Driver& driver, const blk::MediumRange& range) const;
+  // Errors: those of blk::Driver::OpenPrivate().
+  blk::Result<std::shared_ptr<blk::Device>> OpenPrivate(blk::Driver& driver, const blk::MediumRange& range,
+                                                        const std::string& partition, const blk::OpenOptions& options,
+                                                        int* holder) const;
+
+ private:
+  explicit Source(std::string path) : from_(std::move(path)) {}
+  explicit Source(MediumMaker make) : from_(std::move(make)) {}
+
+  std::variant<std::string, MediumMaker> from_;
+};
+
+// Sets memoryMedium and nullMedium of lib/native/binding.ts in exports.
+void DefineMediumFunctions(Napi::Env env, Napi::Object exports);
+
+}  // namespace blk_addon
+
+#endif  // RUMPBLK_ADDON_SOURCE_H_
