@@ -10,6 +10,7 @@ import { peer, run, runWith, testWith } from '../support/peers';
 import { MiB, rig } from '../support/rig';
 
 type Peer = ReturnType<typeof peer>;
+const QEMU_IMG = peer('qemu-img', 'qemu-utils');
 
 const bench = rig();
 const SIZE = 64 * MiB;
@@ -34,6 +35,10 @@ describe('media that begin with a file system or its like', () => {
     ['xfs', peer('mkfs.xfs', 'xfsprogs'), made(SIZE * 8, 'mkfs.xfs', '-q')],
     ['btrfs', peer('mkfs.btrfs', 'btrfs-progs'), made(SIZE * 4, 'mkfs.btrfs', '-q')],
     ['swap', peer('mkswap', 'util-linux'), made(SIZE, 'mkswap')],
+    ['minix', peer('mkfs.minix', 'util-linux'), made(SIZE, 'mkfs.minix')],
+    ['minix', peer('mkfs.minix', 'util-linux'), made(SIZE, 'mkfs.minix', '-2')],
+    ['minix', peer('mkfs.minix', 'util-linux'), made(SIZE, 'mkfs.minix', '-3')],
+    ['bfs', peer('mkfs.bfs', 'util-linux'), made(SIZE, 'mkfs.bfs')],
     [
       'crypto_LUKS',
       peer('cryptsetup', 'cryptsetup-bin'),
@@ -86,6 +91,33 @@ describe('media that begin with a file system or its like', () => {
       await isKept(make, new RegExp(type));
     });
   }
+
+  testWith(QEMU_IMG)('images of virtual machines are no disks to be divided', async () => {
+    for (const format of ['qcow2', 'vhdx', 'vpc']) {
+      const make = (): string => {
+        const file = bench.path(`image.${format}`);
+        run('qemu-img', 'create', '-q', '-f', format, file, '64M');
+        if (format !== 'vhdx') truncateSync(file, SIZE);
+        return file;
+      };
+      await isKept(make, new RegExp(`\\(${format}\\)`));
+    }
+  });
+
+  testWith(QEMU_IMG, SFDISK)('the footer of a virtual disk of a fixed size is not written over', async () => {
+    const file = bench.path('fixed.vhd');
+    run('qemu-img', 'create', '-q', '-f', 'vpc', '-o', 'subformat=fixed,force_size', file, '64M');
+    const footer = readFileSync(file).subarray(-512);
+    const device = writable(file);
+    // The disk ends before the footer does, and its backup header with it.
+    const inner = bench.device(file, { mode: 'r+', lock: false, size: device.size - 512 });
+    await writePartitions(inner, { scheme: 'gpt', partitions: [{ start: MiB, size: MiB, type: 'linux' }] });
+    const found = (await readPartitions(device)) as PartitionTable;
+    expect(found.problems).toEqual([expect.stringContaining('the backup header is in sector')]);
+    const { cause } = await failure(() => writePartitions(device, found), 'EINVAL');
+    expect((cause as Error).message).toMatch(/\(vpc\)/);
+    expect(readFileSync(file).subarray(-512).equals(footer)).toBe(true);
+  });
 
   testWith(peer('mkfs.vfat', 'dosfstools'))('DIOCWDINFO writes no label into a FAT, and one beside an ext4', async () => {
     const fat = made(4 * MiB, 'mkfs.vfat')();

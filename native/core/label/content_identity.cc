@@ -274,7 +274,8 @@ constexpr Format kFormats[] = {
 }  // namespace
 
 Result<Identity> IdentifyContent(TableSource& source, uint64_t begin, uint64_t size) {
-  auto content = ProbeContent(source, begin, size);
+  auto content = ProbeEnd(source, begin, size);
+  if (content.ok() && !content.value()) content = ProbeContent(source, begin, size);
   if (!content.ok()) return content.status();
   if (!content.value()) return Identity();
   const std::string type(content.value()->type);

@@ -53,11 +53,13 @@ Status AddSchemes(TableSource& source, std::vector<Held>& held) {
 }
 
 Status AddContent(TableSource& source, uint64_t begin, uint64_t size, std::vector<Held>& held) {
-  const auto content = ProbeContent(source, begin, size);
-  if (!content.ok()) return content.status();
-  if (!content.value()) return Status::Ok();
-  const Content& found = *content.value();
-  held.push_back({Verdict::Kind::kHoldsContent, found.type, {found.signature}, found.header});
+  for (const auto probe : {ProbeContent, ProbeEnd}) {
+    const auto content = probe(source, begin, size);
+    if (!content.ok()) return content.status();
+    if (!content.value()) continue;
+    const Content& found = *content.value();
+    held.push_back({Verdict::Kind::kHoldsContent, found.type, {found.signature}, found.header});
+  }
   return Status::Ok();
 }
 
