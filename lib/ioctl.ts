@@ -5,6 +5,7 @@ import type { DeviceHandle } from './request/handle.js';
 import { labelArguments } from './label/codec.js';
 import type { DiskLabel, Partition } from './label/disk-label.js';
 import { wedgeTypeName } from './label/types.js';
+import { finish } from './label/written.js';
 import { integer } from './arguments/validate.js';
 
 /** The requests that `BlockDevice.ioctl` takes, with the argument and the result of each. */
@@ -69,7 +70,7 @@ export function runIoctl(handle: DeviceHandle, request: unknown, argument: unkno
     case 'DIOCSDINFO':
     case 'DIOCWDINFO': {
       const { numbers, names } = labelArguments(argument, 'label');
-      return void answered(native.setLabel(numbers, names, request === 'DIOCWDINFO'));
+      return finish(native.setLabel(numbers, names, request === 'DIOCWDINFO'), handle);
     }
     case 'DIOCWLABEL':
     case 'DIOCKLABEL':

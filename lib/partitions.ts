@@ -7,7 +7,6 @@ import {
   type NativeEntry,
   type NativeFoundLabel,
   type NativeTable,
-  type NativeWritten,
 } from './native/binding.js';
 import { keysOf } from './arguments/known-keys.js';
 import { flag, requireOptions } from './arguments/validate.js';
@@ -18,7 +17,8 @@ import type { DiskLabel } from './label/disk-label.js';
 import { typeNameOf } from './label/types.js';
 import { tableRows } from './label/table-rows.js';
 import type { Bytes } from './request/transfer.js';
-import { describe, describeFaults } from './label/verdicts.js';
+import { describe } from './label/verdicts.js';
+import { finish } from './label/written.js';
 
 const READ_KEYS = keysOf<ReadPartitionsOptions>({ probe: true });
 
@@ -236,14 +236,6 @@ export function writePartitionsSync(device: BlockDevice, table: TableToWrite, op
 function overwriteOf(options: unknown): boolean {
   if (options !== undefined) requireOptions(options, 'options', WRITE_KEYS);
   return flag((options as WriteTableOptions | undefined)?.overwrite, 'options.overwrite', false);
-}
-
-/** Throws what came of a table that was not written. */
-export function finish(written: NativeWritten | Failure, place: FailurePlace): void {
-  if (isFailure(written)) throw fromFailure(written, place);
-  const { outcome, faults } = written;
-  if (typeof outcome === 'number') return;
-  throw Object.assign(fromFailure(outcome, place), faults.count > 0 ? { cause: new Error(describeFaults(faults)) } : {});
 }
 
 function toFound(answer: NativeFoundLabel | null | Failure, place: FailurePlace): FoundLabel | undefined {

@@ -52,6 +52,8 @@ const VERDICTS: readonly Words[] = [
   (number) => `entry ${number} of the hybrid MBR is not one of the partitions`,
   (bytes) => `the entries take ${bytes} bytes, more than are read`,
   () => 'lies over a link of the chain',
+  () => 'bad sectors per cylinder: 0',
+  (_, name) => `a label has no place there: it belongs to something else (${name})`,
 ];
 const OVERLAPS = 19;
 

@@ -196,7 +196,7 @@ export interface NativeDevice {
   writeTableSync(table: TableRows, overwrite: boolean, version: number, dryRun: boolean): NativeWritten | Failure;
   writeTable(table: TableRows, overwrite: boolean, version: number, dryRun: boolean): Eventual<NativeWritten | Failure>;
   /** `blk::SetLabel` of a label as lib/label/codec.ts lays it out, in memory or to the medium as well. */
-  setLabel(numbers: Float64Array, names: Uint8Array, toMedium: boolean): Outcome;
+  setLabel(numbers: Float64Array, names: Uint8Array, toMedium: boolean): NativeWritten;
   /** `blk::ListWedges`, or `blk::GetWedge` alone. */
   wedges(all: boolean): { readonly wedges: readonly NativeWedge[] } | Failure;
   /** `Device::Windows` — offset in the host file, length and references, three numbers a window, most recently used first. */

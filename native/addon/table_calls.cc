@@ -188,7 +188,12 @@ napi_value WriteTable(const Args& args, Device device) {
 
 napi_value SetLabel(const Args& args, Device device) {
   const auto write = args.Bool(2) ? blk::LabelWrite::kToMedium : blk::LabelWrite::kInMemory;
-  return ToOutcome(args.env(), blk::SetLabel(*device->device, LabelOf(args.View(0), args.View(1)), write));
+  blk::Verdicts faults;
+  const blk::Status status = blk::SetLabel(*device->device, LabelOf(args.View(0), args.View(1)), write, &faults);
+  Napi::Object result = Napi::Object::New(args.env());
+  result.Set("outcome", Napi::Value(args.env(), ToOutcome(args.env(), status)));
+  result.Set("faults", LabelFaultsToObject(args.env(), faults));
+  return result;
 }
 
 napi_value Wedges(const Args& args, Device device) {

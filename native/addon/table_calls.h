@@ -25,7 +25,7 @@ napi_value ReadTable(const Args& args, const std::shared_ptr<DeviceState>& devic
 napi_value WriteTableSync(const Args& args, const std::shared_ptr<DeviceState>& device);
 napi_value WriteTable(const Args& args, const std::shared_ptr<DeviceState>& device);
 
-// (numbers, names, to the medium) -> 0, or a failure: those of blk::SetLabel(). On this thread, in both cases.
+// (numbers, names, to the medium) -> NativeWritten, of blk::SetLabel(). On this thread, in both cases.
 napi_value SetLabel(const Args& args, const std::shared_ptr<DeviceState>& device);
 // (all of the disk's, or the device's own) -> NativeWedge[] in an object, or a failure. On this thread.
 napi_value Wedges(const Args& args, const std::shared_ptr<DeviceState>& device);

@@ -274,6 +274,17 @@ Napi::Object FaultsToObject(Napi::Env env, const blk::PartitionTable& table) {
   return faults;
 }
 
+Napi::Object LabelFaultsToObject(Napi::Env env, const blk::Verdicts& verdicts) {
+  blk::PartitionTable named;
+  named.scheme = blk::Scheme::kBsd;
+  named.partitions.resize(blk::kMaxMaxPartitions);
+  for (size_t i = 0; i < named.partitions.size(); i++) {
+    named.partitions[i].name = std::string(1, static_cast<char>('a' + i));
+  }
+  named.verdicts = verdicts;
+  return FaultsToObject(env, named);
+}
+
 // In an object: an array is a failure.
 Napi::Object WedgesToArray(Napi::Env env, const std::vector<blk::Wedge>& wedges) {
   Napi::Array list = Napi::Array::New(env, wedges.size());

@@ -25,6 +25,8 @@ Napi::Array LabelToArray(Napi::Env env, const blk::DecodedLabel& decoded);
 std::optional<blk::PartitionTable> TableOf(Napi::Env env, napi_value rows);
 // -> NativeFaults: the verdicts of a tree, the first few with the names of what they are about, and how many there are.
 Napi::Object FaultsToObject(Napi::Env env, const blk::PartitionTable& table);
+// -> NativeFaults of a label, whose verdicts name partitions by index.
+Napi::Object LabelFaultsToObject(Napi::Env env, const blk::Verdicts& verdicts);
 // -> NativeWedge[] in an object with the one property `wedges`: an array by itself would look like a failure to lib.
 Napi::Object WedgesToArray(Napi::Env env, const std::vector<blk::Wedge>& wedges);
 

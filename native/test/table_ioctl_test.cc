@@ -173,7 +173,8 @@ TEST_CASE("tables that several threads write at once: one of them, whole") {
       threads.emplace_back([&, thread] {
         PartitionTable table = Make(Scheme::kGpt, {{100 * thread, 50}, {1000 * thread, 10 * thread}});
         CHECK(WriteTable(*rig.device, table, 0).ok());
-        CHECK(SetLabel(*rig.device, DefaultLabel(kSectors * 512, 0), LabelWrite::kInMemory).ok());
+        Verdicts faults;
+        CHECK(SetLabel(*rig.device, DefaultLabel(kSectors * 512, 0), LabelWrite::kInMemory, &faults).ok());
       });
     }
     for (std::thread& thread : threads) thread.join();

@@ -27,6 +27,7 @@ const FLOORS = [
     'label/choice',
     'label/type-argument',
     'label/table-rows',
+    'label/written',
   ],
   ['ioctl', 'label/codec', 'label/partition-minor', 'media/volatile', 'minors'],
   ['device', 'driver', 'request/batch', 'request/window-view'],

@@ -230,3 +230,64 @@ describe('a flaw of a label that was there before', () => {
     }
   });
 });
+
+describe('DIOCWDINFO', () => {
+  const sound = { ...unused, offset: 64, size: 100, fstype: 7 };
+  const beyond = { ...unused, offset: 32000, size: 1000, fstype: 7 };
+  const whyNot = async (device: BlockDevice, changed: DiskLabel): Promise<string> => {
+    const before = readFileSync(device.path);
+    const error = (await thrownBy(() => device.ioctl('DIOCWDINFO', changed))) as Error;
+    expect(error).toMatchObject({ code: 'EINVAL', cause: expect.any(Error) });
+    expect(readFileSync(device.path).equals(before)).toBe(true);
+    return (error.cause as Error).message;
+  };
+
+  test('takes a partition beyond the end that was there before, and one that shrinks', async () => {
+    const device = disk(16 * MiB, [512, encodeDiskLabel(label(sound, beyond))]);
+    device.ioctl('DIOCWDINFO', { ...device.ioctl('DIOCGDINFO'), packname: 'changed' });
+    expect(device.ioctl('DIOCGDINFO')).toMatchObject({ packname: 'changed', partitions: [sound, beyond] });
+    device.ioctl('DIOCWDINFO', label(sound, { ...beyond, size: 900 }));
+    for (const [worse, name] of [
+      [[sound, { ...beyond, size: 901 }], 'b'],
+      [[sound, { ...beyond, offset: 32100 }], 'b'],
+      [
+        [
+          { ...sound, size: 33000 },
+          { ...beyond, size: 900 },
+        ],
+        'a',
+      ],
+    ] as const) {
+      expect(await whyNot(device, label(...worse))).toBe(`${name} ends beyond the end of the device`);
+    }
+  });
+
+  test('says why a label cannot be, or has no place', async () => {
+    const device = disk(16 * MiB, [512, encodeDiskLabel(label(sound))]);
+    expect(await whyNot(device, { ...label(sound), secpercyl: 0 })).toBe('bad sectors per cylinder: 0');
+    expect(await whyNot(device, { ...label(sound), secsize: 100 })).toBe('bad sector size: 100');
+    device.writeSync(Buffer.alloc(100, 1), 512 + 148 + 16);
+    expect(await whyNot(device, label(sound, sound))).toMatch(/^something else lies behind the last partition/);
+
+    const gpt = bench.device(bench.sparse(16 * MiB), { mode: 'r+' });
+    writePartitionsSync(gpt, { scheme: 'gpt', partitions: [] });
+    expect(await whyNot(gpt, label(sound))).toBe('a label has no place there: it belongs to something else (GPT)');
+    const amiga = disk(16 * MiB, [0, Buffer.from('5244534b00000003adbbacb2', 'hex')]);
+    expect(await whyNot(amiga, label(sound))).toMatch(/something else \(.*\)$/);
+  });
+
+  test('keeps what lies behind the NUL of a name that stays', () => {
+    const bytes = encodeDiskLabel(label(sound)).subarray(0, 148 + 16);
+    bytes.write('vnd\0secret\xff', 8, 16, 'latin1');
+    bytes.write('pk\xfe\0hidden', 24, 16, 'latin1');
+    bytes.writeUInt16LE(0, 136);
+    let sum = 0;
+    for (let at = 0; at < bytes.length; at += 2) sum ^= bytes.readUInt16LE(at);
+    bytes.writeUInt16LE(sum, 136);
+    const device = disk(16 * MiB, [512, bytes]);
+    device.ioctl('DIOCWDINFO', device.ioctl('DIOCGDINFO'));
+    expect(sectorAt(device, 512).subarray(0, bytes.length).equals(bytes)).toBe(true);
+    device.ioctl('DIOCWDINFO', { ...device.ioctl('DIOCGDINFO'), typename: 'v' });
+    expect(sectorAt(device, 512).toString('latin1', 8, 40)).toBe(`v${'\0'.repeat(15)}pk\xfe\0hidden${'\0'.repeat(6)}`);
+  });
+});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,16 +26,88 @@ struct Units {
 };
 
 // What setdisklabel refuses, and partitions that the disk has no room for. Entries of type unused claim nothing: c and
-// d may say what they like.
-Status CheckLabel(const DiskLabel& label, const Units& units, uint64_t disk_size) {
-  if (label.secpercyl == 0 || !IsSectorSize(label.secsize) || label.npartitions == 0) return kInvalid;
+// d may say what they like. A flaw that `old` has as well, and no smaller, is no reason to refuse.
+Verdicts JudgeLabel(const DiskLabel& label, const DiskLabel& old, const Units& units, uint64_t disk_size) {
+  using Kind = Verdict::Kind;
+  Verdicts faults;
+  if (label.secpercyl == 0 && old.secpercyl != 0) faults.push_back({Kind::kNoCylinders});
+  if (!IsSectorSize(label.secsize)) faults.push_back({Kind::kSectorSize, Verdict::kNoEntry, label.secsize});
+  if (label.npartitions == 0) faults.push_back({Kind::kCount});
   for (uint32_t i = 0; i < label.npartitions; i++) {
     const Partition& partition = label.partitions[i];
     if (partition.fstype == kFsUnused || partition.size == 0) continue;
+    const Partition& was = old.partitions[i];
+    const bool stays = i < old.npartitions && was.fstype != kFsUnused && label.secsize == old.secsize &&
+                       partition.offset == was.offset && partition.size <= was.size;
+    if (stays) continue;
     const auto start = units.StartOf(partition);
-    if (!start || *start + units.SizeOf(partition) > disk_size) return kInvalid;
+    if (!start) faults.push_back({Kind::kNotCounted, Verdict::kNoEntry, i});
+    const bool beyond = start && *start + units.SizeOf(partition) > disk_size;
+    if (beyond) faults.push_back({Kind::kBeyondDevice, static_cast<int>(i)});
   }
-  return Status::Ok();
+  return faults;
+}
+
+// Leaves what `old` has behind the NUL of a name as it is, when the name stays.
+void KeepNames(const DiskLabel& old, DiskLabel* label) {
+  using Name = std::array<char, 16>;
+  const auto said = [](const Name& name) {
+    return std::string_view(name.begin(), std::find(name.begin(), name.end(), '\0') - name.begin());
+  };
+  for (Name DiskLabel::*const field : {&DiskLabel::type_name, &DiskLabel::pack_name}) {
+    if (said(old.*field) == said(label->*field)) label->*field = old.*field;
+  }
+}
+
+// What has the disk where PlaceForLabel() finds no place for a label.
+Result<Verdict> WhyNoPlace(TableSource& source) {
+  using Kind = Verdict::Kind;
+  const auto read = ReadPartitionTable(source);
+  if (!read.ok()) return read.status();
+  const auto& table = read.value();
+  const auto taken = [](std::string_view name) { return Verdict{Kind::kPlaceTaken, Verdict::kNoEntry, 0, name}; };
+  if (!table) return Verdict{Kind::kNoRoom};
+  switch (table->scheme) {
+    case Scheme::kGpt: return taken("GPT");
+    case Scheme::kApm: return taken("Apple Partition Map");
+    case Scheme::kSun: return taken("Sun disk label");
+    case Scheme::kUnknown: return taken(table->verdicts.empty() ? "another scheme" : table->verdicts.front().text);
+    case Scheme::kBsd:
+    case Scheme::kMbr:
+    case Scheme::kEbr: break;
+  }
+  return Verdict{Kind::kNoRoom};
+}
+
+// The sector with the label in it, and where the label begins.
+struct PlannedLabel {
+  TableWrite write;
+  uint64_t position = 0;  // bytes
+};
+
+// EINVAL with `faults` where it cannot lie on the medium.
+Result<PlannedLabel> PlanLabel(TableSource& source, const DiskLabel& label, Verdicts* faults) {
+  using Kind = Verdict::Kind;
+  const auto place = PlaceForLabel(source);
+  if (!place.ok() && place.status().err != EINVAL) return place.status();
+  if (!place.ok()) {
+    const auto why = WhyNoPlace(source);
+    if (!why.ok()) return why.status();
+    return faults->push_back(why.value()), kInvalid;
+  }
+  auto write = EncodeAt(source, place.value(), label);
+  if (!write.ok()) {
+    const int err = write.status().err;
+    const bool fits = IsEncodable(label, place.value().order);
+    if (err == EEXIST) faults->push_back({Kind::kBehindLabel});
+    if (err == EINVAL) faults->push_back({fits ? Kind::kNoRoom : Kind::kTooFar});
+    return faults->empty() ? write.status() : kInvalid;
+  }
+  const auto lost = WhatLabelWouldDestroy(source, write.value());
+  if (!lost.ok()) return lost.status();
+  for (const Verdict& one : lost.value()) faults->push_back({Kind::kPlaceTaken, Verdict::kNoEntry, 0, one.text});
+  if (!faults->empty()) return kInvalid;
+  return PlannedLabel{write.Take(), place.value().position};
 }
 
 // Compares `label` with the partitions of it that are open, and gives them what it does not say of them: an entry that
@@ -55,7 +128,7 @@ Status CheckOpenPartitions(const Disk& disk, const DiskLabel& old, const Units& 
 
 }  // namespace
 
-Status SetLabel(Device& device, DiskLabel label, LabelWrite write) {
+Status SetLabel(Device& device, DiskLabel label, LabelWrite write, Verdicts* faults) {
   if (device.mode() != OpenMode::kReadWrite) return {EBADF, Op::kIoctl};
   Disk& disk = device.minor().disk();
   MutexLock lock(disk.label_state().changes());
@@ -66,24 +139,22 @@ Status SetLabel(Device& device, DiskLabel label, LabelWrite write) {
   if (!old.ok()) return old.status();
   label.magic = label.magic2 = kDiskMagic;
   const Units units{BaseOf(label, slice.value()), UnitOf(label, source)};
-  Status status = CheckLabel(label, units, disk.size());
-  if (status.ok()) status = CheckOpenPartitions(disk, old.value(), units, &label);
+  *faults = JudgeLabel(label, old.value(), units, disk.size());
+  if (!faults->empty()) return kInvalid;
+  Status status = CheckOpenPartitions(disk, old.value(), units, &label);
   if (!status.ok()) return status;
+  KeepNames(old.value(), &label);
   label.checksum = 0;
   label.checksum = LabelChecksum(label);
   if (write == LabelWrite::kInMemory) return disk.label_state().SetInMemory(label), status;
 
-  const auto place = PlaceForLabel(source);
-  if (!place.ok()) return place.status();
-  auto bytes = EncodeAt(source, place.value(), label);
-  if (!bytes.ok()) return bytes.status().err == EEXIST ? kInvalid : bytes.status();
-  const auto lost = WhatLabelWouldDestroy(source, bytes.value());
-  if (!lost.ok()) return lost.status();
-  if (!lost.value().empty()) return kInvalid;
-  status = device.WriteDisk(bytes.value().position, std::move(bytes.value().bytes), kSharedLane);
+  auto planned = PlanLabel(source, label, faults);
+  if (!planned.ok()) return planned.status();
+  auto [bytes, position] = planned.Take();
+  status = device.WriteDisk(bytes.position, std::move(bytes.bytes), kSharedLane);
   if (!status.ok()) return status;
   disk.label_state().SetInMemory(std::nullopt);  // the medium says it now
-  disk.label_state().sector().Place(HostOffset{disk.begin().value + place.value().position});
+  disk.label_state().sector().Place(HostOffset{disk.begin().value + position});
   return status;
 }
 

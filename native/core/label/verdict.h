@@ -61,6 +61,9 @@ struct Verdict {
     kHybridMisfit,   // GPT: an entry of its hybrid MBR that is no partition of it; value: number of the entry, from 1
     kArrayTooLarge,  // GPT: value: bytes of entries, more than are read
     kCoversLink,     // EBR: the partition lies over a link of the chain
+    // of a label to be written
+    kNoCylinders,  // no sectors in a cylinder, which kernels refuse
+    kPlaceTaken,   // text: what has the place of the label
   };
 
   // The order of Kind is a contract with lib/label/verdicts.ts, whose list of words has the same one.

@@ -56,7 +56,8 @@ void JudgeBsd(PartitionTable& table, const DecodedLabel& old, const Slice& slice
   JudgeEntries(table, kMaxMaxPartitions);
   JudgeRanges(table, ContainerOf(old, slice, source), source.size());
   for (PartitionEntry& entry : table.partitions) {
-    entry.name = slice.name + static_cast<char>('a' + entry.index % kMaxMaxPartitions);
+    const bool has_letter = entry.index < kMaxMaxPartitions;
+    entry.name = slice.name + (has_letter ? std::string(1, static_cast<char>('a' + entry.index)) : "?");
     const int place = static_cast<int>(&entry - table.partitions.data());
     const auto offset = OffsetOf(entry.start, base, table.sector_size);
     const bool counts = offset && *offset <= most && entry.size / table.sector_size <= most;
