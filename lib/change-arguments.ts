@@ -1,6 +1,6 @@
 // Arguments of the calls that change single partitions.
 import { invalidArgType, invalidArgValue } from './errors.js';
-import { keysOf, type KnownKeys } from './arguments/known-keys.js';
+import { keysOf, requireKnown, type KnownKeys } from './arguments/known-keys.js';
 import { bytes, flag, listOf, requireObject, requireOptions } from './arguments/validate.js';
 import type { AlignmentOptions } from './free-ranges.js';
 import { chosenPartition, type PartitionChoice } from './label/choice.js';
@@ -27,6 +27,12 @@ const ADD_KEYS: KnownKeys = keysOf<PartitionToAdd>({
   bootable: true,
 });
 
+const CHANGE_KINDS = { add: true, resize: true, remove: true } as const;
+const INSTEAD = { dryRun: 'the options of the call', alignment: 'the options of the call' };
+/** The keys of a change. The kinds that it is not of may be there, and undefined. */
+const ADD_OR_REMOVE_KEYS = keysOf<typeof CHANGE_KINDS>(CHANGE_KINDS, { ...INSTEAD, size: "that of 'resize', or of what is added" });
+const RESIZE_KEYS = keysOf<typeof CHANGE_KINDS & { size: unknown }>({ ...CHANGE_KINDS, size: true }, INSTEAD);
+
 /** Accepts options of a change. */
 export function settingsOf(options: unknown): ChangeOptions {
   if (options === undefined) return {};
@@ -42,6 +48,7 @@ export function changesOf(changes: unknown): PartitionChange[] {
     const { add, resize, remove, size } = given as { add?: unknown; resize?: unknown; remove?: unknown; size?: unknown };
     const asked = [add, resize, remove].filter((each) => each !== undefined);
     if (asked.length !== 1) throw invalidArgValue(name, given, 'must have one of add, resize and remove');
+    requireKnown(given, resize === undefined ? ADD_OR_REMOVE_KEYS : RESIZE_KEYS, name);
     if (add !== undefined) return { add: toAdd(add, `${name}.add`) };
     if (resize !== undefined) return { resize: choiceOf(resize, `${name}.resize`), size: sizeOf(size, `${name}.size`) };
     return { remove: choiceOf(remove, `${name}.remove`) };

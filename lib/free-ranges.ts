@@ -23,7 +23,7 @@ type Scheme = PartitionTable['scheme'];
 
 const SCHEME_NAMES: Record<Scheme, number> = { bsd: 0, mbr: 0, ebr: 0, gpt: 0, apm: 0, sun: 0, unknown: 0 };
 /** Those that are not written. */
-const READ_ONLY: readonly Scheme[] = ['apm', 'sun', 'unknown'];
+export const READ_ONLY: readonly Scheme[] = ['apm', 'sun', 'unknown'];
 /** As many as a table to be written may have. */
 const MAX_ENTRIES = 2 ** 20;
 const MiB = 1024 * 1024;

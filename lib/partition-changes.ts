@@ -3,11 +3,13 @@
 import { constants } from 'node:os';
 import { changesOf, choiceOf, settingsOf, sizeOf, toAdd, type ChangeOptions } from './change-arguments.js';
 import { fromFailure, isFailure } from './errors.js';
+import { READ_ONLY } from './free-ranges.js';
 import { handleOf, type BlockDevice } from './device.js';
 import { chosenName, type DiskPlace, type PartitionChoice } from './label/choice.js';
 import { tableRows } from './label/table-rows.js';
+import { whyUnchangeable } from './label/verdicts.js';
 import { finish } from './label/written.js';
-import type { Failure, NativeTable, NativeWritten, TableRows } from './native/binding.js';
+import { SCHEMES, type Failure, type NativeTable, type NativeWritten, type TableRows } from './native/binding.js';
 import { toTable, type PartitionEntry, type PartitionTable } from './partitions.js';
 import type { DeviceHandle } from './request/handle.js';
 import { changed, placedIn, refusal, type NamedChange, type PartitionChange, type PartitionToAdd, type Placed } from './table-changes.js';
@@ -192,6 +194,8 @@ function planOf(
 ): Plan {
   if (isFailure(answer)) throw fromFailure(answer, handle);
   if (answer === null) throw refusal('EINVAL', 'the device is not divided: writePartitions makes a table', handle);
+  const why = whyUnchangeable(answer.verdicts, READ_ONLY.includes(SCHEMES[answer.scheme]));
+  if (why !== undefined) throw refusal('EINVAL', why, handle);
   const named = changes.map((each) => withNames(each, answer, handle));
   const { table, placed } = changed(toTable(answer), named, settings.alignment, handle);
   return { rows: tableRows(table), version: answer.version ?? 0, placed };

@@ -45,7 +45,9 @@ export function requireKnown(given: object, known: KnownKeys, name: string): voi
 function refuse(key: string, given: object, { names, instead }: KnownKeys, name: string): void {
   // Somebody has extended every object there is: that is no option.
   if (key in Object.prototype) return;
-  if (isEntry(given)) throw unknownKey(key, name, `this is a PartitionEntry, and no options${placeForEntry(names)}`);
+  // Where an entry is what is asked for, a slip in one is a slip.
+  if (isEntry(given) && !names.includes('start'))
+    throw unknownKey(key, name, `this is a PartitionEntry, and no options${placeForEntry(names)}`);
   const meant = Object.hasOwn(instead, key) ? instead[key] : nearest(key, names);
   const advice = meant === undefined ? `known are ${names.map(quoted).join(', ')}` : `did you mean ${meant}?`;
   throw unknownKey(key, name, advice);

@@ -33,6 +33,7 @@ export function parseAdd(text: string): PartitionChange {
   const add: Partial<PartitionToAdd> = {};
   for (const word of words) {
     const [, key = word, value] = /^([^=]*)=(.*)$/s.exec(word) ?? [];
+    if (Object.hasOwn(add, key)) throw new InvalidArgumentError(`Give '${key}' once.`);
     const read = Object.hasOwn(WORDS, key) ? WORDS[key] : undefined;
     if (value !== undefined && read !== undefined) Object.assign(add, read(value.replace(/^"(.*)"$/s, '$1')));
     else if (word === 'bootable') add.bootable = true;

@@ -81,7 +81,7 @@ function addLabel(program: Command, done: Done): void {
 
 const PARTITIONS_HELP = `
 Names of partitions are those that --partition takes: a, s1, s5, s1a, p2; or 1, 5, 2. Changes are made in their order, all or none.
-Words of --add: type (a number, a GUID, or a name: linux, swap, esp, ...), start, size (default rest: the largest free
+Words of --add: type (0x83 or 131, a GUID, or a name: linux, swap, esp, ...), start, size (default rest: the largest free
 range), label, uuid, attributes, bootable, index, and inside: the extended partition or the slice that gets it.`;
 
 function addPartitions(program: Command, done: Done): void {

@@ -36,6 +36,9 @@ export async function partitionsCommand(file: string, options: PartitionsOptions
   if (ways > 1) throw new UsageError('--write, --repair and the changes of single partitions exclude each other');
   if (dryRun && probe) throw new UsageError('--probe looks at what is there, and --dry-run shows what is not');
   if (dryRun && changes.length === 0) throw new UsageError('--dry-run is for --add, --resize and --remove');
+  if (options.alignment !== undefined && changes.length === 0 && options.free !== true) {
+    throw new UsageError('--alignment is for --add, --resize and --free');
+  }
   if (overwrite && write === undefined) throw new UsageError('--overwrite goes with --write');
   const given = write === undefined ? undefined : tableOf(await readJson(write));
   const mode = ways > 0 ? 'r+' : 'r';

@@ -4,7 +4,7 @@ import { invalidArgType, invalidArgValue } from '../errors.js';
 import { PARTITION_LETTERS, type DiskLabel, type Partition } from './disk-label.js';
 import { viewLength, type View } from '../request/transfer.js';
 import { keysOf } from '../arguments/known-keys.js';
-import { integer, listOf, oneOf, requireObject, requireOptions } from '../arguments/validate.js';
+import { integer, listOf, oneOf, requireOptions } from '../arguments/validate.js';
 import { describe } from './verdicts.js';
 
 /** What bytes say when they are taken for a disklabel. */
@@ -19,6 +19,38 @@ export interface DecodedLabel {
 
 const DECODE_KEYS = keysOf<{ offset?: number }>({ offset: true }, { position: "'offset'" });
 const ENCODE_KEYS = keysOf<{ byteOrder?: string }>({ byteOrder: true }, { endian: "'byteOrder'" });
+const LABEL_KEYS = keysOf<DiskLabel>({
+  type: true,
+  subtype: true,
+  typename: true,
+  packname: true,
+  secsize: true,
+  nsectors: true,
+  ntracks: true,
+  ncylinders: true,
+  secpercyl: true,
+  secperunit: true,
+  sparespertrack: true,
+  sparespercyl: true,
+  acylinders: true,
+  rpm: true,
+  interleave: true,
+  trackskew: true,
+  cylskew: true,
+  headswitch: true,
+  trkseek: true,
+  flags: true,
+  drivedata: true,
+  spare: true,
+  bbsize: true,
+  sbsize: true,
+  partitions: true,
+  checksum: true,
+});
+const PARTITION_KEYS = keysOf<Partition>(
+  { offset: true, size: true, fstype: true, fsize: true, frag: true, cpg: true },
+  { start: "'offset', in sectors", length: "'size', in sectors", type: "'fstype'" },
+);
 const HEADER_BYTES = 148;
 const PARTITION_BYTES = 16;
 /** A label is made with room for so many partitions at least. */
@@ -104,10 +136,12 @@ export function toDecoded([label, order, verdicts]: NativeLabel): DecodedLabel {
  *
  * @param label the fields; its checksum is ignored and computed
  * @param options `byteOrder`, default 'little'
- * @returns 404 bytes: the label with room for 16 partitions; 16 more for each beyond
+ * @returns 404 bytes: the label with room for 16 partitions; 16 more for each beyond. On a medium boot code may begin behind the last
+ *   partition: DIOCWDINFO keeps it
  *
  * @example
- * await device.write(encodeDiskLabel(label), 512);
+ * const bytes = encodeDiskLabel(label, { byteOrder: 'big' });
+ * console.log(decodeDiskLabel(bytes).byteOrder);
  */
 export function encodeDiskLabel(label: DiskLabel, options?: { byteOrder?: 'little' | 'big' }): Buffer {
   if (options !== undefined) requireOptions(options, 'options', ENCODE_KEYS);
@@ -128,7 +162,7 @@ export function labelArguments(
   name: string,
   order?: ByteOrder,
 ): { numbers: Float64Array; names: Uint8Array; count: number } {
-  requireObject(label, name);
+  requireOptions(label, name, LABEL_KEYS);
   const given = label as DiskLabel;
   const partitions: unknown = given.partitions;
   const rows = listOf(partitions, `${name}.partitions`, MAX_PARTITIONS, partitionNumbers);
@@ -167,7 +201,7 @@ function requireFragments([, , , fsize = 0, frag = 0]: readonly number[], name: 
 }
 
 function partitionNumbers(partition: unknown, name: string): number[] {
-  requireObject(partition, name);
+  requireOptions(partition, name, PARTITION_KEYS);
   return PARTITION_FIELDS.map(([field, most]) => integer((partition as Partition)[field], `${name}.${field}`, 0, most));
 }
 

@@ -121,6 +121,11 @@ function entryRow(
   requireOptions(entry, name, ENTRY_KEYS);
   const { index, start, size, type, bootable, uuid, label, attributes, table } = entry as GivenEntry;
   const isGpt = scheme === 'gpt';
+  // What such a table has no place for would be lost without a word.
+  if (!isGpt) for (const [key, value] of Object.entries({ uuid, label, attributes })) refuseUnlessEmpty(value, `${name}.${key}`);
+  if (scheme !== 'mbr' && scheme !== 'ebr' && bootable === true) {
+    throw invalidArgValue(`${name}.bootable`, bootable, 'is for partitions of an MBR');
+  }
   return [
     index === undefined ? undefined : integer(index, `${name}.index`, 0, MAX_INDEX),
     bytes(start, `${name}.start`),
@@ -133,6 +138,10 @@ function entryRow(
     isGpt ? attributeBits(attributes, `${name}.attributes`) : 0n,
     table === undefined ? undefined : rowsOf(table, `${name}.table`, depth + 1, budget),
   ];
+}
+
+function refuseUnlessEmpty(value: unknown, name: string): void {
+  if (value !== undefined && value !== '' && value !== 0n) throw invalidArgValue(name, value, 'is for partitions of a GPT');
 }
 
 function positionOf(value: unknown, name: string, isBareLabel: boolean): number {

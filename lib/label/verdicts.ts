@@ -40,7 +40,7 @@ const VERDICTS: readonly Words[] = [
   (_, type) => `the device holds something (${type}), and is written over only with overwrite: true`,
   () => 'something else lies behind the last partition of the label, boot code perhaps: it cannot list more of them',
   () => 'partition c has to begin where the slice does, and to stay: FreeBSD counts from it',
-  () => 'has an index that another one has, or that the scheme has not',
+  () => 'has an index that another one has, or more than the table has entries for',
   () => 'does not begin and end with a sector',
   () => 'is empty',
   () => 'is too far out for the 32 bits of the scheme',
@@ -56,6 +56,15 @@ const VERDICTS: readonly Words[] = [
   (_, name) => `a label has no place there: it belongs to something else (${name})`,
 ];
 const OVERLAPS = 19;
+/** Of a GPT whose partitions are not known: both headers are damaged, or there are too many entries. */
+const NOT_KNOWN: readonly number[] = [10, 41];
+
+/** Why the partitions of a table are not known, or cannot be changed, in words; undefined where they can. */
+export function whyUnchangeable(verdicts: readonly NativeVerdict[], isReadOnly: boolean): string | undefined {
+  if (isReadOnly) return 'tables of this scheme are only read';
+  const found = verdicts.find(([kind]) => NOT_KNOWN.includes(kind));
+  return found === undefined ? undefined : describe(found, []);
+}
 
 /** Says one verdict; `names` are those of the entries it may be about. */
 export function describe([kind, entry, value, text]: NativeVerdict, names: readonly string[]): string {

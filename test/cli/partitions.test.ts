@@ -193,6 +193,10 @@ describe('rumpblk partitions', () => {
       [['--resize', 'p2'], 2, /p2=64M/],
       [['--remove', 'p2', '--repair'], 2, /exclude each other/],
       [['--dry-run'], 2, /is for --add/],
+      [['--alignment', '4k'], 2, /is for --add, --resize and --free/],
+      [['--alignment', '4k', '--repair'], 2, /is for --add, --resize and --free/],
+      [['--add', 'type=linux,size=8M,size=9M'], 2, /Give 'size' once/],
+      [['--add', 'type=linux,size=1M,bootable'], 2, /bootable.* is for partitions of an MBR/],
     ] as const) {
       const refused = await cli(['partitions', file, ...wrong]);
       expect([wrong, refused.status, refused.stderr]).toEqual([wrong, status, expect.stringMatching(words)]);

@@ -88,6 +88,10 @@ describe('bytes', () => {
     expect(await wrong({ partitions: [null] })).toBe('ERR_INVALID_ARG_TYPE');
     expect(await wrong({ partitions: undefined })).toBe('ERR_INVALID_ARG_TYPE');
     expect(await refusal(() => encodeDiskLabel(label(), { byteOrder: 'middle' as never }))).toBe('ERR_INVALID_ARG_VALUE');
+    // A slip in a field would leave it as it is.
+    expect(await refusal(() => encodeDiskLabel({ ...label(), pakname: 'x' } as never))).toBe('ERR_INVALID_ARG_VALUE');
+    const entry = { offset: 0, size: 8, fstype: 7, fsize: 0, frag: 0, cpg: 0, start: 9 };
+    expect(await refusal(() => encodeDiskLabel(label(entry)))).toBe('ERR_INVALID_ARG_VALUE');
     expect(await refusal(() => decodeDiskLabel('x' as never))).toBe('ERR_INVALID_ARG_TYPE');
     expect(await refusal(() => decodeDiskLabel(Buffer.alloc(10), { offset: 11 }))).toBe('ERR_OUT_OF_RANGE');
   });

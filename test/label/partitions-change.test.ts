@@ -248,6 +248,22 @@ describe('12: changes', () => {
     await part.close();
   });
 
+  test('a table whose partitions are not known, or that is only read, is not changed', async () => {
+    const device = bench.device(bench.sparse(SIZE), { mode: 'r+' });
+    writePartitionsSync(device, { scheme: 'gpt', partitions: [{ start: MiB, size: MiB, type: 'linux' }] });
+    for (const header of [512, SIZE - 512]) device.writeSync(Buffer.from([0xff]), header + 16);
+    expect(readBack(device)).toMatchObject({ problems: ['both headers are damaged'], partitions: [] });
+    const before = readFileSync(device.path);
+    for (const partition of [{ type: 'linux' }, { type: 'linux', start: 8 * MiB, size: MiB }]) {
+      expect(await causeOf(() => addPartition(device, partition), 'EINVAL')).toBe('both headers are damaged');
+      expect(await causeOf(() => addPartitionSync(device, partition, { dryRun: true }), 'EINVAL')).toBe('both headers are damaged');
+    }
+    expect(readFileSync(device.path).equals(before)).toBe(true);
+    const loop = bench.device(bench.sparse(SIZE), { mode: 'r+' });
+    loop.writeSync(Buffer.from('GNU Parted Loopback 0'), 0);
+    expect(await causeOf(() => addPartition(loop, { type: 'linux' }), 'EINVAL')).toMatch(/only read/);
+  });
+
   test('arguments', async () => {
     const device = bench.device(bench.sparse(SIZE), { mode: 'r+' });
     writePartitionsSync(device, { scheme: 'gpt', partitions: [] });
@@ -263,6 +279,10 @@ describe('12: changes', () => {
       [[{ add: { type: 'linux', sise: MiB } }], 'ERR_INVALID_ARG_VALUE'],
       [[{ add: { type: 'linus', size: MiB } }], 'ERR_INVALID_ARG_VALUE'],
       [[{ add: { type: 'linux', start: -1 } }], 'ERR_OUT_OF_RANGE'],
+      [[{ add: { type: 'linux' }, size: MiB }], 'ERR_INVALID_ARG_VALUE'],
+      [[{ remove: 'p1', dryRun: true }], 'ERR_INVALID_ARG_VALUE'],
+      [[{ resize: 'p1', size: MiB, start: 0 }], 'ERR_INVALID_ARG_VALUE'],
+      [[{ add: { type: 'linux', bootable: true } }], 'ERR_INVALID_ARG_VALUE'],
     ];
     for (const [changes, code] of wrong) {
       expect([changes, await refusal(() => changePartitions(device, changes as never))]).toEqual([changes, code]);

@@ -79,11 +79,21 @@ describe('refused', () => {
       [{ ...table('gpt'), partitions: [{ ...entry, type: LINUX, label: 'x'.repeat(37) }] }, 'ERR_INVALID_ARG_VALUE'],
       [{ ...table('gpt'), partitions: [{ ...entry, type: LINUX, attributes: 5 }] }, 'ERR_INVALID_ARG_TYPE'],
       [{ ...table('gpt'), partitions: [{ ...entry, type: LINUX, attributes: -1n }] }, 'ERR_INVALID_ARG_VALUE'],
+      // What the scheme has no place for.
+      [{ ...table('gpt'), partitions: [{ ...entry, type: LINUX, bootable: true }] }, 'ERR_INVALID_ARG_VALUE'],
+      [{ ...table('bsd'), partitions: [{ ...entry, type: 7, bootable: true }] }, 'ERR_INVALID_ARG_VALUE'],
+      [{ ...table('mbr'), partitions: [{ ...entry, label: 'root' }] }, 'ERR_INVALID_ARG_VALUE'],
+      [{ ...table('mbr'), partitions: [{ ...entry, uuid: LINUX }] }, 'ERR_INVALID_ARG_VALUE'],
+      [{ ...table('mbr'), partitions: [{ ...entry, attributes: 4n }] }, 'ERR_INVALID_ARG_VALUE'],
     ];
     for (const [one, code] of wrong) {
       expect(await refusal(() => writePartitions(device, one as PartitionTable))).toBe(code);
       expect(await refusal(() => writePartitionsSync(device, one as PartitionTable))).toBe(code);
     }
+    const slip = { ...table('mbr'), partitions: [{ ...entry, bootabel: true }] };
+    expect(await thrownBy(() => writePartitionsSync(device, slip))).toMatchObject({
+      message: "unknown property 'table.partitions[0].bootabel': did you mean 'bootable'?",
+    });
     const loop = table('mbr');
     loop.partitions.push({ ...entry, table: loop });
     expect(await refusal(() => writePartitions(device, loop))).toBe('ERR_INVALID_ARG_VALUE');
