@@ -3,8 +3,9 @@ import { Option, type Command } from 'commander';
 import { benchCommand } from './bench.js';
 import type { Given } from './bench/job/file.js';
 import { UsageError } from './failure.js';
-import { parsePath, partitionOption } from './image.js';
-import { parseBytes, parseUint32 } from './units.js';
+import { partitionOption } from './image.js';
+import { parseSource } from './source.js';
+import { parseBytes, parsePath, parseUint32 } from './units.js';
 
 interface Options {
   quick?: boolean;
@@ -48,7 +49,7 @@ const WORDS: readonly [flags: string, meaning: string][] = [
 
 const HELP = `
 Without a workload: writes and verifies at random in every access mode, replays injected faults, compares with node:fs. FILE is
-an image that is only read; with --partition, that partition of it.
+an image that is only read; with --partition, that partition of it. memory:SIZE and null:SIZE are written, too.
 
 With --rw or --jobs: runs it over the engines
   sync, batch, async            a device's readSync, Batch.runSync, read
@@ -57,6 +58,7 @@ With --rw or --jobs: runs it over the engines
 and shows throughput and latencies. FILE is what --rw works on; without one, a temporary file. Options beside --jobs replace
 those keys in every job. A workload of the command line that nothing bounds takes three seconds.
 With --partition, positions and shares are those of the partition, in every engine, and nothing outside it is touched.
+memory:SIZE and null:SIZE are for the engines of devices; each thread has a disk of its own, memory filled with noise.
 Files that the bench makes are removed. What a file or node holds is written over with --overwrite only.
 
 Sizes of a workload are fio's: k, m, g, t are powers of 1024. Job files have sections of key=value lines, [global] for all jobs
@@ -66,7 +68,7 @@ export function addBench(program: Command, version: string, done: (status: numbe
   const command = program
     .command('bench')
     .description('Run a workload over several engines, or show and verify what a device does.')
-    .argument('[file]', 'an image or device node', parsePath)
+    .argument('[file]', 'an image or device node, memory:SIZE or null:SIZE', parseSource)
     .option('--quick', 'the demonstration: take about a second')
     .option('--jobs <file>', 'a workload: a fio job file', parsePath)
     .option('--engine <names>', 'what does it: names with commas between, or all (default: sync, or async where iodepth is more than 1)')

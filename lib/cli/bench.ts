@@ -2,7 +2,7 @@
 import { BlockDriver, type Counters, type DiskLabel, type MinorInfo, type PartitionChoice } from '../index.js';
 import { compareWithFs, renderComparisons, type Comparison, type Effort } from './bench/compare.js';
 import { renderFaults, replayFaults, type FaultReplay } from './bench/faults.js';
-import { BenchImage } from './bench/image.js';
+import { BenchImage, MAX_KNOWN } from './bench/image.js';
 import { machine, type Machine } from './bench/machine.js';
 import { createProgress, type Progress } from './bench/progress.js';
 import { onSignals } from './bench/signals.js';
@@ -11,10 +11,10 @@ import { EXIT, UsageError } from './failure.js';
 import { renderCounters, renderLabel } from './info.js';
 import { emit, emitJson, note, section, table } from './report.js';
 import { useAndClose } from './scope.js';
+import { mediumKind } from './source.js';
 import { formatBytes, formatExact, formatTime } from './units.js';
 
 const MIN_SIZE = 1 << 20;
-const MAX_SIZE = 1 << 30; // the content of a temporary image is kept in memory, too
 
 export interface BenchOptions {
   quick?: boolean;
@@ -47,7 +47,7 @@ const FULL: Effort & { bursts: number } = { bursts: 150, rounds: 11, millisecond
 const QUICK: Effort & { bursts: number } = { bursts: 10, rounds: 3, milliseconds: 4 };
 
 export async function benchCommand(file: string | undefined, options: BenchOptions): Promise<number> {
-  if (file === undefined && (options.size < MIN_SIZE || options.size > MAX_SIZE || options.size % 512 !== 0)) {
+  if (file === undefined && (options.size < MIN_SIZE || options.size > MAX_KNOWN || options.size % 512 !== 0)) {
     throw new UsageError('--size of the image is whole sectors from 1 MiB to 1 GiB');
   }
   if (file === undefined && options.partition !== undefined) throw new UsageError('--partition is of a disk: give FILE');
@@ -58,7 +58,10 @@ export async function benchCommand(file: string | undefined, options: BenchOptio
     image?.dispose();
   });
   try {
-    image = file === undefined ? BenchImage.create(options.dir, options.size, options.seed) : BenchImage.existing(file, options.partition);
+    image =
+      file === undefined
+        ? BenchImage.create(options.dir, options.size, options.seed)
+        : BenchImage.existing(file, options.partition, options.seed);
     const report = await bench(image, options, progress);
     if (options.json === true) await emitJson(report);
     for (const problem of report.problems) note(`verification failed: ${problem}`);
@@ -91,7 +94,7 @@ async function bench(image: BenchImage, options: BenchOptions, progress: Progres
     await show('Counters', renderCounters(counters));
     const compare = await compareWithFs(driver, image, 0, effort, progress);
     await show(
-      `4 KiB at random positions, and how many times faster than node:fs (median of ${effort.rounds} rounds)`,
+      `4 KiB at random positions${image.fd === undefined ? '' : ', and how many times faster than node:fs'} (median of ${effort.rounds} rounds)`,
       renderComparisons(compare, size),
     );
 
@@ -118,13 +121,13 @@ async function bench(image: BenchImage, options: BenchOptions, progress: Progres
 
 /** The whole image, or the partition, as minor 0, its halves as 1 and 2. The verification uses the whole and the second half, which has an offset. */
 async function registerMinors(driver: BlockDriver, image: BenchImage): Promise<{ size: number; used: number[] }> {
-  const whole = await driver.register(image.path, image.range);
+  const whole = await driver.register(image.source, image.range);
   const size = driver.minors().find((info) => info.minor === whole)?.size ?? 0;
   if (size < MIN_SIZE) throw new UsageError(`${image.isPart ? 'the partition of ' : ''}'${image.path}' is smaller than 1 MiB`);
   const half = Math.floor(size / 2 / IO_ALIGNMENT) * IO_ALIGNMENT;
   const { offset } = image.range;
-  await driver.register(image.path, { offset, size: half });
-  const second = await driver.register(image.path, { offset: offset + half, size: size - half });
+  await driver.register(image.source, { offset, size: half });
+  const second = await driver.register(image.source, { offset: offset + half, size: size - half });
   return { size, used: [whole, second] };
 }
 
@@ -156,7 +159,11 @@ function findProblems(
     compare.reduce((total, row) => total + row.mismatches, 0),
     0,
   );
-  expectEqual('the number of wrong sectors in the whole image, read by node:fs', image.countWrongSectors(), 0);
+  expectEqual(
+    `the number of wrong sectors in the whole image, read ${image.fd === undefined ? 'again' : 'by node:fs'}`,
+    image.countWrongSectors(),
+    0,
+  );
   if (!faults.equal) problems.push('the two runs with faults are not equal');
   const injected = faults.failed.flat().length;
   expectEqual('counter faultsInjected', counters.faultsInjected, injected);
@@ -171,12 +178,13 @@ function findProblems(
 }
 
 function renderImage(image: Report['image'], host: Machine): string {
-  const use = image.temporary ? 'a temporary file of noise' : 'only read';
+  const { path, size, fileSystem } = image;
+  const use = mediumKind(path) === undefined ? (image.temporary ? ', a temporary file of noise' : ', only read') : '';
   return table(
     ['', ''],
     [
-      ['file', `${image.path}, ${use}`],
-      ['size', `${formatBytes(image.size)} on ${image.fileSystem}`],
+      ['file', `${path}${use}`],
+      ['size', `${formatBytes(size)} ${mediumKind(path) === 'memory' ? 'in' : 'on'} ${fileSystem}`],
       ['machine', `Node ${host.node}, ${host.platform}, ${host.cpus} × ${host.cpu}`],
     ],
   );
@@ -185,10 +193,10 @@ function renderImage(image: Report['image'], host: Machine): string {
 function renderMinors(minors: readonly MinorInfo[]): string {
   const rows = minors.map((info) => [
     String(info.minor),
-    info.type,
+    info.source,
     formatExact(info.offset),
     formatExact(info.size),
     String(info.openCount),
   ]);
-  return table(['>minor', 'type', '>offset', '>size', '>opens'], rows);
+  return table(['>minor', 'source', '>offset', '>size', '>opens'], rows);
 }

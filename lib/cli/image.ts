@@ -3,6 +3,7 @@ import { fstatSync, statSync, type BigIntStats } from 'node:fs';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { BlockDriver, type BlockDevice, type OpenOptions, type RegisterOptions } from '../index.js';
 import { useAndClose } from './scope.js';
+import { mediumKind, sourceOf } from './source.js';
 import { parseBytes } from './units.js';
 
 /** Options that choose the device: a range of FILE, and how to reach it. */
@@ -38,12 +39,6 @@ function parsePartition(text: string): string | number {
   return /^[0-9]+$/.test(text) ? Number(text) : text;
 }
 
-/** A file name as given; an empty one is a slip of the shell. */
-export function parsePath(text: string): string {
-  if (text === '') throw new InvalidArgumentError('Give the name of a file.');
-  return text;
-}
-
 /** Registers and opens FILE on a driver of its own, runs `use`, closes both. Failures of `use` and of the close are all reported. */
 export async function withImage<T>(
   file: string,
@@ -53,7 +48,7 @@ export async function withImage<T>(
 ): Promise<T> {
   const driver = new BlockDriver();
   return useAndClose(driver, async () => {
-    const disk = await driver.register(file, rangeOf(options));
+    const disk = await driver.register(sourceOf(file), rangeOf(options));
     const minor = options.partition === undefined ? disk : await driver.registerPartition(disk, options.partition);
     const device = await driver.open(minor, { ...open, access: options.access, lock: options.lock });
     return useAndClose(device, () => use(device, driver));
@@ -64,7 +59,7 @@ function rangeOf({ offset, size, sectorSize }: ImageOptions): RegisterOptions {
   return { ...(offset !== undefined && { offset }), ...(size !== undefined && { size }), ...(sectorSize !== undefined && { sectorSize }) };
 }
 
-/** True when both name one file or device node: by path, or by number for an open descriptor. False where either cannot be told. */
+/** True when both name one file or device node: by path, or by number for an open descriptor. False where either cannot be told, and of media. */
 export function isSameFile(one: string | number, other: string | number): boolean {
   const a = identify(one);
   const b = identify(other);
@@ -74,6 +69,7 @@ export function isSameFile(one: string | number, other: string | number): boolea
 }
 
 function identify(file: string | number): BigIntStats | undefined {
+  if (typeof file === 'string' && mediumKind(file) !== undefined) return undefined;
   try {
     return typeof file === 'number' ? fstatSync(file, { bigint: true }) : statSync(file, { bigint: true });
   } catch {

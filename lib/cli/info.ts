@@ -12,6 +12,7 @@ export interface InfoOptions extends ImageOptions {
 /** The JSON document of `rumpblk info`. */
 interface Description {
   file: string;
+  source: MinorInfo['source'];
   type: MinorInfo['type'];
   offset: number;
   size: number;
@@ -38,6 +39,7 @@ async function describe(device: BlockDevice, driver: BlockDriver): Promise<Descr
   await device.read(sector, Math.max(0, device.size - sector.byteLength));
   return {
     file: device.path,
+    source: minor.source,
     type: minor.type,
     offset: minor.offset,
     size: device.size,
@@ -50,15 +52,21 @@ async function describe(device: BlockDevice, driver: BlockDriver): Promise<Descr
   };
 }
 
-const TYPE_NAMES = { file: 'regular file', block: 'block device', character: 'character device' } as const;
+const SOURCE_NAMES = {
+  file: 'regular file',
+  block: 'block device',
+  character: 'character device',
+  memory: 'disk in memory',
+  null: 'null medium',
+} as const;
 
 function render(info: Description): string {
   const geometry = table(
     ['', ''],
     [
-      ['file', `${info.file}, ${TYPE_NAMES[info.type]}`],
+      ['file', `${info.file}, ${SOURCE_NAMES[info.source]}`],
       ['size', info.size < 1024 ? formatNumber(info.size, 'byte') : `${formatBytes(info.size)} (${info.size} bytes)`],
-      ['offset', `${formatExact(info.offset)} into the file`],
+      ['offset', `${formatExact(info.offset)} into it`],
       ['sectors', `${formatCount(info.sectors)} of ${info.sectorSize} bytes`],
       ['access', info.access],
     ],

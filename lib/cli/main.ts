@@ -5,19 +5,22 @@ import { Command, CommanderError } from 'commander';
 import { addBench } from './bench-command.js';
 import { EXIT, exitStatus, failureJson, failureLines } from './failure.js';
 import { parseAdd, parseRemove, parseResize } from './changes.js';
-import { addImageOptions, parsePath } from './image.js';
+import { addImageOptions } from './image.js';
 import type { PartitionChange } from '../index.js';
 import { labelCommand, type LabelOptions } from './label.js';
 import { partitionsCommand, type PartitionsOptions } from './partitions.js';
 import { infoCommand, type InfoOptions } from './info.js';
 import { readCommand, type ReadOptions } from './read.js';
 import { emitJson, note, ReaderGone } from './report.js';
-import { parseBytes } from './units.js';
+import { parseSource, SOURCES } from './source.js';
+import { parseBytes, parsePath } from './units.js';
 import { writeCommand, type WriteOptions } from './write.js';
 
 const SIZES = `
 Sizes and positions are bytes and may end in s (sectors of 512 bytes), k, M, G, T
 or KiB, MiB, ... (powers of 1024), or kB, MB, ... (powers of 1000).
+
+${SOURCES}
 
 Exit status: 0 done, 1 an I/O or verification failure, 2 a wrong command line.`;
 
@@ -57,7 +60,7 @@ function createProgram(done: Done): Command {
 }
 
 function addFileCommand(program: Command, name: string, description: string): Command {
-  return program.command(name).description(description).argument('<file>', 'image or device node', parsePath);
+  return program.command(name).description(description).argument('<file>', 'image or device node, memory:SIZE or null:SIZE', parseSource);
 }
 
 /** The options that end the list of every command on FILE. */
@@ -112,7 +115,7 @@ function addRead(program: Command, done: Done): void {
   const command = addFileCommand(program, 'read', 'Copy bytes of a device to a file or to stdout.')
     .option('-p, --position <bytes>', 'where on the device to begin', parseBytes, 0)
     .option('-l, --length <bytes>', 'how much to read (default: to the end)', parseBytes)
-    .option('-o, --output <file>', 'where to, - for stdout (default: stdout)', parsePath)
+    .option('-o, --output <file>', 'where to, - for stdout (default: stdout)', parseSource)
     .addHelpText('after', '\nA range that runs past the end of the device gives what there is, and a line on stderr.');
   addSharedOptions(command).action(async (file: string, options: ReadOptions) => done(await readCommand(file, options)));
 }
@@ -121,7 +124,7 @@ function addWrite(program: Command, done: Done): void {
   const command = addFileCommand(program, 'write', 'Copy a file or stdin onto a device, and flush it.')
     .option('-p, --position <bytes>', 'where on the device to begin', parseBytes, 0)
     .option('-l, --length <bytes>', 'how much to write at most (default: all of the input)', parseBytes)
-    .option('-i, --input <file>', 'where from, - for stdin (default: stdin)', parsePath)
+    .option('-i, --input <file>', 'where from, - for stdin (default: stdin)', parseSource)
     .option('--fua', 'make every piece durable before the next one is written')
     .option('--no-flush', 'end without making the data durable')
     .addHelpText('after', '\nInput that does not fit is ENOSPC, exit status 1; what fitted has been written.');

@@ -5,6 +5,7 @@ import type { BlockDevice } from '../index.js';
 import { EXIT, UsageError, withPath } from './failure.js';
 import { isSameFile, withImage, type ImageOptions } from './image.js';
 import { emitJson, note, ReaderGone } from './report.js';
+import { sourceOf } from './source.js';
 import { isStream, STANDARD } from './streams.js';
 
 export interface ReadOptions extends ImageOptions {
@@ -45,7 +46,7 @@ async function copyOut(device: BlockDevice, { position, length, lock }: ReadOpti
   // The device itself says what it thinks of a position beyond its end.
   if (position > device.size) await device.read(Buffer.alloc(1), position);
   const standard = output === STANDARD;
-  const target = standard ? process.stdout : isStream(output) ? createWriteStream(output) : output;
+  const target = standard ? process.stdout : isStream(output) ? createWriteStream(output) : sourceOf(output);
   const range = { sourcePosition: position, ...(length !== undefined && { length }) };
   try {
     return (await copyBy(device, target, { ...range, flush: false }, { lock })).bytes;

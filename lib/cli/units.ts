@@ -22,6 +22,12 @@ export function parseBytes(text: string): number {
   return bytes;
 }
 
+/** A file name as given; an empty one is a slip of the shell. */
+export function parsePath(text: string): string {
+  if (text === '') throw new InvalidArgumentError('Give the name of a file.');
+  return text;
+}
+
 /** Parses a whole number from 0 to 2^32 - 1. */
 export function parseUint32(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;

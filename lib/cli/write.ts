@@ -5,6 +5,7 @@ import { BlockDeviceError, type BlockDevice } from '../index.js';
 import { EXIT, UsageError, withPath } from './failure.js';
 import { isSameFile, withImage, type ImageOptions } from './image.js';
 import { emitJson, note } from './report.js';
+import { sourceOf } from './source.js';
 import { isStream, STANDARD } from './streams.js';
 
 export interface WriteOptions extends ImageOptions {
@@ -48,7 +49,7 @@ async function copyIn(device: BlockDevice, options: WriteOptions, input: string)
   // The device itself says what it thinks of a position beyond its end.
   if (position > device.size) await device.write(Buffer.alloc(1), position);
   const standard = input === STANDARD;
-  const source = standard ? process.stdin : isStream(input) ? createReadStream(input) : input;
+  const source = standard ? process.stdin : isStream(input) ? createReadStream(input) : sourceOf(input);
   const range = { targetPosition: position, ...(length !== undefined && { length }) };
   // Durable piece by piece means one after the other.
   const pace = fua ? { concurrency: 1 } : {};

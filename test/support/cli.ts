@@ -16,6 +16,7 @@ export interface CliOptions {
   /** All of the tool's standard input; none when absent. */
   input?: Uint8Array;
   env?: NodeJS.ProcessEnv;
+  cwd?: string;
   /** Called with the process and each piece of its stderr. */
   watch?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
@@ -31,9 +32,9 @@ export function shell(line: string, ...args: string[]): Promise<Finished> {
 }
 
 /** Runs a program to its end. */
-export function start(program: string, args: readonly string[], { input, env, watch }: CliOptions = {}): Promise<Finished> {
+export function start(program: string, args: readonly string[], { input, env, cwd, watch }: CliOptions = {}): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: 'pipe' });
+    const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: 'pipe', ...(cwd === undefined ? {} : { cwd }) });
     const stdout: Buffer[] = [];
     let stderr = '';
     child.stdout.on('data', (data: Buffer) => stdout.push(data));

@@ -1,4 +1,4 @@
-// Phase 3: 4 KiB at random positions, against node:fs on the same file in the same run.
+// Phase 3: 4 KiB at random positions, against node:fs on the same file in the same run; of a medium without that.
 // Rounds are interleaved: each one times every contestant once on the same positions, in an order that moves on. What is shown is the
 // median over the rounds of the ratio within a round, so that a slow spell of the machine falls on both sides.
 import type { BlockDevice, BlockDriver } from '../../index.js';
@@ -9,7 +9,7 @@ import { createContestants, IO_SIZE, type Contestant, type Job } from './contest
 import type { BenchImage } from './image.js';
 import type { Progress } from './progress.js';
 import { Random } from './random.js';
-import { ACCESS_MODES } from './verify.js';
+import { accessesTo } from './verify.js';
 
 const MMAP_REACH = 16 << 20; // what the windows of access 'mmap' cover by default
 const CALIBRATION = 256; // operations before the first round: warm-up, and how long one takes
@@ -29,10 +29,10 @@ export interface Effort {
 
 export interface Score {
   nanoseconds: number;
-  /** How many times faster than node:fs: median, least and most over the rounds. */
-  ratio: number;
-  least: number;
-  most: number;
+  /** How many times faster than node:fs: median, least and most over the rounds. Not there without it. */
+  ratio?: number;
+  least?: number;
+  most?: number;
 }
 
 export interface Comparison extends Job {
@@ -53,9 +53,9 @@ export async function compareWithFs(
   const jobs = image.writable ? [...READS, ...WRITES] : READS;
   const random = new Random(effort.seed ^ 0x636f_6d70);
   const devices: BlockDevice[] = [];
-  progress.start('4 KiB at random, against node:fs', jobs.length * (effort.rounds + 1));
+  progress.start(`4 KiB at random${image.fd === undefined ? '' : ', against node:fs'}`, jobs.length * (effort.rounds + 1));
   return useAndClose(together(devices), async () => {
-    for (const access of ACCESS_MODES) devices.push(await driver.open(minor, { mode: image.writable ? 'r+' : 'r', access }));
+    for (const access of accessesTo(image)) devices.push(await driver.open(minor, { mode: image.writable ? 'r+' : 'r', access }));
     const comparisons: Comparison[] = [];
     for (const job of jobs) comparisons.push(await playJob(job, image, devices, random, effort, progress));
     progress.stop();
@@ -112,11 +112,12 @@ function randomPositions(random: Random, size: number, count: number): number[] 
   return Array.from({ length: count }, () => random.below(blocks) * IO_SIZE);
 }
 
-/** The first contestant is node:fs, and the measure of the others. */
+/** node:fs, where it takes part, is the first contestant and the measure of the others. */
 function score(contestants: readonly Contestant[], rounds: readonly (readonly number[])[]): Record<string, Score> {
   return Object.fromEntries(
     contestants.map((contestant, index): [string, Score] => {
       const times = rounds.map((round) => round[index] ?? Number.NaN);
+      if (contestants[0]?.name !== 'node:fs') return [contestant.name, { nanoseconds: median(times) }];
       const ratios = rounds.map((round, at) => (round[0] ?? Number.NaN) / (times[at] ?? Number.NaN));
       return [
         contestant.name,
@@ -134,16 +135,19 @@ function median(values: readonly number[]): number {
 }
 
 export function renderComparisons(comparisons: readonly Comparison[], imageSize: number): string {
+  const names = Object.keys(comparisons[0]?.scores ?? {});
+  const isAgainstFs = names.includes('node:fs');
+  // Each beside its ratio, but for the measure of them all.
+  const columnsOf = (name: string): string[] => (name === 'node:fs' || !isAgainstFs ? [`>${name}`] : [`>${name}`, '>']);
   const rows = comparisons.map((row) => [
     row.op,
     row.form === 'sync' ? 'sync' : `promise, ${row.depth} at a time`,
-    formatTime(row.scores['node:fs']?.nanoseconds ?? Number.NaN),
-    ...ACCESS_MODES.flatMap((access) => {
-      const score = row.scores[access];
-      return score === undefined ? ['', ''] : [formatTime(score.nanoseconds), formatRatio(score.ratio)];
+    ...names.flatMap((name) => {
+      const { nanoseconds = Number.NaN, ratio = Number.NaN } = row.scores[name] ?? {};
+      return [formatTime(nanoseconds), formatRatio(ratio)].slice(0, columnsOf(name).length);
     }),
   ]);
-  const scores = table(['', '', '>node:fs', ...ACCESS_MODES.flatMap((access) => [`>${access}`, '>'])], rows);
-  if (imageSize <= MMAP_REACH) return scores;
+  const scores = table(['', '', ...names.flatMap(columnsOf)], rows);
+  if (imageSize <= MMAP_REACH || !names.includes('mmap')) return scores;
   return `${scores}\n  mmap keeps to 16 windows of 1 MiB, as the seed did: most positions here cost it a new mapping`;
 }

@@ -1,4 +1,4 @@
-// Who is timed in the comparison: node:fs, and a device in each access mode. All use ordinary small Buffers and cached pages; no side syncs.
+// Who is timed in the comparison: node:fs where the image is a file, and a device in each access mode. All use ordinary small Buffers and cached pages; no side syncs.
 import { open } from 'node:fs/promises';
 import { readSync, writeSync } from 'node:fs';
 import type { BlockDevice } from '../../index.js';
@@ -25,26 +25,28 @@ export interface Contestant {
 /** One request: IO_SIZE bytes between `data` and the position. */
 type Operation<T> = (data: Buffer, position: number) => T;
 
-/** node:fs first, then the devices. Its promises come from a FileHandle of its own. */
+/** node:fs first, where it can reach the image, then the devices. */
 export async function createContestants(job: Job, image: BenchImage, devices: readonly BlockDevice[]): Promise<Contestant[]> {
+  const fs = image.fd === undefined ? [] : [await createFs(job, image, image.fd)];
+  return [...fs, ...devices.map((device) => createDevice(device, job, image))];
+}
+
+/** Promises come from a FileHandle of its own. */
+async function createFs(job: Job, image: BenchImage, fd: number): Promise<Contestant> {
   const reads = job.op === 'read';
   // Of the file, where a device counts from its own start.
   const first = image.range.offset;
-  const contestants: Contestant[] = [];
   if (job.form === 'sync') {
     const sync: Operation<number> = reads
-      ? (data, position) => readSync(image.fd, data, 0, IO_SIZE, first + position)
-      : (data, position) => writeSync(image.fd, data, 0, IO_SIZE, first + position);
-    contestants.push(createSync('node:fs', job, image, sync));
-  } else {
-    const handle = await open(image.path, reads ? 'r' : 'r+');
-    const promise: Operation<Promise<unknown>> = reads
-      ? (data, position) => handle.read(data, 0, IO_SIZE, first + position)
-      : (data, position) => handle.write(data, 0, IO_SIZE, first + position);
-    contestants.push(Object.assign(createAsync('node:fs', job, image, promise), { close: () => handle.close() }));
+      ? (data, position) => readSync(fd, data, 0, IO_SIZE, first + position)
+      : (data, position) => writeSync(fd, data, 0, IO_SIZE, first + position);
+    return createSync('node:fs', job, image, sync);
   }
-  for (const device of devices) contestants.push(createDevice(device, job, image));
-  return contestants;
+  const handle = await open(image.path, reads ? 'r' : 'r+');
+  const promise: Operation<Promise<unknown>> = reads
+    ? (data, position) => handle.read(data, 0, IO_SIZE, first + position)
+    : (data, position) => handle.write(data, 0, IO_SIZE, first + position);
+  return Object.assign(createAsync('node:fs', job, image, promise), { close: () => handle.close() });
 }
 
 function createDevice(device: BlockDevice, job: Job, image: BenchImage): Contestant {

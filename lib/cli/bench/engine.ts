@@ -4,6 +4,9 @@ export type EngineName = (typeof ENGINES)[number];
 /** The engines that run in our threads. */
 export type OwnEngine = Exclude<EngineName, 'fio'>;
 
+/** The engines of devices, which alone reach a medium. */
+export const DEVICE_ENGINES: ReadonlySet<EngineName> = new Set<EngineName>(['sync', 'batch', 'async']);
+
 /** What an engine is, for tables and pages. */
 export const ENGINE_NOTES: Readonly<Record<EngineName, string>> = {
   sync: 'readSync and writeSync of a device',

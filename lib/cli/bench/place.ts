@@ -1,9 +1,9 @@
 // Where on an image a bench works: all of it, or one partition.
-import type { BlockDriver, MinorInfo, PartitionChoice } from '../../index.js';
+import type { BlockDriver, MinorInfo, PartitionChoice, Source } from '../../index.js';
 
 /** First byte and size of a file or of a partition of it. Registers nothing for longer than that takes. */
-export function placeOf(driver: BlockDriver, file: string, partition: PartitionChoice | undefined): Pick<MinorInfo, 'offset' | 'size'> {
-  const disk = driver.registerSync(file);
+export function placeOf(driver: BlockDriver, source: Source, partition: PartitionChoice | undefined): Pick<MinorInfo, 'offset' | 'size'> {
+  const disk = driver.registerSync(source);
   let minor = disk;
   try {
     if (partition !== undefined) minor = driver.registerPartitionSync(disk, partition);

@@ -7,7 +7,12 @@ import type { BenchImage } from './image.js';
 import type { Progress } from './progress.js';
 import { Random } from './random.js';
 
-export const ACCESS_MODES = ['auto', 'mmap', 'pio'] as const;
+const ACCESS_MODES = ['auto', 'mmap', 'pio'] as const;
+
+/** The ways to an image: a medium has no map. */
+export function accessesTo({ fd }: BenchImage): readonly VerifyRun['access'][] {
+  return fd === undefined ? ['pio'] : ACCESS_MODES;
+}
 
 const BURST = 16; // requests in flight at once in the promise form
 const MAX_SECTORS = 128; // 64 KiB
@@ -40,11 +45,12 @@ export async function verifyMinors(
   progress: Progress,
 ): Promise<VerifyRun[]> {
   const random = new Random(seed ^ 0x7665_7269);
-  progress.start('random requests through strategy, verified', minors.length * ACCESS_MODES.length * bursts);
+  const accesses = accessesTo(image);
+  progress.start('random requests through strategy, verified', minors.length * accesses.length * bursts);
   const runs: VerifyRun[] = [];
   for (const minor of minors) {
     const offset = driver.minors().find((info) => info.minor === minor)?.offset ?? 0;
-    for (const access of ACCESS_MODES) {
+    for (const access of accesses) {
       const device = await driver.open(minor, { mode: image.writable ? 'r+' : 'r', access });
       runs.push(await useAndClose(device, () => verifyDevice(device, image, { offset, bursts, random, access }, progress)));
     }

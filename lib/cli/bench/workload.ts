@@ -9,8 +9,8 @@ import { fileSystemOf } from './file-system.js';
 import { jobOfOptions, parseJobFile, type Given, type JobFile } from './job/file.js';
 import type { Job } from './job/job.js';
 import { createLiveProgress } from './live.js';
-import { checkJob } from './load/check.js';
-import { ENGINES, type EngineName } from './engine.js';
+import { checkJob, isOnMedium } from './load/check.js';
+import { DEVICE_ENGINES, ENGINES, type EngineName } from './engine.js';
 import { findFio } from './load/fio.js';
 import { runJobs } from './load/run.js';
 import { Targets } from './load/targets.js';
@@ -124,6 +124,10 @@ function enginesOf(list: string | undefined, jobs: readonly Job[]): Engines {
   const fio = findFio();
   if (list === undefined) return { names: [jobs.some(({ iodepth }) => iodepth > 1) ? 'async' : 'sync'], fio };
   if (list === 'all') {
+    if (jobs.some(isOnMedium)) {
+      note('a disk without a file: the engines of devices alone');
+      return { names: [...DEVICE_ENGINES], fio };
+    }
     if (fio === undefined) note('fio is not installed: the other engines run without it');
     return { names: ENGINES.filter((name) => name !== 'fio' || fio !== undefined), fio };
   }

@@ -2,14 +2,16 @@
 // the main thread holds the lock of the file for all.
 import { closeSync, constants, fdatasync, fdatasyncSync, fsync, fsyncSync, openSync, read, readSync, write, writeSync } from 'node:fs';
 import { open as openHandle } from 'node:fs/promises';
-import { open, type BlockDevice, type OpenOptions } from '../../../index.js';
+import { open, type BlockDevice, type OpenOptions, type Source } from '../../../index.js';
 import { useAndClose } from '../../scope.js';
-import { writes, type Job } from '../job/job.js';
+import { mediumKind, sourceOf } from '../../source.js';
+import { reads, writes, type Job } from '../job/job.js';
 import { Random } from '../random.js';
 import type { Calls, OpenEngine } from './calls.js';
 import { isSerial, type OwnEngine } from '../engine.js';
 
 const PAGE = 4096;
+const PIECE = 1 << 20;
 
 export async function openEngine(
   engine: OwnEngine,
@@ -20,7 +22,9 @@ export async function openEngine(
 ): Promise<OpenEngine> {
   const mode = writes(job) ? 'r+' : 'r';
   const ours = engine === 'sync' || engine === 'batch' || engine === 'async';
-  const device = await open(path, ours ? { mode, access, direct: job.direct, lock: false } : { lock: false });
+  const source = sourceOf(path);
+  if (mediumKind(path) === 'memory' && reads(job)) await fill(source);
+  const device = await open(source, ours ? { mode, access, direct: job.direct, lock: false } : { lock: false });
   try {
     const { batch, lanes } = createLanes(device, job, isSerial(engine) ? 1 : job.iodepth, seed);
     if (engine === 'batch') return { calls: { shape: 'batch', batch }, lanes, close: () => device.close() };
@@ -31,6 +35,16 @@ export async function openEngine(
     await device.close();
     throw error;
   }
+}
+
+/** Noise, so that reads are of memory that there is. */
+async function fill(memory: Source): Promise<void> {
+  const device = await open(memory, { mode: 'r+' });
+  await useAndClose(device, async () => {
+    const piece = Buffer.allocUnsafe(PIECE);
+    new Random(1).fill(piece);
+    for (let position = 0; position < device.size; position += PIECE) await device.write(piece, position);
+  });
 }
 
 /** The arena of a batch, cut into a lane for each request in flight; full of noise, which is what writes write. */

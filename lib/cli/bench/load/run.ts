@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { setImmediate } from 'node:timers/promises';
 import type { OpenOptions } from '../../../index.js';
 import { note } from '../../report.js';
+import { mediumKind } from '../../source.js';
 import { formatBytes, formatCount } from '../../units.js';
 import { groupsOf, type Job } from '../job/job.js';
 import type { LiveProgress } from '../live.js';
@@ -57,7 +58,10 @@ async function prepare(targets: Targets, progress: LiveProgress): Promise<void> 
 }
 
 function settle(group: readonly PlannedJob[]): string[] {
-  const dropped = group.filter(({ job }) => job.invalidate).flatMap(({ targets }) => targets.map(({ path }) => path));
+  const dropped = group
+    .filter(({ job }) => job.invalidate)
+    .flatMap(({ targets }) => targets.map(({ path }) => path))
+    .filter((path) => mediumKind(path) === undefined);
   return [...new Set(dropped)].flatMap((path) => dropCache(path) ?? []);
 }
 

@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { BlockDriver, type BlockDevice, type PartitionChoice } from '../../../index.js';
 import { UsageError, withPath } from '../../failure.js';
+import { mediumKind, sourceOf } from '../../source.js';
 import { formatExact } from '../../units.js';
 import { writes, type Job } from '../job/job.js';
 import { resolveAmount } from '../job/units.js';
@@ -36,6 +37,8 @@ interface FileState {
   /** Size of what is there; 0 for a file that is to be filled. */
   size: number;
   exists: boolean;
+  /** Each thread makes it for itself, and it is gone with the thread. */
+  isMedium: boolean;
   written: boolean;
   /** Bytes that it is made with. */
   wanted: number;
@@ -59,7 +62,7 @@ export class Targets {
 
   /** Decides on the file of each thread of a job, without touching one. Throws where the job cannot work on it. */
   plan(job: Job): Target[] {
-    const shared = job.filename === undefined ? undefined : path.resolve(job.directory ?? '.', job.filename);
+    const shared = job.filename === undefined ? undefined : fullName(job.filename, job.directory);
     const names = Array.from(
       { length: job.numjobs },
       (_, thread) => shared ?? path.join(this.#folder(job), `${safe(job.name)}.${thread}.0`),
@@ -70,6 +73,7 @@ export class Targets {
   /** Makes what is to be made and locks what exists. `step` is called after each piece. */
   async prepare(step: () => Promise<void>): Promise<void> {
     for (const [name, file] of this.#files) {
+      if (file.isMedium) continue;
       if (file.size === 0) await this.#make(name, file, step);
       else this.#guards.push(await this.#open(name, file));
     }
@@ -110,7 +114,7 @@ export class Targets {
     const file = this.#files.get(name) ?? this.#look(name);
     this.#files.set(name, file);
     const bs = Math.max(job.bs.read, job.bs.write);
-    const region = file.size > 0 ? partOf(job, name, file) : makeRoom(job, name, file);
+    const region = file.size > 0 || file.isMedium ? partOf(job, name, file) : makeRoom(job, name, file);
     if (region.length < bs) throw new UsageError(`job ${job.name}: ${formatExact(region.length)} of '${name}' are less than one bs`);
     if (writes(job)) this.#allowWrites(job, name, file);
     return region;
@@ -118,16 +122,23 @@ export class Targets {
 
   #look(name: string): FileState {
     const { partition } = this.#options;
+    if (mediumKind(name) !== undefined) return this.#lookAtMedium(name);
     const stats = statOf(name);
     const isEmpty = stats === undefined || (stats.isFile() && stats.size === 0);
     if (isEmpty && partition !== undefined) throw new UsageError(`--partition is of a disk, and '${name}' is yet to be made: give FILE`);
-    if (isEmpty) return { start: 0, size: 0, exists: stats !== undefined, written: false, wanted: 0 };
+    if (isEmpty) return { start: 0, size: 0, exists: stats !== undefined, isMedium: false, written: false, wanted: 0 };
     const { offset, size } = placeOf(this.#driver, name, partition);
-    return { start: offset, size, exists: true, written: false, wanted: 0 };
+    return { start: offset, size, exists: true, isMedium: false, written: false, wanted: 0 };
+  }
+
+  #lookAtMedium(name: string): FileState {
+    if (this.#options.partition !== undefined) throw new UsageError(`--partition is of a disk that is divided, and '${name}' is not`);
+    const { size } = placeOf(this.#driver, sourceOf(name), undefined);
+    return { start: 0, size, exists: true, isMedium: true, written: false, wanted: 0 };
   }
 
   #allowWrites(job: Job, name: string, file: FileState): void {
-    if (file.size > 0 && !this.#options.overwrite) {
+    if (file.size > 0 && !file.isMedium && !this.#options.overwrite) {
       throw new UsageError(`job ${job.name} would write over '${name}', which holds ${formatExact(file.size)}: --overwrite allows that`);
     }
     file.written = true;
@@ -157,6 +168,11 @@ export class Targets {
       closeSync(fd);
     }
   }
+}
+
+/** A path from the root on, or a medium as it is. */
+function fullName(name: string, directory = '.'): string {
+  return mediumKind(name) === undefined ? path.resolve(directory, name) : name;
 }
 
 function statOf(name: string): Stats | undefined {
