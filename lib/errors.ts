@@ -9,7 +9,7 @@ import { invalidArgType } from './arguments/misuse.js';
 
 export { illegalConstructor, invalidArgType, invalidArgValue, invalidThis, markCopy, outOfRange } from './arguments/misuse.js';
 
-export const { EACCES, EBADF, EBUSY, ECANCELED, ENXIO } = constants.errno;
+export const { EACCES, EBADF, EBUSY, ECANCELED, EINVAL, ENXIO } = constants.errno;
 
 const BRAND = Symbol.for('rumpblk.BlockDeviceError');
 /** In what an error is made from: words of ours about it, which callers have no use for. */

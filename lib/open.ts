@@ -1,12 +1,12 @@
 // open(): a block device on a private minor, outside every table. This is all that most callers need.
 import type { PathLike } from 'node:fs';
 import { throwIfAborted, unlessAborted } from './request/abort.js';
-import { chosenPartition, lookAt, lookAtSync, nameIn, noPartition, requireSame } from './label/choice.js';
+import { chosenPartition, lookAt, lookAtSync, nameIn, requireSame, unusable } from './label/choice.js';
 import type { ChosenPartition, Looked, PartitionChoice } from './label/choice.js';
 import { LOCK, type Failure, type NativeDevice, type NativeDriver } from './native/binding.js';
 import { createDevice, handleOf, type BlockDevice } from './device.js';
 import { BlockDriver, isClosed, isDriver, nativeOf } from './driver.js';
-import { ENXIO, fromFailure, invalidArgType, invalidArgValue, isFailure } from './errors.js';
+import { EINVAL, ENXIO, fromFailure, invalidArgType, invalidArgValue, isFailure } from './errors.js';
 import type { KnownKeys } from './arguments/known-keys.js';
 import { LOOKING, OPEN_PATH_KEYS, OPEN_PATH_SYNC_KEYS, openArguments, openSettings, rangeArguments } from './options.js';
 import type { NotAnEntry, OpenOptions, OpenSettings, RegisterOptions } from './options.js';
@@ -44,7 +44,7 @@ export async function open(source: Source, options?: OpenPathOptions): Promise<B
   throwIfAborted(settings.signal);
   const name = partition?.number === undefined ? partition?.name : nameFor(request, await tableOf(request));
   const opened = await native.openPath(...argumentsFor(request, name));
-  if (isMissing(opened, partition)) throw failureFor(request, opened, await tableOf(request));
+  if (isUnusable(opened, partition)) throw failureFor(request, opened, await tableOf(request));
   return unlessAborted(openedDevice(request, opened), settings.signal);
 }
 
@@ -65,7 +65,7 @@ export function openSync(source: Source, options?: Omit<OpenPathOptions, 'signal
   const { native, partition } = request;
   const name = partition?.number === undefined ? partition?.name : nameFor(request, tableOfSync(request));
   const opened = native.openPathSync(...argumentsFor(request, name));
-  if (isMissing(opened, partition)) throw failureFor(request, opened, tableOfSync(request));
+  if (isUnusable(opened, partition)) throw failureFor(request, opened, tableOfSync(request));
   return openedDevice(request, opened);
 }
 
@@ -144,15 +144,15 @@ function nameFor({ source, partition = WHOLE }: OpenPathRequest, table: Looked):
   return nameIn(table, partition, { path }, 'open');
 }
 
-function isMissing(opened: NativeDevice | Failure, partition: ChosenPartition | undefined): opened is Failure {
-  return partition !== undefined && isFailure(opened) && opened[0] === ENXIO;
+function isUnusable(opened: NativeDevice | Failure, partition: ChosenPartition | undefined): opened is Failure {
+  return partition !== undefined && isFailure(opened) && (opened[0] === ENXIO || opened[0] === EINVAL);
 }
 
 function failureFor({ source, partition = WHOLE }: OpenPathRequest, failure: Failure, table: Looked): Error {
   const path = source.name;
   // Where not even the tables can be read, it is the disk that is not there.
   if (isFailure(table)) return fromFailure(failure, { path });
-  return noPartition(partition.name ?? partition.number ?? '', table, { path }, 'open');
+  return unusable(failure[0], partition.name ?? partition.number ?? '', table, { path }, 'open') ?? fromFailure(failure, { path });
 }
 
 function openedDevice(request: OpenPathRequest, opened: NativeDevice | Failure): BlockDevice {

@@ -1,4 +1,5 @@
 // How a command fails: one line a failure on stderr, and an exit status.
+import { getSystemErrorMap } from 'node:util';
 import { BlockDeviceError } from '../index.js';
 
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
@@ -22,6 +23,12 @@ const HINTS: ReadonlyMap<string, string> = new Map([
   ['EBUSY lock', 'in use elsewhere; --no-lock goes on in spite of that'],
 ]);
 
+/** Whether the message has no more to say than what the system calls the error. */
+function isPlain({ errno, message }: BlockDeviceError): boolean {
+  const [, words] = getSystemErrorMap().get(errno) ?? [];
+  return words !== undefined && message.includes(words);
+}
+
 /** The failures in `error`, each once, in words; a bug shows its stack. */
 export function failureLines(error: unknown): string[] {
   if (error instanceof AggregateError) return [...new Set(error.errors.flatMap(failureLines))];
@@ -29,7 +36,7 @@ export function failureLines(error: unknown): string[] {
   if (!isCoded(error)) return error instanceof Error ? (error.stack ?? error.message).split('\n') : [String(error)];
   const named = error.path === undefined || error.message.includes(`'${error.path}'`);
   const message = named ? error.message : `${error.message} '${error.path}'`;
-  const known = error instanceof BlockDeviceError ? HINTS.get(`${error.code} ${error.syscall}`) : undefined;
+  const known = error instanceof BlockDeviceError && isPlain(error) ? HINTS.get(`${error.code} ${error.syscall}`) : undefined;
   const hint = error.cause instanceof Error ? error.cause.message : known;
   return [hint === undefined ? message : `${message} (${hint})`];
 }

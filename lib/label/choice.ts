@@ -1,9 +1,10 @@
 // Which partition of a disk a caller means, and what is said when it is not there.
-import { BlockDeviceError, ENXIO, invalidArgType, invalidArgValue, isFailure, reword } from '../errors.js';
+import { BlockDeviceError, EINVAL, ENXIO, invalidArgType, invalidArgValue, isFailure, reword } from '../errors.js';
 import { bytes, integer, requireObject, text } from '../arguments/validate.js';
 import { SCHEMES, type Failure, type NativeDevice, type NativeEntry, type NativeTable } from '../native/binding.js';
 import type { Bytes } from '../request/transfer.js';
 import { printable } from '../printable.js';
+import { outsideWords } from './verdicts.js';
 
 /**
  * Chooses a partition: by its name (`'a'`, `'s1'`, `'s1a'`, `'p2'`), or the unique GUID or label of a GPT partition; by its number, as
@@ -85,9 +86,9 @@ export interface DiskPlace {
  * disklabel has letters, and no numbers. An entry has to be where it was.
  */
 export function nameIn(table: NativeTable | null, { name, number, place }: ChosenPartition, disk: DiskPlace, syscall: string): string {
-  const entries = table === null ? [] : entriesOf(table);
-  const isNumber = (entry: NativeEntry): boolean => /^[ps][0-9]+$/.test(entry.name) && Number(entry.name.slice(1)) === number;
-  const found = entries.find((entry) => (number === undefined ? entry.name === name : isNumber(entry)));
+  const asked = number ?? name ?? '';
+  const found =
+    table === null ? undefined : typeof asked === 'number' ? entryOf(table, asked) : entriesOf(table).find((entry) => entry.name === asked);
   if (found === undefined) throw noPartition(name ?? number ?? '', table, disk, syscall);
   if (place !== undefined) requireSame(found, place, found.name, disk, syscall);
   return found.name;
@@ -100,18 +101,28 @@ export function nameIn(table: NativeTable | null, { name, number, place }: Chose
 export function chosenName(table: NativeTable, choice: PartitionChoice, disk: DiskPlace): string {
   const chosen = chosenPartition(choice, 'partition');
   if (chosen?.name === undefined || chosen.place !== undefined) return nameIn(table, chosen ?? WHOLE, disk, 'ioctl');
+  const found = entryOf(table, chosen.name);
+  if (found === undefined) throw noPartition(chosen.name, table, disk, 'ioctl');
+  return found.name;
+}
+
+/** The entry of that number, or of that name, GUID or label, the first of these by which one alone is called so. */
+function entryOf(table: NativeTable, asked: string | number): NativeEntry | undefined {
   const entries = entriesOf(table);
-  const wanted = chosen.name.toUpperCase();
+  if (typeof asked === 'number') {
+    return entries.find(({ name }) => /^[ps][0-9]+$/.test(name) && Number(name.slice(1)) === asked);
+  }
+  const wanted = asked.toUpperCase();
   const ways = [
-    ({ name }: NativeEntry) => name === chosen.name,
+    ({ name }: NativeEntry) => name === asked,
     ({ uuid }: NativeEntry) => uuid !== undefined && uuid.toUpperCase() === wanted,
-    ({ label }: NativeEntry) => label !== undefined && label === chosen.name,
+    ({ label }: NativeEntry) => label !== undefined && label === asked,
   ];
   for (const way of ways) {
     const [found, twin] = entries.filter(way);
-    if (found !== undefined && twin === undefined) return found.name;
+    if (found !== undefined && twin === undefined) return found;
   }
-  throw noPartition(chosen.name, table, disk, 'ioctl');
+  return undefined;
 }
 
 const WHOLE: ChosenPartition = { name: '', number: undefined, place: undefined };
@@ -127,6 +138,35 @@ export function requireSame(found: Place, given: Place, name: string, disk: Disk
 export function noPartition(asked: string | number, table: NativeTable | null, disk: DiskPlace, syscall: string): BlockDeviceError {
   const what = typeof asked === 'number' ? String(asked) : `'${printable(asked)}'`;
   return missing(`no partition ${what} in '${disk.path}' ${inventory(table, asked)}`, disk, syscall);
+}
+
+/**
+ * Makes the error of a partition that could not be opened or registered: ENXIO as above, and EINVAL for one that reaches out of the disk
+ * or of what contains it. Undefined where neither is what happened.
+ */
+export function unusable(
+  errno: number,
+  asked: string | number,
+  table: NativeTable | null,
+  disk: DiskPlace,
+  syscall: string,
+): BlockDeviceError | undefined {
+  if (errno === ENXIO) return noPartition(asked, table, disk, syscall);
+  const found = errno === EINVAL && table !== null ? entryOf(table, asked) : undefined;
+  const why = found === undefined || table === null ? undefined : whyOutside(table, found);
+  if (found === undefined || why === undefined) return undefined;
+  const message = `partition '${printable(found.name)}' of '${disk.path}' ${why}: it has ${found.size} bytes from ${found.start} on`;
+  return reword(new BlockDeviceError({ errno: -EINVAL, syscall, ...disk }), `EINVAL: ${message}`, unusable);
+}
+
+/** What the tables say of an entry that does not lie where it has to. */
+function whyOutside(table: NativeTable, entry: NativeEntry): string | undefined {
+  const place = table.partitions.indexOf(entry);
+  if (place < 0) {
+    const inside = table.partitions.map((each) => each.table && whyOutside(each.table, entry));
+    return inside.find((why) => why !== undefined);
+  }
+  return outsideWords(table.verdicts, place);
 }
 
 function missing(message: string, disk: DiskPlace, syscall: string): BlockDeviceError {

@@ -1,8 +1,8 @@
 // registerPartition: a partition of a disk that is registered, by any of the ways in which a caller may choose it.
-import { ENXIO, fromFailure, invalidArgType, isFailure, type FailurePlace } from '../errors.js';
+import { EINVAL, ENXIO, fromFailure, invalidArgType, isFailure, type FailurePlace } from '../errors.js';
 import { LOOKING } from '../options.js';
 import type { Failure, NativeDriver, Outcome } from '../native/binding.js';
-import { chosenPartition, lookAt, lookAtSync, nameIn, noPartition, type ChosenPartition, type Looked } from './choice.js';
+import { chosenPartition, lookAt, lookAtSync, nameIn, unusable, type ChosenPartition, type Looked } from './choice.js';
 
 /** Names the host file of the disk; without a path there is no such minor. */
 type PlaceOf = () => FailurePlace;
@@ -14,7 +14,7 @@ export async function partitionMinor(native: NativeDriver, disk: number, partiti
   const name = isName(chosen) ? chosen.name : nameFor(chosen, await look(), placeOf());
   const outcome = await native.registerPartition(disk, name);
   if (typeof outcome === 'number') return outcome;
-  throw isMissing(outcome, placeOf()) ? failureFor(outcome, name, await look(), placeOf()) : fromFailure(outcome, placeOf());
+  throw isUnusable(outcome, placeOf()) ? failureFor(outcome, name, await look(), placeOf()) : fromFailure(outcome, placeOf());
 }
 
 /** The same on the calling thread. */
@@ -24,7 +24,7 @@ export function partitionMinorSync(native: NativeDriver, disk: number, partition
   const name = isName(chosen) ? chosen.name : nameFor(chosen, look(), placeOf());
   const outcome = native.registerPartitionSync(disk, name);
   if (typeof outcome === 'number') return outcome;
-  throw isMissing(outcome, placeOf()) ? failureFor(outcome, name, look(), placeOf()) : fromFailure(outcome, placeOf());
+  throw isUnusable(outcome, placeOf()) ? failureFor(outcome, name, look(), placeOf()) : fromFailure(outcome, placeOf());
 }
 
 function accept(partition: unknown): ChosenPartition {
@@ -43,13 +43,14 @@ function nameFor(chosen: ChosenPartition, table: Looked, { path = '', minor = -1
   return nameIn(table, chosen, { path, minor }, 'register');
 }
 
-/** Tells that the disk is there and the partition is not. */
-function isMissing(outcome: Outcome, place: FailurePlace): boolean {
-  return typeof outcome !== 'number' && outcome[0] === ENXIO && place.path !== undefined;
+/** Tells that the disk is there, and the partition is not, or cannot be used. */
+function isUnusable(outcome: Outcome, place: FailurePlace): boolean {
+  return typeof outcome !== 'number' && (outcome[0] === ENXIO || outcome[0] === EINVAL) && place.path !== undefined;
 }
 
 function failureFor(failure: Failure, name: string, table: Looked, place: FailurePlace): Error {
   const { path, minor = -1 } = place;
   // The disk may have gone meanwhile, or cannot be read: then that is the failure.
-  return isFailure(table) || path === undefined ? fromFailure(failure, place) : noPartition(name, table, { path, minor }, 'register');
+  const why = isFailure(table) || path === undefined ? undefined : unusable(failure[0], name, table, { path, minor }, 'register');
+  return why ?? fromFailure(failure, place);
 }

@@ -56,6 +56,7 @@ const VERDICTS: readonly Words[] = [
   (_, name) => `a label has no place there: it belongs to something else (${name})`,
 ];
 const OVERLAPS = 19;
+const OUTSIDE: readonly number[] = [17, 18];
 /** Of a GPT whose partitions are not known: both headers are damaged, or there are too many entries. */
 const NOT_KNOWN: readonly number[] = [10, 41];
 
@@ -69,6 +70,12 @@ export function whyUnchangeable(verdicts: readonly NativeVerdict[], isReadOnly: 
 /** Says one verdict; `names` are those of the entries it may be about. */
 export function describe([kind, entry, value, text]: NativeVerdict, names: readonly string[]): string {
   return words(kind, value, names[entry] ?? '', text || (names[value] ?? ''));
+}
+
+/** What verdicts say of an entry that does not lie inside the device, or inside what has to contain it; `place` in the list of its table. */
+export function outsideWords(verdicts: readonly NativeVerdict[], place: number): string | undefined {
+  const found = verdicts.find(([kind, entry]) => entry === place && OUTSIDE.includes(kind));
+  return found === undefined ? undefined : words(found[0], found[2], '', '');
 }
 
 /** Says what is wrong with a table that was refused: the first few things, and how many more there are. */

@@ -1,7 +1,8 @@
 // open(path, { partition }): one partition of a disk in one call, by name, number, label, GUID or entry; and what is said when it is not there.
-import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { type BlockDevice, BlockDriver, type PartitionEntry, open, openSync, readPartitionsSync, writePartitions } from 'rumpblk';
+import { cli } from '../support/cli';
 import { FDISK, LINUX, SFDISK, nestedLabel, sfdisk } from '../support/disks';
 import { failure, refusal, thrownBy } from '../support/failure';
 import { testWith } from '../support/peers';
@@ -22,9 +23,9 @@ async function bothWays<T>(file: string, partition: Choice, use: (device: BlockD
   return seen;
 }
 
-async function bothMessages(file: string, partition: Choice): Promise<string> {
-  const sync = await failure(() => openSync(file, { partition }), 'ENXIO');
-  const { message, path } = await failure(() => open(file, { partition }), 'ENXIO');
+async function bothMessages(file: string, partition: Choice, code = 'ENXIO'): Promise<string> {
+  const sync = await failure(() => openSync(file, { partition }), code);
+  const { message, path } = await failure(() => open(file, { partition }), code);
   expect([sync.message, path]).toEqual([message, file]);
   return message;
 }
@@ -190,6 +191,24 @@ describe('a partition that is not there', () => {
     await writePartitions(disk, { scheme: 'gpt', partitions });
     await disk.close();
     expect(await bothMessages(file, 'p21')).toMatch(/: p1, p2, .*, p16, and 4 more$/);
+  });
+
+  test('one that reaches out of the disk', async () => {
+    const file = await gpt(['boot', 'root']);
+    truncateSync(file, 2.5 * MiB);
+    const { size, start } = entriesOf(file)[1] as PartitionEntry;
+    for (const choice of ['p2', 'root', 2]) {
+      const message = `EINVAL: partition 'p2' of '${file}' ends beyond the end of the device: it has ${size} bytes from ${start} on`;
+      expect(await bothMessages(file, choice, 'EINVAL')).toBe(message);
+      const driver = bench.driver();
+      const disk = driver.registerSync(file);
+      expect((await failure(() => driver.registerPartitionSync(disk, choice), 'EINVAL')).message).toBe(message);
+      expect(await failure(() => driver.registerPartition(disk, choice), 'EINVAL')).toMatchObject({ message, minor: disk });
+    }
+    const refused = await cli(['info', file, '--partition', 'root']);
+    expect([refused.status, refused.stderr]).toEqual([1, expect.stringMatching(/ends beyond the end of the device: [^(]*\n$/)]);
+    // What is no disk at all says so.
+    expect(await bothMessages(__dirname, 1, 'EINVAL')).toMatch(/^EINVAL: invalid argument/);
   });
 
   test('a label that would steer a terminal is shown, not obeyed', async () => {
