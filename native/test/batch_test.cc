@@ -60,6 +60,19 @@ TEST_CASE("entries that make no sense are EINVAL, each for itself, and touch not
   CHECK(rig.host.calls(Call::kPwrite) == 0);
 }
 
+TEST_CASE("an entry that points nowhere may follow one that is read from a window") {
+  BatchRig rig(Access::kAuto);
+  std::vector<Entry> entries;
+  for (const double blkno : {-1.0, -9007199254740992.0, 9007199254740992.0, 2047.0, 2048.0, 2049.0}) {
+    entries.push_back({kRead, 0, 512, 0});
+    entries.push_back({kRead, blkno, 1024, 1024});
+  }
+  for (int i = 0; i < 4; i++) rig.Run(entries);  // from the second time on its block is mapped
+  CHECK(rig.error == std::vector<int32_t>{0, -EINVAL, 0, -EINVAL, 0, -EINVAL, 0, 0, 0, 0, 0, -EINVAL});
+  CHECK(rig.resid == std::vector<uint32_t>{0, 1024, 0, 1024, 0, 1024, 0, 512, 0, 1024, 0, 1024});
+  CHECK(std::vector<uint8_t>(rig.arena.begin(), rig.arena.begin() + 512) == Pattern(0, 512));
+}
+
 TEST_CASE("at the end of the device entries are short, as single requests are") {
   BatchRig rig;
   rig.Run({{kRead, 2047, 1024, 0}, {kRead, 2048, 512, 0}, {kWrite, 2048, 512, 0}});

@@ -1,6 +1,7 @@
 #include "core/filter/fault_strategy.h"
 
 #include "core/request/physio.h"
+#include "core/request/plan.h"
 #include "test/support/check.h"
 #include "test/support/rig.h"
 
@@ -15,7 +16,7 @@ constexpr size_t kChunk = 64 * 1024;
 
 struct FaultRig : Rig {
   explicit FaultRig(uint64_t size = kMiB, bool writable = true)
-      : Rig(size, 0, size, writable), pio(range, *disk), faulty(range, injector, pio) {}
+      : Rig(size, 0, size, writable), pio(range, *disk), faulty(counters, injector, pio) {}
   void Faults(uint32_t rate, uint32_t seed = 1) {
     FaultInjector::Settings settings;
     settings.rate = rate;
@@ -32,9 +33,13 @@ struct FaultRig : Rig {
     transfer.raw = raw;
     return transfer;
   }
+  void Admit(Strategy& entry, Transfer& transfer) const {
+    PlanTransfer(transfer, range);
+    entry.Admit(transfer);
+  }
   Transfer Run(BufOp op, int64_t blkno, size_t length, bool raw = false) {
     Transfer transfer = Make(op, blkno, length, raw);
-    faulty.Admit(transfer);
+    Admit(faulty, transfer);
     RunTransfer(faulty, transfer);
     return transfer;
   }
@@ -80,13 +85,13 @@ TEST_CASE("F1: a doomed buf is EIO with all of it left over, and the host is not
 
 TEST_CASE("the requests that fail are the seed's, reads and writes and devices in one stream") {
   FaultRig rig;
-  FaultStrategy second(rig.range, rig.injector, rig.pio);
+  FaultStrategy second(rig.counters, rig.injector, rig.pio);
   rig.Faults(2500);
   std::vector<int> failures;
   for (int i = 0; i < 48; i++) {
     Transfer transfer = rig.Make(i % 3 == 0 ? BufOp::kWrite : BufOp::kRead, i, 512, false);
     Strategy& entry = i % 2 == 0 ? static_cast<Strategy&>(second) : rig.faulty;
-    entry.Admit(transfer);
+    rig.Admit(entry, transfer);
     RunTransfer(entry, transfer);
     if (!transfer.status.ok()) failures.push_back(i);
   }
@@ -98,7 +103,7 @@ TEST_CASE("draws are taken in the order of the calls, whatever the order in whic
   rig.Faults(2500);
   std::vector<Transfer> transfers;
   for (int i = 0; i < 24; i++) transfers.push_back(rig.Make(BufOp::kRead, i, 512, false));
-  for (Transfer& transfer : transfers) rig.faulty.Admit(transfer);
+  for (Transfer& transfer : transfers) rig.Admit(rig.faulty, transfer);
   std::vector<int> failures;
   for (int i = 23; i >= 0; i--) {
     RunTransfer(rig.faulty, transfers[static_cast<size_t>(i)]);
@@ -157,7 +162,7 @@ TEST_CASE("a raw transfer inside a sector makes no buf and draws nothing") {
   rig.Faults(5000);
   Transfer transfer = rig.Make(BufOp::kRead, 0, 4 * kChunk, true);
   transfer.position = 1;
-  rig.faulty.Admit(transfer);
+  rig.Admit(rig.faulty, transfer);
   RunTransfer(rig.faulty, transfer);
   CHECK(transfer.status.err == EINVAL);
   CHECK(rig.DrawsSince(5000) == 0);

@@ -65,21 +65,30 @@ TEST_CASE("a read leaves nothing dirty, a write does, a sync ends that") {
 TEST_CASE("issue 13: the last part of a durable write syncs them all, and so does the one that meets the end") {
   for (const auto durable : {DiskChannel::Durable::kBySync, DiskChannel::Durable::kPerCall}) {
     PioRig rig(durable);
-    const auto bytes = Pattern(0, 4096, 1);
-    const auto part = [&](int64_t blkno, bool first, bool last) {
-      Buf buf = WriteBuf(blkno, bytes, true);
-      buf.first = first;
-      buf.last = last;
-      rig.pio.Submit(buf);
-      CHECK(buf.status.ok());
+    Transfer transfer;
+    const auto begin = [&](int64_t position) {
+      transfer = Transfer();
+      transfer.op = BufOp::kWrite;
+      transfer.position = position;
+      transfer.length = 3 * kPartGrid;
+      transfer.durable = true;
+      PlanTransfer(transfer, rig.range);
+    };
+    auto bytes = Pattern(0, kPartGrid, 1);
+    const auto part = [&]() {
+      RunPart(rig.pio, transfer, bytes.data(), kPartGrid);
+      CHECK(transfer.status.ok());
       return rig.host.calls(Call::kFdatasync);
     };
-    CHECK(part(0, true, false) == 0);
-    CHECK(part(8, false, false) == 0);
-    CHECK(part(16, false, true) == 1);
+    begin(0);
+    CHECK(part() == 0);
+    CHECK(part() == 0);
+    CHECK(part() == 1);
     CHECK_FALSE(rig.Dirty());
-    CHECK(part(2048 - 16, true, false) == 1);
-    CHECK(part(2048 - 8, false, false) == 2);  // the device ends here, the request does not
+    begin(static_cast<int64_t>(rig.range.size - 2 * kPartGrid));
+    CHECK(part() == 1);
+    CHECK(part() == 2);  // the device ends here, the transfer does not
+    CHECK(transfer.moved == 2 * kPartGrid);
     CHECK_FALSE(rig.Dirty());
     CHECK(rig.host.calls(Call::kPwriteDurable) == 0);
     CHECK(rig.Count(Counter::kIoTotal) == 2);

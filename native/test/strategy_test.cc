@@ -1,9 +1,12 @@
-// BoundedStrategy: what a request may reach, and what is counted. The path below only writes down what it was asked.
+// BoundedStrategy and the plans that it makes: what a request may reach, and what is counted. The path below only
+// writes down what it was asked.
 #include "core/request/strategy.h"
 
 #include <cstdint>
 #include <limits>
 
+#include "core/request/physio.h"
+#include "core/request/plan.h"
 #include "test/support/check.h"
 #include "test/support/rig.h"
 
@@ -32,32 +35,40 @@ class Recorder final : public BoundedStrategy {
 
 struct Bench {
   explicit Bench(uint64_t size, uint64_t begin = 0, bool writable = true)
-      : strategy(DeviceRange{size, {begin}, writable, &counters, &flush}) {}
+      : range{size, {begin}, writable, &counters, &flush}, strategy(range) {}
 
-  Buf Submit(BufOp op, int64_t blkno, size_t bcount, uint32_t skip = 0) {
-    memory.resize(bcount);
-    Buf buf;
-    buf.op = op;
-    buf.position = PositionOfSector(blkno) + skip;
-    buf.bcount = bcount;
-    buf.data = memory.data();
-    strategy.Submit(buf);
-    return buf;
+  Transfer Make(BufOp op, int64_t blkno, size_t length, uint32_t skip = 0) {
+    memory.resize(length);
+    Transfer transfer;
+    transfer.op = op;
+    transfer.position = PositionOfSector(blkno) + skip;
+    transfer.length = length;
+    transfer.data = memory.data();
+    return transfer;
   }
-  Buf Read(int64_t blkno, size_t bcount, uint32_t skip = 0) { return Submit(BufOp::kRead, blkno, bcount, skip); }
+  Transfer Run(Transfer transfer) {
+    PlanTransfer(transfer, range);
+    RunTransfer(strategy, transfer);
+    return transfer;
+  }
+  Transfer Run(BufOp op, int64_t blkno, size_t length) { return Run(Make(op, blkno, length)); }
+  Transfer Read(int64_t blkno, size_t length, uint32_t skip = 0) {
+    return Run(Make(BufOp::kRead, blkno, length, skip));
+  }
   uint64_t Count(Counter counter) const { return counters.Snapshot()[static_cast<size_t>(counter)]; }
 
   Counters counters;
   FlushState flush;
+  const DeviceRange range;
   Recorder strategy;
   std::vector<uint8_t> memory;
 };
 
 TEST_CASE("B2: bounds are checked in device coordinates, the host offset is added once") {
   Bench bench(8 * 512, 1000 * 512);
-  const Buf buf = bench.Read(7, 512);
-  CHECK(buf.status.ok());
-  CHECK(buf.resid == 0);
+  const Transfer transfer = bench.Read(7, 512);
+  CHECK(transfer.status.ok());
+  CHECK(transfer.moved == 512);
   REQUIRE(bench.strategy.asked.size() == 1);
   CHECK(bench.strategy.asked[0].at == 1007 * 512);
   CHECK(bench.strategy.asked[0].size == 512);
@@ -65,7 +76,7 @@ TEST_CASE("B2: bounds are checked in device coordinates, the host offset is adde
 
 TEST_CASE("B2: an offset that is no multiple of a sector is added as it is") {
   Bench bench(32000, 16000);
-  CHECK(bench.Read(0, 32000).resid == 0);
+  CHECK(bench.Read(0, 32000).moved == 32000);
   CHECK(bench.strategy.asked[0].at == 16000);
   CHECK(bench.strategy.asked[0].size == 32000);
 }
@@ -73,11 +84,11 @@ TEST_CASE("B2: an offset that is no multiple of a sector is added as it is") {
 TEST_CASE("B4: a negative block is EINVAL, before the window and with nothing moved") {
   Bench bench(kMiB, kMiB);
   for (const int64_t blkno : {int64_t{-1}, int64_t{-2}, std::numeric_limits<int64_t>::min()}) {
-    const Buf buf = bench.Read(blkno, 512);
+    const Transfer transfer = bench.Read(blkno, 512);
     INFO("blkno " << blkno);
-    CHECK(buf.status.err == EINVAL);
-    CHECK(buf.status.op == Op::kStrategy);
-    CHECK(buf.resid == 512);
+    CHECK(transfer.status.err == EINVAL);
+    CHECK(transfer.status.op == Op::kStrategy);
+    CHECK(transfer.moved == 0);
   }
   CHECK(bench.strategy.asked.empty());
 }
@@ -93,9 +104,9 @@ TEST_CASE("B5: a block number whose bytes do not fit 64 bits is EINVAL") {
 TEST_CASE("exactly at the end: no bytes, no error, and the path is not asked") {
   Bench bench(8 * 512);
   for (const BufOp op : {BufOp::kRead, BufOp::kWrite}) {
-    const Buf buf = bench.Submit(op, 8, 512);
-    CHECK(buf.status.ok());
-    CHECK(buf.resid == 512);
+    const Transfer transfer = bench.Run(op, 8, 512);
+    CHECK(transfer.status.ok());
+    CHECK(transfer.moved == 0);
   }
   CHECK(bench.strategy.asked.empty());
   CHECK(bench.Count(Counter::kIoTotal) == 2);
@@ -114,34 +125,34 @@ TEST_CASE("beyond the end: EINVAL, a byte or a sector beyond alike") {
 
 TEST_CASE("B39: a request across the end moves what there is and keeps its own length") {
   Bench bench(8 * 512);
-  const Buf buf = bench.Read(7, 4 * 512);
-  CHECK(buf.status.ok());
-  CHECK(buf.bcount == 4 * 512);
-  CHECK(buf.resid == 3 * 512);
+  const Transfer transfer = bench.Read(7, 4 * 512);
+  CHECK(transfer.status.ok());
+  CHECK(transfer.length == 4 * 512);
+  CHECK(transfer.moved == 512);
   CHECK(bench.strategy.asked[0].size == 512);
 }
 
 TEST_CASE("bytes into the first sector are part of the position") {
   Bench bench(8 * 512, 4096);
-  CHECK(bench.Read(7, 1000, 511).resid == 999);
+  CHECK(bench.Read(7, 1000, 511).moved == 1);
   CHECK(bench.strategy.asked[0].at == 4096 + 7 * 512 + 511);
   CHECK(bench.strategy.asked[0].size == 1);
 }
 
 TEST_CASE("a device without bytes reads as its end") {
   Bench bench(0);
-  const Buf buf = bench.Read(0, 512);
-  CHECK(buf.status.ok());
-  CHECK(buf.resid == 512);
+  const Transfer transfer = bench.Read(0, 512);
+  CHECK(transfer.status.ok());
+  CHECK(transfer.moved == 0);
   CHECK(bench.Read(1, 512).status.err == EINVAL);
 }
 
 TEST_CASE("B15: a write on an 'r' open is EACCES, wherever it points, and reaches nothing") {
   Bench bench(8 * 512, 0, false);
   for (const int64_t blkno : {0, 8, 9, -1}) {
-    const Buf buf = bench.Submit(BufOp::kWrite, blkno, 512);
-    CHECK(buf.status.err == EACCES);
-    CHECK(buf.resid == 512);
+    const Transfer transfer = bench.Run(BufOp::kWrite, blkno, 512);
+    CHECK(transfer.status.err == EACCES);
+    CHECK(transfer.moved == 0);
   }
   CHECK(bench.strategy.asked.empty());
   CHECK(bench.Count(Counter::kIoTotal) == 0);
@@ -154,7 +165,7 @@ TEST_CASE("B14, B43: requests are counted when they passed the bounds, bytes whe
   bench.Read(9, 512);   // refused
   bench.Read(-1, 512);  // refused
   bench.Read(7, 1024);  // half of it
-  bench.Submit(BufOp::kWrite, 7, 2048);
+  bench.Run(BufOp::kWrite, 7, 2048);
   CHECK(bench.Count(Counter::kIoTotal) == 3);
   CHECK(bench.Count(Counter::kBytesRead) == 1536);
   CHECK(bench.Count(Counter::kBytesWritten) == 512);
@@ -184,10 +195,10 @@ TEST_CASE("deferred requests are counted apart, in the lane they name") {
 TEST_CASE("what the path moved before its error is told and counted") {
   Bench bench(8 * 512);
   bench.strategy.answer = Moved{300, {EIO, Op::kPread}};
-  const Buf buf = bench.Read(0, 1024);
-  CHECK(buf.status.err == EIO);
-  CHECK(buf.status.op == Op::kPread);
-  CHECK(buf.resid == 724);
+  const Transfer transfer = bench.Read(0, 1024);
+  CHECK(transfer.status.err == EIO);
+  CHECK(transfer.status.op == Op::kPread);
+  CHECK(transfer.moved == 300);
   CHECK(bench.Count(Counter::kIoTotal) == 1);
   CHECK(bench.Count(Counter::kBytesRead) == 300);
 }

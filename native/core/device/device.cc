@@ -66,7 +66,7 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
   // A device that cannot write has nothing to be kept from.
   if (range_.writable) Guard();
   // Made now and put in by SetFaulty(): a request that was admitted to it may still run when faults are off again.
-  faulty_ = std::make_unique<FaultStrategy>(range_, context.faults, *path_);
+  faulty_ = std::make_unique<FaultStrategy>(context.counters, context.faults, *path_);
   entry_.store(path_, std::memory_order_release);
 }
 
@@ -86,7 +86,7 @@ void Device::Guard() {
   // Partitions alone are kept off it: who opens the disk itself may write its label.
   const LabelSector* label = minor_->partition() != nullptr ? &minor_->disk().label_state().sector() : nullptr;
   if (spans.empty() && label == nullptr) return;
-  guard_ = std::make_unique<GuardStrategy>(range_, std::move(spans), label, *path_);
+  guard_ = std::make_unique<GuardStrategy>(range_.begin, std::move(spans), label, *path_);
   path_ = guard_.get();
 }
 
@@ -167,18 +167,20 @@ Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lan
   range.begin = minor_->disk().begin();
   // Made for this one write: the strategies of this device know its own range alone.
   PioStrategy whole(range, disk_);
-  GuardStrategy entry(range, ProtectedSpans(), nullptr, whole);
-  Buf buf;
-  buf.op = BufOp::kWrite;
-  buf.position = static_cast<int64_t>(position);
-  buf.data = bytes.data();
-  buf.bcount = bytes.size();
-  buf.durable = true;
-  buf.lane = lane;
-  entry.Submit(buf);
+  GuardStrategy entry(range.begin, ProtectedSpans(), nullptr, whole);
+  Transfer transfer;
+  transfer.op = BufOp::kWrite;
+  transfer.position = static_cast<int64_t>(position);
+  transfer.data = bytes.data();
+  transfer.length = bytes.size();
+  transfer.durable = true;
+  transfer.lane = lane;
+  PlanTransfer(transfer, range);
+  entry.Admit(transfer);
+  RunTransfer(entry, transfer);
   // Short at the end of the disk: half a label is none.
-  if (buf.status.ok() && buf.resid > 0) return {ENOSPC, Op::kStrategy};
-  return buf.status;
+  if (transfer.status.ok() && transfer.moved < transfer.length) return {ENOSPC, Op::kStrategy};
+  return transfer.status;
 }
 
 BatchTarget Device::ForBatch() const {
@@ -187,8 +189,7 @@ BatchTarget Device::ForBatch() const {
   // From the one load above, so that the two cannot disagree.
   target.faulty = target.entry != path_;
   target.guarded = guard_ != nullptr;
-  target.flush = range_.flush;
-  target.counters = range_.counters;
+  target.range = &range_;
   target.durable_by_default = options_.cache == CacheMode::kWritethrough;
   target.never_durable = options_.cache == CacheMode::kUnsafe;
   return target;

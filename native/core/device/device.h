@@ -24,6 +24,7 @@
 #include "core/request/batch.h"
 #include "core/request/disk_channel.h"
 #include "core/request/physio.h"
+#include "core/request/plan.h"
 #include "core/window/window_cache.h"
 #include "core/window/window_table.h"
 
@@ -62,11 +63,12 @@ class Device {
   // of any length. Durable when complete unless `deferred`, whatever the cache mode but kUnsafe: the kernel's B_ASYNC.
   Transfer BufRequest(BufOp op, int64_t blkno, uint8_t* data, size_t length, bool deferred) const;
 
-  // Passes `transfer` by the fault injector and the guard; on the caller's thread, in call order, once.
+  // Plans `transfer`, and passes it by the fault injector and the guard; on the caller's thread, in call order, once.
   // -> where to run it; valid as long as the device.
   Strategy& Admit(Transfer& transfer) {
     // Acquire, with the release in SetFaulty(): who finds the injector in the stack finds it set up.
     Strategy& entry = *entry_.load(std::memory_order_acquire);
+    PlanTransfer(transfer, range_);
     entry.Admit(transfer);
     return entry;
   }

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/request/physio.h"
+#include "core/request/transfer.h"
 
 namespace blk {
 
-GuardStrategy::GuardStrategy(const DeviceRange& range, std::vector<HostSpan> spans, const LabelSector* label,
-                             Strategy& next)
-    : range_(range), label_(label), next_(next) {
+GuardStrategy::GuardStrategy(HostOffset begin, std::vector<HostSpan> spans, const LabelSector* label, Strategy& next)
+    : begin_(begin), label_(label), next_(next) {
   // Merged here once, so that Forbids() finds its way by halving.
   std::sort(spans.begin(), spans.end(), [](const auto& a, const auto& b) { return a.begin.value < b.begin.value; });
   for (const HostSpan& span : spans) {
@@ -33,26 +32,18 @@ bool GuardStrategy::Forbids(HostSpan span) const {
   return next != spans_.end() && next->begin.value < span.end.value;
 }
 
-HostSpan GuardStrategy::SpanOf(int64_t position, size_t length) const {
-  const uint64_t begin = static_cast<uint64_t>(position);  // of a negative one: beyond the end
-  // Outside in any way: nothing is guarded there, and the bounds check has the better answer.
-  if (begin >= range_.size) return {};
-  const uint64_t end = begin + std::min<uint64_t>(length, range_.size - begin);
-  return {{range_.begin.value + begin}, {range_.begin.value + end}};
-}
-
 void GuardStrategy::Admit(Transfer& transfer) {
-  const bool write = transfer.op == BufOp::kWrite && range_.writable;
-  if (write && Forbids(SpanOf(transfer.position, transfer.length))) {
-    transfer.refusal = {EROFS, Op::kStrategy};
-  }
   next_.Admit(transfer);
+  const Plan& plan = transfer.plan;
+  // What is stopped at its start is not run, and outside the device nothing is guarded.
+  if (transfer.op != BufOp::kWrite || plan.stop_at == 0 || plan.reach == 0) return;
+  if (ForbidsAt(static_cast<uint64_t>(transfer.position), plan.reach))
+    transfer.plan.StopAt(0, {{EROFS, Op::kStrategy}});
 }
 
 // Once more for each buf: a batch admits nothing, and the label may have come to be guarded since.
 void GuardStrategy::Submit(Buf& buf) {
-  const bool write = buf.op == BufOp::kWrite && range_.writable;
-  if (write && Forbids(SpanOf(buf.position, buf.bcount))) return Biodone(buf, 0, {EROFS, Op::kStrategy});
+  if (buf.op == BufOp::kWrite && ForbidsAt(buf.position, buf.bcount)) return Biodone(buf, 0, {EROFS, Op::kStrategy});
   next_.Submit(buf);
 }
 

@@ -15,11 +15,11 @@ namespace blk {
 
 class GuardStrategy final : public Strategy {
  public:
-  // `spans` are parts of the host file, in any order; they may overlap or be empty. `label` may be null. `next` and
-  // `label` outlive this object.
-  GuardStrategy(const DeviceRange& range, std::vector<HostSpan> spans, const LabelSector* label, Strategy& next);
+  // `begin` is where the device begins in the host file, `spans` are parts of that, in any order; they may overlap or
+  // be empty. `label` may be null. `next` and `label` outlive this object.
+  GuardStrategy(HostOffset begin, std::vector<HostSpan> spans, const LabelSector* label, Strategy& next);
 
-  // Refuses the whole transfer if any of it is guarded. Reads pass.
+  // Stops the transfer before its first buf if any of it is guarded. Reads pass.
   void Admit(Transfer& transfer) override;
   // Refuses the buf: what Admit() has not seen, or has let through.
   void Submit(Buf& buf) override;
@@ -29,10 +29,12 @@ class GuardStrategy final : public Strategy {
   bool Forbids(HostSpan span) const;
 
  private:
-  // The part of the host file that `length` bytes from there on are; what lies outside the device is left out.
-  HostSpan SpanOf(int64_t position, size_t length) const;
+  // Whether something in these bytes of the device may not be written.
+  bool ForbidsAt(uint64_t position, size_t length) const {
+    return Forbids({{begin_.value + position}, {begin_.value + position + length}});
+  }
 
-  const DeviceRange range_;
+  const HostOffset begin_;       // of the device
   std::vector<HostSpan> spans_;  // sorted, disjoint
   const LabelSector* const label_;
   Strategy& next_;

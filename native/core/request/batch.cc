@@ -4,12 +4,24 @@
 #include <cmath>
 #include <utility>
 
+#include "core/request/plan.h"
+
 namespace blk {
 namespace {
 
 constexpr double kMaxBlkno =
     9007199254740992.0;  // 2^53: beyond it doubles are no longer exact, and any device has ended
 constexpr size_t kMaxMerged = 4 * kSegmentSize;
+
+// The request that `buf` is all of.
+Transfer AsTransfer(const Buf& buf) {
+  Transfer transfer;
+  transfer.op = buf.op;
+  transfer.position = static_cast<int64_t>(buf.position);
+  transfer.length = buf.bcount;
+  transfer.lane = buf.lane;
+  return transfer;
+}
 
 }  // namespace
 
@@ -23,10 +35,9 @@ int BatchRun::Prepare(uint32_t i, Lane lane, Buf* buf) const {
   const uint64_t end = uint64_t{arrays_.offset[i]} + arrays_.bcount[i];
   if (end > arena_size_) return EINVAL;
   buf->op = OpOf(i) == BatchOp::kRead ? BufOp::kRead : BufOp::kWrite;
-  buf->position = PositionOfSector(static_cast<int64_t>(blkno));
+  buf->position = static_cast<uint64_t>(PositionOfSector(static_cast<int64_t>(blkno)));
   buf->bcount = arrays_.bcount[i];
   buf->data = arena_ + arrays_.offset[i];
-  buf->doomed = !doomed_.empty() && doomed_[i];
   buf->lane = lane;
   return 0;
 }
@@ -34,19 +45,17 @@ int BatchRun::Prepare(uint32_t i, Lane lane, Buf* buf) const {
 void BatchRun::Admit() {
   if (!target_.faulty) return;
   // Room before the first draw, so that a run that finds no memory has drawn nothing.
-  std::vector<bool> drawn(count_);
+  std::vector<Stop> stops(count_);
   for (uint32_t i = 0; i < count_; i++) {
     Buf buf;
-    // What never becomes a buf draws nothing, as a request that physio refuses.
-    if (Prepare(i, 0, &buf) != 0) continue;
-    Transfer transfer;
-    transfer.op = buf.op;
-    transfer.position = buf.position;
-    transfer.length = buf.bcount;
+    // What never becomes a buf draws nothing, as a request that is refused outright.
+    if (Prepare(i, kSharedLane, &buf) != 0) continue;
+    Transfer transfer = AsTransfer(buf);
+    PlanTransfer(transfer, *target_.range);
     target_.entry->Admit(transfer);
-    drawn[i] = transfer.doomed_chunk == 0;
+    if (transfer.plan.stop_at == 0) stops[i] = transfer.plan.stop;
   }
-  doomed_ = std::move(drawn);
+  stops_ = std::move(stops);
 }
 
 bool BatchRun::RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel) {
@@ -102,14 +111,30 @@ void BatchRun::EndGroup(Status synced) {
 
 void BatchRun::Expect(uint32_t i, Lane lane) const {
   Buf buf;
-  if (OpOf(i) == BatchOp::kRead && Prepare(i, lane, &buf) == 0) target_.entry->Expect(buf);
+  if (OpOf(i) != BatchOp::kRead || Prepare(i, lane, &buf) != 0) return;
+  if (buf.position >= target_.range->size) return;
+  buf.bcount = target_.range->ReachOf(buf.position, buf.bcount);
+  target_.entry->Expect(buf);
+}
+
+size_t BatchRun::Submit(Buf& buf) const {
+  buf.status = target_.range->Allows(buf.op, buf.position);
+  if (!buf.status.ok()) return 0;
+  buf.bcount = target_.range->ReachOf(buf.position, buf.bcount);
+  target_.entry->Submit(buf);
+  return buf.bcount - buf.resid;
 }
 
 bool BatchRun::RunSingle(uint32_t i, Buf& buf) {
   if (buf.op == BufOp::kWrite && RefuseWrite(i)) return true;
-  target_.entry->Submit(buf);
+  if (IsStopped(i)) {
+    Set(i, arrays_.bcount[i], stops_[i].why.err);
+    if (stops_[i].by != nullptr) stops_[i].by->Stopped(AsTransfer(buf));
+    return true;
+  }
+  const size_t moved = Submit(buf);
   if (buf.nowait && IsUndone(buf.status)) return false;
-  Set(i, static_cast<uint32_t>(buf.resid), buf.status.err);
+  Set(i, static_cast<uint32_t>(arrays_.bcount[i] - moved), buf.status.err);
   return true;
 }
 
@@ -117,7 +142,7 @@ bool BatchRun::RunSingle(uint32_t i, Buf& buf) {
 // is tried; and where the failed one was an entry's own, what stands behind it is not to be on the medium alone.
 bool BatchRun::RefuseWrite(uint32_t i) {
   const bool durable = IsDurable(i);
-  const Status why = barred_.ok() && durable ? target_.flush->sticky() : barred_;
+  const Status why = barred_.ok() && durable ? target_.range->flush->sticky() : barred_;
   if (!why.ok()) {
     Set(i, arrays_.bcount[i], why.err);
     return true;
@@ -127,15 +152,14 @@ bool BatchRun::RefuseWrite(uint32_t i) {
 }
 
 uint32_t BatchRun::Merge(uint32_t i, Buf* buf) const {
-  if (buf->op != BufOp::kWrite || buf->doomed || target_.guarded) return 1;
+  if (buf->op != BufOp::kWrite || IsStopped(i) || target_.guarded) return 1;
   uint32_t n = 1;
   for (; i + n < count_ && buf->bcount < kMaxMerged; n++) {
     Buf next;
     if (OpOf(i + n) != BatchOp::kWrite || Prepare(i + n, buf->lane, &next) != 0) break;
     // In the arena as well as on the device: one write takes one piece of memory.
-    const bool continues =
-        next.position == buf->position + static_cast<int64_t>(buf->bcount) && next.data == buf->data + buf->bcount;
-    if (!continues || next.doomed || next.bcount == 0 || IsDurable(i + n) != IsDurable(i)) break;
+    const bool continues = next.position == buf->position + buf->bcount && next.data == buf->data + buf->bcount;
+    if (!continues || IsStopped(i + n) || next.bcount == 0 || IsDurable(i + n) != IsDurable(i)) break;
     buf->bcount += next.bcount;
   }
   return n;
@@ -147,8 +171,7 @@ void BatchRun::RunMerged(uint32_t i, uint32_t n, Buf& buf) {
     for (uint32_t k = i + 1; k < i + n; k++) RefuseWrite(k);
     return;
   }
-  target_.entry->Submit(buf);
-  size_t moved = buf.bcount - buf.resid;
+  size_t moved = Submit(buf);
   uint32_t k = i;
   for (; k < i + n && moved >= arrays_.bcount[k]; k++) {
     moved -= arrays_.bcount[k];
@@ -160,7 +183,7 @@ void BatchRun::RunMerged(uint32_t i, uint32_t n, Buf& buf) {
     k++;
   }
   // Each entry counts, not each call.
-  target_.counters->Add(Counter::kIoTotal, k - i - 1, buf.lane);
+  target_.range->counters->Add(Counter::kIoTotal, k - i - 1, buf.lane);
   for (; k < i + n; k++) {
     Buf rest;
     if (Prepare(k, buf.lane, &rest) == 0) static_cast<void>(RunSingle(k, rest));  // it may wait

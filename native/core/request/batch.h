@@ -37,10 +37,9 @@ struct BatchArrays {
 // What the entries of a batch share.
 struct BatchTarget {
   Strategy* entry = nullptr;
-  bool faulty = false;   // entry draws for each buf
-  bool guarded = false;  // entry refuses some writes: none is merged with one that it may refuse
-  FlushState* flush = nullptr;
-  Counters* counters = nullptr;
+  const DeviceRange* range = nullptr;
+  bool faulty = false;              // entry draws for each buf
+  bool guarded = false;             // entry refuses some writes: none is merged with one that it may refuse
   bool durable_by_default = false;  // cache mode writethrough
   bool never_durable = false;       // cache mode unsafe
 };
@@ -59,7 +58,7 @@ class BatchRun {
         arena_size_(begun.arena_size_),
         count_(begun.count_),
         target_(begun.target_),
-        doomed_(std::move(begun.doomed_)),
+        stops_(std::move(begun.stops_)),
         next_(begun.next_) {}
 
   // Passes every entry by the fault injector, in order, on the thread that submits the batch. Called once, before
@@ -100,8 +99,12 @@ class BatchRun {
     return !target_.never_durable && (arrays_.fua[i] != 0 || target_.durable_by_default);
   }
   BatchOp OpOf(uint32_t i) const { return static_cast<BatchOp>(arrays_.op[i]); }
-  // Fills in the buf of entry i. -> 0, or the errno that the entry gets instead.
+  // Fills in the buf of entry i: what it asks for, wherever that lies. -> 0, or the errno that the entry gets instead.
   int Prepare(uint32_t i, Lane lane, Buf* buf) const;
+  // Submits what of it lies in the device, by the rules of PlanTransfer(). -> bytes moved.
+  size_t Submit(Buf& buf) const;
+  // Whether entry i was stopped when it was admitted.
+  bool IsStopped(uint32_t i) const { return !stops_.empty() && !stops_[i].why.ok(); }
   // Entries from i on, at least one, that can go to the host as one write. Grows `buf`, the first one, over them.
   uint32_t Merge(uint32_t i, Buf* buf) const;
   // Runs `n` entries from i on as the one write that `buf` is, and gives each its own outcome.
@@ -123,8 +126,8 @@ class BatchRun {
   const size_t arena_size_;
   const uint32_t count_;
   const BatchTarget target_;
-  // Whether the injector drew entry i; empty when it drew none.
-  std::vector<bool> doomed_;
+  // Why each entry is stopped, in its first piece, which is its only one; empty when nothing was asked.
+  std::vector<Stop> stops_;
   // Entries below it have an outcome.
   uint32_t next_ = 0;
   // Where the group under way begins.

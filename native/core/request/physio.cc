@@ -5,37 +5,40 @@
 namespace blk {
 namespace {
 
-// The bytes [begin, end) of a transfer that are one buf to who counts.
-struct Chunk {
-  uint64_t index;
-  size_t begin;
-  size_t end;
+// Where in a piece of `transfer` its next byte lies, and the bytes of that piece from there on.
+struct PlaceInPiece {
+  size_t at;
+  size_t rest;
 };
 
-Chunk ChunkAround(const Transfer& transfer, size_t at) {
-  if (!transfer.raw) return {0, 0, transfer.length};
-  const size_t index = at / kPartGrid;
-  return {index, index * kPartGrid, std::min(transfer.length, (index + 1) * kPartGrid)};
+PlaceInPiece NextPlace(const Transfer& transfer) {
+  const size_t rest = transfer.length - transfer.moved;
+  if (!transfer.raw) return {transfer.moved, rest};
+  const size_t at = transfer.moved % kMaxPhys;
+  return {at, std::min<size_t>(rest, kMaxPhys - at)};
 }
 
-// The buf that begins at transfer.moved, ends at `end` or with its chunk, and whose data is `data`.
-Buf NextBuf(const Transfer& transfer, uint8_t* data, size_t end) {
-  const Chunk chunk = ChunkAround(transfer, transfer.moved);
+// The next buf of `transfer`, `asked` bytes at `data`, as far as they lie in the device.
+Buf NextBuf(const Transfer& transfer, uint8_t* data, size_t asked, const PlaceInPiece& place) {
+  const size_t reach = transfer.plan.reach - transfer.moved;
   Buf buf;
-  buf.op = transfer.op;
-  // lib keeps what it asks for below 2^62, so the sum does not wrap.
-  buf.position = transfer.position + static_cast<int64_t>(transfer.moved);
-  buf.bcount = std::min(end, chunk.end) - transfer.moved;
+  static_cast<Terms&>(buf) = transfer;
+  // Not negative: the plan would have stopped it.
+  buf.position = static_cast<uint64_t>(transfer.position) + transfer.moved;
+  buf.bcount = std::min(asked, reach);
   buf.data = data;
-  buf.deferred = transfer.deferred;
-  buf.durable = transfer.durable;
-  buf.doomed = chunk.index == transfer.doomed_chunk;
-  buf.nowait = transfer.nowait;
-  buf.first = transfer.moved == chunk.begin;
-  buf.last = end >= chunk.end;
-  buf.lane = transfer.lane;
+  buf.first = place.at == 0;
+  // What follows a part that meets the end moves nothing, and could make nothing durable.
+  buf.last = asked == place.rest || asked >= reach;
   buf.cancel = transfer.cancel;
   return buf;
+}
+
+void EndWith(Transfer& transfer, const Stop& stop) {
+  transfer.status = stop.why;
+  transfer.injected = stop.by != nullptr;
+  transfer.failed_blkno = SectorAt(transfer.position + static_cast<int64_t>(transfer.moved));
+  if (stop.by != nullptr) stop.by->Stopped(transfer);
 }
 
 }  // namespace
@@ -43,28 +46,27 @@ Buf NextBuf(const Transfer& transfer, uint8_t* data, size_t end) {
 void RunTransfer(Strategy& entry, Transfer& transfer) { RunPart(entry, transfer, transfer.data, transfer.length); }
 
 bool RunPart(Strategy& entry, Transfer& transfer, uint8_t* data, size_t size) {
-  const bool misplaced = transfer.raw && transfer.position % static_cast<int64_t>(kDevBsize) != 0;
-  // The injector comes first, as in the kernel: a buf that it drew fails whatever else is the matter with it.
-  if (misplaced || (!transfer.refusal.ok() && transfer.doomed_chunk != 0)) {
-    transfer.status = misplaced ? Status{EINVAL, Op::kStrategy} : transfer.refusal;
-    transfer.failed_blkno = SectorAt(transfer.position);
-    return false;
-  }
+  const Plan& plan = transfer.plan;
+  transfer.status = Status::Ok();
   const size_t begin = transfer.moved;
   const size_t end = begin + size;
-  while (transfer.moved < end) {
-    Buf buf = NextBuf(transfer, data + (transfer.moved - begin), end);
-    // Of a buf in parts it is the whole that has failed.
-    const int64_t blkno = SectorAt(transfer.raw ? buf.position : transfer.position);
+  // First of all, as one that is refused outright may have no bytes.
+  while (transfer.moved != plan.stop_at) {
+    const size_t at = transfer.moved;
+    if (at >= end) return end < transfer.length;
+    const PlaceInPiece place = NextPlace(transfer);
+    const size_t asked = std::min(place.rest, end - at);
+    Buf buf = NextBuf(transfer, data + (at - begin), asked, place);
     entry.Submit(buf);
-    // The outcome so far after each: whatever ends the loop, it is that of the buf that ended it.
-    transfer.moved += buf.bcount - buf.resid;
+    const size_t moved = buf.bcount - buf.resid;
+    transfer.moved = at + moved;
+    if (buf.status.ok() && moved == asked) continue;
+    // The first failure, or the end of the device. Of a buf in parts it is the whole that has failed.
     transfer.status = buf.status;
-    transfer.injected = buf.injected;
-    transfer.failed_blkno = blkno;
-    if (!buf.status.ok() || buf.resid > 0) return false;  // the first failure, or the end of the device
+    transfer.failed_blkno = SectorAt(transfer.position + (transfer.raw ? static_cast<int64_t>(at) : 0));
+    return false;
   }
-  return end < transfer.length;
+  return EndWith(transfer, plan.stop), false;
 }
 
 }  // namespace blk

@@ -11,6 +11,7 @@
 #include "core/host/unique_fd.h"
 #include "core/medium/host_channel.h"
 #include "core/request/physio.h"
+#include "core/request/plan.h"
 #include "core/window/window_cache.h"
 #include "test/support/fake_host.h"
 #include "test/support/temp_file.h"
