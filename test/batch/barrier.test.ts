@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { BATCH_FLUSH, BATCH_READ, BATCH_WRITE, type BlockDevice, type CacheMode } from 'rumpblk';
 import { FORMS, fill, outcomesOf } from '../support/batch';
 import { testWith } from '../support/peers';
-import { MiB, pattern, rig } from '../support/rig';
+import { type Ground, MiB, pattern, rig } from '../support/rig';
 import { STRACE, SYNC_CALLS, type Call, isSync, strace } from '../support/strace';
 
 const bench = rig();
@@ -108,23 +108,24 @@ describe.each(Object.entries(WAYS))('under %s', (name, way) => {
 });
 
 describe.each(FORMS)('%s', (_form, run) => {
-  test.each(Object.entries(WAYS))(
-    'reads behind a flush see what was written before it, and counts are of syncs, under %s',
-    async (_name, way) => {
-      const device: BlockDevice = bench.device(bench.image(pattern(MiB)), { mode: 'r+', ...way });
-      const batch = device.createBatch({ depth: 5 });
-      const count = fill(batch, [
-        { op: BATCH_WRITE, blkno: 8, bcount: BLOCK, offset: 0, fua: 1 },
-        { op: BATCH_WRITE, blkno: 64, bcount: BLOCK, offset: BLOCK, fua: 1 },
-        { op: BATCH_FLUSH },
-        { op: BATCH_READ, blkno: 8, bcount: BLOCK, offset: 2 * BLOCK },
-        { op: BATCH_WRITE, blkno: 128, bcount: BLOCK, offset: 3 * BLOCK, fua: 1 },
-      ]);
-      batch.arena.fill(1, 0, BLOCK);
-      expect(await run(batch, count)).toBe(count);
-      expect(outcomesOf(batch, count)).toEqual(Array(count).fill([0, 0]));
-      expect(batch.arena.subarray(2 * BLOCK, 3 * BLOCK).every((byte) => byte === 1)).toBe(true);
-      expect(device.driver.counters()).toMatchObject({ flushes: 2, ioTotal: 4 });
-    },
-  );
+  const [file, memory] = bench.media as [Ground, Ground];
+  test.each([
+    ...Object.entries(WAYS).map(([name, way]) => ({ name, way, disk: file.disk })),
+    { name: 'memory', way: {}, disk: memory.disk },
+  ])('reads behind a flush see what was written before it, and counts are of syncs, under $name', async ({ way, disk }) => {
+    const device: BlockDevice = bench.device(disk(pattern(MiB)), { mode: 'r+', ...way });
+    const batch = device.createBatch({ depth: 5 });
+    const count = fill(batch, [
+      { op: BATCH_WRITE, blkno: 8, bcount: BLOCK, offset: 0, fua: 1 },
+      { op: BATCH_WRITE, blkno: 64, bcount: BLOCK, offset: BLOCK, fua: 1 },
+      { op: BATCH_FLUSH },
+      { op: BATCH_READ, blkno: 8, bcount: BLOCK, offset: 2 * BLOCK },
+      { op: BATCH_WRITE, blkno: 128, bcount: BLOCK, offset: 3 * BLOCK, fua: 1 },
+    ]);
+    batch.arena.fill(1, 0, BLOCK);
+    expect(await run(batch, count)).toBe(count);
+    expect(outcomesOf(batch, count)).toEqual(Array(count).fill([0, 0]));
+    expect(batch.arena.subarray(2 * BLOCK, 3 * BLOCK).every((byte) => byte === 1)).toBe(true);
+    expect(device.driver.counters()).toMatchObject({ flushes: 2, ioTotal: 4 });
+  });
 });

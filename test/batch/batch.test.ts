@@ -1,9 +1,8 @@
 // Batches: what the columns are, what each entry does, and what each answers.
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { BATCH_FLUSH, BATCH_READ, BATCH_WRITE, Batch, type BlockDevice } from 'rumpblk';
 import { type Entry, FORMS, fill, numbers, oneByOne, outcomesOf } from '../support/batch';
-import { ACCESSES, KiB, pattern, rig } from '../support/rig';
+import { type Ground, KiB, pattern, rig } from '../support/rig';
 
 const bench = rig();
 const SIZE = 64 * KiB + 100;
@@ -11,10 +10,10 @@ const SECTORS = 128;
 const content = pattern(SIZE);
 const EINVAL = -22;
 const EACCES = -13;
-const WAYS = ACCESSES.flatMap((access) => FORMS.map(([form, run]) => [access, form, run] as const));
+const WAYS = bench.grounds.flatMap((ground) => FORMS.map(([form, run]) => ({ ...ground, form, run })));
 
-const device = (access: BlockDevice['access'] = 'auto', mode: 'r' | 'r+' = 'r+'): BlockDevice =>
-  bench.device(bench.image(content), { access, mode });
+const [FILE] = bench.media as [Ground];
+const device = ({ access, disk }: Ground = FILE, mode: 'r' | 'r+' = 'r+'): BlockDevice => bench.device(disk(content), { access, mode });
 const sector = (blkno: number, of: Uint8Array = content): Uint8Array => of.subarray(blkno * 512, blkno * 512 + 512);
 
 describe('the columns', () => {
@@ -84,9 +83,9 @@ describe('the columns', () => {
   });
 });
 
-describe.each(WAYS)('under %s, %s', (access, _form, run) => {
+describe.each(WAYS)('under $name, $form', ({ run, ...ground }) => {
   test('reads, writes and flushes what its entries say, and nothing else', async () => {
-    const target = device(access);
+    const target = device(ground);
     const batch = target.createBatch({ depth: 8, arena: 8 * KiB });
     const data = pattern(8 * KiB, 9);
     batch.arena.set(data);
@@ -102,13 +101,13 @@ describe.each(WAYS)('under %s, %s', (access, _form, run) => {
     const expected = Buffer.from(content);
     data.copy(expected, 3 * 512, 0, 1024);
     data.copy(expected, 100 * 512, 5000, 5077);
-    expect(readFileSync(target.path).equals(expected)).toBe(true);
+    expect(bench.bytes(target).equals(expected)).toBe(true);
     content.copy(data, 2000, 50 * 512, 50 * 512 + 700);
     expect(Buffer.from(batch.arena).equals(data)).toBe(true);
   });
 
   test('only the first entries run; the others keep what they hold', async () => {
-    const batch = device(access).createBatch({ depth: 4 });
+    const batch = device(ground).createBatch({ depth: 4 });
     fill(batch, [{}, {}, {}, {}]);
     expect(await run(batch, 2)).toBe(2);
     expect(outcomesOf(batch, 4)).toEqual([
@@ -121,7 +120,7 @@ describe.each(WAYS)('under %s, %s', (access, _form, run) => {
   });
 
   test('entries count as run one after the other', async () => {
-    const target = device(access);
+    const target = device(ground);
     const batch = target.createBatch({ depth: 8, arena: 8 * 512 });
     for (let i = 0; i < 8; i += 1) batch.arena.fill(i + 1, i * 512, (i + 1) * 512);
     const count = fill(batch, [
@@ -140,13 +139,13 @@ describe.each(WAYS)('under %s, %s', (access, _form, run) => {
       [2, true],
       [4, true],
     ]);
-    const after = readFileSync(target.path);
+    const after = bench.bytes(target);
     expect([sector(9, after)[0], sector(10, after)[511]]).toEqual([4, 2]);
     expect(Buffer.from(sector(11, after)).equals(sector(9))).toBe(true);
   });
 
   test('each entry has an error of its own, and one that fails does not stop the others', async () => {
-    const target = device(access);
+    const target = device(ground);
     const batch = target.createBatch({ depth: 32, arena: 4096 });
     const bad: Entry[] = [
       { op: 3 },
@@ -169,12 +168,12 @@ describe.each(WAYS)('under %s, %s', (access, _form, run) => {
     expect(await run(batch, count)).toBe(1);
     expect(outcomesOf(batch, count)).toEqual([...entries.map(({ bcount = 512 }) => [EINVAL, bcount]), [0, 0]]);
     const expected = Buffer.from(content).fill(6, 20 * 512, 21 * 512);
-    expect(readFileSync(target.path).equals(expected)).toBe(true);
+    expect(bench.bytes(target).equals(expected)).toBe(true);
     expect(batch.arena.every((byte) => byte === 6)).toBe(true);
   });
 
   test('resid is what lies beyond the end of the device', async () => {
-    const target = device(access);
+    const target = device(ground);
     const batch = target.createBatch({ depth: 8 });
     for (const op of [BATCH_READ, BATCH_WRITE]) {
       const count = fill(batch, [
@@ -192,7 +191,9 @@ describe.each(WAYS)('under %s, %s', (access, _form, run) => {
         [0, 412],
       ]);
     }
-    const exact = bench.device(bench.image(content.subarray(0, SECTORS * 512)), { access, mode: 'r+' }).createBatch({ depth: 3 });
+    const exact = bench
+      .device(ground.disk(content.subarray(0, SECTORS * 512)), { access: ground.access, mode: 'r+' })
+      .createBatch({ depth: 3 });
     for (const op of [BATCH_READ, BATCH_WRITE]) {
       const count = fill(exact, [
         { op, blkno: SECTORS },
@@ -206,11 +207,11 @@ describe.each(WAYS)('under %s, %s', (access, _form, run) => {
         [EINVAL, 512],
       ]);
     }
-    expect(readFileSync(target.path).length).toBe(SIZE);
+    expect(bench.bytes(target).length).toBe(SIZE);
   });
 
   test("on an 'r' device writes are EACCES, with and without fua, and reads go on", async () => {
-    const target = device(access, 'r');
+    const target = device(ground, 'r');
     const batch = target.createBatch({ depth: 4 });
     const count = fill(batch, [{ op: BATCH_WRITE }, { op: BATCH_WRITE, fua: 1 }, { blkno: 2 }, { op: BATCH_FLUSH }]);
     expect(await run(batch, count)).toBe(2);
@@ -220,12 +221,12 @@ describe.each(WAYS)('under %s, %s', (access, _form, run) => {
       [0, 0],
       [0, 0],
     ]);
-    expect(readFileSync(target.path).equals(content)).toBe(true);
+    expect(bench.bytes(target).equals(content)).toBe(true);
   });
 
   test('the same entries one by one have the same outcomes, bytes and counters', async () => {
     const next = numbers(4711);
-    const [batched, single] = [device(access), device(access)];
+    const [batched, single] = [device(ground), device(ground)];
     const batch = batched.createBatch({ depth: 24, arena: 16 * KiB });
     const arena = new Uint8Array(16 * KiB);
     for (let round = 0; round < 40; round += 1) {
@@ -246,6 +247,6 @@ describe.each(WAYS)('under %s, %s', (access, _form, run) => {
     }
     const { ioTotal, bytesRead, bytesWritten } = single.driver.counters();
     expect(batched.driver.counters()).toMatchObject({ ioTotal, bytesRead, bytesWritten });
-    expect(readFileSync(batched.path).equals(readFileSync(single.path))).toBe(true);
+    expect(bench.bytes(batched).equals(bench.bytes(single))).toBe(true);
   });
 });

@@ -1,9 +1,8 @@
 // Faults in batches: every entry draws in its turn, as a single call would.
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { BATCH_FLUSH, BATCH_READ, BATCH_WRITE, type BlockDevice } from 'rumpblk';
 import { type Entry, FORMS, fill, oneByOne, outcomesOf } from '../support/batch';
-import { ACCESSES, KiB, pattern, rig } from '../support/rig';
+import { type Ground, KiB, pattern, rig } from '../support/rig';
 
 const bench = rig();
 const content = pattern(256 * KiB);
@@ -15,13 +14,14 @@ const entries = Array.from({ length: 120 }, (_, i): Entry => {
   if (i % 15 === 4) return { op, blkno: 3, bcount: 0, offset: 0 }; // make no buf
   return { op, blkno: i * 3, bcount: i % 5 ? 512 : 333, offset: i * 512, fua: i % 2 ? 1 : 0 };
 });
-const target = (access: BlockDevice['access'], rate: number): BlockDevice =>
-  bench.device(bench.image(content), { access, mode: 'r+' }, { faults: { rate, seed: 1 } });
+const [AUTO, , PIO, MEMORY] = bench.grounds as [Ground, Ground, Ground, Ground];
+const target = ({ access, disk }: Ground, rate: number): BlockDevice =>
+  bench.device(disk(content), { access, mode: 'r+' }, { faults: { rate, seed: 1 } });
 
 describe.each(FORMS)('%s', (_form, run) => {
-  test.each(ACCESSES)('each entry draws in its turn, as single calls do, under %s', async (access) => {
+  test.each(bench.grounds)('each entry draws in its turn, as single calls do, under $name', async (ground) => {
     for (const rate of [1, 2500, 9999, 10000]) {
-      const [batched, single] = [target(access, rate), target(access, rate)];
+      const [batched, single] = [target(ground, rate), target(ground, rate)];
       const batch = batched.createBatch({ depth: 120 });
       batch.arena.fill(4);
       const arena = new Uint8Array(batch.arena);
@@ -33,12 +33,12 @@ describe.each(FORMS)('%s', (_form, run) => {
       }
       expect(batched.driver.faults.injected).toBe(single.driver.faults.injected);
       expect(batched.driver.counters().ioTotal).toBe(single.driver.counters().ioTotal);
-      expect(readFileSync(batched.path).equals(readFileSync(single.path))).toBe(true);
+      expect(bench.bytes(batched).equals(bench.bytes(single))).toBe(true);
     }
   });
 
-  test('the golden ones of seed 1; flushes and entries that are none do not draw', async () => {
-    const device = target('auto', 2500);
+  test.each([AUTO, MEMORY])('the golden ones of seed 1 on $name; flushes and entries that are none do not draw', async (ground) => {
+    const device = target(ground, 2500);
     const batch = device.createBatch({ depth: 40, arena: 512 });
     const others: Entry[] = [{ op: BATCH_FLUSH }, { op: 9 }, { blkno: NaN }, { offset: 1 }];
     const reads = Array.from({ length: 20 }, (_, i) => [
@@ -51,9 +51,9 @@ describe.each(FORMS)('%s', (_form, run) => {
   });
 });
 
-test('while a batch is under way, its columns tell nothing of what was drawn', async () => {
+test.each([PIO, MEMORY])('while a batch is under way, its columns tell nothing of what was drawn, on $name', async (ground) => {
   for (const op of [BATCH_READ, BATCH_WRITE]) {
-    const device = target('pio', 5000);
+    const device = target(ground, 5000);
     const batch = device.createBatch({ depth: 64, arena: 512 });
     const running = batch.run(
       fill(
@@ -69,8 +69,8 @@ test('while a batch is under way, its columns tell nothing of what was drawn', a
   }
 });
 
-test('a batch that is queued has drawn when run() returns', async () => {
-  const device = target('pio', 2500);
+test.each([PIO, MEMORY])('a batch that is queued has drawn when run() returns, on $name', async (ground) => {
+  const device = target(ground, 2500);
   const batch = device.createBatch({ depth: 8, arena: 512 });
   const running = batch.run(
     fill(

@@ -2,7 +2,7 @@
 import { getEventListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { BATCH_FLUSH, BATCH_READ, BATCH_WRITE, type Batch, type BlockDevice } from 'rumpblk';
+import { BATCH_FLUSH, BATCH_READ, BATCH_WRITE, type Batch, type BlockDevice, type Source } from 'rumpblk';
 import { type Entry, fill, outcomesOf } from '../support/batch';
 import { reportsFrom } from '../support/child';
 import { failure, thrownBy } from '../support/failure';
@@ -16,11 +16,12 @@ const content = pattern(SIZE);
 const ECANCELED = -125;
 
 const writes = (count: number): Entry[] => Array.from({ length: count }, (_, i) => ({ op: BATCH_WRITE, blkno: i * 2, offset: i * 512 }));
-const writer = (options: object = {}): BlockDevice => bench.device(bench.image(content), { mode: 'r+', access: 'pio', ...options });
+const writer = (make: (content: Uint8Array) => Source = bench.image): BlockDevice =>
+  bench.device(make(content), { mode: 'r+', access: 'pio' });
 
-describe('while a batch runs', () => {
+describe.each(bench.media)('while a batch on $name runs', ({ disk }) => {
   test('it is EBUSY, others are not, and it is free again when its promise settles', async () => {
-    const device = writer();
+    const device = writer(disk);
     const [batch, other] = [device.createBatch({ depth: 16 }), device.createBatch({ depth: 16 })];
     const count = fill(batch, writes(16));
     const running = batch.run(count);
@@ -34,7 +35,7 @@ describe('while a batch runs', () => {
   });
 
   test('what it writes is what entries and arena held when it was called; results come when it settles', async () => {
-    const device = writer();
+    const device = writer(disk);
     const batch = device.createBatch({ depth: 4 });
     const count = fill(batch, [...writes(2), { op: BATCH_READ, blkno: 100, offset: 2048 }]);
     batch.arena.fill(1, 0, 1024);
@@ -48,11 +49,11 @@ describe('while a batch runs', () => {
     expect(outcomesOf(batch, 3)).toEqual(Array(3).fill([0, 0]));
     expect(Buffer.from(batch.arena.subarray(2048, 2560)).equals(content.subarray(51200, 51712))).toBe(true);
     const expected = Buffer.from(content).fill(1, 0, 512).fill(1, 1024, 1536);
-    expect(readFileSync(device.path).equals(expected)).toBe(true);
+    expect(bench.bytes(device).equals(expected)).toBe(true);
   });
 
   test('close waits for it, and later runs are EBADF', async () => {
-    const device = writer();
+    const device = writer(disk);
     const batch = device.createBatch({ depth: 16 });
     const running = batch.run(fill(batch, writes(16)));
     const closing = device.close();
@@ -65,7 +66,7 @@ describe('while a batch runs', () => {
   });
 
   test('disposing of it lets it end', async () => {
-    const device = writer();
+    const device = writer(disk);
     const batch = device.createBatch({ depth: 16 });
     const running = batch.run(fill(batch, writes(16)));
     batch[Symbol.dispose]();

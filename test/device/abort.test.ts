@@ -1,6 +1,5 @@
 // AbortSignals of every call that has one: before it begins, while it is queued, while it runs, and after it is done.
 import { getEventListeners } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { BATCH_WRITE, type BlockDevice, open, openSync } from 'rumpblk';
 import { failure, refusal, thrownBy } from '../support/failure';
@@ -21,9 +20,11 @@ const CALLS: [string, Call][] = [
   ['flush', (device, signal) => device.flush({ signal })],
 ];
 
-describe.each(CALLS)('%s', (_name, call) => {
+const OF_MEDIA = bench.media.flatMap(({ name, disk }) => CALLS.map(([form, call]) => ({ name, disk, form, call })));
+
+describe.each(OF_MEDIA)('$form of $name', ({ disk, call }) => {
   test('rejects with the reason, whatever it is, when already aborted, and touches nothing', async () => {
-    const file = bench.image(content);
+    const file = disk(content);
     const device = bench.device(file, { mode: 'r+' }, { faults: { rate: 10000, seed: 1 } });
     for (const reason of [new Error('mine'), 'a string', 0, null, { an: 'object' }]) {
       const error = await thrownBy(() => call(device, AbortSignal.abort(reason)));
@@ -32,18 +33,18 @@ describe.each(CALLS)('%s', (_name, call) => {
     const standard = (await thrownBy(() => call(device, AbortSignal.abort()))) as Error;
     expect(standard.name).toBe('AbortError');
     expect(device.driver.counters()).toMatchObject({ ioTotal: 0, faultsInjected: 0, flushes: 0 });
-    expect(readFileSync(file).equals(content)).toBe(true);
+    expect(bench.bytes(file).equals(content)).toBe(true);
   });
 
   test('leaves no listener on the signal behind', async () => {
-    const device = bench.device(bench.image(content), { mode: 'r+' });
+    const device = bench.device(disk(content), { mode: 'r+' });
     const { signal } = new AbortController();
     await Promise.all(Array.from({ length: 20 }, () => call(device, signal)));
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   test('an abort after completion changes nothing', async () => {
-    const device = bench.device(bench.image(content), { mode: 'r+' });
+    const device = bench.device(disk(content), { mode: 'r+' });
     const controller = new AbortController();
     await call(device, controller.signal);
     controller.abort();
@@ -51,7 +52,7 @@ describe.each(CALLS)('%s', (_name, call) => {
   });
 
   test('anything that is no signal is refused', async () => {
-    const device = bench.device(bench.image(content), { mode: 'r+' });
+    const device = bench.device(disk(content), { mode: 'r+' });
     for (const wrong of [null, 1, 'x', {}, { aborted: true }, new EventTarget()]) {
       expect(await refusal(() => call(device, wrong as AbortSignal))).toBe('ERR_INVALID_ARG_TYPE');
     }
@@ -88,9 +89,9 @@ function occupy(device: BlockDevice): Promise<number> {
   return batch.run(1);
 }
 
-describe('abort of what waits', () => {
+describe.each(bench.media)('abort of what waits, on $name', ({ disk }) => {
   test('a request still queued ends at once and never touches the device', async () => {
-    const file = bench.sparse(64 * MiB);
+    const file = disk(64 * MiB);
     const device = bench.device(file, { mode: 'r+', access: 'pio' }, { workers: 1, queueDepth: 1 });
     const controller = new AbortController();
     // Long enough, with its sync, that the one worker is still at it when the others are aborted, on a busy machine too.
@@ -102,13 +103,13 @@ describe('abort of what waits', () => {
     expect(await third).toBe('enough');
     await first;
     await device.close();
-    const got = readFileSync(file);
+    const got = bench.bytes(file);
     expect(got.subarray(48 * MiB).every((byte) => byte === 0)).toBe(true);
     expect(got[48 * MiB - 1]).toBe(1);
   });
 
   test('a request still queued ends at once on a device that is closing', async () => {
-    const file = bench.sparse(64 * MiB);
+    const file = disk(64 * MiB);
     const device = bench.device(file, { mode: 'r+', access: 'pio' }, { workers: 1, queueDepth: 1 });
     const controller = new AbortController();
     // As above: the one worker is still at it when the others are aborted.
@@ -119,7 +120,8 @@ describe('abort of what waits', () => {
     expect(await Promise.all(waiting)).toEqual(['enough', 'enough']);
     await Promise.all([first, closing]);
     expect(
-      readFileSync(file)
+      bench
+        .bytes(file)
         .subarray(48 * MiB)
         .every((byte) => byte === 0),
     ).toBe(true);
@@ -127,8 +129,8 @@ describe('abort of what waits', () => {
 
   test.each(['write', 'batch'] as const)('an aborted %s that is still in the queue keeps nobody from closing', async (form) => {
     const driver = bench.driver({ workers: 1, queueDepth: 2 });
-    const busy = bench.keep(openSync(bench.sparse(64 * MiB), { driver, mode: 'r+', access: 'pio' }));
-    const file = bench.image(content);
+    const busy = bench.keep(openSync(disk(64 * MiB), { driver, mode: 'r+', access: 'pio' }));
+    const file = disk(content);
     const device = bench.keep(openSync(file, { driver, mode: 'r+' }));
     // As above, with a worker that is busy for another device.
     const served = occupy(busy);
@@ -149,9 +151,11 @@ describe('abort of what waits', () => {
     expect(await served).toBe(1);
     busy.closeSync();
     driver.close();
-    expect(readFileSync(file).equals(content)).toBe(true);
+    expect(bench.bytes(file).equals(content)).toBe(true);
   });
+});
 
+describe('abort of what waits or runs', () => {
   testWith(...STRACE)('a request still queued does not wait for the one that is served', async () => {
     const file = bench.image(content);
     const script = `
@@ -173,8 +177,8 @@ describe('abort of what waits', () => {
     expect(result.calls.filter(({ injected }) => injected)).toHaveLength(1);
   });
 
-  test.each(['auto', 'mmap', 'pio'] as const)('every request of an aborted crowd settles once, under %s', async (access) => {
-    const device = bench.device(bench.image(content), { mode: 'r+', access }, { queueDepth: 2 });
+  test.each(bench.grounds)('every request of an aborted crowd settles once, under $name', async ({ access, disk }) => {
+    const device = bench.device(disk(content), { mode: 'r+', access }, { queueDepth: 2 });
     const reason = new Error('stop');
     // Before any of them has begun, while some run, and when some are done.
     for (const moment of [0, 1, 2]) {
@@ -194,23 +198,26 @@ describe('abort of what waits', () => {
     expect((await device.read(Buffer.alloc(512), 0)).bytesRead).toBe(512);
   });
 
-  test('one that runs is stopped after the current piece, and the view is free then', async () => {
-    const device = bench.device(bench.sparse(128 * MiB), { mode: 'r+', access: 'mmap' }, { windowSize: 64 * KiB, workers: 1 });
-    const controller = new AbortController();
-    const big = Buffer.alloc(128 * MiB, 1);
-    const outcome = thrownBy(() => device.write(big, 0, { signal: controller.signal }));
-    setImmediate(() => controller.abort('later'));
-    expect(await outcome).toBe('later');
-    // The view is the caller's again: what it holds now must not reach the device.
-    big.fill(2);
-    expect((await device.write(Buffer.alloc(512), 0)).bytesWritten).toBe(512);
-  });
+  test.each(bench.grounds)(
+    'one that runs is stopped after the current piece, and the view is free then, under $name',
+    async ({ access, disk }) => {
+      const device = bench.device(disk(128 * MiB), { mode: 'r+', access }, { windowSize: 64 * KiB, workers: 1 });
+      const controller = new AbortController();
+      const big = Buffer.alloc(128 * MiB, 1);
+      const outcome = thrownBy(() => device.write(big, 0, { signal: controller.signal }));
+      setImmediate(() => controller.abort('later'));
+      expect(await outcome).toBe('later');
+      // The view is the caller's again: what it holds now must not reach the device.
+      big.fill(2);
+      expect((await device.write(Buffer.alloc(512), 0)).bytesWritten).toBe(512);
+    },
+  );
 });
 
-describe('abort of open', () => {
+describe.each(bench.media)('abort of open, of $name', ({ disk }) => {
   test('rejects with the reason and leaves nothing open', async () => {
     const driver = bench.driver();
-    const file = bench.image(content);
+    const file = disk(content);
     driver.registerSync(file);
     const signal = AbortSignal.abort('no');
     expect(await thrownBy(() => driver.open(0, { signal }))).toBe('no');

@@ -1,23 +1,26 @@
 // Protected ranges of an open: writes into them are EROFS, whole, and nothing is written.
-import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { BATCH_FLUSH, BATCH_WRITE, type BlockDevice, type OpenOptions, open } from 'rumpblk';
+import { BATCH_FLUSH, BATCH_WRITE, type BlockDevice, type OpenOptions, type Source, open } from 'rumpblk';
 import { failure, refusal } from '../support/failure';
-import { ACCESSES, KiB, MiB, pattern, rig } from '../support/rig';
+import { KiB, MiB, pattern, rig } from '../support/rig';
 
 const bench = rig();
 const SIZE = MiB;
 
-function guarded(options: OpenOptions, protect: [number, number][] = [[4096, 4096]]): BlockDevice {
-  return bench.device(bench.image(pattern(SIZE)), { mode: 'r+', ...options, protect });
+function guarded(
+  options: OpenOptions,
+  protect: [number, number][] = [[4096, 4096]],
+  disk: Source = bench.image(pattern(SIZE)),
+): BlockDevice {
+  return bench.device(disk, { mode: 'r+', ...options, protect });
 }
 const unchanged = (device: BlockDevice): void => {
-  expect(readFileSync(device.path).equals(pattern(SIZE))).toBe(true);
+  expect(bench.bytes(device).equals(pattern(SIZE))).toBe(true);
 };
 
-test.each(ACCESSES)('a write that touches one is EROFS under %s, and none of it is written', async (access) => {
-  const device = guarded({ access });
+test.each(bench.grounds)('a write that touches one is EROFS under $name, and none of it is written', async ({ access, disk }) => {
+  const device = guarded({ access }, [[4096, 4096]], disk(pattern(SIZE)));
   for (const [position, length] of [
     [4096, 1],
     [8191, 1],
@@ -39,16 +42,19 @@ test.each(ACCESSES)('a write that touches one is EROFS under %s, and none of it 
   expect(device.readSync(Buffer.alloc(SIZE), 0)).toBe(SIZE);
 });
 
-test.each(ACCESSES)('a raw write of many chunks whose last one touches it is refused before the first, under %s', async (access) => {
-  const device = guarded({ access, raw: true }, [[512 * KiB, 512]]);
-  await failure(() => device.writeSync(Buffer.alloc(768 * KiB), 0), 'EROFS');
-  await failure(() => device.write(Buffer.alloc(768 * KiB), 0), 'EROFS');
-  unchanged(device);
-  expect(device.writeSync(Buffer.alloc(512 * KiB), 0)).toBe(512 * KiB);
-});
+test.each(bench.grounds)(
+  'a raw write of many chunks whose last one touches it is refused before the first, under $name',
+  async ({ access, disk }) => {
+    const device = guarded({ access, raw: true }, [[512 * KiB, 512]], disk(pattern(SIZE)));
+    await failure(() => device.writeSync(Buffer.alloc(768 * KiB), 0), 'EROFS');
+    await failure(() => device.write(Buffer.alloc(768 * KiB), 0), 'EROFS');
+    unchanged(device);
+    expect(device.writeSync(Buffer.alloc(512 * KiB), 0)).toBe(512 * KiB);
+  },
+);
 
-test('a batch: the entries that touch it are EROFS, and no other', async () => {
-  const device = guarded({});
+test.each(bench.media)('a batch: the entries that touch it are EROFS, and no other, on $name', async ({ disk }) => {
+  const device = guarded({}, [[4096, 4096]], disk(pattern(SIZE)));
   const batch = device.createBatch({ depth: 8 });
   for (const run of [(): number => batch.runSync(5), (): Promise<number> => batch.run(5)]) {
     batch.arena.fill(0);
@@ -67,7 +73,7 @@ test('a batch: the entries that touch it are EROFS, and no other', async () => {
   const expected = pattern(SIZE);
   expected.fill(0, 2048, 4096).fill(0, 8192, 10240);
   device.closeSync();
-  expect(readFileSync(device.path).equals(expected)).toBe(true);
+  expect(bench.bytes(device).equals(expected)).toBe(true);
 });
 
 test.each(['auto', 'mmap'] as const)(
@@ -120,12 +126,11 @@ test('any writes around any ranges leave the ranges as they were', () => {
     fc.property(
       fc.array(span, { maxLength: 5 }),
       fc.array(span, { maxLength: 20 }),
-      fc.constantFrom(...ACCESSES),
+      fc.constantFrom(...bench.grounds),
       fc.boolean(),
-      (protect, writes, access, raw) => {
+      (protect, writes, { access, disk }, raw) => {
         const content = pattern(SMALL);
-        const driver = bench.driver();
-        const device = driver.openSync(driver.registerSync(bench.image(content)), { mode: 'r+', access, raw, protect });
+        const device = bench.device(disk(content), { mode: 'r+', access, raw, protect });
         for (const [at, length] of writes) {
           const position = raw ? at - (at % 512) : at;
           const end = Math.min(position + length, SMALL);
@@ -140,7 +145,7 @@ test('any writes around any ranges leave the ranges as they were', () => {
           expect(code).toBe(hit ? 'EROFS' : undefined);
         }
         device.closeSync();
-        expect(readFileSync(device.path).equals(content)).toBe(true);
+        expect(bench.bytes(device).equals(content)).toBe(true);
       },
     ),
     { numRuns: 60 },

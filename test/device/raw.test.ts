@@ -1,19 +1,18 @@
 // The character device: physio's sector-aligned positions and chunks of at most 64 KiB, one after the other.
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { failure } from '../support/failure';
-import { ACCESSES, KiB, pattern, rig } from '../support/rig';
+import { KiB, pattern, rig } from '../support/rig';
 
 const bench = rig();
 const SIZE = 512 * KiB;
 const CHUNK = 64 * KiB;
 const content = pattern(SIZE);
 
-describe.each(ACCESSES)('raw under %s', (access) => {
+describe.each(bench.grounds)('raw under $name', ({ access, disk }) => {
   const raw = { access, mode: 'r+', raw: true } as const;
 
   test('a position inside a sector is EINVAL and moves nothing', async () => {
-    const file = bench.image(content);
+    const file = disk(content);
     const device = bench.device(file, raw);
     for (const position of [1, 511, 513, 1000, SIZE - 1, BigInt(100)]) {
       const data = Buffer.alloc(512, 5);
@@ -24,7 +23,7 @@ describe.each(ACCESSES)('raw under %s', (access) => {
       expect(data.every((byte) => byte === 5)).toBe(true);
     }
     expect(device.driver.counters().ioTotal).toBe(0);
-    expect(readFileSync(file).equals(content)).toBe(true);
+    expect(bench.bytes(file).equals(content)).toBe(true);
   });
 
   test.each([
@@ -36,7 +35,7 @@ describe.each(ACCESSES)('raw under %s', (access) => {
     [3 * CHUNK + 512, 1024, 4],
     [SIZE, 0, 8],
   ])('%d bytes at %d are %d bufs', async (length, position, bufs) => {
-    const file = bench.image(content);
+    const file = disk(content);
     const device = bench.device(file, raw);
     const got = Buffer.alloc(length);
     expect(device.readSync(got, position)).toBe(length);
@@ -50,17 +49,17 @@ describe.each(ACCESSES)('raw under %s', (access) => {
     expect(device.driver.counters()).toMatchObject({ ioTotal: 3 * bufs, bytesWritten: length, ioAsync: 0 });
     const expected = Buffer.from(content);
     data.copy(expected, position);
-    expect(readFileSync(file).equals(expected)).toBe(true);
+    expect(bench.bytes(file).equals(expected)).toBe(true);
   });
 
   test('the block node makes one buf of the same', () => {
-    const device = bench.device(bench.image(content), { access });
+    const device = bench.device(disk(content), { access });
     device.readSync(Buffer.alloc(SIZE), 0);
     expect(device.driver.counters().ioTotal).toBe(1);
   });
 
   test('B39: over the end the count is short, at the end 0, beyond it EINVAL', async () => {
-    const device = bench.device(bench.image(content), { ...raw, size: 3 * CHUNK + 512 });
+    const device = bench.device(disk(content), { ...raw, size: 3 * CHUNK + 512 });
     const got = Buffer.alloc(4 * CHUNK, 5);
     expect(device.readSync(got, CHUNK)).toBe(2 * CHUNK + 512);
     expect(got.subarray(0, 2 * CHUNK + 512).equals(content.subarray(CHUNK, 3 * CHUNK + 512))).toBe(true);
@@ -71,7 +70,7 @@ describe.each(ACCESSES)('raw under %s', (access) => {
   });
 
   test('F1: the first failure ends it, with what the chunks before it moved', async () => {
-    const file = bench.image(content);
+    const file = disk(content);
     // With seed 1 and rate 2500 the draws 0, 2, 3, 4 pass and 1 and 5 fail.
     const device = bench.device(file, raw, { faults: { rate: 2500, seed: 1 } });
     const got = Buffer.alloc(4 * CHUNK, 5);
@@ -86,7 +85,7 @@ describe.each(ACCESSES)('raw under %s', (access) => {
     expect(device.driver.counters()).toMatchObject({ ioTotal: 4, bytesWritten: 3 * CHUNK, faultsInjected: 2 });
     const expected = Buffer.from(content);
     data.copy(expected, 0, 0, 3 * CHUNK);
-    expect(readFileSync(file).equals(expected)).toBe(true);
+    expect(bench.bytes(file).equals(expected)).toBe(true);
   });
 });
 

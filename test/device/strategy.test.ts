@@ -1,9 +1,8 @@
 // One buf as the kernel hands it to d_strategy: residuals, the end of the device, block numbers that cannot be.
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import type { BlockDevice, BufRequest, BufResult, OpenOptions, RegisterOptions } from 'rumpblk';
+import type { BlockDevice, BufRequest, BufResult, OpenOptions, RegisterOptions, Source } from 'rumpblk';
 import { failure, thrownBy } from '../support/failure';
-import { ACCESSES, pattern, rig } from '../support/rig';
+import { pattern, rig } from '../support/rig';
 
 const bench = rig();
 const SECTORS = 64;
@@ -11,10 +10,10 @@ const SIZE = SECTORS * 512;
 const FORMS = ['strategySync', 'strategy'] as const;
 const content = pattern(SIZE);
 
-const cases = ACCESSES.flatMap((access) => FORMS.map((form) => ({ access, form })));
+const cases = bench.grounds.flatMap((ground) => FORMS.map((form) => ({ ...ground, form })));
 
-describe.each(cases)('$form under $access', ({ access, form }) => {
-  const open = (options: OpenOptions & RegisterOptions = {}, file = bench.image(content)): { device: BlockDevice; file: string } => ({
+describe.each(cases)('$form under $name', ({ access, disk, form }) => {
+  const open = (options: OpenOptions & RegisterOptions = {}, file = disk(content)): { device: BlockDevice; file: Source } => ({
     device: bench.device(file, { access, mode: 'r+', ...options }),
     file,
   });
@@ -39,7 +38,7 @@ describe.each(cases)('$form under $access', ({ access, form }) => {
     const expected = Buffer.from(content);
     data.copy(expected, 10 * 512);
     data.copy(expected, 20 * 512);
-    expect(readFileSync(file).equals(expected)).toBe(true);
+    expect(bench.bytes(file).equals(expected)).toBe(true);
   });
 
   test('takes lengths that are no multiple of a sector', async () => {
@@ -50,7 +49,7 @@ describe.each(cases)('$form under $access', ({ access, form }) => {
     expect(await call(device, { op: 'write', blkno: 5, data: Buffer.alloc(3, 9) })).toEqual({ bcount: 3, resid: 0 });
     const expected = Buffer.from(content).fill(9, 2560, 2563);
     await device.flush();
-    expect(readFileSync(file).equals(expected)).toBe(true);
+    expect(bench.bytes(file).equals(expected)).toBe(true);
   });
 
   test('exactly at the end it is done with 0 bytes and no error', async () => {
@@ -59,7 +58,7 @@ describe.each(cases)('$form under $access', ({ access, form }) => {
     expect(await call(device, { op: 'read', blkno: SECTORS, data })).toEqual({ bcount: 1024, resid: 1024 });
     expect(await call(device, { op: 'write', blkno: SECTORS, data })).toEqual({ bcount: 1024, resid: 1024 });
     expect(data.every((byte) => byte === 5)).toBe(true);
-    expect(readFileSync(file)).toHaveLength(SIZE);
+    expect(bench.bytes(file)).toHaveLength(SIZE);
   });
 
   test('beyond the end it is EINVAL and nothing moves', async () => {
@@ -72,7 +71,7 @@ describe.each(cases)('$form under $access', ({ access, form }) => {
         expect(data.every((byte) => byte === 5)).toBe(true);
       }
     }
-    expect(readFileSync(file).equals(content)).toBe(true);
+    expect(bench.bytes(file).equals(content)).toBe(true);
   });
 
   test('B39: over the end it is short, and the residual counts from what was asked', async () => {
@@ -84,7 +83,7 @@ describe.each(cases)('$form under $access', ({ access, form }) => {
     expect(await call(device, { op: 'write', blkno: SECTORS - 1, data: Buffer.alloc(4096, 6) })).toEqual({ bcount: 4096, resid: 3584 });
     await device.flush();
     const expected = Buffer.from(content).fill(6, SIZE - 512);
-    expect(readFileSync(file).equals(expected)).toBe(true);
+    expect(bench.bytes(file).equals(expected)).toBe(true);
   });
 
   test('B39: the same at an end inside a sector', async () => {
@@ -95,7 +94,7 @@ describe.each(cases)('$form under $access', ({ access, form }) => {
     await failure(() => call(device, { op: 'read', blkno: SECTORS, data }), 'EINVAL');
     await device.flush();
     const expected = Buffer.from(content).fill(6, SIZE - 512, SIZE - 100);
-    expect(readFileSync(file).equals(expected)).toBe(true);
+    expect(bench.bytes(file).equals(expected)).toBe(true);
   });
 
   test('B4: block -1 is EINVAL and moves nothing, least of all the sector before the partition', async () => {
@@ -109,7 +108,7 @@ describe.each(cases)('$form under $access', ({ access, form }) => {
       }
     }
     await device.flush();
-    expect(readFileSync(file).equals(content)).toBe(true);
+    expect(bench.bytes(file).equals(content)).toBe(true);
   });
 
   test('B5: block numbers whose bytes overflow are refused and move nothing', async () => {
@@ -128,7 +127,7 @@ describe.each(cases)('$form under $access', ({ access, form }) => {
       }
     }
     await device.flush();
-    expect(readFileSync(file).equals(content)).toBe(true);
+    expect(bench.bytes(file).equals(content)).toBe(true);
   });
 
   test('B2: a device behind an offset reaches its own last sector and not the next one', async () => {
@@ -138,7 +137,7 @@ describe.each(cases)('$form under $access', ({ access, form }) => {
     expect(data.equals(content.subarray(SIZE - 1024, SIZE - 512))).toBe(true);
     expect(await call(device, { op: 'write', blkno: 1, data })).toEqual({ bcount: 512, resid: 512 });
     await failure(() => call(device, { op: 'write', blkno: 2, data }), 'EINVAL');
-    expect(readFileSync(file).equals(content)).toBe(true);
+    expect(bench.bytes(file).equals(content)).toBe(true);
   });
 
   test('takes every kind of view, at its own place in its memory', async () => {

@@ -1,16 +1,15 @@
 // read and write of the block node: any byte range, parts of views, and the end of the device.
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { failure } from '../support/failure';
-import { ACCESSES, KiB, pattern, rig } from '../support/rig';
+import { KiB, pattern, rig } from '../support/rig';
 
 const bench = rig();
 const SIZE = 96 * KiB + 77;
 const content = pattern(SIZE);
 
-describe.each(ACCESSES)('under %s', (access) => {
+describe.each(bench.grounds)('under $name', ({ access, disk }) => {
   test('reads any range, aligned or not', async () => {
-    const device = bench.device(bench.image(content), { access }, { windowSize: 8 * KiB });
+    const device = bench.device(disk(content), { access }, { windowSize: 8 * KiB });
     for (const [position, length] of [
       [0, 1],
       [1, 511],
@@ -31,7 +30,7 @@ describe.each(ACCESSES)('under %s', (access) => {
   });
 
   test('writes any range, and nothing beside it', async () => {
-    const file = bench.image(content);
+    const file = disk(content);
     const device = bench.device(file, { access, mode: 'r+' }, { windowSize: 8 * KiB });
     const expected = Buffer.from(content);
     for (const [i, [position, length]] of (
@@ -49,12 +48,12 @@ describe.each(ACCESSES)('under %s', (access) => {
       if (i % 2) expect(device.writeSync(data, position)).toBe(length);
       else expect(await device.write(data, position)).toEqual({ bytesWritten: length, buffer: data });
       await device.flush();
-      expect(readFileSync(file).equals(expected)).toBe(true);
+      expect(bench.bytes(file).equals(expected)).toBe(true);
     }
   });
 
   test('offset and length choose the part of the view', async () => {
-    const file = bench.image(content);
+    const file = disk(content);
     const device = bench.device(file, { access, mode: 'r+' });
     const got = Buffer.alloc(100, 1);
     expect(device.readSync(got, 10, { offset: 20, length: 30 })).toBe(30);
@@ -72,7 +71,7 @@ describe.each(ACCESSES)('under %s', (access) => {
   });
 
   test('is short at the end, 0 exactly at it, EINVAL beyond it', async () => {
-    const file = bench.image(content);
+    const file = disk(content);
     const device = bench.device(file, { access, mode: 'r+' });
     const got = Buffer.alloc(1000, 1);
     expect(device.readSync(got, SIZE - 10)).toBe(10);
@@ -85,11 +84,11 @@ describe.each(ACCESSES)('under %s', (access) => {
     await failure(() => device.writeSync(got, SIZE + 1), 'EINVAL');
     await failure(() => device.write(got, Number.MAX_SAFE_INTEGER), 'EINVAL');
     await device.close();
-    expect(readFileSync(file)).toHaveLength(SIZE);
+    expect(bench.bytes(file)).toHaveLength(SIZE);
   });
 
   test('a closed device is EBADF in every call that would reach it', async () => {
-    const device = bench.device(bench.image(content), { access, mode: 'r+' });
+    const device = bench.device(disk(content), { access, mode: 'r+' });
     await device.close();
     await device.close();
     device.closeSync();

@@ -1,9 +1,8 @@
 // The seed's fault generator, bit for bit, and where it draws.
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { BlockDriver, type BlockDevice, type FaultOptions } from 'rumpblk';
 import { failure, refusal, thrownBy } from '../support/failure';
-import { ACCESSES, KiB, pattern, rig } from '../support/rig';
+import { KiB, pattern, rig } from '../support/rig';
 
 const bench = rig();
 const SIZE = 256 * KiB;
@@ -44,12 +43,15 @@ function failing(device: BlockDevice, count: number): number[] {
 }
 
 describe('the golden sequence of seed 1', () => {
-  test.each(GOLDEN)('at %d of 10000', (rate, indices) => {
-    const device = bench.device(bench.image(content), {}, { faults: { rate, seed: 1 } });
-    expect(failing(device, 200)).toEqual(indices);
-    expect(device.driver.faults).toMatchObject({ rate, seed: 1, injected: indices.length });
-    expect(device.driver.counters()).toMatchObject({ ioTotal: 200 - indices.length, faultsInjected: indices.length });
-  });
+  test.each(bench.media.flatMap(({ name, disk }) => GOLDEN.map(([rate, indices]) => ({ name, disk, rate, indices }))))(
+    'at $rate of 10000, on $name',
+    ({ disk, rate, indices }) => {
+      const device = bench.device(disk(content), {}, { faults: { rate, seed: 1 } });
+      expect(failing(device, 200)).toEqual(indices);
+      expect(device.driver.faults).toMatchObject({ rate, seed: 1, injected: indices.length });
+      expect(device.driver.counters()).toMatchObject({ ioTotal: 200 - indices.length, faultsInjected: indices.length });
+    },
+  );
 
   test('at 9999 the first survivor is request 5977', () => {
     const device = bench.device(bench.image(content), {}, { faults: { rate: 9999, seed: 1 } });
@@ -57,8 +59,8 @@ describe('the golden sequence of seed 1', () => {
     expect([...Array(6000).keys()].filter((i) => !failed.has(i))).toEqual([5977]);
   });
 
-  test.each(ACCESSES)('does not depend on access %s', (access) => {
-    const device = bench.device(bench.image(content), { access }, { faults: { rate: 2500, seed: 1 } });
+  test.each(bench.grounds)('does not depend on what is below: $name', ({ access, disk }) => {
+    const device = bench.device(disk(content), { access }, { faults: { rate: 2500, seed: 1 } });
     expect(failing(device, 200)).toEqual(GOLDEN[2]?.[1]);
   });
 });
@@ -71,8 +73,8 @@ test.each([0, 2, 42, 2 ** 31, 2 ** 32 - 1])("F3: the stream of seed %d is the se
 });
 
 describe('an injected failure', () => {
-  test.each(ACCESSES)('F1: is EIO, marked, and moves no byte, under %s', async (access) => {
-    const file = bench.image(content);
+  test.each(bench.grounds)('F1: is EIO, marked, and moves no byte, under $name', async ({ access, disk }) => {
+    const file = disk(content);
     const device = bench.device(file, { access, mode: 'r+' }, { faults: { rate: 10000, seed: 1 } });
     const data = Buffer.alloc(1024, 5);
     const calls: (() => unknown)[] = [
@@ -86,11 +88,19 @@ describe('an injected failure', () => {
     ];
     for (const call of calls) {
       const error = await failure(call, 'EIO');
-      expect(error).toMatchObject({ errno: -5, syscall: 'strategy', injected: true, bytesTransferred: 0, blkno: 2, minor: 0, path: file });
+      expect(error).toMatchObject({
+        errno: -5,
+        syscall: 'strategy',
+        injected: true,
+        bytesTransferred: 0,
+        blkno: 2,
+        minor: 0,
+        path: device.path,
+      });
       expect(data.every((byte) => byte === 5)).toBe(true);
     }
     await device.flush();
-    expect(readFileSync(file).equals(content)).toBe(true);
+    expect(bench.bytes(file).equals(content)).toBe(true);
     expect(device.driver.faults.injected).toBe(calls.length);
     expect(device.driver.counters()).toMatchObject({ ioTotal: 0, ioAsync: 0, bytesRead: 0, bytesWritten: 0, faultsInjected: calls.length });
   });
@@ -129,9 +139,9 @@ describe('draws', () => {
     expect(failing(other, 200)).toEqual(GOLDEN[2]?.[1]);
   });
 
-  test('F2: of promise forms come in the order of the calls, whatever thread serves them', async () => {
+  test.each(bench.media)('F2: of promise forms come in the order of the calls, whatever thread serves them, on $name', async ({ disk }) => {
     const device = bench.device(
-      bench.image(content),
+      disk(content),
       { access: 'pio', mode: 'r+' },
       { faults: { rate: 2500, seed: 1 }, workers: 8, queueDepth: 3 },
     );
@@ -146,8 +156,8 @@ describe('draws', () => {
     expect(device.driver.counters()).toMatchObject({ ioTotal: 139, faultsInjected: 61 });
   });
 
-  test('are one for each chunk of a raw transfer, and stop where it stops', async () => {
-    const device = bench.device(bench.image(content), { raw: true }, { faults: { rate: 2500, seed: 1 } });
+  test.each(bench.media)('are one for each chunk of a raw transfer, and stop where it stops, on $name', async ({ disk }) => {
+    const device = bench.device(disk(content), { raw: true }, { faults: { rate: 2500, seed: 1 } });
     const data = Buffer.alloc(SIZE);
     expect((await failure(() => device.readSync(data, 0), 'EIO')).bytesTransferred).toBe(64 * KiB);
     expect((await failure(() => device.read(data, 0), 'EIO')).bytesTransferred).toBe(192 * KiB);

@@ -4,15 +4,17 @@ import { type IoctlMap, open } from 'rumpblk';
 import { layOut, sumOf } from '../support/disklabel';
 import { failure, refusal } from '../support/failure';
 import { ability, testWith } from '../support/peers';
-import { ACCESSES, MiB, TiB, pattern, rig } from '../support/rig';
+import { type Ground, MiB, TiB, pattern, rig } from '../support/rig';
 
 const bench = rig();
 const UNUSED = { offset: 0, size: 0, fstype: 0, fsize: 0, frag: 0, cpg: 0 };
 
-/** A driver whose table holds `minor`, bound to a file of `size` bytes, and everything below it. */
-function deviceAt(minor: number, size: number): ReturnType<typeof bench.device> {
+const [FILE] = bench.media as [Ground];
+
+/** A driver whose table holds `minor`, bound to a disk of `size` bytes, and everything below it. */
+function deviceAt(minor: number, size: number, { disk } = FILE): ReturnType<typeof bench.device> {
   const driver = bench.driver({ minorCount: Math.max(16, minor + 1) });
-  for (let i = 0; i <= minor; i += 1) driver.registerSync(bench.sparse(i === minor ? size : 512));
+  for (let i = 0; i <= minor; i += 1) driver.registerSync(disk(i === minor ? size : 512));
   return bench.keep(driver.openSync(minor));
 }
 
@@ -47,9 +49,11 @@ test('B11: DIOCGDINFO describes a device of 10000 sectors, in sectors', () => {
   });
 });
 
-describe.each([...Array(16).keys()])('minor %d', (minor) => {
+const MINORS = bench.media.flatMap((ground) => [...Array(16).keys()].map((minor) => ({ name: ground.name, ground, minor })));
+
+describe.each(MINORS)('minor $minor of $name', ({ ground, minor }) => {
   test.each([0, 512, 10 * MiB + 511])('B12, B13: its own partition and a valid checksum, at %d bytes', (size) => {
-    const device = deviceAt(minor, size);
+    const device = deviceAt(minor, size, ground);
     const label = device.ioctl('DIOCGDINFO');
     const sectors = Math.floor(size / 512);
     expect(label.secperunit).toBe(sectors);
@@ -108,14 +112,14 @@ test('each call gives a label of its own', () => {
   expect(device.ioctl('DIOCGDINFO')).toMatchObject({ typename: 'rumpd', partitions: [UNUSED, { size: 10 }] });
 });
 
-test.each(ACCESSES)('media size in bytes and sector size under %s', (access) => {
-  const device = bench.device(bench.image(pattern(10000)), { access, offset: 100, size: 9000 });
+test.each(bench.grounds)('media size in bytes and sector size under $name', ({ access, disk }) => {
+  const device = bench.device(disk(pattern(10000)), { access, offset: 100, size: 9000 });
   expect(device.ioctl('DIOCGMEDIASIZE')).toBe(9000);
   expect(device.ioctl('DIOCGSECTORSIZE')).toBe(512);
 });
 
-test('B44: DIOCCACHESYNC is a flush', async () => {
-  const device = bench.device(bench.sparse(MiB), { mode: 'r+', access: 'pio' });
+test.each(bench.media)('B44: DIOCCACHESYNC is a flush, of $name', async ({ disk }) => {
+  const device = bench.device(disk(MiB), { mode: 'r+', access: 'pio' });
   device.writeSync(Buffer.alloc(512), 0);
   const answer = device.ioctl('DIOCCACHESYNC');
   expect(typeof answer.then).toBe('function');

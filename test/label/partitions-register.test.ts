@@ -1,6 +1,6 @@
 // registerPartitions: every partition of a disk as a device, from one read of its tables.
 import { expect, test } from '@jest/globals';
-import { type TableToWrite, readPartitionsSync, writePartitionsSync } from 'rumpblk';
+import { type Source, type TableToWrite, readPartitionsSync, writePartitionsSync } from 'rumpblk';
 import { failure, refusal } from '../support/failure';
 import { testWith } from '../support/peers';
 import { MiB, rig } from '../support/rig';
@@ -9,8 +9,8 @@ import { STRACE, strace } from '../support/strace';
 const bench = rig();
 const SIZE = 64 * MiB;
 
-function divided(table: TableToWrite): string {
-  const file = bench.sparse(SIZE);
+function divided<S extends Source>(table: TableToWrite, make: (size: number) => S): S {
+  const file = make(SIZE);
   const device = bench.device(file, { mode: 'r+' });
   writePartitionsSync(device, table);
   device.closeSync();
@@ -43,30 +43,33 @@ const MIXED: TableToWrite = {
   ],
 };
 
-test('12: all that can be devices, in order of the tables; those that have a minor keep it', async () => {
-  const driver = bench.driver();
-  const disk = driver.registerSync(divided(MIXED));
-  const swap = driver.registerPartitionSync(disk, 's5');
-  const all = await driver.registerPartitions(disk);
-  expect(all.map(({ name, start, size }) => [name, start / MiB, size / MiB])).toEqual([
-    ['s1', 1, 1],
-    ['s2', 4, 8],
-    ['s2a', 5, 1],
-    ['s2b', 6, 1],
-    ['s5', 17, 1],
-  ]);
-  expect(all.at(-1)?.minor).toBe(swap);
-  expect(driver.registerPartitionsSync(disk)).toEqual(all);
-  expect(driver.minors().filter(({ disk: of }) => of === disk)).toHaveLength(5);
-  const slice = all[1]!.minor;
-  expect((await driver.registerPartitions(slice)).map(({ name }) => name)).toEqual(['s2a', 's2b']);
-  expect(driver.registerPartitionsSync(swap)).toEqual([]);
-  for (const { minor, size } of all) expect(bench.keep(driver.openSync(minor)).size).toBe(size);
-  await failure(() => driver.deregister(disk), 'EBUSY');
-});
+test.each(bench.media)(
+  '12: all that can be devices of $name, in order of the tables; those that have a minor keep it',
+  async ({ disk: make }) => {
+    const driver = bench.driver();
+    const disk = driver.registerSync(divided(MIXED, make));
+    const swap = driver.registerPartitionSync(disk, 's5');
+    const all = await driver.registerPartitions(disk);
+    expect(all.map(({ name, start, size }) => [name, start / MiB, size / MiB])).toEqual([
+      ['s1', 1, 1],
+      ['s2', 4, 8],
+      ['s2a', 5, 1],
+      ['s2b', 6, 1],
+      ['s5', 17, 1],
+    ]);
+    expect(all.at(-1)?.minor).toBe(swap);
+    expect(driver.registerPartitionsSync(disk)).toEqual(all);
+    expect(driver.minors().filter(({ disk: of }) => of === disk)).toHaveLength(5);
+    const slice = all[1]!.minor;
+    expect((await driver.registerPartitions(slice)).map(({ name }) => name)).toEqual(['s2a', 's2b']);
+    expect(driver.registerPartitionsSync(swap)).toEqual([]);
+    for (const { minor, size } of all) expect(bench.keep(driver.openSync(minor)).size).toBe(size);
+    await failure(() => driver.deregister(disk), 'EBUSY');
+  },
+);
 
-test('12: of a GPT with GUIDs and labels, as readPartitions has them', () => {
-  const file = divided({ scheme: 'gpt', partitions: [{ start: MiB, size: MiB, type: 'linux', label: 'ro\u00f6t' }, { start: 3 * MiB, size: MiB, type: 'esp' }] }); // prettier-ignore
+test.each(bench.media)('12: of a GPT with GUIDs and labels, as readPartitions has them, on $name', ({ disk: make }) => {
+  const file = divided({ scheme: 'gpt', partitions: [{ start: MiB, size: MiB, type: 'linux', label: 'ro\u00f6t' }, { start: 3 * MiB, size: MiB, type: 'esp' }] }, make); // prettier-ignore
   const driver = bench.driver();
   const disk = driver.registerSync(file);
   const table = readPartitionsSync(bench.keep(driver.openSync(disk)));
@@ -74,22 +77,25 @@ test('12: of a GPT with GUIDs and labels, as readPartitions has them', () => {
   expect(driver.registerPartitionsSync(disk)).toMatchObject(expected ?? []);
 });
 
-test('12: all or none: a table without room keeps what it had, and everything can be freed again', async () => {
-  const driver = bench.driver({ minorCount: 5 });
-  const disk = driver.registerSync(divided(MIXED));
-  await failure(() => driver.registerPartitions(disk), 'EBUSY');
-  await failure(() => driver.registerPartitionsSync(disk), 'EBUSY');
-  expect(driver.minors().map(({ minor }) => minor)).toEqual([disk]);
-  driver.registerPartitionSync(disk, 's1');
-  await failure(() => driver.registerPartitions(disk), 'EBUSY');
-  expect(driver.minors()).toHaveLength(2);
-  driver.deregister(1);
-  driver.deregister(disk);
-  const roomy = bench.driver({ minorCount: 6 });
-  const again = roomy.registerSync(divided(MIXED));
-  for (const { minor } of await roomy.registerPartitions(again)) roomy.deregister(minor);
-  roomy.deregister(again);
-});
+test.each(bench.media)(
+  '12: all or none: a table without room keeps what it had, and everything can be freed again, on $name',
+  async ({ disk: make }) => {
+    const driver = bench.driver({ minorCount: 5 });
+    const disk = driver.registerSync(divided(MIXED, make));
+    await failure(() => driver.registerPartitions(disk), 'EBUSY');
+    await failure(() => driver.registerPartitionsSync(disk), 'EBUSY');
+    expect(driver.minors().map(({ minor }) => minor)).toEqual([disk]);
+    driver.registerPartitionSync(disk, 's1');
+    await failure(() => driver.registerPartitions(disk), 'EBUSY');
+    expect(driver.minors()).toHaveLength(2);
+    driver.deregister(1);
+    driver.deregister(disk);
+    const roomy = bench.driver({ minorCount: 6 });
+    const again = roomy.registerSync(divided(MIXED, make));
+    for (const { minor } of await roomy.registerPartitions(again)) roomy.deregister(minor);
+    roomy.deregister(again);
+  },
+);
 
 test('12: no table, no such minor, no number', async () => {
   const driver = bench.driver();
@@ -104,7 +110,7 @@ test('12: no table, no such minor, no number', async () => {
 
 testWith(...STRACE)('12: a hundred take the reads of one', async () => {
   const many = Array.from({ length: 100 }, (_, i) => ({ start: (i + 1) * MiB * 0.5, size: MiB * 0.5, type: 'linux' }));
-  const file = divided({ scheme: 'gpt', partitions: many });
+  const file = divided({ scheme: 'gpt', partitions: many }, bench.sparse);
   const script = `
     const driver = new BlockDriver({ minorCount: 200 });
     const disk = driver.registerSync(args);
