@@ -62,6 +62,16 @@ TEST_CASE("mbr: a slice that ends behind the disk, as a dedicated FreeBSD disk h
   CHECK(Refused(medium, [](PartitionTable& t) { Of(t, "s4").size += 512; }).size() == 1);
 }
 
+TEST_CASE("ebr: an extended partition that begins behind the disk is no reason to refuse, and gets no link") {
+  Medium medium(1000);
+  medium.PutEntry(0, 0, 0x83, 10, 5);
+  medium.PutEntry(0, 1, 0x05, 2000, 100);
+  CHECK(Table(medium).verdicts.size() == 1);
+  CHECK(Touched(medium, kNothing).empty());
+  CHECK(Sectors(Touched(medium, [](PartitionTable& t) { Of(t, "s1").bootable = true; })) == std::set<size_t>{0});
+  CHECK(Sectors(Touched(medium, [](PartitionTable& t) { Remove(t, "s2"); })) == std::set<size_t>{0});
+}
+
 TEST_CASE("ebr: a pointer that says too small a size says so until the partition there changes") {
   Medium medium = ChainMedium();
   medium.PutEntry(1000, 1, 0x05, 500, 1);  // found by the fuzzer

@@ -184,6 +184,10 @@ testWith(SFDISK)('12.8: a flaw that was there is no reason to refuse, a new one 
   touched(device, ({ partitions }) => (at(partitions, 2).size -= 512));
   expect(await cause(device, ({ partitions }) => (at(partitions, 2).size += 1024))).toBe('s3 overlaps s1');
   expect(await cause(device, ({ partitions }) => (at(partitions, 1).size += 512))).toBe('s2 ends beyond the end of the device');
+  // One that begins behind it.
+  device.writeSync(Buffer.from([0, 0, 16, 0]), 446 + 16 + 8);
+  expect(touched(device, nothing)).toEqual([]);
+  expect(touched(device, ({ partitions }) => (at(partitions, 0).bootable = false))).toEqual([446]);
 });
 
 testWith(SFDISK)('12.9: a GPT with 2 MiB of entries', () => {

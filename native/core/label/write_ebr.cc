@@ -29,6 +29,8 @@ class ChainWriter {
     if (!table_.verdicts.empty()) return Status::Ok();
     std::vector<TableWrite> fresh, changed;
     for (size_t i = nodes_.size(); i-- > 0;) {
+      // An extended partition behind the end of the medium, which was there before, has no sector for a first link.
+      if (nodes_[i].partition == kNone && !source_.Holds(nodes_[i].at * ss_, kMbrBytes)) continue;
       auto write = Encode(i);
       if (!write.ok()) return write.status();
       auto& step = IsOldLink(nodes_[i].at) ? changed : fresh;
