@@ -1,9 +1,9 @@
 // rumpblk bench: how job files and job options are read. --parse-only says what was understood.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { ROOT } from '../support/child';
-import { cli, documentOf } from '../support/cli';
+import { cli, cliMany, documentOf } from '../support/cli';
 import { peer, testWith, type Need } from '../support/peers';
 import { KiB, MiB, rig } from '../support/rig';
 
@@ -16,15 +16,6 @@ function jobFile(...lines: string[]): string {
   const file = bench.path('jobs.fio');
   writeFileSync(file, lines.join('\n'));
   return file;
-}
-
-/** Runs `work` on each item, three at a time. */
-async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const left = [...items];
-  const worker = async (): Promise<void> => {
-    for (let item = left.pop(); item !== undefined; item = left.pop()) await work(item);
-  };
-  await Promise.all([worker(), worker(), worker()]);
 }
 
 async function parse(lines: readonly string[], ...options: string[]): Promise<any> {
@@ -145,39 +136,52 @@ describe('a job file', () => {
     ]);
   });
 
-  test.each([
-    [['[a]', 'wibble=3'], "line 2: wibble in [a]: '3': not a key of this bench"],
-    [['[a]', 'verify=crc32c'], 'it does not verify what it reads'],
-    [['[a]', 'thinktime=10'], 'without a pause'],
-    [['[a]', 'rw=trim'], 'give one of read, write, randread'],
-    [['[a]', 'rw='], 'a value is missing'],
-    [['[a]', 'bs=4KiB'], 'give k, m, g, t or p for powers of 1024'],
-    [['[a]', 'bs=0'], 'give a size up to 64m'],
-    [['[a]', 'bs=1k,2k,3k'], 'one for reads and one for writes'],
-    [['[a]', 'size=110%'], 'at most 100%'],
-    [['[a]', 'size=-1'], 'give whole bytes'],
-    [['[a]', 'size=9999999t'], 'give whole bytes'],
-    [['[a]', 'iodepth=0'], 'from 1 to 4096'],
-    [['[a]', 'numjobs=1.5'], 'from 1 to 256'],
-    [['[a]', 'rwmixread=101'], 'from 0 to 100'],
-    [['[a]', 'runtime=soon'], 'give a time'],
-    [['[a]', 'time_based=yes'], 'give 1 or 0'],
-    [['[a]', 'time_based'], 'time_based needs a runtime'],
-    [['[a]', 'runtime=0'], 'a runtime of 0'],
-    [['[a]', 'filename=x:y'], 'one file a job'],
-    [['[a]', 'ioengine=rados'], "none of fio's engines on files"],
-    [['[a]', 'bs=64m', 'iodepth=64'], 'more than 256 MiB'],
-    [['[a]', 'bs=1000', 'direct=1'], 'whole sectors'],
-    [['rw=read', '[a]'], "line 1: 'rw=read' is in no section"],
-    [['[]'], 'a section needs a name'],
-    [['[a]', '= 3'], 'no key=value'],
-    [['[global]', 'bs=4k'], 'has no job'],
-    [[''], 'has no job'],
-  ])('%j is refused', async (lines, message) => {
-    const options = lines.includes('iodepth=64') ? ['--engine', 'async'] : [];
-    const finished = await cli(['bench', '--jobs', jobFile(...lines), '--parse-only', ...options]);
-    expect(finished).toMatchObject({ status: 2, stderr: expect.stringContaining(message) });
-    expect(finished.stderr).toMatch(/^rumpblk: .*\n$/);
+  describe('what is refused', () => {
+    const REFUSED: readonly (readonly [lines: string[], message: string])[] = [
+      [['[a]', 'wibble=3'], "line 2: wibble in [a]: '3': not a key of this bench"],
+      [['[a]', 'verify=crc32c'], 'it does not verify what it reads'],
+      [['[a]', 'thinktime=10'], 'without a pause'],
+      [['[a]', 'rw=trim'], 'give one of read, write, randread'],
+      [['[a]', 'rw='], 'a value is missing'],
+      [['[a]', 'bs=4KiB'], 'give k, m, g, t or p for powers of 1024'],
+      [['[a]', 'bs=0'], 'give a size up to 64m'],
+      [['[a]', 'bs=1k,2k,3k'], 'one for reads and one for writes'],
+      [['[a]', 'size=110%'], 'at most 100%'],
+      [['[a]', 'size=-1'], 'give whole bytes'],
+      [['[a]', 'size=9999999t'], 'give whole bytes'],
+      [['[a]', 'iodepth=0'], 'from 1 to 4096'],
+      [['[a]', 'numjobs=1.5'], 'from 1 to 256'],
+      [['[a]', 'rwmixread=101'], 'from 0 to 100'],
+      [['[a]', 'runtime=soon'], 'give a time'],
+      [['[a]', 'time_based=yes'], 'give 1 or 0'],
+      [['[a]', 'time_based'], 'time_based needs a runtime'],
+      [['[a]', 'runtime=0'], 'a runtime of 0'],
+      [['[a]', 'filename=x:y'], 'one file a job'],
+      [['[a]', 'ioengine=rados'], "none of fio's engines on files"],
+      [['[a]', 'bs=64m', 'iodepth=64'], 'more than 256 MiB'],
+      [['[a]', 'bs=1000', 'direct=1'], 'whole sectors'],
+      [['rw=read', '[a]'], "line 1: 'rw=read' is in no section"],
+      [['[]'], 'a section needs a name'],
+      [['[a]', '= 3'], 'no key=value'],
+      [['[global]', 'bs=4k'], 'has no job'],
+      [[''], 'has no job'],
+    ];
+    let finished: Awaited<ReturnType<typeof cliMany>> = [];
+
+    beforeAll(async () => {
+      const commands = REFUSED.map(([lines], i) => {
+        const file = bench.path(`refused-${i}.fio`);
+        writeFileSync(file, lines.join('\n'));
+        const options = lines.includes('iodepth=64') ? ['--engine', 'async'] : [];
+        return ['bench', '--jobs', file, '--parse-only', ...options];
+      });
+      finished = await cliMany(commands);
+    });
+
+    test.each(REFUSED.map(([lines, message], i) => [lines, message, i] as const))('%j', (_, message, i) => {
+      expect(finished[i]).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining(message) });
+      expect(finished[i]?.stderr).toMatch(/^rumpblk: .*\n$/);
+    });
   });
 });
 
@@ -190,12 +194,11 @@ test('the job file of docs/bench.md is understood, and every key of its table is
     names.replaceAll('`', '').split(', '),
   ).flat();
   expect(keys).toEqual(expect.arrayContaining(['rw', 'bs', 'ioengine', 'group_reporting']));
-  await each(keys, async (key) => {
-    const file = bench.path(`key-${key}.fio`);
-    writeFileSync(file, `[a]\n${key}=`);
-    const { stderr } = await cli(['bench', '--jobs', file, '--parse-only']);
-    expect({ key, stderr }).not.toEqual({ key, stderr: expect.stringContaining('not a key') });
-  });
+  const files = keys.map((key) => bench.path(`key-${key}.fio`));
+  for (const [i, key] of keys.entries()) writeFileSync(files[i] ?? '', `[a]\n${key}=`);
+  for (const [i, { stderr }] of (await cliMany(files.map((file) => ['bench', '--jobs', file, '--parse-only']))).entries()) {
+    expect([keys[i], stderr]).not.toEqual([keys[i], expect.stringContaining('not a key')]);
+  }
 }, 60_000);
 
 describe('options', () => {
@@ -238,11 +241,12 @@ describe("fio's own examples", () => {
       const files = readdirSync(EXAMPLES).filter((name) => name.endsWith('.fio'));
       expect(files.length).toBeGreaterThan(50);
       const understood: string[] = [];
-      await each(files, async (name) => {
-        const { status, stderr } = await cli(['bench', '--jobs', path.join(EXAMPLES, name), '--parse-only']);
+      const finished = await cliMany(files.map((name) => ['bench', '--jobs', path.join(EXAMPLES, name), '--parse-only']));
+      for (const [i, { status, stderr }] of finished.entries()) {
+        const name = files[i] ?? '';
         if (status === 0) understood.push(name.replace('.fio', ''));
         else expect({ name, status, stderr }).toMatchObject({ status: 2, stderr: expect.stringMatching(REFUSAL) });
-      });
+      }
       expect(understood).toEqual(expect.arrayContaining(RUN));
     },
     120_000,

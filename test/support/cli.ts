@@ -25,6 +25,34 @@ export function cli(args: readonly string[], options: CliOptions = {}): Promise<
   return start(process.execPath, [TOOL, ...args], options);
 }
 
+/** Runs command lines of its standard input, and prints what became of each; what they print is taken on its way out. */
+const MANY = `
+  const { main } = require(process.argv[1]);
+  const taken = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr']) {
+    process[name].write = (data, done) => {
+      taken[name] += data;
+      done?.();
+      return true;
+    };
+  }
+  (async () => {
+    const ended = [];
+    for (const line of JSON.parse(require('node:fs').readFileSync(0, 'utf8'))) {
+      Object.assign(taken, { stdout: '', stderr: '' });
+      ended.push({ status: await main(line), ...taken });
+    }
+    require('node:fs').writeSync(1, JSON.stringify(ended));
+  })();`;
+
+/** Runs several command lines, one after the other, in one process: for those that look at their words and no further. */
+export async function cliMany(lines: readonly (readonly string[])[]): Promise<{ status: number; stdout: string; stderr: string }[]> {
+  const args = ['-e', MANY, path.join(path.dirname(TOOL), 'main.js')];
+  const { status, stdout, stderr } = await start(process.execPath, args, { input: Buffer.from(JSON.stringify(lines)) });
+  if (status !== 0) throw new Error(stderr);
+  return JSON.parse(stdout.toString()) as { status: number; stdout: string; stderr: string }[];
+}
+
 /** A line of sh; `$RUMPBLK` in it is the tool, `$1`, `$2`, ... are `args`. */
 export function shell(line: string, ...args: string[]): Promise<Finished> {
   const text = line.replaceAll('$RUMPBLK', '"$NODE" "$TOOL"');
