@@ -197,7 +197,7 @@ async function perform({ name, kind, code }: Entry, call: Call, world: World): P
 }
 
 let tried = 0;
-const { RUMPBLK_PROPERTY_SEED: again, RUMPBLK_PROPERTY_PATH: at, RUMPBLK_PROPERTY_SECONDS: seconds = '12' } = process.env;
+const { RUMPBLK_PROPERTY_SEED: again, RUMPBLK_PROPERTY_PATH: at, RUMPBLK_PROPERTY_SECONDS: seconds = '6' } = process.env;
 const seed = again === undefined ? Date.now() % 2 ** 31 : Number(again);
 // Said before the first call: a crash says nothing.
 process.stderr.write(`properties: RUMPBLK_PROPERTY_SEED=${seed}\n`);

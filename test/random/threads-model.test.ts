@@ -10,7 +10,7 @@ import { KiB, pattern, rig } from '../support/rig';
 const bench = rig();
 const THREADS = 3;
 const RANGE = 256 * KiB + 1536;
-const { RUMPBLK_THREADS_SEED: again, RUMPBLK_THREADS_SECONDS: seconds = '8' } = process.env;
+const { RUMPBLK_THREADS_SEED: again, RUMPBLK_THREADS_SECONDS: seconds = '5' } = process.env;
 const seed = again === undefined ? Date.now() % 2 ** 31 : Number(again);
 
 /** Plays rounds until the time is over, in a process that a fault can end without ending the tests. */
