@@ -5,7 +5,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { ROOT } from '../scripts/support/run.mjs';
 import { compare, duration } from './support/compare.mjs';
-import { Place, fileSystemOf } from './support/images.mjs';
+import { NO_PLACE, Place, fileSystemOf } from './support/images.mjs';
 import { describe, machine } from './support/machine.mjs';
 import { buildFloors } from './support/native.mjs';
 import { fillTables } from './support/markdown.mjs';
@@ -21,7 +21,7 @@ const SHM = '/dev/shm';
 
 /** A folder on the disk and one in memory; the latter only where /dev/shm is a tmpfs with room. */
 function makePlaces(options) {
-  const places = { disk: new Place(options.folder) };
+  const places = { disk: new Place(options.folder), none: NO_PLACE };
   const room = () => {
     const { bavail, bsize } = statfsSync(SHM);
     return bavail * bsize;

@@ -9,8 +9,9 @@ import { positions } from './patterns.mjs';
 /** Requests in a ring of positions; a pass goes along it, the next one goes on. */
 export const RING = 1 << 17;
 
-export function makeContext(task, blk) {
-  return { ...task, blk, closers: [], file: task.files.big ?? Object.values(task.files)[0] };
+/** `load` gives an entry of the package under test by its name. */
+export function makeContext(task, load) {
+  return { ...task, load, blk: load('rumpblk'), closers: [], file: task.files.big ?? Object.values(task.files)[0] };
 }
 
 export async function closeAll(context) {

@@ -76,6 +76,9 @@ export function makeImage(file, size) {
   }
 }
 
+/** Where rows are that need no image. */
+export const NO_PLACE = { fileSystem: 'no file', folder: undefined, files: {}, provide: () => undefined, remove: () => undefined };
+
 /** A folder for images on one file system. */
 export class Place {
   constructor(parent) {

@@ -1,6 +1,6 @@
 // Every row of the bench, in the order of the table.
 //
-// A row: `id`, `title`, `places` ('disk', 'memory'), `files` (images it reads), `checks` (what is shown, with targets),
+// A row: `id`, `title`, `places` ('disk', 'memory'; 'none' without files), `files` (images it reads), `checks` (what is shown, with targets),
 // `contenders(context)` (name -> contender), and perhaps `short: false` (not in the short form), `native: true` (needs the
 // programs of native/bench), `passes`, `nodeFlags`, `skip(context)` (why not, in words).
 //
@@ -16,6 +16,7 @@ import durable from '../trials/durable.mjs';
 import geometry from '../trials/geometry.mjs';
 import images from '../trials/images.mjs';
 import large from '../trials/large.mjs';
+import media from '../trials/media.mjs';
 import memory from '../trials/memory.mjs';
 import overhead from '../trials/overhead.mjs';
 import policy from '../trials/policy.mjs';
@@ -40,6 +41,7 @@ export function allRows() {
     cold,
     direct,
     overhead,
+    media,
     memory,
     policy,
     sizes,

@@ -7,6 +7,6 @@ import { allRows } from './rows.mjs';
 
 export function takeUp(task) {
   const row = allRows().find(({ id }) => id === task.row);
-  const blk = createRequire(path.join(task.packageRoot ?? ROOT, 'package.json'))('rumpblk');
-  return { row, context: makeContext(task, blk) };
+  const load = createRequire(path.join(task.packageRoot ?? ROOT, 'package.json'));
+  return { row, context: makeContext(task, load) };
 }
