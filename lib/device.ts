@@ -102,7 +102,10 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     const { offset, length, signal, aborted } = partOf(buffer, options, READ_KEYS);
     const start = startOf(position);
     const token = handle.token(signal, aborted);
-    const begun = binding.read(handle.requests, buffer, start, token, offset, length);
+    const begun =
+      options === undefined
+        ? binding.read(handle.requests, buffer, start, token)
+        : binding.read(handle.requests, buffer, start, token, offset, length);
     const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, signal, token);
     if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { op: 'read', position: start });
     return { bytesRead: outcome, buffer };
