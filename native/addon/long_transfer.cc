@@ -13,19 +13,19 @@ namespace {
 // Parts of one read under way at once: one for each worker of a driver that has the usual number of them.
 constexpr size_t kReadParts = blk::kDefaultWorkers;
 
-size_t PartsAtOnce(const blk::Transfer& transfer) {
-  return transfer.op == blk::BufOp::kRead && !transfer.raw ? kReadParts : 1;
+size_t PartsAtOnce(const blk::Request& request) {
+  return request.operation == blk::Operation::kRead && !request.raw ? kReadParts : 1;
 }
 
 }  // namespace
 
-// Bytes [begin, begin + size) of the transfer, on memory of its own.
+// Bytes [begin, begin + size) of the request, on memory of its own.
 class LongTransfer::Part final : public Call {
  public:
   Part(std::shared_ptr<LongTransfer> whole, size_t size)
-      : Call(whole->completion_), whole_(std::move(whole)), transfer_(whole_->transfer_), size_(size) {
-    transfer_.moved = begin_ = whole_->begun_;
-    transfer_.cancel = whole_->token_ != 0 ? &whole_->cancel_ : nullptr;
+      : Call(whole->completion_), whole_(std::move(whole)), request_(whole_->request_), size_(size) {
+    request_.moved = begin_ = whole_->begun_;
+    request_.cancel = whole_->token_ != 0 ? &whole_->cancel_ : nullptr;
   }
   ~Part() override { DropMemory(); }
 
@@ -39,12 +39,12 @@ class LongTransfer::Part final : public Call {
   }
 
  private:
-  size_t moved() const { return transfer_.moved - begin_; }
+  size_t moved() const { return request_.moved - begin_; }
   void DropMemory() { whole_->device_->driver->driver.request_memory().Give(std::move(memory_), size_); }
   void Work(blk::IoWorker& worker) override;
 
   const std::shared_ptr<LongTransfer> whole_;
-  blk::Transfer transfer_;
+  blk::Request request_;
   size_t begin_ = 0;
   const size_t size_;
   blk::AlignedBuffer memory_;
@@ -55,7 +55,7 @@ bool LongTransfer::Part::Prepare(blk::AlignedBuffer memory) {
   memory_ = std::move(memory);
   blk::Status status = blk::Status::Ok();
   if (memory_.data() == nullptr) status = {ENOMEM, blk::Op::kStrategy};
-  const bool write = transfer_.op == blk::BufOp::kWrite;
+  const bool write = request_.operation == blk::Operation::kWrite;
   if (status.ok() && write && !whole_->view_.CopyTo(memory_.data(), begin_, size_)) {
     status = {EFAULT, blk::Op::kPwrite};
   }
@@ -65,54 +65,54 @@ bool LongTransfer::Part::Prepare(blk::AlignedBuffer memory) {
   ran.memory = std::move(memory_);
   ran.size = size_;
   ran.status = status;
-  ran.failed_blkno = blk::SectorAt(transfer_.position);
+  ran.failed_blkno = blk::SectorAt(request_.position);
   if (whole_->Returned(*this, std::move(ran))) completion().CountOut();
   return false;
 }
 
 int LongTransfer::Part::Return(napi_env) {
   if (taken_back()) return 0;
-  Ran ran{std::move(memory_), size_, moved(), transfer_.status, transfer_.injected, transfer_.failed_blkno};
+  Ran ran{std::move(memory_), size_, moved(), request_.status, request_.injected, request_.failed_blkno};
   if (no_memory()) ran.status = {ENOMEM, blk::Op::kStrategy};
   return whole_->Returned(*this, std::move(ran)) ? 1 : 0;
 }
 
 void LongTransfer::Part::Work(blk::IoWorker& worker) {
-  transfer_.lane = worker.lane();
+  request_.lane = worker.lane();
   Now now = Now::kUnknown;
-  if (transfer_.op == blk::BufOp::kRead) {
-    transfer_.nowait = true;
-    blk::RunPart(whole_->entry_, transfer_, memory_.data(), size_);
-    transfer_.nowait = false;
-    if (!blk::IsUndone(transfer_.status)) return;
-    now = transfer_.status.err == EAGAIN ? Now::kWouldWait : Now::kUnknown;
-    transfer_.status = blk::Status::Ok();
-  } else if (transfer_.durable && begin_ + size_ == transfer_.length) {
+  if (request_.operation == blk::Operation::kRead) {
+    request_.nowait = true;
+    blk::RunPart(whole_->entry_, request_, memory_.data(), size_);
+    request_.nowait = false;
+    if (!blk::IsUndone(request_.status)) return;
+    now = request_.status.err == EAGAIN ? Now::kWouldWait : Now::kUnknown;
+    request_.status = blk::Status::Ok();
+  } else if (request_.durable && begin_ + size_ == request_.length) {
     now = Now::kWouldWait;
   }
   if (now == Now::kWouldWait) worker.WillBlock();
   if (now == Now::kUnknown) worker.MayBlock();
-  blk::RunPart(whole_->entry_, transfer_, memory_.data() + moved(), size_ - moved());
+  blk::RunPart(whole_->entry_, request_, memory_.data() + moved(), size_ - moved());
 }
 
-LongTransfer::LongTransfer(napi_env env, std::shared_ptr<DeviceState> device, const blk::Transfer& transfer,
+LongTransfer::LongTransfer(napi_env env, std::shared_ptr<DeviceState> device, const blk::Request& request,
                            blk::Strategy& entry, napi_value view, size_t view_offset, uint64_t token)
     : env_(env),
       device_(std::move(device)),
       completion_(*EnvState::Of(env).completion),
-      transfer_(transfer),
+      request_(request),
       entry_(entry),
       token_(token),
       view_(env, view, view_offset),
-      start_(transfer.moved),
-      begun_(transfer.moved) {
+      start_(request.moved),
+      begun_(request.moved) {
   view_.Keep();
 }
 
-napi_value LongTransfer::Submit(napi_env env, const std::shared_ptr<DeviceState>& device, const blk::Transfer& transfer,
+napi_value LongTransfer::Submit(napi_env env, const std::shared_ptr<DeviceState>& device, const blk::Request& request,
                                 blk::Strategy& entry, napi_value view, size_t view_offset, uint64_t token) {
   // The parts keep it; this holds it until they do.
-  const std::shared_ptr<LongTransfer> whole(new LongTransfer(env, device, transfer, entry, view, view_offset, token));
+  const std::shared_ptr<LongTransfer> whole(new LongTransfer(env, device, request, entry, view, view_offset, token));
   napi_value promise = nullptr;
   napi_create_promise(env, &whole->deferred_, &promise);
   device->Begin(token, whole.get());
@@ -123,15 +123,15 @@ napi_value LongTransfer::Submit(napi_env env, const std::shared_ptr<DeviceState>
 }
 
 void LongTransfer::PutParts() {
-  const size_t most = PartsAtOnce(transfer_);
-  while (!over_ && slots_.size() < most && begun_ < transfer_.length) {
+  const size_t most = PartsAtOnce(request_);
+  while (!over_ && slots_.size() < most && begun_ < request_.length) {
     if (!slots_.empty() && device_->driver->intake.waiting()) return;
     if (!blk::HadMemory([&] { PutPart(); })) Stop({ENOMEM, blk::Op::kStrategy});
   }
 }
 
 void LongTransfer::PutPart() {
-  const size_t size = std::min(transfer_.length - begun_, PartOf(transfer_.op));
+  const size_t size = std::min(request_.length - begun_, PartOf(request_.operation));
   // What has begun goes on before others of its device begin.
   const auto place = begun_ == start_ ? blk::Intake::Place::kBehind : blk::Intake::Place::kAhead;
   auto part = std::make_unique<Part>(shared_from_this(), size);
@@ -164,20 +164,20 @@ bool LongTransfer::Returned(Part& part, Ran ran) {
 }
 
 void LongTransfer::TakeIn(const Ran& ran) {
-  const bool read = transfer_.op == blk::BufOp::kRead;
-  if (read && ran.moved > 0 && !view_.CopyFrom(ran.memory.data(), transfer_.moved, ran.moved)) {
+  const bool read = request_.operation == blk::Operation::kRead;
+  if (read && ran.moved > 0 && !view_.CopyFrom(ran.memory.data(), request_.moved, ran.moved)) {
     return Stop({EFAULT, blk::Op::kPread});
   }
-  transfer_.moved += ran.moved;
-  transfer_.injected = ran.injected;
-  transfer_.failed_blkno = ran.failed_blkno;
+  request_.moved += ran.moved;
+  request_.injected = ran.injected;
+  request_.failed_blkno = ran.failed_blkno;
   const bool went_through = ran.status.ok() && ran.moved == ran.size;
-  if (!went_through || transfer_.moved == transfer_.length) Stop(ran.status);
+  if (!went_through || request_.moved == request_.length) Stop(ran.status);
 }
 
 void LongTransfer::Stop(blk::Status status) {
   over_ = true;
-  transfer_.status = status;
+  request_.status = status;
   for (Slot& slot : slots_) {
     if (slot.part != nullptr && slot.part->GiveUp()) slot.back = true;
   }
@@ -194,7 +194,7 @@ bool LongTransfer::SettleIfOver() {
   view_.Drop();
   // First the bookkeeping: what runs when the promise resolves may close the device, and must not find this there.
   device_->End(token_);
-  napi_resolve_deferred(env_, deferred_, ToOutcome(env_, transfer_));
+  napi_resolve_deferred(env_, deferred_, ToOutcome(env_, request_));
   return true;
 }
 

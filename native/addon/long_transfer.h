@@ -1,7 +1,7 @@
 // LongTransfer: a read, write or strategy that is longer than a part, on its way through the I/O queue part by part, so
 // that it takes little memory however long it is. Of a read several parts are under way at once, and one is copied into
 // the caller's view while the next ones come in; a write goes in order, as what follows a failure must not be written,
-// and so do the chunks of a raw transfer.
+// and so do the pieces of a raw request.
 // JavaScript thread only, but for Part::Work().
 #ifndef RUMPBLK_ADDON_LONG_TRANSFER_H_
 #define RUMPBLK_ADDON_LONG_TRANSFER_H_
@@ -23,9 +23,9 @@ namespace blk_addon {
 // Kept by its parts.
 class LongTransfer final : public Cancellable, public std::enable_shared_from_this<LongTransfer> {
  public:
-  // Begins what is left of `transfer`, which was admitted to `entry` and whose data points into `view` at `view_offset`
+  // Begins what is left of `request`, which was admitted to `entry` and whose data points into `view` at `view_offset`
   // bytes. Otherwise as TransferCall::Submit(). -> a promise of the outcome.
-  static napi_value Submit(napi_env env, const std::shared_ptr<DeviceState>& device, const blk::Transfer& transfer,
+  static napi_value Submit(napi_env env, const std::shared_ptr<DeviceState>& device, const blk::Request& request,
                            blk::Strategy& entry, napi_value view, size_t view_offset, uint64_t token);
 
   // Parts that have not begun are not run, those that run end after their current segment; it settles when none runs.
@@ -49,7 +49,7 @@ class LongTransfer final : public Cancellable, public std::enable_shared_from_th
     bool back = false;       // it was taken back, and does not run
   };
 
-  LongTransfer(napi_env env, std::shared_ptr<DeviceState> device, const blk::Transfer& transfer, blk::Strategy& entry,
+  LongTransfer(napi_env env, std::shared_ptr<DeviceState> device, const blk::Request& request, blk::Strategy& entry,
                napi_value view, size_t view_offset, uint64_t token);
 
   // Puts parts into the queue, as many as may be under way at once: one in any case, others while nobody waits.
@@ -68,7 +68,7 @@ class LongTransfer final : public Cancellable, public std::enable_shared_from_th
   const napi_env env_;
   const std::shared_ptr<DeviceState> device_;
   Completion& completion_;
-  blk::Transfer transfer_;  // `moved`: what has been taken in
+  blk::Request request_;  // `moved`: what has been taken in
   blk::Strategy& entry_;
   const uint64_t token_;
   CallerView view_;

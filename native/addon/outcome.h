@@ -47,10 +47,10 @@ inline napi_value ToOutcome(napi_env env, blk::Status status, blk::ByteSpan lost
 }
 
 // Bytes moved, or the failure.
-inline napi_value ToOutcome(napi_env env, const blk::Transfer& transfer) {
-  if (transfer.status.ok()) return ToCount(env, transfer.moved);
-  return ToFailure(env, transfer.status,
-                   {.moved = transfer.moved, .injected = transfer.injected, .blkno = transfer.failed_blkno});
+inline napi_value ToOutcome(napi_env env, const blk::Request& request) {
+  if (request.status.ok()) return ToCount(env, request.moved);
+  return ToFailure(env, request.status,
+                   {.moved = request.moved, .injected = request.injected, .blkno = request.failed_blkno});
 }
 
 }  // namespace blk_addon

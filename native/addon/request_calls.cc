@@ -31,62 +31,62 @@ napi_value Invoke(napi_env env, napi_callback_info info) {
 // token. Without the last two it is all of the view: most requests are, and to read two numbers takes 5 ns.
 enum class Form : uint8_t { kSync, kQueued };
 inline constexpr size_t kFuaAt = 3;
-inline constexpr size_t TokenAt(blk::BufOp op) { return op == blk::BufOp::kWrite ? kFuaAt + 1 : kFuaAt; }
-inline constexpr size_t OffsetAt(blk::BufOp op, Form form) { return TokenAt(op) + (form == Form::kQueued ? 1 : 0); }
+inline constexpr size_t TokenAt(blk::Operation op) { return op == blk::Operation::kWrite ? kFuaAt + 1 : kFuaAt; }
+inline constexpr size_t OffsetAt(blk::Operation op, Form form) { return TokenAt(op) + (form == Form::kQueued ? 1 : 0); }
 
-template <blk::BufOp op, Form form>
-blk::Transfer BytesRequest(const Args& args, Device device) {
+template <blk::Operation op, Form form>
+blk::Request BytesRequest(const Args& args, Device device) {
   constexpr size_t offset_at = OffsetAt(op, form);
   const ViewBytes part = args.Has(offset_at) ? args.Part(1, offset_at, offset_at + 1) : args.View(1);
   blk::Fua fua = blk::Fua::kByCacheMode;
-  if constexpr (op == blk::BufOp::kWrite) {
+  if constexpr (op == blk::Operation::kWrite) {
     // FUA of lib/native/binding.ts: -1 by the cache mode.
     const int64_t asked = args.Int(kFuaAt);
     if (asked >= 0) fua = asked == 0 ? blk::Fua::kOff : blk::Fua::kOn;
   }
   // The position is not negative: lib refuses that. The length is that of the part, so no more is asked for than there
   // is.
-  blk::Transfer transfer =
+  blk::Request request =
       device->device->BytesRequest(op, static_cast<uint64_t>(args.Int(2)), part.data, part.size, fua);
-  transfer.lane = device->lane;
-  return transfer;
+  request.lane = device->lane;
+  return request;
 }
 
 // (target, op, blkno, view, deferred, token)
-blk::Transfer BufRequest(const Args& args, Device device) {
+blk::Request BufRequest(const Args& args, Device device) {
   const ViewBytes view = args.View(3);
-  const blk::BufOp op = args.Int(1) == 0 ? blk::BufOp::kRead : blk::BufOp::kWrite;
-  blk::Transfer transfer = device->device->BufRequest(op, args.Int(2), view.data, view.size, args.Bool(4));
-  transfer.lane = device->lane;
-  return transfer;
+  const blk::Operation op = args.Int(1) == 0 ? blk::Operation::kRead : blk::Operation::kWrite;
+  blk::Request request = device->device->BufRequest(op, args.Int(2), view.data, view.size, args.Bool(4));
+  request.lane = device->lane;
+  return request;
 }
 
 // On memory of ours, for a view whose own the host must not touch. Out of RunNow(), which stays small.
-[[gnu::noinline]] napi_value RunApart(const Args& args, Device device, blk::Transfer& transfer) {
-  const blk::AlignedBuffer memory(transfer.length);
+[[gnu::noinline]] napi_value RunApart(const Args& args, Device device, blk::Request& request) {
+  const blk::AlignedBuffer memory(request.length);
   if (memory.data() == nullptr) return ToFailure(args.env(), {ENOMEM, blk::Op::kStrategy});
-  uint8_t* const view = std::exchange(transfer.data, memory.data());
-  if (transfer.op == blk::BufOp::kWrite) blk::CopyBytes(memory.data(), view, transfer.length);
-  device->device->Run(transfer);
-  if (transfer.op == blk::BufOp::kRead) blk::CopyBytes(view, memory.data(), transfer.moved);
-  return ToOutcome(args.env(), transfer);
+  uint8_t* const view = std::exchange(request.data, memory.data());
+  if (request.operation == blk::Operation::kWrite) blk::CopyBytes(memory.data(), view, request.length);
+  device->device->Run(request);
+  if (request.operation == blk::Operation::kRead) blk::CopyBytes(view, memory.data(), request.moved);
+  return ToOutcome(args.env(), request);
 }
 
 // The Sync forms: on this thread, and straight into the caller's view, which cannot go while it runs.
-napi_value RunNow(const Args& args, Device device, blk::Transfer&& transfer) {
-  if (device->lent.Meets(transfer.data, transfer.length)) return RunApart(args, device, transfer);
-  device->device->Run(transfer);
-  return ToOutcome(args.env(), transfer);
+napi_value RunNow(const Args& args, Device device, blk::Request&& request) {
+  if (device->lent.Meets(request.data, request.length)) return RunApart(args, device, request);
+  device->device->Run(request);
+  return ToOutcome(args.env(), request);
 }
 
-template <blk::BufOp op>
+template <blk::Operation op>
 napi_value BytesSync(const Args& args, Device device) {
   return RunNow(args, device, BytesRequest<op, Form::kSync>(args, device));
 }
 
 napi_value StrategySync(const Args& args, Device device) { return RunNow(args, device, BufRequest(args, device)); }
 
-template <blk::BufOp op>
+template <blk::Operation op>
 napi_value BytesQueued(const Args& args, Device device) {
   constexpr size_t offset_at = OffsetAt(op, Form::kQueued);
   const size_t offset = args.Has(offset_at) ? static_cast<size_t>(args.Int(offset_at)) : 0;
@@ -112,13 +112,13 @@ napi_value MakeRequestTarget(napi_env env, const std::shared_ptr<DeviceState>& d
 }
 
 void DefineRequestCalls(napi_env env, napi_value exports) {
-  using blk::BufOp;
+  using blk::Operation;
   const auto define = [&](const char* name, napi_callback call) { DefineFunction(env, exports, name, call); };
-  define("readSync", Invoke<BytesSync<BufOp::kRead>>);
-  define("writeSync", Invoke<BytesSync<BufOp::kWrite>>);
+  define("readSync", Invoke<BytesSync<Operation::kRead>>);
+  define("writeSync", Invoke<BytesSync<Operation::kWrite>>);
   define("strategySync", Invoke<StrategySync>);
-  define("read", Invoke<BytesQueued<BufOp::kRead>>);
-  define("write", Invoke<BytesQueued<BufOp::kWrite>>);
+  define("read", Invoke<BytesQueued<Operation::kRead>>);
+  define("write", Invoke<BytesQueued<Operation::kWrite>>);
   define("strategy", Invoke<StrategyQueued>);
 }
 

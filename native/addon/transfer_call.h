@@ -16,32 +16,32 @@
 
 namespace blk_addon {
 
-// On the JavaScript thread but for Work(), which touches transfer_, its memory and cancel_ alone.
+// On the JavaScript thread but for Work(), which touches request_, its memory and cancel_ alone.
 class TransferCall final : public PendingCall, public Cancellable {
  public:
-  // Answers at once when that takes no disk, else queues `transfer`, whose data points into `view` at `view_offset`
+  // Answers at once when that takes no disk, else queues `request`, whose data points into `view` at `view_offset`
   // bytes, or what is left of it; what is longer than a part goes as a LongTransfer. `token` 0: cannot be cancelled.
   // Draws for faults in any case, now, in the order of the calls.
-  // -> the outcome or a promise of it. Failures: those of RunTransfer() · ENOMEM no memory for the copy · EFAULT the
+  // -> the outcome or a promise of it. Failures: those of RunRequest() · ENOMEM no memory for the copy · EFAULT the
   // view no longer holds what is to be copied · ECANCELED · those of Completion::Submit().
   // REQUIRES: the device is open.
-  static napi_value Submit(napi_env env, const std::shared_ptr<DeviceState>& device, blk::Transfer&& transfer,
+  static napi_value Submit(napi_env env, const std::shared_ptr<DeviceState>& device, blk::Request&& request,
                            napi_value view, size_t view_offset, uint64_t token);
 
   ~TransferCall() override;
 
-  size_t MemoryNeeded() const override { return taken_back() || !transfer_.moves() ? 0 : size(); }
+  size_t MemoryNeeded() const override { return taken_back() || !request_.moves() ? 0 : size(); }
   bool Prepare(blk::AlignedBuffer memory) override;
   // Ends it at once while it waits or is queued, after the current segment when it runs.
   void Cancel(napi_env env) override;
 
  private:
-  // `transfer`: what is left of it is run; `now`: what is known of that.
-  TransferCall(napi_env env, std::shared_ptr<DeviceState> device, const blk::Transfer& transfer, blk::Strategy& entry,
+  // `request`: what is left of it is run; `now`: what is known of that.
+  TransferCall(napi_env env, std::shared_ptr<DeviceState> device, const blk::Request& request, blk::Strategy& entry,
                Now now, napi_value view, size_t view_offset, uint64_t token);
 
   // Bytes that it has to move.
-  size_t size() const { return transfer_.length - begin_; }
+  size_t size() const { return request_.length - begin_; }
   void Wait() override { view_.Keep(); }
   // Copies what a write sends into memory_. -> false when the view no longer holds it.
   bool Fetch();
@@ -54,7 +54,7 @@ class TransferCall final : public PendingCall, public Cancellable {
   const napi_env env_;
   // Keeps the device, and so the strategies behind entry_, until the call has settled.
   const std::shared_ptr<DeviceState> device_;
-  blk::Transfer transfer_;
+  blk::Request request_;
   const size_t begin_;    // of what this call moves: before it lies what was answered on the spot
   blk::Strategy* entry_;  // where Admit() sent it
   const uint64_t token_;

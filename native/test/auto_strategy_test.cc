@@ -13,9 +13,9 @@ using test::Call;
 using test::kKiB;
 using test::kMiB;
 using test::Pattern;
-using test::ReadBuf;
+using test::ReadPiece;
 using test::Rig;
-using test::WriteBuf;
+using test::WritePiece;
 
 constexpr uint64_t kBegin = 512;
 
@@ -27,18 +27,18 @@ struct AutoRig : Rig {
     file.Fill();
     host.ClearJournal();
   }
-  Buf Read(int64_t blkno, std::vector<uint8_t>& into, bool nowait = false) {
-    Buf buf = ReadBuf(blkno, into);
-    buf.nowait = nowait;
+  Piece Read(int64_t blkno, std::vector<uint8_t>& into, bool nowait = false) {
+    Piece piece = ReadPiece(blkno, into);
+    piece.nowait = nowait;
     // As a thread with a lease of its own: in the shared lane nobody's page faults are followed.
-    buf.lane = 0;
-    strategy.Submit(buf);
-    return buf;
+    piece.lane = 0;
+    strategy.Submit(piece);
+    return piece;
   }
   // Reads [blkno, blkno + size / 512) until its blocks are warm.
   void Warm(int64_t blkno, size_t size) {
     std::vector<uint8_t> back(size);
-    for (int i = 0; i < 3; i++) REQUIRE(Read(blkno, back).resid == 0);
+    for (int i = 0; i < 3; i++) REQUIRE(Read(blkno, back).resid() == 0);
   }
 
   WindowTable table;
@@ -53,7 +53,7 @@ TEST_CASE("the bytes are right on every path, across blocks and windows") {
         for (int i = 0; i < 4; i++) {
           std::vector<uint8_t> back(size);
           INFO("size " << size << " blkno " << blkno << " round " << i);
-          REQUIRE(rig.Read(blkno, back).resid == 0);
+          REQUIRE(rig.Read(blkno, back).resid() == 0);
           REQUIRE(back == Pattern(kBegin + static_cast<uint64_t>(blkno) * 512, size));
         }
       }
@@ -66,13 +66,13 @@ TEST_CASE("the bytes are right on every path, across blocks and windows") {
 TEST_CASE("a cold block is pread's; a warm one is copied, without a call, and counted") {
   AutoRig rig;
   std::vector<uint8_t> back(4096);
-  CHECK(rig.Read(1000, back).resid == 0);
+  CHECK(rig.Read(1000, back).resid() == 0);
   CHECK(rig.host.calls(Call::kPread) == 1);
   CHECK(rig.Count(Counter::kWindowHits) == 0);
   rig.Warm(1000, 4096);
   const uint64_t preads = rig.host.calls(Call::kPread);
   const uint64_t hits = rig.Count(Counter::kWindowHits);
-  CHECK(rig.Read(1000, back).resid == 0);
+  CHECK(rig.Read(1000, back).resid() == 0);
   CHECK(rig.host.calls(Call::kPread) == preads);
   CHECK(rig.Count(Counter::kWindowHits) == hits + 1);
   CHECK(rig.Count(Counter::kWindowMisses) == 0);
@@ -81,7 +81,7 @@ TEST_CASE("a cold block is pread's; a warm one is copied, without a call, and co
 TEST_CASE("neighbouring blocks that are pread's are read in one call") {
   AutoRig rig;
   std::vector<uint8_t> back(512 * kKiB);
-  CHECK(rig.Read(1000, back).resid == 0);
+  CHECK(rig.Read(1000, back).resid() == 0);
   CHECK(rig.host.calls(Call::kPread) == 1);
 }
 
@@ -89,13 +89,13 @@ TEST_CASE("a write is pwrite's, and what was mapped shows it at once") {
   AutoRig rig;
   rig.Warm(1000, 4096);
   const auto bytes = Pattern(0, 4096, 1);
-  Buf buf = WriteBuf(1000, bytes);
-  rig.strategy.Submit(buf);
-  CHECK(buf.resid == 0);
+  Piece piece = WritePiece(1000, bytes);
+  rig.strategy.Submit(piece);
+  CHECK(piece.resid() == 0);
   CHECK(rig.host.calls(Call::kPwrite) == 1);
   std::vector<uint8_t> back(4096);
   const uint64_t preads = rig.host.calls(Call::kPread);
-  CHECK(rig.Read(1000, back).resid == 0);
+  CHECK(rig.Read(1000, back).resid() == 0);
   CHECK(back == bytes);
   CHECK(rig.host.calls(Call::kPread) == preads);
 }
@@ -105,10 +105,10 @@ TEST_CASE("B34: a cut-off file gives EIO, with the bytes before the end, and the
   rig.Warm(0, 2 * kMiB);
   rig.file.Truncate(kMiB + 5000);
   std::vector<uint8_t> back(2 * kMiB);
-  const Buf buf = rig.Read(0, back);
-  CHECK(buf.status.err == EIO);
-  CHECK(back.size() - buf.resid == kMiB + 5000 - kBegin);
-  back.resize(back.size() - buf.resid);
+  const Piece piece = rig.Read(0, back);
+  CHECK(piece.status.err == EIO);
+  CHECK(back.size() - piece.resid() == kMiB + 5000 - kBegin);
+  back.resize(back.size() - piece.resid());
   CHECK(back == Pattern(kBegin, back.size()));
 }
 
@@ -121,7 +121,7 @@ TEST_CASE("B34: a poisoned window gives no zeros: its requests are pread's") {
   rig.file.Truncate(4 * kMiB);
   rig.file.Fill(2);
   for (int i = 0; i < 3; i++) {
-    CHECK(rig.Read(1000, back).resid == 0);
+    CHECK(rig.Read(1000, back).resid() == 0);
     CHECK(back == Pattern(kBegin + 512000, 4096, 2));
   }
 }
@@ -134,9 +134,9 @@ TEST_CASE("a host that maps nothing is a host that is read by pread") {
   AutoStrategy strategy(base.range, table, *base.disk);
   for (int i = 0; i < 4; i++) {
     std::vector<uint8_t> back(300 * kKiB);
-    Buf buf = ReadBuf(7, back);
-    strategy.Submit(buf);
-    CHECK(buf.resid == 0);
+    Piece piece = ReadPiece(7, back);
+    strategy.Submit(piece);
+    CHECK(piece.resid() == 0);
     CHECK(back == Pattern(kBegin + 7 * 512, back.size()));
   }
   CHECK(base.Count(Counter::kWindowHits) == 0);
@@ -148,7 +148,7 @@ TEST_CASE("a read that will not wait copies resident pages, or asks the host not
   std::vector<uint8_t> back(4096);
   rig.Warm(1000, 4096);
   const uint64_t preads = rig.host.calls(Call::kPread);
-  CHECK(rig.Read(1000, back, true).resid == 0);
+  CHECK(rig.Read(1000, back, true).resid() == 0);
   CHECK(back == Pattern(kBegin + 512000, 4096));
   CHECK(rig.host.calls(Call::kMincore) > 0);
 
@@ -156,9 +156,9 @@ TEST_CASE("a read that will not wait copies resident pages, or asks the host not
   rig.host.Fail(Call::kMincore, ENOMEM);
   rig.host.Fail(Call::kPreadNowait, EAGAIN);
   const uint64_t total = rig.Count(Counter::kIoTotal);
-  const Buf refused = rig.Read(1000, back, true);
+  const Piece refused = rig.Read(1000, back, true);
   CHECK(refused.status.err == EAGAIN);
-  CHECK(refused.resid == 4096);
+  CHECK(refused.resid() == 4096);
   CHECK(rig.Count(Counter::kIoTotal) == total);
   CHECK(rig.host.calls(Call::kPread) == preads);  // never the call that may wait
 }
@@ -168,9 +168,9 @@ TEST_CASE("a read that would have waited, and came again, is one read of its blo
   std::vector<uint8_t> back(4096);
   rig.host.Fail(Call::kPreadNowait, EAGAIN);
   CHECK(rig.Read(1000, back, true).status.err == EAGAIN);
-  for (int i = 0; i < 2; i++) CHECK(rig.Read(1000, back).resid == 0);
+  for (int i = 0; i < 2; i++) CHECK(rig.Read(1000, back).resid() == 0);
   CHECK(rig.host.calls(Call::kPread) == 2);
-  CHECK(rig.Read(1000, back).resid == 0);
+  CHECK(rig.Read(1000, back).resid() == 0);
   CHECK(rig.host.calls(Call::kPread) == 2);
 }
 
@@ -178,9 +178,9 @@ TEST_CASE("a block is mapped behind a pread of it, never by a copy that would wa
   AutoRig rig;
   for (const auto& call : rig.host.Journal(Call::kAdvise)) CHECK(call.advice == Advice::kRandom);
   std::vector<uint8_t> back(4096);
-  for (int i = 0; i < 2; i++) CHECK(rig.Read(1000, back).resid == 0);
+  for (int i = 0; i < 2; i++) CHECK(rig.Read(1000, back).resid() == 0);
   CHECK(rig.host.calls(Call::kPread) == 2);
-  CHECK(rig.Read(1000, back).resid == 0);
+  CHECK(rig.Read(1000, back).resid() == 0);
   CHECK(rig.host.calls(Call::kPread) == 2);
 }
 
@@ -188,10 +188,10 @@ TEST_CASE("a sequential reader maps a block when all of it is in memory, and not
   AutoRig rig;
   rig.host.FailAlways(Call::kMincore, ENOMEM);
   std::vector<uint8_t> back(4096);
-  for (int64_t i = 0; i < 5; i++) CHECK(rig.Read(1024 + 8 * i, back).resid == 0);
+  for (int64_t i = 0; i < 5; i++) CHECK(rig.Read(1024 + 8 * i, back).resid() == 0);
   CHECK(rig.host.calls(Call::kPread) == 5);
   rig.host.Heal();
-  for (int64_t i = 5; i < 10; i++) CHECK(rig.Read(1024 + 8 * i, back).resid == 0);
+  for (int64_t i = 5; i < 10; i++) CHECK(rig.Read(1024 + 8 * i, back).resid() == 0);
   CHECK(rig.host.calls(Call::kPread) == 6);
 }
 
@@ -201,7 +201,7 @@ TEST_CASE("a thread that has waited for pages reads by pread again") {
   std::vector<uint8_t> back(4096);
   const auto preads_of = [&](int reads) {
     const uint64_t before = rig.host.calls(Call::kPread);
-    for (int i = 0; i < reads; i++) CHECK(rig.Read(1000, back).resid == 0);
+    for (int i = 0; i < reads; i++) CHECK(rig.Read(1000, back).resid() == 0);
     return rig.host.calls(Call::kPread) - before;
   };
   CHECK(preads_of(300) == 0);
@@ -215,7 +215,7 @@ TEST_CASE("where no read of the host can be kept from waiting, what the windows 
   rig.host.FailAlways(Call::kPreadNowait, EOPNOTSUPP);
   std::vector<uint8_t> back(4096);
   for (int i = 0; i < 3; i++) {
-    CHECK(rig.Read(1000, back, true).resid == 0);
+    CHECK(rig.Read(1000, back, true).resid() == 0);
     CHECK(back == Pattern(kBegin + 512000, 4096));
   }
   CHECK(rig.host.calls(Call::kPreadNowait) == 1);  // it is asked once
@@ -226,17 +226,17 @@ TEST_CASE("where no read of the host can be kept from waiting, what the windows 
   CHECK(rig.host.calls(Call::kPread) == preads);
 }
 
-TEST_CASE("a buf that is cancelled stops, on the copying path too") {
+TEST_CASE("a piece that is cancelled stops, on the copying path too") {
   AutoRig rig;
   rig.Warm(0, 3 * kMiB);
   std::atomic<bool> cancel{true};
   std::vector<uint8_t> back(3 * kMiB);
   const uint64_t hits = rig.Count(Counter::kWindowHits);
-  Buf buf = ReadBuf(0, back);
-  buf.cancel = &cancel;
-  rig.strategy.Submit(buf);
-  CHECK(buf.status.err == ECANCELED);
-  CHECK(buf.resid == back.size());
+  Piece piece = ReadPiece(0, back);
+  piece.cancel = &cancel;
+  rig.strategy.Submit(piece);
+  CHECK(piece.status.err == ECANCELED);
+  CHECK(piece.resid() == back.size());
   CHECK(rig.Count(Counter::kWindowHits) == hits);
 }
 
@@ -245,7 +245,7 @@ TEST_CASE("a window that is asked for often takes a slot from one that is not, a
   REQUIRE_FALSE(rig.table.covers());
   std::vector<uint8_t> back(4096);
   for (int i = 0; i < 400; i++) {
-    REQUIRE(rig.Read(4096 + i % 64, back).resid == 0);  // in window 2, which shares its slot with window 0
+    REQUIRE(rig.Read(4096 + i % 64, back).resid() == 0);  // in window 2, which shares its slot with window 0
     REQUIRE(back == Pattern(kBegin + 2 * kMiB + static_cast<uint64_t>(i % 64) * 512, 4096));
   }
   CHECK(rig.Count(Counter::kWindowMisses) == 1);
@@ -253,7 +253,7 @@ TEST_CASE("a window that is asked for often takes a slot from one that is not, a
   CHECK(rig.table.List()[0].offset.value == 2 * kMiB);
 }
 
-TEST_CASE("a buf that is expected changes nothing, also over a file that was cut") {
+TEST_CASE("a piece that is expected changes nothing, also over a file that was cut") {
   for (const uint32_t windows : {4, 2}) {
     AutoRig rig(windows);
     rig.Warm(0, 64 * kKiB);
@@ -264,8 +264,8 @@ TEST_CASE("a buf that is expected changes nothing, also over a file that was cut
     rig.file.Truncate(0);
     const int64_t last = static_cast<int64_t>(rig.range.size / kDevBsize);
     for (const int64_t blkno : {int64_t{0}, last / 2, last - 16}) {
-      rig.strategy.Expect(ReadBuf(blkno, back));
-      rig.strategy.Expect(WriteBuf(blkno, back));
+      rig.strategy.Expect(ReadPiece(blkno, back));
+      rig.strategy.Expect(WritePiece(blkno, back));
     }
     CHECK(back == untouched);
     CHECK(rig.counters.Snapshot() == counts);
@@ -283,10 +283,10 @@ TEST_CASE("readers while windows change places see their own bytes") {
     for (uint64_t i = 0; i < 3000; i++) {
       // Bursts on one window, then on the other that wants its slot.
       const uint64_t blkno = (i / 300 % 2) * 4096 + (i * (index + 1)) % 200;
-      Buf buf = ReadBuf(static_cast<int64_t>(blkno), back);
-      buf.lane = static_cast<Lane>(index);
-      rig.strategy.Submit(buf);
-      wrong += buf.resid != 0 || back != Pattern(kBegin + blkno * 512, back.size());
+      Piece piece = ReadPiece(static_cast<int64_t>(blkno), back);
+      piece.lane = static_cast<Lane>(index);
+      rig.strategy.Submit(piece);
+      wrong += piece.resid() != 0 || back != Pattern(kBegin + blkno * 512, back.size());
     }
   });
   CHECK(wrong == 0);

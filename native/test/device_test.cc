@@ -121,15 +121,15 @@ TEST_CASE("cache modes: which writes are durable when they complete") {
     DeviceRig rig;
     auto device = rig.Open(Access::kAuto, c.cache);
     uint8_t byte = 0;
-    const auto durable = [&](BufOp op, Fua fua) { return device->BytesRequest(op, 0, &byte, 1, fua).durable; };
-    CHECK(durable(BufOp::kWrite, Fua::kByCacheMode) == c.by_mode);
-    CHECK(durable(BufOp::kWrite, Fua::kOff) == c.off);
-    CHECK(durable(BufOp::kWrite, Fua::kOn) == c.on);
-    CHECK_FALSE(durable(BufOp::kRead, Fua::kOn));
-    CHECK(device->BufRequest(BufOp::kWrite, 0, &byte, 1, false).durable == c.strategy);
-    CHECK(device->BufRequest(BufOp::kWrite, 0, &byte, 1, true).durable == c.deferred);
-    CHECK(device->BufRequest(BufOp::kWrite, 0, &byte, 1, true).deferred);
-    CHECK_FALSE(device->BufRequest(BufOp::kRead, 0, &byte, 1, false).durable);
+    const auto durable = [&](Operation op, Fua fua) { return device->BytesRequest(op, 0, &byte, 1, fua).durable; };
+    CHECK(durable(Operation::kWrite, Fua::kByCacheMode) == c.by_mode);
+    CHECK(durable(Operation::kWrite, Fua::kOff) == c.off);
+    CHECK(durable(Operation::kWrite, Fua::kOn) == c.on);
+    CHECK_FALSE(durable(Operation::kRead, Fua::kOn));
+    CHECK(device->BufRequest(Operation::kWrite, 0, &byte, 1, false).durable == c.strategy);
+    CHECK(device->BufRequest(Operation::kWrite, 0, &byte, 1, true).durable == c.deferred);
+    CHECK(device->BufRequest(Operation::kWrite, 0, &byte, 1, true).deferred);
+    CHECK_FALSE(device->BufRequest(Operation::kRead, 0, &byte, 1, false).durable);
   }
 }
 
@@ -158,28 +158,28 @@ TEST_CASE("cache modes: what reaches the host") {
   }
 }
 
-TEST_CASE("a raw device cuts into bufs of 64 KiB and starts at sectors, another does neither") {
+TEST_CASE("a raw device cuts into pieces of 64 KiB and starts at sectors, another does neither") {
   DeviceRig rig;
   OpenOptions options;
   options.raw = true;
   auto raw = rig.Open(options);
   auto block = rig.Open();
   std::vector<uint8_t> back(200 * 1024);
-  Transfer transfer = raw->BytesRequest(BufOp::kRead, 512, back.data(), back.size(), Fua::kByCacheMode);
-  raw->Run(transfer);
-  CHECK(transfer.pieces() == 4);
-  CHECK(transfer.moved == back.size());
+  Request request = raw->BytesRequest(Operation::kRead, 512, back.data(), back.size(), Fua::kByCacheMode);
+  raw->Run(request);
+  CHECK(request.pieces() == 4);
+  CHECK(request.moved == back.size());
   CHECK(rig.Count(Counter::kIoTotal) == 4);
-  transfer = raw->BytesRequest(BufOp::kRead, 513, back.data(), 512, Fua::kByCacheMode);
-  raw->Run(transfer);
-  CHECK(transfer.status.err == EINVAL);
-  transfer = block->BytesRequest(BufOp::kRead, 513, back.data(), back.size(), Fua::kByCacheMode);
-  CHECK(transfer.position == 513);
-  block->Admit(transfer);
-  CHECK(transfer.pieces() == 1);
-  transfer = raw->BufRequest(BufOp::kRead, 3, back.data(), back.size(), false);
-  raw->Admit(transfer);
-  CHECK(transfer.pieces() == 1);  // strategy takes one buf as it comes
+  request = raw->BytesRequest(Operation::kRead, 513, back.data(), 512, Fua::kByCacheMode);
+  raw->Run(request);
+  CHECK(request.status.err == EINVAL);
+  request = block->BytesRequest(Operation::kRead, 513, back.data(), back.size(), Fua::kByCacheMode);
+  CHECK(request.position == 513);
+  block->Admit(request);
+  CHECK(request.pieces() == 1);
+  request = raw->BufRequest(Operation::kRead, 3, back.data(), back.size(), false);
+  raw->Admit(request);
+  CHECK(request.pieces() == 1);  // strategy takes one piece as it comes
 }
 
 TEST_CASE("faults go into the stack and out of it, and requests admitted before keep theirs") {
@@ -192,10 +192,10 @@ TEST_CASE("faults go into the stack and out of it, and requests admitted before 
   device->SetFaulty(true);
   CHECK(Read(*device, 0, 512).empty());
   std::vector<uint8_t> back(512);
-  Transfer early = device->BytesRequest(BufOp::kRead, 0, back.data(), 512, Fua::kByCacheMode);
+  Request early = device->BytesRequest(Operation::kRead, 0, back.data(), 512, Fua::kByCacheMode);
   Strategy& entry = device->Admit(early);
   device->SetFaulty(false);
-  RunTransfer(entry, early);
+  RunRequest(entry, early);
   CHECK(early.status.err == EIO);
   CHECK(Read(*device, 0, 512).size() == 512);
 }

@@ -23,25 +23,25 @@ struct FaultRig : Rig {
     settings.seed = seed;
     injector.Set(settings);
   }
-  Transfer Make(BufOp op, int64_t blkno, size_t length, bool raw) {
+  Request Make(Operation op, int64_t blkno, size_t length, bool raw) {
     memory.resize(std::max(memory.size(), length));
-    Transfer transfer;
-    transfer.op = op;
-    transfer.position = PositionOfSector(blkno);
-    transfer.length = length;
-    transfer.data = memory.data();
-    transfer.raw = raw;
-    return transfer;
+    Request request;
+    request.operation = op;
+    request.position = PositionOfSector(blkno);
+    request.length = length;
+    request.data = memory.data();
+    request.raw = raw;
+    return request;
   }
-  void Admit(Strategy& entry, Transfer& transfer) const {
-    PlanTransfer(transfer, range);
-    entry.Admit(transfer);
+  void Admit(Strategy& entry, Request& request) const {
+    PlanRequest(request, range);
+    entry.Admit(request);
   }
-  Transfer Run(BufOp op, int64_t blkno, size_t length, bool raw = false) {
-    Transfer transfer = Make(op, blkno, length, raw);
-    Admit(faulty, transfer);
-    RunTransfer(faulty, transfer);
-    return transfer;
+  Request Run(Operation op, int64_t blkno, size_t length, bool raw = false) {
+    Request request = Make(op, blkno, length, raw);
+    Admit(faulty, request);
+    RunRequest(faulty, request);
+    return request;
   }
   // How many draws were made since Faults(rate, seed): the stream goes on where a fresh one is after that many.
   int DrawsSince(uint32_t rate, uint32_t seed = 1) {
@@ -67,15 +67,15 @@ struct FaultRig : Rig {
   std::vector<uint8_t> memory;
 };
 
-TEST_CASE("F1: a doomed buf is EIO with all of it left over, and the host is not asked") {
+TEST_CASE("F1: a doomed piece is EIO with all of it left over, and the host is not asked") {
   FaultRig rig;
   rig.Faults(kBlkfailMax);
-  for (const BufOp op : {BufOp::kRead, BufOp::kWrite}) {
-    const Transfer transfer = rig.Run(op, 0, 512);
-    CHECK(transfer.status.err == EIO);
-    CHECK(transfer.status.op == Op::kStrategy);
-    CHECK(transfer.moved == 0);
-    CHECK(transfer.injected);
+  for (const Operation op : {Operation::kRead, Operation::kWrite}) {
+    const Request request = rig.Run(op, 0, 512);
+    CHECK(request.status.err == EIO);
+    CHECK(request.status.op == Op::kStrategy);
+    CHECK(request.moved == 0);
+    CHECK(request.injected);
   }
   CHECK(rig.host.calls(test::Call::kPread) + rig.host.calls(test::Call::kPwrite) == 0);
   CHECK(rig.Count(Counter::kFaultsInjected) == 2);
@@ -89,11 +89,11 @@ TEST_CASE("the requests that fail are the seed's, reads and writes and devices i
   rig.Faults(2500);
   std::vector<int> failures;
   for (int i = 0; i < 48; i++) {
-    Transfer transfer = rig.Make(i % 3 == 0 ? BufOp::kWrite : BufOp::kRead, i, 512, false);
+    Request request = rig.Make(i % 3 == 0 ? Operation::kWrite : Operation::kRead, i, 512, false);
     Strategy& entry = i % 2 == 0 ? static_cast<Strategy&>(second) : rig.faulty;
-    rig.Admit(entry, transfer);
-    RunTransfer(entry, transfer);
-    if (!transfer.status.ok()) failures.push_back(i);
+    rig.Admit(entry, request);
+    RunRequest(entry, request);
+    if (!request.status.ok()) failures.push_back(i);
   }
   CHECK(failures == std::vector<int>{1, 5, 10, 11, 17, 21, 22, 23, 25, 27, 30, 31, 33, 34, 39, 43, 47});
 }
@@ -101,34 +101,34 @@ TEST_CASE("the requests that fail are the seed's, reads and writes and devices i
 TEST_CASE("draws are taken in the order of the calls, whatever the order in which they run") {
   FaultRig rig;
   rig.Faults(2500);
-  std::vector<Transfer> transfers;
-  for (int i = 0; i < 24; i++) transfers.push_back(rig.Make(BufOp::kRead, i, 512, false));
-  for (Transfer& transfer : transfers) rig.Admit(rig.faulty, transfer);
+  std::vector<Request> requests;
+  for (int i = 0; i < 24; i++) requests.push_back(rig.Make(Operation::kRead, i, 512, false));
+  for (Request& request : requests) rig.Admit(rig.faulty, request);
   std::vector<int> failures;
   for (int i = 23; i >= 0; i--) {
-    RunTransfer(rig.faulty, transfers[static_cast<size_t>(i)]);
-    if (!transfers[static_cast<size_t>(i)].status.ok()) failures.insert(failures.begin(), i);
+    RunRequest(rig.faulty, requests[static_cast<size_t>(i)]);
+    if (!requests[static_cast<size_t>(i)].status.ok()) failures.insert(failures.begin(), i);
   }
   CHECK(failures == std::vector<int>{1, 5, 10, 11, 17, 21, 22, 23});
 }
 
-TEST_CASE("a raw transfer draws once for each of its bufs and fails in the one that was drawn") {
+TEST_CASE("a raw request draws once for each of its pieces and fails in the one that was drawn") {
   FaultRig rig;
   rig.Faults(2500);  // fails draws 1, 5, 10
-  Transfer transfer = rig.Run(BufOp::kRead, 0, 4 * kChunk, true);
-  CHECK(transfer.status.err == EIO);
-  CHECK(transfer.injected);
-  CHECK(transfer.moved == kChunk);
-  CHECK(transfer.failed_blkno == 128);
-  transfer = rig.Run(BufOp::kRead, 0, 3 * kChunk, true);  // draws 2, 3, 4
-  CHECK(transfer.status.ok());
-  CHECK(transfer.moved == 3 * kChunk);
+  Request request = rig.Run(Operation::kRead, 0, 4 * kChunk, true);
+  CHECK(request.status.err == EIO);
+  CHECK(request.injected);
+  CHECK(request.moved == kChunk);
+  CHECK(request.failed_blkno == 128);
+  request = rig.Run(Operation::kRead, 0, 3 * kChunk, true);  // draws 2, 3, 4
+  CHECK(request.status.ok());
+  CHECK(request.moved == 3 * kChunk);
   CHECK(rig.DrawsSince(2500) == 5);
 }
 
-TEST_CASE("bufs that are never issued draw nothing") {
+TEST_CASE("pieces that are never issued draw nothing") {
   struct Case {
-    BufOp op;
+    Operation op;
     int64_t blkno;
     size_t length;
     bool raw;
@@ -136,58 +136,58 @@ TEST_CASE("bufs that are never issued draw nothing") {
   };
   // A device of 100 KiB: one whole chunk and a part of one. At rate 2000 seed 0 fails in draw 6 first.
   const Case cases[] = {
-      {BufOp::kRead, 0, 0, true, 0},            // no buf
-      {BufOp::kRead, 0, 8 * kChunk, true, 2},   // the second one is short
-      {BufOp::kRead, 0, 8 * kChunk, false, 1},  // one buf
-      {BufOp::kRead, 8, kChunk, true, 1},
-      {BufOp::kRead, 72, 8 * kChunk, true, 2},   // one that just fits, and one at the end
-      {BufOp::kRead, 200, 8 * kChunk, true, 1},  // at the end
-      {BufOp::kRead, 201, 8 * kChunk, true, 1},  // beyond: the draw comes before the bounds
-      {BufOp::kRead, -1, 8 * kChunk, true, 1},
-      {BufOp::kRead, int64_t{1} << 60, 8 * kChunk, true, 1},
-      {BufOp::kWrite, 0, 8 * kChunk, true, 2},
+      {Operation::kRead, 0, 0, true, 0},            // no piece
+      {Operation::kRead, 0, 8 * kChunk, true, 2},   // the second one is short
+      {Operation::kRead, 0, 8 * kChunk, false, 1},  // one piece
+      {Operation::kRead, 8, kChunk, true, 1},
+      {Operation::kRead, 72, 8 * kChunk, true, 2},   // one that just fits, and one at the end
+      {Operation::kRead, 200, 8 * kChunk, true, 1},  // at the end
+      {Operation::kRead, 201, 8 * kChunk, true, 1},  // beyond: the draw comes before the bounds
+      {Operation::kRead, -1, 8 * kChunk, true, 1},
+      {Operation::kRead, int64_t{1} << 60, 8 * kChunk, true, 1},
+      {Operation::kWrite, 0, 8 * kChunk, true, 2},
   };
   for (const Case& c : cases) {
     FaultRig rig(100 * kKiB);
     rig.Faults(2000, 0);
-    const Transfer transfer = rig.Run(c.op, c.blkno, c.length, c.raw);
+    const Request request = rig.Run(c.op, c.blkno, c.length, c.raw);
     INFO("blkno " << c.blkno << " length " << c.length << " raw " << c.raw);
-    CHECK_FALSE(transfer.injected);
+    CHECK_FALSE(request.injected);
     CHECK(rig.DrawsSince(2000, 0) == c.draws);
   }
 }
 
-TEST_CASE("a raw transfer inside a sector makes no buf and draws nothing") {
+TEST_CASE("a raw request inside a sector makes no piece and draws nothing") {
   FaultRig rig;
   rig.Faults(5000);
-  Transfer transfer = rig.Make(BufOp::kRead, 0, 4 * kChunk, true);
-  transfer.position = 1;
-  rig.Admit(rig.faulty, transfer);
-  RunTransfer(rig.faulty, transfer);
-  CHECK(transfer.status.err == EINVAL);
+  Request request = rig.Make(Operation::kRead, 0, 4 * kChunk, true);
+  request.position = 1;
+  rig.Admit(rig.faulty, request);
+  RunRequest(rig.faulty, request);
+  CHECK(request.status.err == EINVAL);
   CHECK(rig.DrawsSince(5000) == 0);
 }
 
-TEST_CASE("a raw write on an 'r' open is refused in its first buf and draws once") {
+TEST_CASE("a raw write on an 'r' open is refused in its first piece and draws once") {
   FaultRig rig(kMiB, false);
   rig.Faults(2500);  // draw 0 passes, draw 1 fails
-  const Transfer transfer = rig.Run(BufOp::kWrite, 0, 4 * kChunk, true);
-  CHECK(transfer.status.err == EACCES);
+  const Request request = rig.Run(Operation::kWrite, 0, 4 * kChunk, true);
+  CHECK(request.status.err == EACCES);
   CHECK(rig.DrawsSince(2500) == 1);
 }
 
 TEST_CASE("F5: the draw comes before the bounds check, as in the seed") {
   FaultRig rig;
   rig.Faults(kBlkfailMax);
-  CHECK(rig.Run(BufOp::kRead, 1 << 20, 512).status.err == EIO);
+  CHECK(rig.Run(Operation::kRead, 1 << 20, 512).status.err == EIO);
   rig.Faults(0);
-  CHECK(rig.Run(BufOp::kRead, 1 << 20, 512).status.err == EINVAL);
+  CHECK(rig.Run(Operation::kRead, 1 << 20, 512).status.err == EINVAL);
 }
 
 TEST_CASE("rate 0 fails and counts nothing") {
   FaultRig rig;
   rig.Faults(0);
-  for (int i = 0; i < 50; i++) CHECK(rig.Run(BufOp::kRead, i, 512).moved == 512);
+  for (int i = 0; i < 50; i++) CHECK(rig.Run(Operation::kRead, i, 512).moved == 512);
   CHECK(rig.Count(Counter::kFaultsInjected) == 0);
   CHECK(rig.Count(Counter::kIoTotal) == 50);
 }

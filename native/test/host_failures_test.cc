@@ -29,7 +29,7 @@ void ReadThrice(Stage& stage) {
   StormMemory bytes(2 * kStormWindow);
   for (int i = 0; i < 3; i++) {
     const bool before = stage.first.ok();
-    stage.Run(stage.device->BytesRequest(BufOp::kRead, 1000, bytes.data(), bytes.size(), Fua::kOff));
+    stage.Run(stage.device->BytesRequest(Operation::kRead, 1000, bytes.data(), bytes.size(), Fua::kOff));
     if (before && stage.first.ok()) CHECK(bytes.Holds(StormBytes(1000, bytes.size())));
   }
 }
@@ -37,9 +37,9 @@ void ReadThrice(Stage& stage) {
 // Writes the bytes that are there already: what a failure leaves of them is the pattern all the same.
 void WriteTwice(Stage& stage) {
   StormMemory bytes(StormBytes(1000, 2 * kStormWindow));
-  stage.Run(stage.device->BytesRequest(BufOp::kWrite, 1000, bytes.data(), bytes.size(), Fua::kOff));
+  stage.Run(stage.device->BytesRequest(Operation::kWrite, 1000, bytes.data(), bytes.size(), Fua::kOff));
   stage.Note(stage.device->Flush(0));
-  stage.Run(stage.device->BytesRequest(BufOp::kWrite, 1000, bytes.data(), bytes.size(), Fua::kOn));
+  stage.Run(stage.device->BytesRequest(Operation::kWrite, 1000, bytes.data(), bytes.size(), Fua::kOn));
 }
 
 void Lend(Stage& stage, bool store) {
@@ -113,7 +113,8 @@ TEST_CASE("every host call misbehaves once: two opens of a minor, a reader who b
       stage.Note(second.status());
       if (second.ok()) {
         StormMemory bytes(StormBytes(0, 512));
-        Transfer write = second.value()->BytesRequest(BufOp::kWrite, 0, bytes.data(), bytes.size(), Fua::kByCacheMode);
+        Request write =
+            second.value()->BytesRequest(Operation::kWrite, 0, bytes.data(), bytes.size(), Fua::kByCacheMode);
         second.value()->Run(write);
         stage.Note(write.status);
         stage.Note(second.value()->Close(0));
@@ -190,19 +191,19 @@ void OnWorker(Stage& stage, const std::function<void(Lane)>& body) {
 // As a promise form does it: on this thread if that needs no disk, else on a worker.
 void ReadAsync(Stage& stage) {
   StormMemory bytes(kStormWindow / 2);
-  Transfer transfer = stage.device->BytesRequest(BufOp::kRead, 1000, bytes.data(), bytes.size(), Fua::kByCacheMode);
-  Strategy& entry = stage.device->Admit(transfer);
-  transfer.nowait = true;
-  RunTransfer(entry, transfer);
-  if (IsUndone(transfer.status)) {
-    transfer.nowait = false;
+  Request request = stage.device->BytesRequest(Operation::kRead, 1000, bytes.data(), bytes.size(), Fua::kByCacheMode);
+  Strategy& entry = stage.device->Admit(request);
+  request.nowait = true;
+  RunRequest(entry, request);
+  if (IsUndone(request.status)) {
+    request.nowait = false;
     OnWorker(stage, [&](Lane lane) {
-      transfer.lane = lane;
-      RunTransfer(entry, transfer);
+      request.lane = lane;
+      RunRequest(entry, request);
     });
   }
-  stage.Note(transfer.status);
-  if (transfer.status.ok()) CHECK(bytes.Holds(StormBytes(1000, bytes.size())));
+  stage.Note(request.status);
+  if (request.status.ok()) CHECK(bytes.Holds(StormBytes(1000, bytes.size())));
 }
 
 TEST_CASE("every host call misbehaves once: through the queue") {

@@ -49,8 +49,8 @@ TEST_CASE("threads that lease and give back at once never have one lane at the s
 }
 
 TEST_CASE("a request counts in the shared lane unless it is told another") {
-  CHECK(Buf().lane == kSharedLane);
-  CHECK(Transfer().lane == kSharedLane);
+  CHECK(Piece().lane == kSharedLane);
+  CHECK(Request().lane == kSharedLane);
 }
 
 TEST_CASE("B37: requests of two threads, made as they come, are all counted") {
@@ -64,9 +64,9 @@ TEST_CASE("B37: requests of two threads, made as they come, are all counted") {
         const LaneLease lease(leased ? &lanes : nullptr);
         uint8_t byte = 0;
         for (int i = 0; i < kEach; i++) {
-          Transfer transfer = device->BytesRequest(BufOp::kRead, 0, &byte, 1, Fua::kByCacheMode);
-          if (leased) transfer.lane = lease.lane();
-          device->Run(transfer);
+          Request request = device->BytesRequest(Operation::kRead, 0, &byte, 1, Fua::kByCacheMode);
+          if (leased) request.lane = lease.lane();
+          device->Run(request);
         }
       });
       CHECK(rig.Count(Counter::kIoTotal) == 2 * kEach);

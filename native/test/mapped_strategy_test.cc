@@ -10,9 +10,9 @@ using test::Call;
 using test::kKiB;
 using test::kMiB;
 using test::Pattern;
-using test::ReadBuf;
+using test::ReadPiece;
 using test::Rig;
-using test::WriteBuf;
+using test::WritePiece;
 
 // A device of 3 MiB from 512 on, behind windows of `window_size`.
 struct MappedRig : Rig {
@@ -21,15 +21,15 @@ struct MappedRig : Rig {
     file.Fill();
     host.ClearJournal();
   }
-  Buf Read(int64_t blkno, std::vector<uint8_t>& into) {
-    Buf buf = ReadBuf(blkno, into);
-    mapped.Submit(buf);
-    return buf;
+  Piece Read(int64_t blkno, std::vector<uint8_t>& into) {
+    Piece piece = ReadPiece(blkno, into);
+    mapped.Submit(piece);
+    return piece;
   }
-  Buf Write(int64_t blkno, const std::vector<uint8_t>& from, bool durable) {
-    Buf buf = WriteBuf(blkno, from, durable);
-    mapped.Submit(buf);
-    return buf;
+  Piece Write(int64_t blkno, const std::vector<uint8_t>& from, bool durable) {
+    Piece piece = WritePiece(blkno, from, durable);
+    mapped.Submit(piece);
+    return piece;
   }
   bool Dirty() {
     bool reached = false;
@@ -42,12 +42,12 @@ struct MappedRig : Rig {
   MappedStrategy mapped;
 };
 
-TEST_CASE("a request across windows is served window by window, without a transfer call") {
+TEST_CASE("a request across windows is served window by window, without a request call") {
   MappedRig rig;
   std::vector<uint8_t> back(2 * kMiB);
-  const Buf buf = rig.Read(1000, back);
-  CHECK(buf.status.ok());
-  CHECK(buf.resid == 0);
+  const Piece piece = rig.Read(1000, back);
+  CHECK(piece.status.ok());
+  CHECK(piece.resid() == 0);
   CHECK(back == Pattern(512 + 1000 * 512, back.size()));
   CHECK(rig.Count(Counter::kWindowHits) == 3);
   CHECK(rig.Transfers() == 0);
@@ -56,7 +56,7 @@ TEST_CASE("a request across windows is served window by window, without a transf
 TEST_CASE("writes reach the file, and nothing beside their range") {
   MappedRig rig;
   const auto bytes = Pattern(0, kMiB + 100, 1);
-  CHECK(rig.Write(2000, bytes, false).resid == 0);
+  CHECK(rig.Write(2000, bytes, false).resid() == 0);
   const uint64_t at = 512 + 2000 * 512;
   CHECK(rig.file.Read(at, bytes.size()) == bytes);
   CHECK(rig.file.Read(at - 512, 512) == Pattern(at - 512, 512));
@@ -85,14 +85,14 @@ TEST_CASE("an msync that fails is the request's error, sticks, and the bytes hav
   MappedRig rig;
   const auto bytes = Pattern(0, 64 * kKiB, 1);
   rig.host.Fail(Call::kMsync, EIO, 1);
-  const Buf buf = rig.Write((kMiB - 32 * kKiB) / 512, bytes, true);
-  CHECK(buf.status.err == EIO);
-  CHECK(buf.status.op == Op::kMsync);
-  CHECK(buf.resid == 0);
+  const Piece piece = rig.Write((kMiB - 32 * kKiB) / 512, bytes, true);
+  CHECK(piece.status.err == EIO);
+  CHECK(piece.status.op == Op::kMsync);
+  CHECK(piece.resid() == 0);
   CHECK(rig.flush.sticky().err == EIO);
   CHECK(rig.disk->Sync(0).err == EIO);
   CHECK(rig.host.calls(Call::kFdatasync) == 0);
-  CHECK(rig.Write(0, bytes, true).resid == 64 * kKiB);  // answers before it tries
+  CHECK(rig.Write(0, bytes, true).resid() == 64 * kKiB);  // answers before it tries
   CHECK(rig.Write(0, bytes, false).status.ok());
 }
 
@@ -101,9 +101,9 @@ TEST_CASE("an msync that fails ends the request at its window") {
   const auto bytes = Pattern(0, 64 * kKiB, 1);
   rig.host.Fail(Call::kMsync, ENOSPC);
   const uint64_t first = 32 * kKiB - 512;  // up to the window's end
-  const Buf buf = rig.Write((kMiB - 32 * kKiB) / 512, bytes, true);
-  CHECK(buf.status.err == ENOSPC);
-  CHECK(buf.resid == bytes.size() - first);
+  const Piece piece = rig.Write((kMiB - 32 * kKiB) / 512, bytes, true);
+  CHECK(piece.status.err == ENOSPC);
+  CHECK(piece.resid() == bytes.size() - first);
   CHECK(rig.file.Read(kMiB, 512) == Pattern(kMiB, 512));
 }
 
@@ -111,7 +111,7 @@ TEST_CASE("B33: what cannot be mapped is read and written by calls") {
   MappedRig rig(kMiB, 1);
   std::vector<uint8_t> back(kMiB + 512);
   rig.host.FailAlways(Call::kMmap, ENOMEM);
-  CHECK(rig.Read(2048, back).resid == 0);
+  CHECK(rig.Read(2048, back).resid() == 0);
   CHECK(back == Pattern(512 + kMiB, back.size()));
   CHECK(rig.host.calls(Call::kPread) > 0);
   const auto bytes = Pattern(0, 512, 1);
@@ -120,7 +120,7 @@ TEST_CASE("B33: what cannot be mapped is read and written by calls") {
   CHECK(rig.host.calls(Call::kFdatasync) == 1);
   CHECK(rig.host.calls(Call::kMsync) == 0);
   rig.host.Heal();
-  CHECK(rig.Read(2048, back).resid == 0);
+  CHECK(rig.Read(2048, back).resid() == 0);
   CHECK(back == [&] {
     auto expected = Pattern(512 + kMiB, back.size());
     std::copy(bytes.begin(), bytes.end(), expected.end() - 512);
@@ -133,10 +133,10 @@ TEST_CASE("B34: a file that was cut off gives EIO, with the bytes before the end
   MappedRig rig;
   rig.file.Truncate(kMiB + 5000);
   std::vector<uint8_t> back(64 * kKiB);
-  const Buf buf = rig.Read(2048, back);  // host offset 1 MiB + 512
-  CHECK(buf.status.err == EIO);
-  CHECK(buf.status.op == Op::kPread);
-  CHECK(back.size() - buf.resid == 5000 - 512);
+  const Piece piece = rig.Read(2048, back);  // host offset 1 MiB + 512
+  CHECK(piece.status.err == EIO);
+  CHECK(piece.status.op == Op::kPread);
+  CHECK(back.size() - piece.resid() == 5000 - 512);
   back.resize(5000 - 512);
   CHECK(back == Pattern(kMiB + 512, back.size()));
   std::vector<uint8_t> before(512);
@@ -148,9 +148,9 @@ TEST_CASE("B34: a store behind the end of a file that was cut off is EIO, for go
   MappedRig rig;
   rig.file.Truncate(kMiB);
   const auto bytes = Pattern(0, 1024, 1);
-  const Buf buf = rig.Write(2048 + 10, bytes, false);
-  CHECK(buf.status.err == EIO);
-  CHECK(buf.resid == 1024);
+  const Piece piece = rig.Write(2048 + 10, bytes, false);
+  CHECK(piece.status.err == EIO);
+  CHECK(piece.resid() == 1024);
   CHECK(rig.file.Size() == kMiB);
   CHECK(rig.flush.sticky().err == EIO);
   CHECK(rig.disk->Sync(0).err == EIO);
@@ -174,12 +174,12 @@ TEST_CASE("B34: a poisoned window serves by calls until it is mapped again") {
   CHECK(rig.Read(8, back).status.err == EIO);
   rig.file.Truncate(4 * kMiB);
   rig.file.Fill(2);
-  CHECK(rig.Read(8, back).resid == 0);
+  CHECK(rig.Read(8, back).resid() == 0);
   CHECK(back == Pattern(512 + 8 * 512, 512, 2));  // not the guard's zeros
   const uint64_t preads = rig.host.calls(Call::kPread);
   CHECK(preads >= 2);
-  CHECK(rig.Read(4096, back).resid == 0);  // another window takes the place
-  CHECK(rig.Read(8, back).resid == 0);
+  CHECK(rig.Read(4096, back).resid() == 0);  // another window takes the place
+  CHECK(rig.Read(8, back).resid() == 0);
   CHECK(back == Pattern(512 + 8 * 512, 512, 2));
   CHECK(rig.host.calls(Call::kPread) == preads);
 }
@@ -204,46 +204,46 @@ TEST_CASE("B34: a durable write whose window loses another page during msync is 
   }
 }
 
-TEST_CASE("a cancelled buf stops at the next window") {
+TEST_CASE("a cancelled piece stops at the next window") {
   MappedRig rig;
   std::atomic<bool> cancel{true};
   std::vector<uint8_t> back(2 * kMiB);
-  Buf buf = ReadBuf(0, back);
-  buf.cancel = &cancel;
-  rig.mapped.Submit(buf);
-  CHECK(buf.status.err == ECANCELED);
-  CHECK(buf.resid == back.size());
+  Piece piece = ReadPiece(0, back);
+  piece.cancel = &cancel;
+  rig.mapped.Submit(piece);
+  CHECK(piece.status.err == ECANCELED);
+  CHECK(piece.resid() == back.size());
 
   cancel = false;
   MappedRig narrow(kMiB, 1);
   narrow.host.before = [&](const test::CallRecord& call) { cancel = cancel || call.call == Call::kMmap; };
-  Buf second = ReadBuf(0, back);
+  Piece second = ReadPiece(0, back);
   second.cancel = &cancel;
   narrow.mapped.Submit(second);
   CHECK(second.status.err == ECANCELED);
-  CHECK(back.size() - second.resid == 2 * kMiB - 512);  // window 0 was there, window 1 was the one being mapped
+  CHECK(back.size() - second.resid() == 2 * kMiB - 512);  // window 0 was there, window 1 was the one being mapped
 }
 
-TEST_CASE("a buf that can be cancelled is copied by segments, however large the window") {
+TEST_CASE("a piece that can be cancelled is copied by segments, however large the window") {
   MappedRig rig(4 * kMiB, 1);
   std::atomic<bool> cancel{false};
   std::vector<uint8_t> back(3 * kMiB);
   // The first segment's msync sets the flag.
   rig.host.before = [&](const test::CallRecord& call) { cancel = cancel || call.call == Call::kMsync; };
-  Buf buf = WriteBuf(0, back, true);
-  buf.cancel = &cancel;
-  rig.mapped.Submit(buf);
-  CHECK(buf.status.err == ECANCELED);
-  CHECK(back.size() - buf.resid == kSegmentSize);
+  Piece piece = WritePiece(0, back, true);
+  piece.cancel = &cancel;
+  rig.mapped.Submit(piece);
+  CHECK(piece.status.err == ECANCELED);
+  CHECK(back.size() - piece.resid() == kSegmentSize);
 }
 
 TEST_CASE("a read that will not wait is not done: a mapped page is not a resident one") {
   MappedRig rig;
   std::vector<uint8_t> back(512);
-  Buf buf = ReadBuf(0, back);
-  buf.nowait = true;
-  rig.mapped.Submit(buf);
-  CHECK(buf.status.err == EOPNOTSUPP);
+  Piece piece = ReadPiece(0, back);
+  piece.nowait = true;
+  rig.mapped.Submit(piece);
+  CHECK(piece.status.err == EOPNOTSUPP);
   CHECK(rig.Count(Counter::kIoTotal) == 0);
   CHECK(rig.Count(Counter::kWindowHits) == 0);
 }
@@ -251,16 +251,16 @@ TEST_CASE("a read that will not wait is not done: a mapped page is not a residen
 TEST_CASE("B15: an 'r' open reads from its windows and refuses to write") {
   MappedRig rig(kMiB, 4, false);
   std::vector<uint8_t> back(512);
-  CHECK(rig.Read(0, back).resid == 0);
+  CHECK(rig.Read(0, back).resid() == 0);
   CHECK(back == Pattern(512, 512));
   const auto bytes = Pattern(0, 512, 1);
-  Transfer transfer;
-  transfer.op = BufOp::kWrite;
-  transfer.data = const_cast<uint8_t*>(bytes.data());
-  transfer.length = bytes.size();
-  PlanTransfer(transfer, rig.range);
-  RunTransfer(rig.mapped, transfer);
-  CHECK(transfer.status.err == EACCES);
+  Request request;
+  request.operation = Operation::kWrite;
+  request.data = const_cast<uint8_t*>(bytes.data());
+  request.length = bytes.size();
+  PlanRequest(request, rig.range);
+  RunRequest(rig.mapped, request);
+  CHECK(request.status.err == EACCES);
   CHECK(rig.file.Read(512, 512) == Pattern(512, 512));
 }
 

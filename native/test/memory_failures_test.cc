@@ -73,14 +73,14 @@ struct Stage {
     return false;
   }
 
-  void Transfer(Device& device, BufOp op, uint64_t position, Fua fua) {
-    auto transfer = device.BytesRequest(op, position, memory, sizeof memory, fua);
-    Try([&] { return device.Run(transfer), transfer.status; });
+  void Request(Device& device, Operation op, uint64_t position, Fua fua) {
+    auto request = device.BytesRequest(op, position, memory, sizeof memory, fua);
+    Try([&] { return device.Run(request), request.status; });
   }
 
   void Use(Device& device) {
     for (int i = 0; i < 6; i++)
-      Transfer(device, BufOp::kRead, (i * 5 % 7) * kWindow / 2 % (device.minor().size() / 2), Fua::kOff);
+      Request(device, Operation::kRead, (i * 5 % 7) * kWindow / 2 % (device.minor().size() / 2), Fua::kOff);
     Try([&] { return Ioctl(device, "DIOCGDINFO", std::nullopt).status(); });
     Try([&] { return ListWedges(device.minor()).status(); });
     DeviceSource source(device, 0);
@@ -93,9 +93,9 @@ struct Stage {
       return mapped.status().err == ENOTSUP ? Status::Ok() : mapped.status();
     });
     if (device.mode() == OpenMode::kReadWrite) {
-      Transfer(device, BufOp::kRead, 3 * 512, Fua::kOff);
-      Transfer(device, BufOp::kWrite, 3 * 512, Fua::kOff);
-      Transfer(device, BufOp::kWrite, 3 * 512, Fua::kOn);
+      Request(device, Operation::kRead, 3 * 512, Fua::kOff);
+      Request(device, Operation::kWrite, 3 * 512, Fua::kOff);
+      Request(device, Operation::kWrite, 3 * 512, Fua::kOn);
       if (read && table.value()) Try([&] { return WriteTable(device, *table.value(), 0); });
       Try([&] { return device.Flush(0); });
     }

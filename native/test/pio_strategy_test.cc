@@ -9,19 +9,19 @@ namespace {
 using test::Call;
 using test::kMiB;
 using test::Pattern;
-using test::ReadBuf;
+using test::ReadPiece;
 using test::Rig;
-using test::WriteBuf;
+using test::WritePiece;
 
 struct PioRig : Rig {
   explicit PioRig(DiskChannel::Durable durable = DiskChannel::Durable::kBySync)
       : Rig(2 * kMiB, 4096, kMiB, true, durable), pio(range, *disk) {
     file.Fill();
   }
-  Buf Write(const std::vector<uint8_t>& bytes, bool is_durable) {
-    Buf buf = WriteBuf(2, bytes, is_durable);
-    pio.Submit(buf);
-    return buf;
+  Piece Write(const std::vector<uint8_t>& bytes, bool is_durable) {
+    Piece piece = WritePiece(2, bytes, is_durable);
+    pio.Submit(piece);
+    return piece;
   }
   // A sync would reach the host now.
   bool Dirty() {
@@ -35,13 +35,13 @@ struct PioRig : Rig {
 TEST_CASE("reads and writes by one call each, at the host offset") {
   PioRig rig;
   std::vector<uint8_t> back(1024);
-  Buf buf = ReadBuf(2, back);
-  rig.pio.Submit(buf);
-  CHECK(buf.status.ok());
-  CHECK(buf.resid == 0);
+  Piece piece = ReadPiece(2, back);
+  rig.pio.Submit(piece);
+  CHECK(piece.status.ok());
+  CHECK(piece.resid() == 0);
   CHECK(back == Pattern(4096 + 1024, 1024));
   const auto other = Pattern(0, 1024, 1);
-  CHECK(rig.Write(other, false).resid == 0);
+  CHECK(rig.Write(other, false).resid() == 0);
   CHECK(rig.file.Read(4096 + 1024, 1024) == other);
   CHECK(rig.host.calls(Call::kPread) == 1);
   CHECK(rig.host.calls(Call::kPwrite) == 1);
@@ -51,8 +51,8 @@ TEST_CASE("reads and writes by one call each, at the host offset") {
 TEST_CASE("a read leaves nothing dirty, a write does, a sync ends that") {
   PioRig rig;
   std::vector<uint8_t> bytes(512);
-  Buf buf = ReadBuf(0, bytes);
-  rig.pio.Submit(buf);
+  Piece piece = ReadPiece(0, bytes);
+  rig.pio.Submit(piece);
   CHECK(rig.disk->Sync(0).ok());
   CHECK(rig.host.calls(Call::kFdatasync) == 0);
   rig.Write(bytes, false);
@@ -65,19 +65,19 @@ TEST_CASE("a read leaves nothing dirty, a write does, a sync ends that") {
 TEST_CASE("issue 13: the last part of a durable write syncs them all, and so does the one that meets the end") {
   for (const auto durable : {DiskChannel::Durable::kBySync, DiskChannel::Durable::kPerCall}) {
     PioRig rig(durable);
-    Transfer transfer;
+    Request request;
     const auto begin = [&](int64_t position) {
-      transfer = Transfer();
-      transfer.op = BufOp::kWrite;
-      transfer.position = position;
-      transfer.length = 3 * kPartGrid;
-      transfer.durable = true;
-      PlanTransfer(transfer, rig.range);
+      request = Request();
+      request.operation = Operation::kWrite;
+      request.position = position;
+      request.length = 3 * kPartGrid;
+      request.durable = true;
+      PlanRequest(request, rig.range);
     };
     auto bytes = Pattern(0, kPartGrid, 1);
     const auto part = [&]() {
-      RunPart(rig.pio, transfer, bytes.data(), kPartGrid);
-      CHECK(transfer.status.ok());
+      RunPart(rig.pio, request, bytes.data(), kPartGrid);
+      CHECK(request.status.ok());
       return rig.host.calls(Call::kFdatasync);
     };
     begin(0);
@@ -87,8 +87,8 @@ TEST_CASE("issue 13: the last part of a durable write syncs them all, and so doe
     CHECK_FALSE(rig.Dirty());
     begin(static_cast<int64_t>(rig.range.size - 2 * kPartGrid));
     CHECK(part() == 1);
-    CHECK(part() == 2);  // the device ends here, the transfer does not
-    CHECK(transfer.moved == 2 * kPartGrid);
+    CHECK(part() == 2);  // the device ends here, the request does not
+    CHECK(request.moved == 2 * kPartGrid);
     CHECK_FALSE(rig.Dirty());
     CHECK(rig.host.calls(Call::kPwriteDurable) == 0);
     CHECK(rig.Count(Counter::kIoTotal) == 2);
@@ -112,9 +112,9 @@ TEST_CASE("B20, B40: a sync that fails is the write's error and sticks") {
   PioRig rig;
   const auto bytes = Pattern(0, 512, 1);
   rig.host.Fail(Call::kFdatasync, EIO);
-  const Buf buf = rig.Write(bytes, true);
-  CHECK(buf.status.err == EIO);
-  CHECK(buf.status.op == Op::kFdatasync);
+  const Piece piece = rig.Write(bytes, true);
+  CHECK(piece.status.err == EIO);
+  CHECK(piece.status.op == Op::kFdatasync);
   CHECK(rig.disk->Sync(0).err == EIO);
   CHECK(rig.Write(bytes, true).status.err == EIO);
   CHECK(rig.host.calls(Call::kFdatasync) == 1);
@@ -126,27 +126,27 @@ TEST_CASE("a write that fails half way leaves dirty what moved") {
   const auto bytes = Pattern(0, 2000, 1);
   rig.host.Shorten(1000);
   rig.host.Fail(Call::kPwrite, ENOSPC, 1);
-  const Buf buf = rig.Write(bytes, true);
-  CHECK(buf.status.err == ENOSPC);
-  CHECK(buf.status.op == Op::kPwrite);
-  CHECK(buf.resid == 1000);
+  const Piece piece = rig.Write(bytes, true);
+  CHECK(piece.status.err == ENOSPC);
+  CHECK(piece.status.op == Op::kPwrite);
+  CHECK(piece.resid() == 1000);
   CHECK(rig.host.calls(Call::kFdatasync) == 0);
   CHECK(rig.flush.sticky().ok());
   CHECK(rig.Dirty());
   rig.host.Fail(Call::kPwrite, ENOSPC);
-  CHECK(rig.Write(bytes, true).resid == 2000);
+  CHECK(rig.Write(bytes, true).resid() == 2000);
   CHECK_FALSE(rig.Dirty());
 }
 
-TEST_CASE("a cancelled buf says how far it came") {
+TEST_CASE("a cancelled piece says how far it came") {
   PioRig rig;
   std::atomic<bool> cancel{true};
   std::vector<uint8_t> back(512);
-  Buf buf = ReadBuf(0, back);
-  buf.cancel = &cancel;
-  rig.pio.Submit(buf);
-  CHECK(buf.status.err == ECANCELED);
-  CHECK(buf.resid == 512);
+  Piece piece = ReadPiece(0, back);
+  piece.cancel = &cancel;
+  rig.pio.Submit(piece);
+  CHECK(piece.status.err == ECANCELED);
+  CHECK(piece.resid() == 512);
   CHECK(rig.host.calls(Call::kPread) == 0);
 }
 
@@ -154,12 +154,12 @@ TEST_CASE("a read that will not wait reads from memory alone, or says uncounted 
   for (const int err : {EAGAIN, EOPNOTSUPP}) {
     PioRig rig;
     std::vector<uint8_t> back(512);
-    Buf buf = ReadBuf(0, back);
-    buf.nowait = true;
+    Piece piece = ReadPiece(0, back);
+    piece.nowait = true;
     rig.host.Fail(Call::kPreadNowait, err);
-    rig.pio.Submit(buf);
-    CHECK(buf.status.err == err);
-    CHECK(buf.resid == 512);
+    rig.pio.Submit(piece);
+    CHECK(piece.status.err == err);
+    CHECK(piece.resid() == 512);
     CHECK(rig.Count(Counter::kIoTotal) == 0);
     CHECK(rig.host.calls(Call::kPread) == 0);
   }
@@ -182,7 +182,7 @@ TEST_CASE("B45: a durable write is one call, and leaves alone what else is dirty
   const auto bytes = Pattern(0, 1024, 1);
   rig.Write(Pattern(0, 512), false);
   rig.host.ClearJournal();
-  CHECK(rig.Write(bytes, true).resid == 0);
+  CHECK(rig.Write(bytes, true).resid() == 0);
   CHECK(rig.host.Journal().size() == 1);
   CHECK(rig.host.Journal()[0].call == Call::kPwriteDurable);
   CHECK(rig.file.Read(4096 + 1024, 1024) == bytes);
@@ -195,7 +195,7 @@ TEST_CASE("a host without the call is served by pwrite and fdatasync, and asked 
     PioRig rig(kPerCall);
     const auto bytes = Pattern(0, 1024, 1);
     rig.host.Fail(Call::kPwriteDurable, err);
-    CHECK(rig.Write(bytes, true).resid == 0);
+    CHECK(rig.Write(bytes, true).resid() == 0);
     CHECK(rig.Write(bytes, true).status.ok());
     CHECK(rig.file.Read(4096 + 1024, 1024) == bytes);
     CHECK(rig.host.calls(Call::kPwriteDurable) == 1);
@@ -211,7 +211,7 @@ TEST_CASE("a host that permits no write at all says so of the write, and may per
   const auto bytes = Pattern(0, 512, 1);
   rig.host.Fail(Call::kPwriteDurable, EPERM);
   rig.host.Fail(Call::kPwrite, EPERM);
-  const Buf refused = rig.Write(bytes, true);
+  const Piece refused = rig.Write(bytes, true);
   CHECK(refused.status.err == EPERM);
   CHECK(refused.status.op == Op::kPwrite);
   CHECK(rig.flush.sticky().ok());
@@ -246,10 +246,10 @@ TEST_CASE("a full disk is told by the write, not by the sync, and does not stick
   const auto bytes = Pattern(0, 512, 1);
   rig.host.Fail(Call::kPwriteDurable, ENOSPC);
   rig.host.Fail(Call::kPwrite, ENOSPC);
-  const Buf buf = rig.Write(bytes, true);
-  CHECK(buf.status.err == ENOSPC);
-  CHECK(buf.status.op == Op::kPwrite);
-  CHECK(buf.resid == 512);
+  const Piece piece = rig.Write(bytes, true);
+  CHECK(piece.status.err == ENOSPC);
+  CHECK(piece.status.op == Op::kPwrite);
+  CHECK(piece.resid() == 512);
   CHECK(rig.flush.sticky().ok());
   CHECK(rig.Write(bytes, true).status.ok());
 }
@@ -259,10 +259,10 @@ TEST_CASE("a durable write whose sync failed is written all the same, and its er
   const auto bytes = Pattern(0, 2000, 1);
   rig.host.Shorten(1000);
   rig.host.Fail(Call::kPwriteDurable, ENOSPC, 1);
-  const Buf buf = rig.Write(bytes, true);
-  CHECK(buf.status.err == ENOSPC);
-  CHECK(buf.status.op == Op::kFdatasync);  // pwrite had room: it was not the write that failed
-  CHECK(buf.resid == 0);
+  const Piece piece = rig.Write(bytes, true);
+  CHECK(piece.status.err == ENOSPC);
+  CHECK(piece.status.op == Op::kFdatasync);  // pwrite had room: it was not the write that failed
+  CHECK(piece.resid() == 0);
   CHECK(rig.file.Read(4096 + 1024, 2000) == bytes);
   CHECK(rig.flush.sticky().err == ENOSPC);
   CHECK(rig.Write(bytes, true).status.err == ENOSPC);
@@ -276,9 +276,9 @@ TEST_CASE("a durable write of many segments syncs once") {
   Rig large(4 * kMiB, 0, 4 * kMiB, true, kPerCall);
   PioStrategy pio(large.range, *large.disk);
   const auto more = Pattern(0, 3 * kMiB, 1);
-  Buf buf = WriteBuf(0, more, true);
-  pio.Submit(buf);
-  CHECK(buf.status.ok());
+  Piece piece = WritePiece(0, more, true);
+  pio.Submit(piece);
+  CHECK(piece.status.ok());
   CHECK(large.host.calls(Call::kPwriteDurable) == 0);
   CHECK(large.host.calls(Call::kFdatasync) == 1);
   CHECK(large.Count(Counter::kFlushes) == 1);

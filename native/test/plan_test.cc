@@ -1,4 +1,4 @@
-// PlanTransfer: what of a request will run. Nothing runs here.
+// PlanRequest: what of a request will run. Nothing runs here.
 #include "core/request/plan.h"
 
 #include <vector>
@@ -9,21 +9,21 @@ namespace blk {
 namespace {
 
 constexpr size_t kChunk = 64 * 1024;
-constexpr uint64_t kSize = 100 * 1024;  // one whole piece of a raw transfer, and a part of one
+constexpr uint64_t kSize = 100 * 1024;  // one whole piece of a raw request, and a part of one
 constexpr int64_t kEnd = kSize;
 
-Transfer Make(BufOp op, int64_t position, size_t length, bool raw, bool writable = true) {
-  Transfer transfer;
-  transfer.op = op;
-  transfer.position = position;
-  transfer.length = length;
-  transfer.raw = raw;
+Request Make(Operation op, int64_t position, size_t length, bool raw, bool writable = true) {
+  Request request;
+  request.operation = op;
+  request.position = position;
+  request.length = length;
+  request.raw = raw;
   DeviceRange range;
   range.size = kSize;
   range.begin = {4096};  // says nothing about positions of the device
   range.writable = writable;
-  PlanTransfer(transfer, range);
-  return transfer;
+  PlanRequest(request, range);
+  return request;
 }
 
 TEST_CASE("pieces and reach of what may run, up to the piece that meets the end of the device") {
@@ -51,13 +51,13 @@ TEST_CASE("pieces and reach of what may run, up to the piece that meets the end 
       {kEnd, 1000, false, 1, 0},
   };
   for (const Case& c : cases) {
-    for (const BufOp op : {BufOp::kRead, BufOp::kWrite}) {
-      const Transfer transfer = Make(op, c.position, c.length, c.raw);
+    for (const Operation op : {Operation::kRead, Operation::kWrite}) {
+      const Request request = Make(op, c.position, c.length, c.raw);
       INFO("position " << c.position << " length " << c.length << " raw " << c.raw);
-      CHECK(transfer.pieces() == c.pieces);
-      CHECK(transfer.plan.reach == c.reach);
-      CHECK(transfer.plan.stop_at == Plan::kNowhere);
-      CHECK(transfer.moves());
+      CHECK(request.pieces() == c.pieces);
+      CHECK(request.plan.reach == c.reach);
+      CHECK(request.plan.stop_at == Plan::kNowhere);
+      CHECK(request.moves());
     }
   }
 }
@@ -67,26 +67,26 @@ TEST_CASE("what is refused is one piece, which is stopped at its start: the mode
   for (const bool raw : {false, true}) {
     for (const int64_t position : outside) {
       if (raw && position % 512 != 0) continue;
-      const Transfer read = Make(BufOp::kRead, position, 8 * kChunk, raw);
+      const Request read = Make(Operation::kRead, position, 8 * kChunk, raw);
       CHECK(read.pieces() == 1);
       CHECK(read.plan.stop_at == 0);
       CHECK(read.plan.stop.why.err == EINVAL);
       CHECK(read.plan.stop.by == nullptr);
       CHECK_FALSE(read.moves());
-      CHECK(Make(BufOp::kWrite, position, 8 * kChunk, raw, false).plan.stop.why.err == EACCES);
+      CHECK(Make(Operation::kWrite, position, 8 * kChunk, raw, false).plan.stop.why.err == EACCES);
     }
-    const Transfer write = Make(BufOp::kWrite, 0, 8 * kChunk, raw, false);
+    const Request write = Make(Operation::kWrite, 0, 8 * kChunk, raw, false);
     CHECK(write.pieces() == 1);
     CHECK(write.plan.stop_at == 0);
     CHECK(write.plan.stop.why.err == EACCES);
-    CHECK(Make(BufOp::kRead, 0, 512, raw, false).moves());
+    CHECK(Make(Operation::kRead, 0, 512, raw, false).moves());
   }
 }
 
-TEST_CASE("of no bytes, and of a raw transfer inside a sector, nothing is planned") {
+TEST_CASE("of no bytes, and of a raw request inside a sector, nothing is planned") {
   for (const bool raw : {false, true}) {
     for (const int64_t position : {int64_t{0}, kEnd, kEnd + 512, int64_t{-512}}) {
-      const Transfer empty = Make(BufOp::kWrite, position, 0, raw, false);
+      const Request empty = Make(Operation::kWrite, position, 0, raw, false);
       CHECK(empty.pieces() == 0);
       CHECK(empty.plan.stop.why.ok());
       CHECK_FALSE(empty.moves());
@@ -94,7 +94,7 @@ TEST_CASE("of no bytes, and of a raw transfer inside a sector, nothing is planne
   }
   for (const int64_t position : {int64_t{1}, int64_t{511}, int64_t{-1}, kEnd + 1}) {
     for (const size_t length : {size_t{0}, 8 * kChunk}) {
-      const Transfer misplaced = Make(BufOp::kWrite, position, length, true, false);
+      const Request misplaced = Make(Operation::kWrite, position, length, true, false);
       CHECK(misplaced.pieces() == 0);
       CHECK(misplaced.plan.stop.why.err == EINVAL);
     }

@@ -27,7 +27,7 @@ class Recorder final : public BoundedStrategy {
   std::optional<Moved> answer;
 
  protected:
-  Moved Move(const Buf&, HostOffset at, size_t size) override {
+  Moved Move(const Piece&, HostOffset at, size_t size) override {
     asked.push_back({at.value, size});
     return answer.value_or(Moved{size, Status::Ok()});
   }
@@ -37,23 +37,23 @@ struct Bench {
   explicit Bench(uint64_t size, uint64_t begin = 0, bool writable = true)
       : range{size, {begin}, writable, &counters, &flush}, strategy(range) {}
 
-  Transfer Make(BufOp op, int64_t blkno, size_t length, uint32_t skip = 0) {
+  Request Make(Operation op, int64_t blkno, size_t length, uint32_t skip = 0) {
     memory.resize(length);
-    Transfer transfer;
-    transfer.op = op;
-    transfer.position = PositionOfSector(blkno) + skip;
-    transfer.length = length;
-    transfer.data = memory.data();
-    return transfer;
+    Request request;
+    request.operation = op;
+    request.position = PositionOfSector(blkno) + skip;
+    request.length = length;
+    request.data = memory.data();
+    return request;
   }
-  Transfer Run(Transfer transfer) {
-    PlanTransfer(transfer, range);
-    RunTransfer(strategy, transfer);
-    return transfer;
+  Request Run(Request request) {
+    PlanRequest(request, range);
+    RunRequest(strategy, request);
+    return request;
   }
-  Transfer Run(BufOp op, int64_t blkno, size_t length) { return Run(Make(op, blkno, length)); }
-  Transfer Read(int64_t blkno, size_t length, uint32_t skip = 0) {
-    return Run(Make(BufOp::kRead, blkno, length, skip));
+  Request Run(Operation op, int64_t blkno, size_t length) { return Run(Make(op, blkno, length)); }
+  Request Read(int64_t blkno, size_t length, uint32_t skip = 0) {
+    return Run(Make(Operation::kRead, blkno, length, skip));
   }
   uint64_t Count(Counter counter) const { return counters.Snapshot()[static_cast<size_t>(counter)]; }
 
@@ -66,9 +66,9 @@ struct Bench {
 
 TEST_CASE("B2: bounds are checked in device coordinates, the host offset is added once") {
   Bench bench(8 * 512, 1000 * 512);
-  const Transfer transfer = bench.Read(7, 512);
-  CHECK(transfer.status.ok());
-  CHECK(transfer.moved == 512);
+  const Request request = bench.Read(7, 512);
+  CHECK(request.status.ok());
+  CHECK(request.moved == 512);
   REQUIRE(bench.strategy.asked.size() == 1);
   CHECK(bench.strategy.asked[0].at == 1007 * 512);
   CHECK(bench.strategy.asked[0].size == 512);
@@ -84,11 +84,11 @@ TEST_CASE("B2: an offset that is no multiple of a sector is added as it is") {
 TEST_CASE("B4: a negative block is EINVAL, before the window and with nothing moved") {
   Bench bench(kMiB, kMiB);
   for (const int64_t blkno : {int64_t{-1}, int64_t{-2}, std::numeric_limits<int64_t>::min()}) {
-    const Transfer transfer = bench.Read(blkno, 512);
+    const Request request = bench.Read(blkno, 512);
     INFO("blkno " << blkno);
-    CHECK(transfer.status.err == EINVAL);
-    CHECK(transfer.status.op == Op::kStrategy);
-    CHECK(transfer.moved == 0);
+    CHECK(request.status.err == EINVAL);
+    CHECK(request.status.op == Op::kStrategy);
+    CHECK(request.moved == 0);
   }
   CHECK(bench.strategy.asked.empty());
 }
@@ -103,10 +103,10 @@ TEST_CASE("B5: a block number whose bytes do not fit 64 bits is EINVAL") {
 
 TEST_CASE("exactly at the end: no bytes, no error, and the path is not asked") {
   Bench bench(8 * 512);
-  for (const BufOp op : {BufOp::kRead, BufOp::kWrite}) {
-    const Transfer transfer = bench.Run(op, 8, 512);
-    CHECK(transfer.status.ok());
-    CHECK(transfer.moved == 0);
+  for (const Operation op : {Operation::kRead, Operation::kWrite}) {
+    const Request request = bench.Run(op, 8, 512);
+    CHECK(request.status.ok());
+    CHECK(request.moved == 0);
   }
   CHECK(bench.strategy.asked.empty());
   CHECK(bench.Count(Counter::kIoTotal) == 2);
@@ -125,10 +125,10 @@ TEST_CASE("beyond the end: EINVAL, a byte or a sector beyond alike") {
 
 TEST_CASE("B39: a request across the end moves what there is and keeps its own length") {
   Bench bench(8 * 512);
-  const Transfer transfer = bench.Read(7, 4 * 512);
-  CHECK(transfer.status.ok());
-  CHECK(transfer.length == 4 * 512);
-  CHECK(transfer.moved == 512);
+  const Request request = bench.Read(7, 4 * 512);
+  CHECK(request.status.ok());
+  CHECK(request.length == 4 * 512);
+  CHECK(request.moved == 512);
   CHECK(bench.strategy.asked[0].size == 512);
 }
 
@@ -141,18 +141,18 @@ TEST_CASE("bytes into the first sector are part of the position") {
 
 TEST_CASE("a device without bytes reads as its end") {
   Bench bench(0);
-  const Transfer transfer = bench.Read(0, 512);
-  CHECK(transfer.status.ok());
-  CHECK(transfer.moved == 0);
+  const Request request = bench.Read(0, 512);
+  CHECK(request.status.ok());
+  CHECK(request.moved == 0);
   CHECK(bench.Read(1, 512).status.err == EINVAL);
 }
 
 TEST_CASE("B15: a write on an 'r' open is EACCES, wherever it points, and reaches nothing") {
   Bench bench(8 * 512, 0, false);
   for (const int64_t blkno : {0, 8, 9, -1}) {
-    const Transfer transfer = bench.Run(BufOp::kWrite, blkno, 512);
-    CHECK(transfer.status.err == EACCES);
-    CHECK(transfer.moved == 0);
+    const Request request = bench.Run(Operation::kWrite, blkno, 512);
+    CHECK(request.status.err == EACCES);
+    CHECK(request.moved == 0);
   }
   CHECK(bench.strategy.asked.empty());
   CHECK(bench.Count(Counter::kIoTotal) == 0);
@@ -165,7 +165,7 @@ TEST_CASE("B14, B43: requests are counted when they passed the bounds, bytes whe
   bench.Read(9, 512);   // refused
   bench.Read(-1, 512);  // refused
   bench.Read(7, 1024);  // half of it
-  bench.Run(BufOp::kWrite, 7, 2048);
+  bench.Run(Operation::kWrite, 7, 2048);
   CHECK(bench.Count(Counter::kIoTotal) == 3);
   CHECK(bench.Count(Counter::kBytesRead) == 1536);
   CHECK(bench.Count(Counter::kBytesWritten) == 512);
@@ -176,14 +176,14 @@ TEST_CASE("B14, B43: requests are counted when they passed the bounds, bytes whe
 TEST_CASE("deferred requests are counted apart, in the lane they name") {
   Bench bench(8 * 512);
   bench.memory.resize(512);
-  for (const BufOp op : {BufOp::kRead, BufOp::kWrite}) {
-    Buf buf;
-    buf.op = op;
-    buf.bcount = 512;
-    buf.data = bench.memory.data();
-    buf.deferred = true;
-    buf.lane = 5;
-    bench.strategy.Submit(buf);
+  for (const Operation op : {Operation::kRead, Operation::kWrite}) {
+    Piece piece;
+    piece.operation = op;
+    piece.size = 512;
+    piece.data = bench.memory.data();
+    piece.deferred = true;
+    piece.lane = 5;
+    bench.strategy.Submit(piece);
   }
   CHECK(bench.Count(Counter::kIoTotal) == 2);
   CHECK(bench.Count(Counter::kIoAsync) == 2);
@@ -195,10 +195,10 @@ TEST_CASE("deferred requests are counted apart, in the lane they name") {
 TEST_CASE("what the path moved before its error is told and counted") {
   Bench bench(8 * 512);
   bench.strategy.answer = Moved{300, {EIO, Op::kPread}};
-  const Transfer transfer = bench.Read(0, 1024);
-  CHECK(transfer.status.err == EIO);
-  CHECK(transfer.status.op == Op::kPread);
-  CHECK(transfer.moved == 300);
+  const Request request = bench.Read(0, 1024);
+  CHECK(request.status.err == EIO);
+  CHECK(request.status.op == Op::kPread);
+  CHECK(request.moved == 300);
   CHECK(bench.Count(Counter::kIoTotal) == 1);
   CHECK(bench.Count(Counter::kBytesRead) == 300);
 }
@@ -207,35 +207,35 @@ TEST_CASE("after a failed sync, durable writes answer its error and others go on
   Bench bench(8 * 512);
   bench.memory.resize(512);
   CHECK(bench.flush.Fail({ENOSPC, Op::kMsync}).err == ENOSPC);
-  Buf buf = test::WriteBuf(0, bench.memory, true);
-  bench.strategy.Submit(buf);
-  CHECK(buf.status.err == ENOSPC);
-  CHECK(buf.status.op == Op::kMsync);
-  CHECK(buf.resid == 512);
+  Piece piece = test::WritePiece(0, bench.memory, true);
+  bench.strategy.Submit(piece);
+  CHECK(piece.status.err == ENOSPC);
+  CHECK(piece.status.op == Op::kMsync);
+  CHECK(piece.resid() == 512);
   CHECK(bench.strategy.asked.empty());
-  buf = test::WriteBuf(0, bench.memory, false);
-  bench.strategy.Submit(buf);
-  CHECK(buf.status.ok());
-  buf = test::ReadBuf(0, bench.memory);
-  buf.durable = true;  // says nothing about a read
-  bench.strategy.Submit(buf);
-  CHECK(buf.status.ok());
+  piece = test::WritePiece(0, bench.memory, false);
+  bench.strategy.Submit(piece);
+  CHECK(piece.status.ok());
+  piece = test::ReadPiece(0, bench.memory);
+  piece.durable = true;  // says nothing about a read
+  bench.strategy.Submit(piece);
+  CHECK(piece.status.ok());
 }
 
 TEST_CASE("a request that will not wait is not counted when it would have to") {
   Bench bench(8 * 512);
   bench.memory.resize(512);
-  Buf buf = test::ReadBuf(0, bench.memory);
-  buf.nowait = true;
+  Piece piece = test::ReadPiece(0, bench.memory);
+  piece.nowait = true;
   for (const int err : {EOPNOTSUPP, EAGAIN}) {
     bench.strategy.answer = Moved{0, {err, Op::kPread}};
-    bench.strategy.Submit(buf);
-    CHECK(buf.status.err == err);
-    CHECK(buf.resid == 512);
+    bench.strategy.Submit(piece);
+    CHECK(piece.status.err == err);
+    CHECK(piece.resid() == 512);
     CHECK(bench.Count(Counter::kIoTotal) == 0);
   }
-  buf.nowait = false;  // the host's own EAGAIN is an outcome like any other
-  bench.strategy.Submit(buf);
+  piece.nowait = false;  // the host's own EAGAIN is an outcome like any other
+  bench.strategy.Submit(piece);
   CHECK(bench.Count(Counter::kIoTotal) == 1);
 }
 

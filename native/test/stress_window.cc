@@ -50,16 +50,16 @@ struct Stress {
     }
   }
 
-  void Submit(BufOp op, uint64_t position, std::vector<uint8_t>& bytes, Lane lane, bool durable) {
-    Buf buf;
-    buf.op = op;
-    buf.position = static_cast<int64_t>(position);
-    buf.bcount = bytes.size();
-    buf.data = bytes.data();
-    buf.durable = durable;
-    buf.lane = lane;
-    strategy->Submit(buf);
-    Expect(buf.status.ok() && buf.resid == 0, "a request failed", position);
+  void Submit(Operation op, uint64_t position, std::vector<uint8_t>& bytes, Lane lane, bool durable) {
+    Piece piece;
+    piece.operation = op;
+    piece.position = static_cast<int64_t>(position);
+    piece.size = bytes.size();
+    piece.data = bytes.data();
+    piece.durable = durable;
+    piece.lane = lane;
+    strategy->Submit(piece);
+    Expect(piece.status.ok() && piece.resid() == 0, "a request failed", position);
   }
 
   void Run(size_t index) {
@@ -73,14 +73,14 @@ struct Stress {
       if (random() % 4 == 0) {
         range.salt = random();
         auto bytes = Pattern(begin, kRangeSize, range.salt);
-        Submit(BufOp::kWrite, begin, bytes, lane, random() % 8 == 0);
+        Submit(Operation::kWrite, begin, bytes, lane, random() % 8 == 0);
         continue;
       }
       const uint64_t skip = random() % kRangeSize;
       const size_t size = static_cast<size_t>(
           1 + random() % std::min<uint64_t>(kRangeSize - skip, random() % 2 == 0 ? 2000 : kRangeSize));
       std::vector<uint8_t> bytes(size);
-      Submit(BufOp::kRead, begin + skip, bytes, lane, false);
+      Submit(Operation::kRead, begin + skip, bytes, lane, false);
       Expect(bytes == Pattern(begin + skip, size, range.salt), "wrong bytes", begin + skip);
     }
   }

@@ -26,7 +26,7 @@ const PREAD = [['__x64_sys_pread64'], ['do_syscall_64'], ['entry_SYSCALL_64_afte
 const CASES: [layer: string, text: string][] = [
   ['copy', sample(['blk::(anonymous namespace)::CopyLargeAvx2', ADDON], ['blk::BoundedStrategy::Submit', ADDON])],
   ['copy', sample(['__memmove_avx512_unaligned_erms', LIBC], ['[unknown]', '[unknown]'])],
-  ['core', sample(['blk::RunTransfer', ADDON], ['v8impl::(anonymous namespace)::FunctionCallbackWrapper::Invoke', NODE])],
+  ['core', sample(['blk::RunRequest', ADDON], ['v8impl::(anonymous namespace)::FunctionCallbackWrapper::Invoke', NODE])],
   ['core', sample(['blk_bench::TimedContender<blk_bench::CoreContender>::Run', '/app/native/build-bench/floors'])],
   ['other', sample(['blk_bench::TimedContender<blk_bench::RemapContender>::Run', '/app/native/build-bench/floors'])],
   ['addon', sample(['blk_addon::(anonymous namespace)::Call<&(napi_value__* blk_addon::BytesSync<(blk::BufOp)0>)>', ADDON])],

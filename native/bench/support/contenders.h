@@ -159,10 +159,10 @@ class CoreContender final : public TimedContender<CoreContender> {
     device_ = opened.Take();
   }
   void Read(uint64_t at, uint8_t* to, blk::Lane lane) {
-    blk::Transfer transfer = device_->BytesRequest(blk::BufOp::kRead, at, to, block_, blk::Fua::kByCacheMode);
-    transfer.lane = lane;
-    device_->Run(transfer);
-    if (transfer.moved != block_) Die("core");
+    blk::Request request = device_->BytesRequest(blk::Operation::kRead, at, to, block_, blk::Fua::kByCacheMode);
+    request.lane = lane;
+    device_->Run(request);
+    if (request.moved != block_) Die("core");
   }
   ~CoreContender() override { static_cast<void>(device_->Close(0)); }
 

@@ -22,64 +22,65 @@ AutoStrategy::AutoStrategy(const DeviceRange& range, WindowTable& windows, DiskC
       contest_(windows.geometry().needed(), windows.slot_count()),
       residency_(medium_, range.begin, EndOf(range)) {}
 
-Moved AutoStrategy::Move(const Buf& buf, HostOffset at, size_t size) {
+Moved AutoStrategy::Move(const Piece& piece, HostOffset at, size_t size) {
   // Never through the map: a store pages in what it overwrites, and a full disk is a SIGBUS there and an ENOSPC here
   // (B36). What was written shows in the map all the same, through the page cache.
-  if (buf.op == BufOp::kWrite) return disk_.Part(buf, at, size);
-  if (!buf.nowait) return Read(buf, at, size);
+  if (piece.operation == Operation::kWrite) return disk_.Move(piece, at, size);
+  if (!piece.nowait) return Read(piece, at, size);
   if (host_tells_.load(std::memory_order_relaxed)) {
-    const Moved moved = Read(buf, at, size);
+    const Moved moved = Read(piece, at, size);
     if (moved.status.err != EOPNOTSUPP) return moved;
     host_tells_.store(false, std::memory_order_relaxed);
   }
   // tmpfs: its preads do not wait for what is in memory either, but only the windows show what is.
   if (!IsResident(at, size)) return {0, {EOPNOTSUPP, Op::kStrategy}};
-  Buf resident = buf;
+  Piece resident = piece;
   resident.nowait = false;
   return Read(resident, at, size);
 }
 
 // Block by block; neighbours that are pread's go to the host in one call.
-Moved AutoStrategy::Read(const Buf& buf, HostOffset at, size_t size) {
+Moved AutoStrategy::Read(const Piece& piece, HostOffset at, size_t size) {
   size_t done = 0;  // moved so far
   size_t next = 0;  // decided so far; [done, next) is pread's
   uint64_t hits = 0;
   const auto catch_up = [&]() -> Moved {
     if (next == done) return {};
-    Moved moved = disk_.Piece(buf, buf.data + done, {at.value + done}, next - done);
+    Moved moved = disk_.MoveSome(piece, piece.data + done, {at.value + done}, next - done);
     // It comes again as a read that may wait, which is then the first one of its blocks, not the second.
-    if (buf.nowait && IsUndone(moved.status)) policy_.Forget({at.value + done}, {at.value + next});
+    if (piece.nowait && IsUndone(moved.status)) policy_.Forget({at.value + done}, {at.value + next});
     done += moved.bytes;
     return moved;
   };
   while (next < size) {
-    if (IsCancelled(buf.cancel)) return {done, {ECANCELED, Op::kStrategy}};
+    if (IsCancelled(piece.cancel)) return {done, {ECANCELED, Op::kStrategy}};
     const HostOffset here{at.value + next};
-    const size_t piece = std::min(size - next, MapPolicy::RoomFrom(here));
-    // Held for this piece alone: a window that is held cannot be replaced.
-    const auto window = Find(here, piece, buf.lane);
-    const auto path = window ? Choose(buf, *window, here, piece) : MapPolicy::Path::kPread;
+    const size_t step = std::min(size - next, MapPolicy::RoomFrom(here));
+    // Held for this step alone: a window that is held cannot be replaced.
+    const auto window = Find(here, step, piece.lane);
+    const auto path = window ? Choose(piece, *window, here, step) : MapPolicy::Path::kPread;
     if (path == MapPolicy::Path::kCopy) {
       // Behind a run that is pread's: that is read first, so that what has moved is always a prefix.
       const Moved moved = catch_up();
       if (!moved.status.ok()) return {done, moved.status};
-      // When it fails, the piece stays between done and next, and goes by pread with what follows it.
-      if (Copy(*window, buf.data + next, here, piece, buf.lane)) {
-        done += piece;
+      // When it fails, the step stays between done and next, and goes by pread with what follows it.
+      if (Copy(*window, piece.data + next, here, step, piece.lane)) {
+        done += step;
         hits++;
       }
     }
-    next += piece;
+    next += step;
     if (path == MapPolicy::Path::kInvest || path == MapPolicy::Path::kContinue) {
       const int64_t start = medium_.Nanoseconds();
       const Moved moved = catch_up();
       if (!moved.status.ok()) return {done, moved.status};
-      Invest(*window, here, path, medium_.Nanoseconds() - start, buf.lane);
+      Invest(*window, here, path, medium_.Nanoseconds() - start, piece.lane);
     }
   }
   const Moved moved = catch_up();
   // Not for a read that has to begin again because it must not wait.
-  if (hits > 0 && !(buf.nowait && IsUndone(moved.status))) range().counters->Add(Counter::kWindowHits, hits, buf.lane);
+  if (hits > 0 && !(piece.nowait && IsUndone(moved.status)))
+    range().counters->Add(Counter::kWindowHits, hits, piece.lane);
   return {done, moved.status};
 }
 
@@ -92,9 +93,9 @@ void AutoStrategy::ExpectRead(HostOffset at, size_t size) {
   if (window) PrefetchBytes(window->At(at), std::min({size, kHead, window->RoomFrom(at)}));
 }
 
-MapPolicy::Path AutoStrategy::Choose(const Buf& buf, const WindowRef& window, HostOffset at, size_t size) {
-  const MapPolicy::Path path = policy_.Choose(at, size, buf.lane);
-  if (path != MapPolicy::Path::kCopy || !buf.nowait || residency_.Check(window, at, size)) return path;
+MapPolicy::Path AutoStrategy::Choose(const Piece& piece, const WindowRef& window, HostOffset at, size_t size) {
+  const MapPolicy::Path path = policy_.Choose(at, size, piece.lane);
+  if (path != MapPolicy::Path::kCopy || !piece.nowait || residency_.Check(window, at, size)) return path;
   return MapPolicy::Path::kPread;
 }
 

@@ -24,19 +24,19 @@ class AutoStrategy final : public BoundedStrategy {
   AutoStrategy(const DeviceRange& range, WindowTable& windows, DiskChannel& disk);
 
  protected:
-  Moved Move(const Buf& buf, HostOffset at, size_t size) override;
+  Moved Move(const Piece& piece, HostOffset at, size_t size) override;
   // Fetches the head of the range into the cache, if its window is mapped.
   void ExpectRead(HostOffset at, size_t size) override;
 
  private:
   // Reads piece by piece, each from its window or by pread. Moves a prefix, as Move() promises, whatever fails on the
   // way.
-  Moved Read(const Buf& buf, HostOffset at, size_t size);
+  Moved Read(const Piece& piece, HostOffset at, size_t size);
   // The window that holds [at, at + size), inside one block, if there is a sound one. When there is none, the pread
   // that serves instead earns the lane money, and the window a chance of a slot.
   std::optional<WindowRef> Find(HostOffset at, size_t size, Lane lane);
   // What the policy says of it; of a read that must not wait, no copy from pages that may have left memory.
-  MapPolicy::Path Choose(const Buf& buf, const WindowRef& window, HostOffset at, size_t size);
+  MapPolicy::Path Choose(const Piece& piece, const WindowRef& window, HostOffset at, size_t size);
   // Copies [at, at + size) from its window. -> false when pread is to do it.
   bool Copy(const WindowRef& window, uint8_t* data, HostOffset at, size_t size, Lane lane);
   // Maps the block around `at`, a page of which was just read by a pread that took `pread_ns`.

@@ -6,51 +6,51 @@
 
 namespace blk {
 
-Moved MappedStrategy::Move(const Buf& buf, HostOffset at, size_t size) {
+Moved MappedStrategy::Move(const Piece& piece, HostOffset at, size_t size) {
   // A window may have to be waited for, and a mapped page is not a resident one.
-  if (buf.nowait) return {0, {EOPNOTSUPP, Op::kStrategy}};
+  if (piece.nowait) return {0, {EOPNOTSUPP, Op::kStrategy}};
   size_t done = 0;
   while (done < size) {
-    if (IsCancelled(buf.cancel)) return {done, {ECANCELED, Op::kStrategy}};
-    const Moved piece = Piece(buf, buf.data + done, {at.value + done}, size - done);
-    done += piece.bytes;
-    if (!piece.status.ok()) return {done, piece.status};
+    if (IsCancelled(piece.cancel)) return {done, {ECANCELED, Op::kStrategy}};
+    const Moved moved = MoveInWindow(piece, piece.data + done, {at.value + done}, size - done);
+    done += moved.bytes;
+    if (!moved.status.ok()) return {done, moved.status};
   }
   return {done, Status::Ok()};
 }
 
-Moved MappedStrategy::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size) {
-  auto acquired = windows_.Acquire(at, buf.lane);
+Moved MappedStrategy::MoveInWindow(const Piece& piece, uint8_t* data, HostOffset at, size_t size) {
+  auto acquired = windows_.Acquire(at, piece.lane);
   // All of the rest, not this window's part alone (B33).
-  if (!acquired.ok()) return disk_.Piece(buf, data, at, size);
+  if (!acquired.ok()) return disk_.MoveSome(piece, data, at, size);
   const WindowRef window = acquired.Take();
   size = std::min(size, window.RoomFrom(at));
-  if (buf.cancel != nullptr) size = std::min<size_t>(size, kSegmentSize);
-  if (window.poisoned()) return disk_.Piece(buf, data, at, size);
+  if (piece.cancel != nullptr) size = std::min<size_t>(size, kSegmentSize);
+  if (window.poisoned()) return disk_.MoveSome(piece, data, at, size);
 
-  if (buf.op == BufOp::kRead) {
+  if (piece.operation == Operation::kRead) {
     CopyBytes(data, window.At(at), size);
     // Zeros of the page guard may be among what was copied: again, by a call that names the error.
-    return window.poisoned() ? disk_.Piece(buf, data, at, size) : Moved{size, Status::Ok()};
+    return window.poisoned() ? disk_.MoveSome(piece, data, at, size) : Moved{size, Status::Ok()};
   }
   CopyBytes(window.At(at), data, size);
   if (window.poisoned()) {
     // First whether the file still reaches there: pwrite would make it longer again, and hide what was lost.
     const Status stored = disk_.CheckStored(at, size);
-    return stored.ok() ? disk_.Piece(buf, data, at, size) : Moved{0, stored};
+    return stored.ok() ? disk_.MoveSome(piece, data, at, size) : Moved{0, stored};
   }
-  if (!buf.durable) {
+  if (!piece.durable) {
     range().flush->MarkDirty();
     return {size, Status::Ok()};
   }
-  // Of this piece's pages alone: other stores stay dirty, and cost this write nothing (B45).
+  // Of these pages alone: other stores stay dirty, and cost this write nothing (B45).
   Status status = window.Sync(at, size);
-  range().counters->Add(Counter::kFlushes, 1, buf.lane);
+  range().counters->Add(Counter::kFlushes, 1, piece.lane);
   if (window.poisoned()) {
     // Another page of it was substituted meanwhile: msync may have passed over pages that are none of the file's. What
     // was stored is in the page cache all the same, where fdatasync finds it.
     range().flush->MarkDirty();
-    status = disk_.Sync(buf.lane);
+    status = disk_.Sync(piece.lane);
   }
   // Stores behind a new end of the file, but on its last page, meet no fault and no error.
   if (status.ok()) status = disk_.CheckStored(at, size);

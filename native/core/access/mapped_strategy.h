@@ -1,7 +1,7 @@
-// MappedStrategy: serves bufs by copying to and from mapped windows, one window at a time, as the seed does: the access
-// of `access: 'mmap'`. A durable write is msync'ed piece by piece. What a window cannot serve goes to pread and pwrite:
-// a mapping that fails, a page that the host could not give.
-// Thread-safe.   Model: rumpblk.c r1.31 lines 621-657; B32 (page-aligned msync), B33 (fallback), B34 (SIGBUS).
+// MappedStrategy: serves pieces by copying to and from mapped windows, one window at a time, as the seed does: the
+// access of `access: 'mmap'`. A durable write is msync'ed piece by piece. What a window cannot serve goes to pread and
+// pwrite: a mapping that fails, a page that the host could not give. Thread-safe.   Model: rumpblk.c r1.31 lines
+// 621-657; B32 (page-aligned msync), B33 (fallback), B34 (SIGBUS).
 #ifndef RUMPBLK_CORE_ACCESS_MAPPED_STRATEGY_H_
 #define RUMPBLK_CORE_ACCESS_MAPPED_STRATEGY_H_
 
@@ -18,11 +18,11 @@ class MappedStrategy final : public BoundedStrategy {
       : BoundedStrategy(range), windows_(windows), disk_(disk) {}
 
  protected:
-  Moved Move(const Buf& buf, HostOffset at, size_t size) override;
+  Moved Move(const Piece& piece, HostOffset at, size_t size) override;
 
  private:
-  // Moves what of [at, at + size) lies in the window around `at`; at most a segment when the buf can be cancelled.
-  Moved Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size);
+  // Moves what of [at, at + size) lies in the window around `at`; at most a segment when the piece can be cancelled.
+  Moved MoveInWindow(const Piece& piece, uint8_t* data, HostOffset at, size_t size);
 
   WindowCache& windows_;
   DiskChannel& disk_;

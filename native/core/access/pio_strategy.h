@@ -1,5 +1,6 @@
-// PioStrategy: serves bufs by reads and writes of the medium. The access of nodes and of `access: 'pio'`, and of media
-// that have no windows. Thread-safe.   Model: rumpblk.c r1.31 lines 659-722, with loops over short transfers (B40).
+// PioStrategy: serves pieces by reads and writes of the medium. The access of nodes and of `access: 'pio'`, and of
+// media that have no windows. Thread-safe.   Model: rumpblk.c r1.31 lines 659-722, with loops over short transfers
+// (B40).
 #ifndef RUMPBLK_CORE_ACCESS_PIO_STRATEGY_H_
 #define RUMPBLK_CORE_ACCESS_PIO_STRATEGY_H_
 
@@ -14,7 +15,7 @@ class PioStrategy final : public BoundedStrategy {
   PioStrategy(const DeviceRange& range, DiskChannel& disk) : BoundedStrategy(range), disk_(disk) {}
 
  protected:
-  Moved Move(const Buf& buf, HostOffset at, size_t size) override { return disk_.Part(buf, at, size); }
+  Moved Move(const Piece& piece, HostOffset at, size_t size) override { return disk_.Move(piece, at, size); }
 
  private:
   DiskChannel& disk_;

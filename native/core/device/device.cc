@@ -136,28 +136,28 @@ bool Device::IsDurable(Fua fua) const {
   return fua == Fua::kByCacheMode ? options_.cache == CacheMode::kWritethrough : fua == Fua::kOn;
 }
 
-Transfer Device::BytesRequest(BufOp op, uint64_t position, uint8_t* data, size_t length, Fua fua) const {
-  Transfer transfer;
-  transfer.op = op;
-  transfer.position = static_cast<int64_t>(position);
-  transfer.data = data;
-  transfer.length = length;
-  transfer.raw = options_.raw;
+Request Device::BytesRequest(Operation op, uint64_t position, uint8_t* data, size_t length, Fua fua) const {
+  Request request;
+  request.operation = op;
+  request.position = static_cast<int64_t>(position);
+  request.data = data;
+  request.length = length;
+  request.raw = options_.raw;
   // Reads are never durable: no strategy has to ask which it is.
-  transfer.durable = op == BufOp::kWrite && IsDurable(fua);
-  return transfer;
+  request.durable = op == Operation::kWrite && IsDurable(fua);
+  return request;
 }
 
-Transfer Device::BufRequest(BufOp op, int64_t blkno, uint8_t* data, size_t length, bool deferred) const {
-  Transfer transfer;
-  transfer.op = op;
-  transfer.position = PositionOfSector(blkno);
-  transfer.data = data;
-  transfer.length = length;
+Request Device::BufRequest(Operation op, int64_t blkno, uint8_t* data, size_t length, bool deferred) const {
+  Request request;
+  request.operation = op;
+  request.position = PositionOfSector(blkno);
+  request.data = data;
+  request.length = length;
   // Never raw: the block device's strategy takes a buf as it is, of any length.
-  transfer.deferred = deferred;
-  transfer.durable = op == BufOp::kWrite && IsDurable(deferred ? Fua::kOff : Fua::kOn);
-  return transfer;
+  request.deferred = deferred;
+  request.durable = op == Operation::kWrite && IsDurable(deferred ? Fua::kOff : Fua::kOn);
+  return request;
 }
 
 Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lane) {
@@ -168,19 +168,19 @@ Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lan
   // Made for this one write: the strategies of this device know its own range alone.
   PioStrategy whole(range, disk_);
   GuardStrategy entry(range.begin, ProtectedSpans(), nullptr, whole);
-  Transfer transfer;
-  transfer.op = BufOp::kWrite;
-  transfer.position = static_cast<int64_t>(position);
-  transfer.data = bytes.data();
-  transfer.length = bytes.size();
-  transfer.durable = true;
-  transfer.lane = lane;
-  PlanTransfer(transfer, range);
-  entry.Admit(transfer);
-  RunTransfer(entry, transfer);
+  Request request;
+  request.operation = Operation::kWrite;
+  request.position = static_cast<int64_t>(position);
+  request.data = bytes.data();
+  request.length = bytes.size();
+  request.durable = true;
+  request.lane = lane;
+  PlanRequest(request, range);
+  entry.Admit(request);
+  RunRequest(entry, request);
   // Short at the end of the disk: half a label is none.
-  if (transfer.status.ok() && transfer.moved < transfer.length) return {ENOSPC, Op::kStrategy};
-  return transfer.status;
+  if (request.status.ok() && request.moved < request.length) return {ENOSPC, Op::kStrategy};
+  return request.status;
 }
 
 BatchTarget Device::ForBatch() const {

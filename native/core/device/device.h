@@ -55,25 +55,26 @@ class Device {
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
-  // A transfer of bytes [position, position + length), cut into bufs by the rule of this open. Makes it, and no more:
-  // Admit() and RunTransfer() do it. `fua` is of writes only.
+  // A request of bytes [position, position + length), cut into pieces by the rule of this open. Makes it, and no more:
+  // Admit() and RunRequest() do it. `fua` is of writes only.
   // Shape: data holds length bytes until it has run.   Errors: none here; the bounds check answers when it runs.
-  Transfer BytesRequest(BufOp op, uint64_t position, uint8_t* data, size_t length, Fua fua) const;
-  // A transfer that is one buf of `length` bytes from sector `blkno` on, as d_strategy gets it: also on a raw open, and
-  // of any length. Durable when complete unless `deferred`, whatever the cache mode but kUnsafe: the kernel's B_ASYNC.
-  Transfer BufRequest(BufOp op, int64_t blkno, uint8_t* data, size_t length, bool deferred) const;
+  Request BytesRequest(Operation op, uint64_t position, uint8_t* data, size_t length, Fua fua) const;
+  // A request that is one piece, of `length` bytes from sector `blkno` on, as d_strategy gets it: also on a raw open,
+  // and of any length. Durable when complete unless `deferred`, whatever the cache mode but kUnsafe: the kernel's
+  // B_ASYNC.
+  Request BufRequest(Operation op, int64_t blkno, uint8_t* data, size_t length, bool deferred) const;
 
-  // Plans `transfer`, and passes it by the fault injector and the guard; on the caller's thread, in call order, once.
+  // Plans `request`, and passes it by the fault injector and the guard; on the caller's thread, in call order, once.
   // -> where to run it; valid as long as the device.
-  Strategy& Admit(Transfer& transfer) {
+  Strategy& Admit(Request& request) {
     // Acquire, with the release in SetFaulty(): who finds the injector in the stack finds it set up.
     Strategy& entry = *entry_.load(std::memory_order_acquire);
-    PlanTransfer(transfer, range_);
-    entry.Admit(transfer);
+    PlanRequest(request, range_);
+    entry.Admit(request);
     return entry;
   }
   // Admits and runs in one go, on the caller's thread.
-  void Run(Transfer& transfer) { RunTransfer(Admit(transfer), transfer); }
+  void Run(Request& request) { RunRequest(Admit(request), request); }
 
   // Writes to the disk that this device is, or is a partition of, wherever its label lies; durable when it returns,
   // also under CacheMode::kUnsafe: a label is worth a sync. Draws no fault. `position` counts bytes from the start of

@@ -18,12 +18,12 @@ class DeviceSource final : public TableSource {
   uint64_t sector_size() const override { return device_.minor().disk().sector_size(); }
   // Errors: those of Strategy::Submit(); EIO of the injector, which injected() tells apart.
   Status Read(uint64_t position, uint8_t* data, size_t size) override {
-    Transfer transfer = device_.BytesRequest(BufOp::kRead, position, data, size, Fua::kByCacheMode);
-    transfer.raw = false;  // tables lie at any byte
-    transfer.lane = lane_;
-    device_.Run(transfer);
-    injected_ = transfer.injected;
-    return transfer.status;
+    Request request = device_.BytesRequest(Operation::kRead, position, data, size, Fua::kByCacheMode);
+    request.raw = false;  // tables lie at any byte
+    request.lane = lane_;
+    device_.Run(request);
+    injected_ = request.injected;
+    return request.status;
   }
 
   // Whether it was the fault injector that failed the last read.

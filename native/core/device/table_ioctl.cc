@@ -25,13 +25,13 @@ Status CheckOpen(const Minor& minor, const PartitionTable& table) {
 }
 
 Status WriteAll(Device& device, TableWrite& write, Lane lane) {
-  Transfer transfer =
-      device.BytesRequest(BufOp::kWrite, write.position, write.bytes.data(), write.bytes.size(), Fua::kOff);
-  transfer.raw = false;
-  transfer.lane = lane;
-  device.Run(transfer);
-  if (transfer.status.ok() && transfer.moved < write.bytes.size()) return {ENOSPC, Op::kStrategy};
-  return transfer.status;
+  Request request =
+      device.BytesRequest(Operation::kWrite, write.position, write.bytes.data(), write.bytes.size(), Fua::kOff);
+  request.raw = false;
+  request.lane = lane;
+  device.Run(request);
+  if (request.status.ok() && request.moved < write.bytes.size()) return {ENOSPC, Op::kStrategy};
+  return request.status;
 }
 
 // Leaves out writes of guarded ranges that would change nothing there. -> EROFS where one would: asked before the first

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/request/transfer.h"
+#include "core/request/request.h"
 
 namespace blk {
 
@@ -32,19 +32,19 @@ bool GuardStrategy::Forbids(HostSpan span) const {
   return next != spans_.end() && next->begin.value < span.end.value;
 }
 
-void GuardStrategy::Admit(Transfer& transfer) {
-  next_.Admit(transfer);
-  const Plan& plan = transfer.plan;
+void GuardStrategy::Admit(Request& request) {
+  next_.Admit(request);
+  const Plan& plan = request.plan;
   // What is stopped at its start is not run, and outside the device nothing is guarded.
-  if (transfer.op != BufOp::kWrite || plan.stop_at == 0 || plan.reach == 0) return;
-  if (ForbidsAt(static_cast<uint64_t>(transfer.position), plan.reach))
-    transfer.plan.StopAt(0, {{EROFS, Op::kStrategy}});
+  if (request.operation != Operation::kWrite || plan.stop_at == 0 || plan.reach == 0) return;
+  if (ForbidsAt(static_cast<uint64_t>(request.position), plan.reach)) request.plan.StopAt(0, {{EROFS, Op::kStrategy}});
 }
 
-// Once more for each buf: a batch admits nothing, and the label may have come to be guarded since.
-void GuardStrategy::Submit(Buf& buf) {
-  if (buf.op == BufOp::kWrite && ForbidsAt(buf.position, buf.bcount)) return Biodone(buf, 0, {EROFS, Op::kStrategy});
-  next_.Submit(buf);
+// Once more for each piece: a batch admits nothing, and the label may have come to be guarded since.
+void GuardStrategy::Submit(Piece& piece) {
+  if (piece.operation == Operation::kWrite && ForbidsAt(piece.position, piece.size))
+    return Biodone(piece, 0, {EROFS, Op::kStrategy});
+  next_.Submit(piece);
 }
 
 }  // namespace blk

@@ -1,5 +1,5 @@
 // GuardStrategy: a decorator that refuses writes into protected ranges with EROFS and 0 bytes moved: those that an open
-// names, and, in a partition, the label sector of its disk. A transfer of several bufs is refused as a whole, so that
+// names, and, in a partition, the label sector of its disk. A request of several pieces is refused as a whole, so that
 // nothing of it is written.
 // Thread-safe. In a device's stack only when there is something to guard: all others pay nothing.
 // Model: the label sector of bounds_check_with_label, NetBSD's subr_disk.c.
@@ -19,11 +19,11 @@ class GuardStrategy final : public Strategy {
   // be empty. `label` may be null. `next` and `label` outlive this object.
   GuardStrategy(HostOffset begin, std::vector<HostSpan> spans, const LabelSector* label, Strategy& next);
 
-  // Stops the transfer before its first buf if any of it is guarded. Reads pass.
-  void Admit(Transfer& transfer) override;
-  // Refuses the buf: what Admit() has not seen, or has let through.
-  void Submit(Buf& buf) override;
-  void Expect(const Buf& buf) override { next_.Expect(buf); }
+  // Stops the request before its first piece if any of it is guarded. Reads pass.
+  void Admit(Request& request) override;
+  // Refuses the piece: what Admit() has not seen, or has let through.
+  void Submit(Piece& piece) override;
+  void Expect(const Piece& piece) override { next_.Expect(piece); }
 
   // Whether something in `span` may not be written. Of this moment, as far as the label goes.   Thread: any.
   bool Forbids(HostSpan span) const;

@@ -13,19 +13,19 @@ constexpr double kMaxBlkno =
     9007199254740992.0;  // 2^53: beyond it doubles are no longer exact, and any device has ended
 constexpr size_t kMaxMerged = 4 * kSegmentSize;
 
-// The request that `buf` is all of.
-Transfer AsTransfer(const Buf& buf) {
-  Transfer transfer;
-  transfer.op = buf.op;
-  transfer.position = static_cast<int64_t>(buf.position);
-  transfer.length = buf.bcount;
-  transfer.lane = buf.lane;
-  return transfer;
+// The request that `piece` is all of.
+Request AsRequest(const Piece& piece) {
+  Request request;
+  request.operation = piece.operation;
+  request.position = static_cast<int64_t>(piece.position);
+  request.length = piece.size;
+  request.lane = piece.lane;
+  return request;
 }
 
 }  // namespace
 
-int BatchRun::Prepare(uint32_t i, Lane lane, Buf* buf) const {
+int BatchRun::Prepare(uint32_t i, Lane lane, Piece* piece) const {
   if (arrays_.op[i] > static_cast<uint8_t>(BatchOp::kWrite)) return EINVAL;
   const double blkno = arrays_.blkno[i];
   // Written so that NaN is refused, for which every comparison is false. Negative ones go on to the bounds check (B4),
@@ -34,11 +34,11 @@ int BatchRun::Prepare(uint32_t i, Lane lane, Buf* buf) const {
   // 64 bits: the sum of two of 32 does not wrap.
   const uint64_t end = uint64_t{arrays_.offset[i]} + arrays_.bcount[i];
   if (end > arena_size_) return EINVAL;
-  buf->op = OpOf(i) == BatchOp::kRead ? BufOp::kRead : BufOp::kWrite;
-  buf->position = static_cast<uint64_t>(PositionOfSector(static_cast<int64_t>(blkno)));
-  buf->bcount = arrays_.bcount[i];
-  buf->data = arena_ + arrays_.offset[i];
-  buf->lane = lane;
+  piece->operation = OpOf(i) == BatchOp::kRead ? Operation::kRead : Operation::kWrite;
+  piece->position = static_cast<uint64_t>(PositionOfSector(static_cast<int64_t>(blkno)));
+  piece->size = arrays_.bcount[i];
+  piece->data = arena_ + arrays_.offset[i];
+  piece->lane = lane;
   return 0;
 }
 
@@ -47,13 +47,13 @@ void BatchRun::Admit() {
   // Room before the first draw, so that a run that finds no memory has drawn nothing.
   std::vector<Stop> stops(count_);
   for (uint32_t i = 0; i < count_; i++) {
-    Buf buf;
-    // What never becomes a buf draws nothing, as a request that is refused outright.
-    if (Prepare(i, kSharedLane, &buf) != 0) continue;
-    Transfer transfer = AsTransfer(buf);
-    PlanTransfer(transfer, *target_.range);
-    target_.entry->Admit(transfer);
-    if (transfer.plan.stop_at == 0) stops[i] = transfer.plan.stop;
+    Piece piece;
+    // What never becomes a piece draws nothing, as a request that is refused outright.
+    if (Prepare(i, kSharedLane, &piece) != 0) continue;
+    Request request = AsRequest(piece);
+    PlanRequest(request, *target_.range);
+    target_.entry->Admit(request);
+    if (request.plan.stop_at == 0) stops[i] = request.plan.stop;
   }
   stops_ = std::move(stops);
 }
@@ -74,19 +74,19 @@ bool BatchRun::RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel)
       next_++;
       return true;
     }
-    Buf buf;
+    Piece piece;
     uint32_t served = 1;
-    if (const int err = Prepare(i, lane, &buf); err != 0) {
+    if (const int err = Prepare(i, lane, &piece); err != 0) {
       Set(i, arrays_.bcount[i], err);
-      // No buf, as for every request of length zero.
-    } else if (buf.bcount == 0) {
+      // No piece, as for every request of length zero.
+    } else if (piece.size == 0) {
       Set(i, 0, 0);
     } else {
-      buf.nowait = nowait;
-      served = Merge(i, &buf);
+      piece.nowait = nowait;
+      served = Merge(i, &piece);
       if (served > 1) {
-        RunMerged(i, served, buf);
-      } else if (!RunSingle(i, buf)) {
+        RunMerged(i, served, piece);
+      } else if (!RunSingle(i, piece)) {
         return false;
       }
     }
@@ -110,31 +110,31 @@ void BatchRun::EndGroup(Status synced) {
 }
 
 void BatchRun::Expect(uint32_t i, Lane lane) const {
-  Buf buf;
-  if (OpOf(i) != BatchOp::kRead || Prepare(i, lane, &buf) != 0) return;
-  if (buf.position >= target_.range->size) return;
-  buf.bcount = target_.range->ReachOf(buf.position, buf.bcount);
-  target_.entry->Expect(buf);
+  Piece piece;
+  if (OpOf(i) != BatchOp::kRead || Prepare(i, lane, &piece) != 0) return;
+  if (piece.position >= target_.range->size) return;
+  piece.size = target_.range->ReachOf(piece.position, piece.size);
+  target_.entry->Expect(piece);
 }
 
-size_t BatchRun::Submit(Buf& buf) const {
-  buf.status = target_.range->Allows(buf.op, buf.position);
-  if (!buf.status.ok()) return 0;
-  buf.bcount = target_.range->ReachOf(buf.position, buf.bcount);
-  target_.entry->Submit(buf);
-  return buf.bcount - buf.resid;
+size_t BatchRun::Submit(Piece& piece) const {
+  piece.status = target_.range->Allows(piece.operation, piece.position);
+  if (!piece.status.ok()) return 0;
+  piece.size = target_.range->ReachOf(piece.position, piece.size);
+  target_.entry->Submit(piece);
+  return piece.moved;
 }
 
-bool BatchRun::RunSingle(uint32_t i, Buf& buf) {
-  if (buf.op == BufOp::kWrite && RefuseWrite(i)) return true;
+bool BatchRun::RunSingle(uint32_t i, Piece& piece) {
+  if (piece.operation == Operation::kWrite && RefuseWrite(i)) return true;
   if (IsStopped(i)) {
     Set(i, arrays_.bcount[i], stops_[i].why.err);
-    if (stops_[i].by != nullptr) stops_[i].by->Stopped(AsTransfer(buf));
+    if (stops_[i].by != nullptr) stops_[i].by->Stopped(AsRequest(piece));
     return true;
   }
-  const size_t moved = Submit(buf);
-  if (buf.nowait && IsUndone(buf.status)) return false;
-  Set(i, static_cast<uint32_t>(arrays_.bcount[i] - moved), buf.status.err);
+  const size_t moved = Submit(piece);
+  if (piece.nowait && IsUndone(piece.status)) return false;
+  Set(i, static_cast<uint32_t>(arrays_.bcount[i] - moved), piece.status.err);
   return true;
 }
 
@@ -151,27 +151,27 @@ bool BatchRun::RefuseWrite(uint32_t i) {
   return false;
 }
 
-uint32_t BatchRun::Merge(uint32_t i, Buf* buf) const {
-  if (buf->op != BufOp::kWrite || IsStopped(i) || target_.guarded) return 1;
+uint32_t BatchRun::Merge(uint32_t i, Piece* piece) const {
+  if (piece->operation != Operation::kWrite || IsStopped(i) || target_.guarded) return 1;
   uint32_t n = 1;
-  for (; i + n < count_ && buf->bcount < kMaxMerged; n++) {
-    Buf next;
-    if (OpOf(i + n) != BatchOp::kWrite || Prepare(i + n, buf->lane, &next) != 0) break;
+  for (; i + n < count_ && piece->size < kMaxMerged; n++) {
+    Piece next;
+    if (OpOf(i + n) != BatchOp::kWrite || Prepare(i + n, piece->lane, &next) != 0) break;
     // In the arena as well as on the device: one write takes one piece of memory.
-    const bool continues = next.position == buf->position + buf->bcount && next.data == buf->data + buf->bcount;
-    if (!continues || IsStopped(i + n) || next.bcount == 0 || IsDurable(i + n) != IsDurable(i)) break;
-    buf->bcount += next.bcount;
+    const bool continues = next.position == piece->position + piece->size && next.data == piece->data + piece->size;
+    if (!continues || IsStopped(i + n) || next.size == 0 || IsDurable(i + n) != IsDurable(i)) break;
+    piece->size += next.size;
   }
   return n;
 }
 
-void BatchRun::RunMerged(uint32_t i, uint32_t n, Buf& buf) {
+void BatchRun::RunMerged(uint32_t i, uint32_t n, Piece& piece) {
   if (RefuseWrite(i)) {
     // All of them are durable, or none: Merge() saw to that.
     for (uint32_t k = i + 1; k < i + n; k++) RefuseWrite(k);
     return;
   }
-  size_t moved = Submit(buf);
+  size_t moved = Submit(piece);
   uint32_t k = i;
   for (; k < i + n && moved >= arrays_.bcount[k]; k++) {
     moved -= arrays_.bcount[k];
@@ -179,14 +179,14 @@ void BatchRun::RunMerged(uint32_t i, uint32_t n, Buf& buf) {
   }
   if (k < i + n) {
     // The one where it stopped has its error, or the end of the device; those behind it run for themselves.
-    Set(k, static_cast<uint32_t>(arrays_.bcount[k] - moved), buf.status.err);
+    Set(k, static_cast<uint32_t>(arrays_.bcount[k] - moved), piece.status.err);
     k++;
   }
   // Each entry counts, not each call.
-  target_.range->counters->Add(Counter::kIoTotal, k - i - 1, buf.lane);
+  target_.range->counters->Add(Counter::kIoTotal, k - i - 1, piece.lane);
   for (; k < i + n; k++) {
-    Buf rest;
-    if (Prepare(k, buf.lane, &rest) == 0) static_cast<void>(RunSingle(k, rest));  // it may wait
+    Piece rest;
+    if (Prepare(k, piece.lane, &rest) == 0) static_cast<void>(RunSingle(k, rest));  // it may wait
   }
 }
 

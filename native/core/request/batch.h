@@ -1,4 +1,4 @@
-// Batch: many bufs in one go, in struct-of-arrays form, without an allocation per request. As if the entries ran one
+// Batch: many pieces in one go, in struct-of-arrays form, without an allocation per request. As if the entries ran one
 // after the other. A flush ends a group: what stands before it is durable before anything behind it begins. Durable
 // writes of a group are served by one sync at its end, and writes that continue each other, on the device and in the
 // arena, go to the host as one.
@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/request/buf.h"
 #include "core/request/physio.h"
+#include "core/request/piece.h"
 #include "core/request/strategy.h"
 
 namespace blk {
@@ -38,7 +38,7 @@ struct BatchArrays {
 struct BatchTarget {
   Strategy* entry = nullptr;
   const DeviceRange* range = nullptr;
-  bool faulty = false;              // entry draws for each buf
+  bool faulty = false;              // entry draws for each piece
   bool guarded = false;             // entry refuses some writes: none is merged with one that it may refuse
   bool durable_by_default = false;  // cache mode writethrough
   bool never_durable = false;       // cache mode unsafe
@@ -99,20 +99,21 @@ class BatchRun {
     return !target_.never_durable && (arrays_.fua[i] != 0 || target_.durable_by_default);
   }
   BatchOp OpOf(uint32_t i) const { return static_cast<BatchOp>(arrays_.op[i]); }
-  // Fills in the buf of entry i: what it asks for, wherever that lies. -> 0, or the errno that the entry gets instead.
-  int Prepare(uint32_t i, Lane lane, Buf* buf) const;
-  // Submits what of it lies in the device, by the rules of PlanTransfer(). -> bytes moved.
-  size_t Submit(Buf& buf) const;
+  // Fills in the piece of entry i: what it asks for, wherever that lies. -> 0, or the errno that the entry gets
+  // instead.
+  int Prepare(uint32_t i, Lane lane, Piece* piece) const;
+  // Submits what of it lies in the device, by the rules of PlanRequest(). -> bytes moved.
+  size_t Submit(Piece& piece) const;
   // Whether entry i was stopped when it was admitted.
   bool IsStopped(uint32_t i) const { return !stops_.empty() && !stops_[i].why.ok(); }
-  // Entries from i on, at least one, that can go to the host as one write. Grows `buf`, the first one, over them.
-  uint32_t Merge(uint32_t i, Buf* buf) const;
-  // Runs `n` entries from i on as the one write that `buf` is, and gives each its own outcome.
-  void RunMerged(uint32_t i, uint32_t n, Buf& buf);
+  // Entries from i on, at least one, that can go to the host as one write. Grows `piece`, the first one, over them.
+  uint32_t Merge(uint32_t i, Piece* piece) const;
+  // Runs `n` entries from i on as the one write that `piece` is, and gives each its own outcome.
+  void RunMerged(uint32_t i, uint32_t n, Piece& piece);
   // Tells the strategy of entry i while the one before it runs: copying takes turns with fetching then.
   void Expect(uint32_t i, Lane lane) const;
   // -> false when the entry would wait and must not.
-  bool RunSingle(uint32_t i, Buf& buf);
+  bool RunSingle(uint32_t i, Piece& piece);
   // Whether write i must not begin, its error set: a flush before it failed, or it is durable and a sync has failed
   // before. Else notes that a durable one wants the sync.
   bool RefuseWrite(uint32_t i);

@@ -10,8 +10,8 @@
 #include "core/base/counters.h"
 #include "core/base/status.h"
 #include "core/base/units.h"
-#include "core/request/buf.h"
 #include "core/request/flush_state.h"
+#include "core/request/piece.h"
 
 namespace blk {
 
@@ -25,8 +25,8 @@ struct DeviceRange {
 
   // Whether a request may begin at `position`, which is a negative one's as an unsigned number. Errors: EACCES write on
   // an 'r' open, wherever it points (B15) · EINVAL before the start or beyond the end (B4, B5); at the end is fine.
-  Status Allows(BufOp op, uint64_t position) const {
-    if (op == BufOp::kWrite && !writable) return {EACCES, Op::kStrategy};
+  Status Allows(Operation op, uint64_t position) const {
+    if (op == Operation::kWrite && !writable) return {EACCES, Op::kStrategy};
     return position > size ? Status{EINVAL, Op::kStrategy} : Status::Ok();
   }
   // Bytes of it that lie in the device; cut here and not in the request, so that its residual counts from what was

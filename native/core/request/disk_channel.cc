@@ -4,32 +4,32 @@
 
 namespace blk {
 
-Moved DiskChannel::Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size) {
-  if (buf.op == BufOp::kRead) return channel_.Read(at, data, size, {false, buf.nowait, buf.cancel});
+Moved DiskChannel::MoveSome(const Piece& piece, uint8_t* data, HostOffset at, size_t size) {
+  if (piece.operation == Operation::kRead) return channel_.Read(at, data, size, {false, piece.nowait, piece.cancel});
   // Larger ones would sync after each segment, where one sync behind all of them does.
-  if (buf.durable && durable_calls_ && size <= kSegmentSize) return WriteDurable(buf, data, at, size);
-  Moved moved = channel_.Write(at, data, size, {false, false, buf.cancel});
+  if (piece.durable && durable_calls_ && size <= kSegmentSize) return WriteDurable(piece, data, at, size);
+  Moved moved = channel_.Write(at, data, size, {false, false, piece.cancel});
   // Also of a write that failed half-way: what moved is with the host and not on the medium.
   if (moved.bytes > 0) flush_.MarkDirty();
-  // Before the buf completes (B20), and through O_DIRECT as well: the disk's own cache is to be emptied (B38).
-  if (moved.status.ok() && buf.durable) moved.status = Sync(buf.lane);
+  // Before the piece completes (B20), and through O_DIRECT as well: the disk's own cache is to be emptied (B38).
+  if (moved.status.ok() && piece.durable) moved.status = Sync(piece.lane);
   return moved;
 }
 
-Moved DiskChannel::Part(const Buf& buf, HostOffset at, size_t size) {
-  if (!buf.durable || (buf.first && buf.last)) return Piece(buf, buf.data, at, size);
-  Buf part = buf;
+Moved DiskChannel::Move(const Piece& piece, HostOffset at, size_t size) {
+  if (!piece.durable || (piece.first && piece.last)) return MoveSome(piece, piece.data, at, size);
+  Piece part = piece;
   part.durable = false;
-  Moved moved = Piece(part, buf.data, at, size);
-  if (moved.status.ok() && buf.last) moved.status = Sync(buf.lane);
+  Moved moved = MoveSome(part, piece.data, at, size);
+  if (moved.status.ok() && piece.last) moved.status = Sync(piece.lane);
   return moved;
 }
 
 // The data goes through and is synced in one call, which leaves alone what else of the file is dirty (B45).
-Moved DiskChannel::WriteDurable(const Buf& buf, const uint8_t* data, HostOffset at, size_t size) {
-  const Moved moved = channel_.Write(at, data, size, {true, false, buf.cancel});
+Moved DiskChannel::WriteDurable(const Piece& piece, const uint8_t* data, HostOffset at, size_t size) {
+  const Moved moved = channel_.Write(at, data, size, {true, false, piece.cancel});
   const int err = moved.status.err;
-  if (moved.bytes > 0) counters_.Add(Counter::kFlushes, 1, buf.lane);
+  if (moved.bytes > 0) counters_.Add(Counter::kFlushes, 1, piece.lane);
   if (err == 0 || err == ECANCELED) return moved;
   if (err == EINTR) {
     // What it wrote last may be there without its sync.
@@ -39,7 +39,7 @@ Moved DiskChannel::WriteDurable(const Buf& buf, const uint8_t* data, HostOffset 
   // An error of the medium is told once; a second try would find clean pages and succeed.
   if (err == EIO) return {moved.bytes, flush_.Fail(moved.status)};
   Moved rest =
-      channel_.Write({at.value + moved.bytes}, data + moved.bytes, size - moved.bytes, {false, false, buf.cancel});
+      channel_.Write({at.value + moved.bytes}, data + moved.bytes, size - moved.bytes, {false, false, piece.cancel});
   if (rest.bytes > 0) flush_.MarkDirty();
   // EPERM is a host's that denies this call, as a seccomp profile does; one that denies every write says so again.
   const bool no_such_call = err == EOPNOTSUPP || err == ENOSYS || err == EINVAL || err == EPERM;
@@ -47,7 +47,7 @@ Moved DiskChannel::WriteDurable(const Buf& buf, const uint8_t* data, HostOffset 
   if (no_such_call && rest.status.ok()) durable_calls_ = false;
   // It was the sync that failed, not the write: the error may be that of earlier writes, and the host tells it once.
   if (rest.status.ok() && !no_such_call) rest.status = flush_.Fail({err, Op::kFdatasync});
-  if (rest.status.ok()) rest.status = Sync(buf.lane);
+  if (rest.status.ok()) rest.status = Sync(piece.lane);
   return {moved.bytes + rest.bytes, rest.status};
 }
 

@@ -9,8 +9,8 @@
 
 #include "core/base/counters.h"
 #include "core/medium/channel.h"
-#include "core/request/buf.h"
 #include "core/request/flush_state.h"
+#include "core/request/piece.h"
 
 namespace blk {
 
@@ -26,14 +26,14 @@ class DiskChannel {
         counters_(counters),
         durable_calls_(durable == Durable::kPerCall && channel.durable_writes()) {}
 
-  // Moves the part of `buf` that starts at `data`, and makes it durable if the buf is. Marks what it writes as dirty.
-  // Counts syncs, but no bytes: BoundedStrategy does.
-  // Errors: the medium's · EIO it ends before · ECANCELED · those of IsUndone(), nothing moved · the sync's, which
-  // sticks.   Thread: any.   REQUIRES: [at, at + size) lies inside the disk.
-  Moved Piece(const Buf& buf, uint8_t* data, HostOffset at, size_t size);
+  // Moves the part of `piece` that starts at `data`, and makes it durable if the piece is. Marks what it writes as
+  // dirty. Counts syncs, but no bytes: BoundedStrategy does. Errors: the medium's · EIO it ends before · ECANCELED ·
+  // those of IsUndone(), nothing moved · the sync's, which sticks.   Thread: any.   REQUIRES: [at, at + size) lies
+  // inside the disk.
+  Moved MoveSome(const Piece& piece, uint8_t* data, HostOffset at, size_t size);
 
-  // The same for all that `buf` has: of a request in parts, its last one makes all of them durable.
-  Moved Part(const Buf& buf, HostOffset at, size_t size);
+  // The same for all that `piece` has: of a request in parts, its last one makes all of them durable.
+  Moved Move(const Piece& piece, HostOffset at, size_t size);
 
   // What a piece gets that was stored into a window: EIO, for good, when the medium has come to end before it. Then the
   // host dropped the bytes, which is noted, and no later write may make up for it by growing the file again.
@@ -51,7 +51,7 @@ class DiskChannel {
   // The sync, then what a sync cannot know: stores that never reached the page cache.
   Status SyncAll();
   // By the medium's durable write; falls back to a write and Sync(), for good when the medium has no such call.
-  Moved WriteDurable(const Buf& buf, const uint8_t* data, HostOffset at, size_t size);
+  Moved WriteDurable(const Piece& piece, const uint8_t* data, HostOffset at, size_t size);
 
   Channel& channel_;
   FlushState& flush_;

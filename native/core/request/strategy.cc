@@ -10,35 +10,36 @@ HostOffset ToHost(DeviceOffset position, HostOffset begin) { return {begin.value
 
 }  // namespace
 
-void BoundedStrategy::Submit(Buf& buf) {
-  assert(buf.data != nullptr || buf.bcount == 0);
-  assert(buf.position <= range_.size && buf.bcount <= range_.size - buf.position);
+void BoundedStrategy::Submit(Piece& piece) {
+  assert(piece.data != nullptr || piece.size == 0);
+  assert(piece.position <= range_.size && piece.size <= range_.size - piece.position);
   Moved moved;
-  if (buf.durable && buf.op == BufOp::kWrite) moved.status = range_.flush->sticky();
-  if (moved.status.ok() && buf.bcount > 0) moved = Move(buf, ToHost({buf.position}, range_.begin), buf.bcount);
+  if (piece.durable && piece.operation == Operation::kWrite) moved.status = range_.flush->sticky();
+  if (moved.status.ok() && piece.size > 0) moved = Move(piece, ToHost({piece.position}, range_.begin), piece.size);
   // It comes again, through the queue, and is counted then.
-  if (buf.nowait && IsUndone(moved.status)) return Biodone(buf, 0, moved.status);
-  Count(buf, moved.bytes);
-  Biodone(buf, moved.bytes, moved.status);
+  if (piece.nowait && IsUndone(moved.status)) return Biodone(piece, 0, moved.status);
+  Count(piece, moved.bytes);
+  Biodone(piece, moved.bytes, moved.status);
 }
 
-void BoundedStrategy::Expect(const Buf& buf) {
-  if (buf.op == BufOp::kRead && buf.bcount > 0) ExpectRead(ToHost({buf.position}, range_.begin), buf.bcount);
+void BoundedStrategy::Expect(const Piece& piece) {
+  if (piece.operation == Operation::kRead && piece.size > 0)
+    ExpectRead(ToHost({piece.position}, range_.begin), piece.size);
 }
 
-void BoundedStrategy::Count(const Buf& buf, size_t moved) {
+void BoundedStrategy::Count(const Piece& piece, size_t moved) {
   Counters& counters = *range_.counters;
   // Also when nothing moved: it was let through.
-  if (buf.first) {
-    counters.Add(Counter::kIoTotal, 1, buf.lane);
-    if (buf.deferred) counters.Add(Counter::kIoAsync, 1, buf.lane);
+  if (piece.first) {
+    counters.Add(Counter::kIoTotal, 1, piece.lane);
+    if (piece.deferred) counters.Add(Counter::kIoAsync, 1, piece.lane);
   }
   if (moved == 0) return;
-  if (buf.op == BufOp::kRead) {
-    counters.Add(Counter::kBytesRead, moved, buf.lane);
+  if (piece.operation == Operation::kRead) {
+    counters.Add(Counter::kBytesRead, moved, piece.lane);
   } else {
-    counters.Add(Counter::kBytesWritten, moved, buf.lane);
-    if (buf.deferred) counters.Add(Counter::kBytesWrittenAsync, moved, buf.lane);
+    counters.Add(Counter::kBytesWritten, moved, piece.lane);
+    if (piece.deferred) counters.Add(Counter::kBytesWrittenAsync, moved, piece.lane);
   }
 }
 

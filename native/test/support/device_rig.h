@@ -58,18 +58,18 @@ struct DeviceRig {
   std::shared_ptr<Minor> minor;
 };
 
-inline Transfer Write(Device& device, uint64_t position, const std::vector<uint8_t>& bytes,
-                      Fua fua = Fua::kByCacheMode) {
-  Transfer transfer =
-      device.BytesRequest(BufOp::kWrite, position, const_cast<uint8_t*>(bytes.data()), bytes.size(), fua);
-  device.Run(transfer);
-  return transfer;
+inline Request Write(Device& device, uint64_t position, const std::vector<uint8_t>& bytes,
+                     Fua fua = Fua::kByCacheMode) {
+  Request request =
+      device.BytesRequest(Operation::kWrite, position, const_cast<uint8_t*>(bytes.data()), bytes.size(), fua);
+  device.Run(request);
+  return request;
 }
 inline std::vector<uint8_t> Read(Device& device, uint64_t position, size_t size) {
   std::vector<uint8_t> back(size);
-  Transfer transfer = device.BytesRequest(BufOp::kRead, position, back.data(), size, Fua::kByCacheMode);
-  device.Run(transfer);
-  back.resize(transfer.moved);
+  Request request = device.BytesRequest(Operation::kRead, position, back.data(), size, Fua::kByCacheMode);
+  device.Run(request);
+  back.resize(request.moved);
   return back;
 }
 

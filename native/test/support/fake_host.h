@@ -147,21 +147,21 @@ class FakeHost final : public FakeClock {
     });
   }
   int64_t Pread(int fd, void* data, size_t size, uint64_t offset) override {
-    return Transfer(MakeRecord(Call::kPread, fd, offset, size), data,
-                    [&](size_t n) { return real_.Pread(fd, data, n, offset); });
+    return Request(MakeRecord(Call::kPread, fd, offset, size), data,
+                   [&](size_t n) { return real_.Pread(fd, data, n, offset); });
   }
   int64_t Pwrite(int fd, const void* data, size_t size, uint64_t offset) override {
-    return Transfer(MakeRecord(Call::kPwrite, fd, offset, size), data,
-                    [&](size_t n) { return real_.Pwrite(fd, data, n, offset); });
+    return Request(MakeRecord(Call::kPwrite, fd, offset, size), data,
+                   [&](size_t n) { return real_.Pwrite(fd, data, n, offset); });
   }
   int64_t PwriteDurable(int fd, const void* data, size_t size, uint64_t offset) override {
-    return Transfer(MakeRecord(Call::kPwriteDurable, fd, offset, size), data, [&](size_t n) {
+    return Request(MakeRecord(Call::kPwriteDurable, fd, offset, size), data, [&](size_t n) {
       return pretend_syncs ? real_.Pwrite(fd, data, n, offset) : real_.PwriteDurable(fd, data, n, offset);
     });
   }
   int64_t PreadNowait(int fd, void* data, size_t size, uint64_t offset) override {
-    return Transfer(MakeRecord(Call::kPreadNowait, fd, offset, size), data,
-                    [&](size_t n) { return real_.PreadNowait(fd, data, n, offset); });
+    return Request(MakeRecord(Call::kPreadNowait, fd, offset, size), data,
+                   [&](size_t n) { return real_.PreadNowait(fd, data, n, offset); });
   }
   int HasContent(int fd) override {
     return Simple(MakeRecord(Call::kHasContent, fd), [&] { return real_.HasContent(fd); });
@@ -280,7 +280,7 @@ class FakeHost final : public FakeClock {
     return End(record, fd);
   }
   template <typename Fn>
-  int64_t Transfer(CallRecord record, const void* data, Fn&& fn) {
+  int64_t Request(CallRecord record, const void* data, Fn&& fn) {
     record.address = data;
     const int planned = Begin(record);
     if (planned != 0 && planned != -kHalfway) return End(record, planned);

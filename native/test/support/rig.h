@@ -70,21 +70,21 @@ struct Rig {
   std::unique_ptr<DiskChannel> disk;
 };
 
-inline Buf ReadBuf(int64_t blkno, std::vector<uint8_t>& into) {
-  Buf buf;
-  buf.position = PositionOfSector(blkno);
-  buf.data = into.data();
-  buf.bcount = into.size();
-  return buf;
+inline Piece ReadPiece(int64_t blkno, std::vector<uint8_t>& into) {
+  Piece piece;
+  piece.position = PositionOfSector(blkno);
+  piece.data = into.data();
+  piece.size = into.size();
+  return piece;
 }
-inline Buf WriteBuf(int64_t blkno, const std::vector<uint8_t>& from, bool durable = false) {
-  Buf buf;
-  buf.op = BufOp::kWrite;
-  buf.position = PositionOfSector(blkno);
-  buf.data = const_cast<uint8_t*>(from.data());  // a write only reads it
-  buf.bcount = from.size();
-  buf.durable = durable;
-  return buf;
+inline Piece WritePiece(int64_t blkno, const std::vector<uint8_t>& from, bool durable = false) {
+  Piece piece;
+  piece.operation = Operation::kWrite;
+  piece.position = PositionOfSector(blkno);
+  piece.data = const_cast<uint8_t*>(from.data());  // a write only reads it
+  piece.size = from.size();
+  piece.durable = durable;
+  return piece;
 }
 
 }  // namespace blk::test

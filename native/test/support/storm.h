@@ -79,10 +79,10 @@ struct Stage {
     return registered.ok();
   }
   bool Open(const OpenOptions& options) { return Keep(driver.Open(0, options)); }
-  void Run(Transfer transfer) {
-    device->Run(transfer);
-    Note(transfer.status);
-    if (transfer.status.ok()) CHECK(transfer.moved == transfer.length);
+  void Run(Request request) {
+    device->Run(request);
+    Note(request.status);
+    if (request.status.ok()) CHECK(request.moved == request.length);
   }
 
   const TempFile& file;

@@ -1,9 +1,9 @@
-// Transfer: one request, and the plan of what will run of it: which pieces, how much of it lies in the device, and
-// where it is stopped. The plan is made once, by the thread that asks and before anything runs; filters look at it, and
-// may stop the request earlier; whoever runs it goes by it. So the pieces that are drawn for are the pieces that run.
-// Plain data, used by one thread at a time.
-#ifndef RUMPBLK_CORE_REQUEST_TRANSFER_H_
-#define RUMPBLK_CORE_REQUEST_TRANSFER_H_
+// Request: one call of read, write or strategy, and the plan of what will run of it: which pieces, how much of it lies
+// in the device, and where it is stopped. The plan is made once, by the thread that asks and before anything runs;
+// filters look at it, and may stop the request earlier; whoever runs it goes by it. So the pieces that are drawn for
+// are the pieces that run. Plain data, used by one thread at a time.
+#ifndef RUMPBLK_CORE_REQUEST_REQUEST_H_
+#define RUMPBLK_CORE_REQUEST_REQUEST_H_
 
 #include <algorithm>
 #include <atomic>
@@ -14,7 +14,7 @@
 #include "core/base/counters.h"
 #include "core/base/status.h"
 #include "core/base/units.h"
-#include "core/request/buf.h"
+#include "core/request/piece.h"
 
 namespace blk {
 
@@ -42,21 +42,20 @@ struct Plan {
   }
 };
 
-// One call of read, write or strategy: what is asked for, then what became of it. Whoever makes it keeps `data` alive
-// until it has run.
-struct Transfer : Terms {
+// What is asked for, then what became of it. Whoever makes it keeps `data` alive until it has run.
+struct Request : Terms {
   int64_t position = 0;     // bytes from the start of the device
   size_t length = 0;        // bytes
   uint8_t* data = nullptr;  // at least length bytes; not looked at by RunPart()
-  bool raw = false;         // cut into bufs of kMaxPhys bytes
+  bool raw = false;         // cut into pieces of kMaxPhys bytes
   const std::atomic<bool>* cancel = nullptr;
-  Plan plan;  // what will run of it; made by PlanTransfer()
+  Plan plan;  // what will run of it; made by PlanRequest()
 
-  // Filled in by RunTransfer() and RunPart().
+  // Filled in by RunRequest() and RunPart().
   size_t moved = 0;  // bytes, from the start without a gap
   Status status;
   bool injected = false;
-  int64_t failed_blkno = 0;  // first sector of the buf that failed
+  int64_t failed_blkno = 0;  // first sector of the piece that failed
 
   // A raw one that does not begin with a sector: refused outright, without a piece.
   bool misplaced() const { return raw && position % static_cast<int64_t>(kDevBsize) != 0; }
@@ -75,4 +74,4 @@ struct Transfer : Terms {
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_REQUEST_TRANSFER_H_
+#endif  // RUMPBLK_CORE_REQUEST_REQUEST_H_
