@@ -5,6 +5,7 @@ import { Readable, Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { type BlockDevice, BlockDriver, type DiskLabel, openSync } from 'rumpblk';
+import { memory, nullMedium } from 'rumpblk/media';
 import { listOf } from './hostile-arrays';
 import { anything, FILL, mostly, options, recipe, type Recipes, Sabotage, signals, values, valuesOf, views } from './hostile';
 
@@ -45,7 +46,7 @@ const anyDriver = mostly(
     }),
   ),
 );
-/** Paths of what is not there, of what is no disk, and of `file`, which is one. */
+/** Paths of what is not there, of what is no disk, and of `file`, which is one; and media, which stand in place of a path. */
 function pathsTo(file: string): Recipes {
   const [pipe, loop, folder] = ['pipe', 'loop', 'folder'].map((name) => `${file}.${name}`) as [string, string, string];
   execFileSync('mkfifo', [pipe]);
@@ -61,6 +62,9 @@ function pathsTo(file: string): Recipes {
         recipe('a URL with a null byte', () => new URL('file:///a%00b')),
         recipe('what looks like a URL', () => ({ href: 'x', protocol: 'file:' })),
         recipe('what looks like a URL inside', () => ({ href: 'file:///x', protocol: 'file:', pathname: 5, hostname: '' })),
+        recipe('a disk in memory', () => memory({ size: SIZE })),
+        recipe('a null medium', () => nullMedium({ size: SIZE })),
+        recipe('what looks like a medium', () => ({ kind: 'memory', name: 'x', size: SIZE })),
         recipe('a path that lies', () => Object.defineProperty(Buffer.from(file), 'length', { value: 2 ** 31 })),
       ),
     ),
@@ -208,6 +212,8 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     encodeDiskLabel: [labels, options({ byteOrder: mostly(values('little', 'big')) })],
     open: [paths, options({ ...opening, ...range, driver: anyDriver })],
     openSync: [paths, options({ ...opening, ...range, driver: anyDriver })],
+    memory: [options({ size: positions, sectorSize: mostly(values(undefined, 512, 4096)), name: mostly(values(undefined, 'x')) })],
+    nullMedium: [options({ size: positions })],
     BlockDriver: [
       options({ minorCount: tunable, windowSize: tunable, windowCount: tunable, queueDepth: tunable, workers: tunable, faults }),
     ],
