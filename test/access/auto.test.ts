@@ -212,6 +212,18 @@ describe('inline answers', () => {
     return filled;
   };
 
+  /**
+   * Whether one of 50 such reads is, each in a turn of its own: a turn has a millisecond for answers, which passes at once when the
+   * machine gives this thread no time.
+   */
+  const isEverInline = async (device: BlockDevice, length: number, position: number): Promise<boolean> => {
+    for (let i = 0; i < 50; i += 1) {
+      await new Promise(setImmediate);
+      if (await isInline(device, length, position)) return true;
+    }
+    return false;
+  };
+
   for (const [place, need, folder] of PLACES) {
     for (const access of ACCESSES) {
       testWith(need)(
@@ -225,11 +237,7 @@ describe('inline answers', () => {
           for (let i = 0; i < 3; i += 1) device.readSync(got, 0);
           const lengths = [1, 512, 4096, 65536, 256 * KiB, 256 * KiB + 1, MiB];
           const inline: boolean[] = [];
-          for (const length of lengths) {
-            // Each in a turn of its own: a turn has a millisecond for answers.
-            await new Promise(setImmediate);
-            inline.push(await isInline(device, length, 12345));
-          }
+          for (const length of lengths) inline.push(await isEverInline(device, length, 12345));
           // tmpfs has no reads that promise not to wait, and a wait for a window cannot be ruled out under mmap.
           const can = access === 'auto' || (access === 'pio' && place === 'ext4');
           // Of a longer one as many parts as a turn of the event loop has time for.
@@ -251,13 +259,18 @@ describe('inline answers', () => {
       [256 * KiB + 1, BATCH_READ, false],
       [512, BATCH_WRITE, false],
     ] as const) {
-      const count = fill(batch, [
-        { bcount, offset: 0 },
-        { op, blkno: 600, bcount, offset: MiB },
-      ]);
-      const running = batch.run(count);
-      expect(batch.error[1]).toBe(inline ? 0 : 77);
-      expect(await running).toBe(2);
+      let seen = false;
+      for (let i = 0; i < 50 && !seen; i += 1) {
+        const count = fill(batch, [
+          { bcount, offset: 0 },
+          { op, blkno: 600, bcount, offset: MiB },
+        ]);
+        await new Promise(setImmediate);
+        const running = batch.run(count);
+        seen = batch.error[1] === 0;
+        expect(await running).toBe(2);
+      }
+      expect(seen).toBe(inline);
     }
   });
 
