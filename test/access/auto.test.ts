@@ -212,10 +212,7 @@ describe('inline answers', () => {
     return filled;
   };
 
-  /**
-   * Whether one of 50 such reads is, each in a turn of its own: a turn has a millisecond for answers, which passes at once when the
-   * machine gives this thread no time.
-   */
+  /** Whether one of 50 such reads is, each in a turn of its own: the millisecond that a turn has for answers may pass at once. */
   const isEverInline = async (device: BlockDevice, length: number, position: number): Promise<boolean> => {
     for (let i = 0; i < 50; i += 1) {
       await new Promise(setImmediate);
