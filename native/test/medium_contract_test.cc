@@ -1,84 +1,30 @@
-// What medium.h and channel.h promise, asked of every medium there is. A new medium comes into Media() and has to pass.
+// What medium.h and channel.h promise, asked of every medium there is (support/media.h). A new medium has to pass.
 #include <atomic>
-#include <functional>
-#include <string>
+#include <optional>
 #include <thread>
+#include <vector>
 
 #include "core/host/lock_holder.h"
-#include "core/medium/host_medium.h"
-#include "core/medium/memory_medium.h"
-#include "core/medium/null_medium.h"
 #include "test/support/check.h"
-#include "test/support/fake_host.h"
-#include "test/support/temp_file.h"
+#include "test/support/media.h"
 
 namespace blk {
 namespace {
 
+using test::ForEachChannel;
+using test::ForEachMedium;
+using test::Kind;
+using test::kMediumSize;
 using test::Pattern;
-using test::TempFile;
-
-constexpr uint64_t kSize = 3 * 1024 * 1024 + 512;
-
-// A way to make a medium of kSize bytes of zeros, again and again the same one.
-struct Kind {
-  std::string name;
-  std::function<std::unique_ptr<Medium>()> make;
-  bool keeps;  // what is written is read back
-};
-
-std::vector<Kind> Media(test::FakeHost& host, const TempFile& file) {
-  const auto memory = MemoryMedium::CreateStore(kSize, "memory", 512).Take();
-  const auto nothing = std::make_shared<VolatileStore>(kSize, "null", 512);
-  return {
-      {"host", [&] { return std::unique_ptr<Medium>(HostMedium::Create(host, file.path()).Take()); }, true},
-      {"memory", [memory] { return std::unique_ptr<Medium>(std::make_unique<MemoryMedium>(memory)); }, true},
-      {"null", [nothing] { return std::unique_ptr<Medium>(std::make_unique<NullMedium>(nothing)); }, false},
-  };
-}
-
-Attachment Writer(HostSpan range = {{0}, {kSize}}) {
-  Attachment wanted;
-  wanted.write = wanted.lock = true;
-  wanted.range = range;
-  return wanted;
-}
-Attachment Reader(HostSpan range = {{0}, {kSize}}) {
-  Attachment wanted = Writer(range);
-  wanted.write = false;
-  return wanted;
-}
-
-// Calls `visit` for every medium.
-template <typename Visit>
-void ForEachMedium(Visit&& visit) {
-  test::FakeHost host;
-  const TempFile file(kSize);
-  for (const Kind& kind : Media(host, file)) {
-    INFO("medium " << kind.name);
-    visit(kind);
-  }
-}
-
-// The same with an attached channel that may write.
-template <typename Visit>
-void ForEachChannel(Visit&& visit) {
-  ForEachMedium([&](const Kind& kind) {
-    const auto medium = kind.make();
-    auto channel = medium->Attach(Writer());
-    REQUIRE(channel.ok());
-    visit(kind, *medium, *channel.value());
-    CHECK(medium->Detach(Writer()).ok());
-    CHECK(medium->Close().ok());
-  });
-}
+using test::Reader;
+using test::Writer;
 
 TEST_CASE("medium: it tells its size and its sector, and is the same as itself made again") {
   std::vector<MediumIdentity> others;
   ForEachMedium([&](const Kind& kind) {
     const auto first = kind.make(), second = kind.make();
-    CHECK(first->size() == std::optional(kSize));
-    CHECK(first->SizeNow().value() == kSize);
+    CHECK(first->size() == std::optional(kMediumSize));
+    CHECK(first->SizeNow().value() == kMediumSize);
     CHECK(first->sector_size() == 512);
     CHECK_FALSE(first->name().empty());
     CHECK(first->identity() == second->identity());
@@ -92,7 +38,7 @@ TEST_CASE("medium: it tells its size and its sector, and is the same as itself m
 TEST_CASE("medium: fresh bytes are zeros, by Read() and by a channel") {
   ForEachChannel([](const Kind&, Medium& medium, Channel& channel) {
     std::vector<uint8_t> bytes(4096, 1), zeros(4096, 0);
-    CHECK(medium.Read({kSize - 4096}, bytes.data(), bytes.size()).ok());
+    CHECK(medium.Read({kMediumSize - 4096}, bytes.data(), bytes.size()).ok());
     CHECK(bytes == zeros);
     bytes.assign(4096, 1);
     CHECK(channel.Read({511}, bytes.data(), bytes.size(), {}).bytes == 4096);
@@ -103,11 +49,11 @@ TEST_CASE("medium: fresh bytes are zeros, by Read() and by a channel") {
 TEST_CASE("medium: what is written is read, at every alignment, and nothing else changes") {
   ForEachChannel([](const Kind& kind, Medium& medium, Channel& channel) {
     if (!kind.keeps) return;
-    std::vector<uint8_t> model(kSize);
+    std::vector<uint8_t> model(kMediumSize);
     uint64_t salt = 0;
-    for (const uint64_t at : {uint64_t{0}, uint64_t{1}, uint64_t{4095}, uint64_t{1} << 20, kSize - 1}) {
+    for (const uint64_t at : {uint64_t{0}, uint64_t{1}, uint64_t{4095}, uint64_t{1} << 20, kMediumSize - 1}) {
       for (const size_t size : {size_t{1}, size_t{511}, size_t{4097}, size_t{2} << 20}) {
-        if (at + size > kSize) continue;
+        if (at + size > kMediumSize) continue;
         const auto bytes = Pattern(at, size, ++salt);
         const Moved moved = channel.Write({at}, bytes.data(), size, {});
         REQUIRE(moved.bytes == size);
@@ -115,11 +61,11 @@ TEST_CASE("medium: what is written is read, at every alignment, and nothing else
         std::copy(bytes.begin(), bytes.end(), model.begin() + static_cast<ptrdiff_t>(at));
       }
     }
-    std::vector<uint8_t> back(kSize);
-    CHECK(channel.Read({0}, back.data(), kSize, {}).bytes == kSize);
+    std::vector<uint8_t> back(kMediumSize);
+    CHECK(channel.Read({0}, back.data(), kMediumSize, {}).bytes == kMediumSize);
     CHECK(back == model);
-    back.assign(kSize, 0);
-    CHECK(medium.Read({0}, back.data(), kSize).ok());
+    back.assign(kMediumSize, 0);
+    CHECK(medium.Read({0}, back.data(), kMediumSize).ok());
     CHECK(back == model);
   });
 }
@@ -127,10 +73,10 @@ TEST_CASE("medium: what is written is read, at every alignment, and nothing else
 TEST_CASE("medium: a read across the end moves what there is, and is EIO") {
   ForEachChannel([](const Kind&, Medium&, Channel& channel) {
     std::vector<uint8_t> bytes(8192);
-    Moved moved = channel.Read({kSize - 100}, bytes.data(), bytes.size(), {});
+    Moved moved = channel.Read({kMediumSize - 100}, bytes.data(), bytes.size(), {});
     CHECK(moved.status.err == EIO);
     CHECK(moved.bytes == 100);
-    moved = channel.Read({kSize}, bytes.data(), bytes.size(), {});
+    moved = channel.Read({kMediumSize}, bytes.data(), bytes.size(), {});
     CHECK(moved.status.err == EIO);
     CHECK(moved.bytes == 0);
   });
@@ -180,7 +126,7 @@ TEST_CASE("medium: no byte that was written is told as nothing") {
     REQUIRE(channel.Write({2 << 20}, ones.data(), 1, {}).status.ok());
     // From stretch to stretch, each inside what was asked, the last one empty at its end.
     bool told = false;
-    HostSpan rest{{0}, {kSize}};
+    HostSpan rest{{0}, {kMediumSize}};
     while (!rest.empty()) {
       const HostSpan data = channel.NextData(rest);
       REQUIRE(data.begin.value >= rest.begin.value);
@@ -190,7 +136,7 @@ TEST_CASE("medium: no byte that was written is told as nothing") {
       rest.begin = data.end;
     }
     CHECK(told);
-    CHECK(channel.CheckReaches({kSize}).ok());
+    CHECK(channel.CheckReaches({kMediumSize}).ok());
   });
 }
 

@@ -23,6 +23,22 @@ struct PieceRules {
   const std::atomic<bool>* cancel = nullptr;
 };
 
+// A transfer that Channel::Start() begins and that is answered later. Whoever makes it keeps it, and its memory, until
+// `finish` is called.
+struct StartedMove {
+  enum class Kind : uint8_t { kRead, kWrite };
+
+  Kind kind = Kind::kRead;
+  HostOffset at;
+  void* data = nullptr;  // only read from by a write
+  size_t size = 0;       // bytes
+  PieceRules rules;
+  // Called once, with what became of it, by any thread, perhaps before Start() has returned; *this may be gone when it
+  // returns. It does not wait: other answers may stand behind it.
+  void (*finish)(StartedMove& move, const Moved& moved) = nullptr;
+  void* owner = nullptr;  // for `finish`
+};
+
 class Channel {
  public:
   virtual ~Channel() = default;
@@ -37,6 +53,18 @@ class Channel {
   // Makes everything written durable, by whichever channel. An error is told once, but for EINTR, after which it may be
   // asked again; flush_state.h makes it stick.
   virtual Status Sync() = 0;
+
+  // Whether Start() may answer later, from a thread of the medium's own, so that any number of transfers can be under
+  // way without a thread for each. Fixed.
+  virtual bool starts() const { return false; }
+  // Begins a transfer and returns; never waits for the medium where starts() says so. What Read() and Write() say of
+  // bytes and errors holds for what `finish` is told. Transfers that are under way together happen in any order.
+  // Thread: any.
+  virtual void Start(StartedMove& move) {
+    const bool read = move.kind == StartedMove::Kind::kRead;
+    move.finish(move, read ? Read(move.at, move.data, move.size, move.rules)
+                           : Write(move.at, move.data, move.size, move.rules));
+  }
 
   // Whether Write() knows `durable`. Fixed.
   virtual bool durable_writes() const { return false; }

@@ -1,0 +1,35 @@
+// StartAndWait: what Read() and Write() are of a channel that answers later. No state.
+#ifndef RUMPBLK_CORE_MEDIUM_START_AND_WAIT_H_
+#define RUMPBLK_CORE_MEDIUM_START_AND_WAIT_H_
+
+#include "core/base/sync.h"
+#include "core/medium/channel.h"
+
+namespace blk {
+
+// Starts `move` and waits for its answer. `finish` and `owner` are filled in.   Thread: any but the medium's own.
+inline Moved StartAndWait(Channel& channel, StartedMove move) {
+  struct Answer {
+    Mutex mu;
+    CondVar came;
+    bool here GUARDED_BY(mu) = false;
+    Moved moved GUARDED_BY(mu);
+  } answer;
+  move.owner = &answer;
+  move.finish = [](StartedMove& done, const Moved& moved) {
+    Answer& to = *static_cast<Answer*>(done.owner);
+    MutexLock lock(to.mu);
+    to.moved = moved;
+    to.here = true;
+    // Under the lock: the answer is gone as soon as who waits has seen it.
+    to.came.NotifyAll();
+  };
+  channel.Start(move);
+  MutexLock lock(answer.mu);
+  while (!answer.here) answer.came.Wait(answer.mu);
+  return answer.moved;
+}
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_MEDIUM_START_AND_WAIT_H_

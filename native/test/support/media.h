@@ -1,0 +1,86 @@
+// Every medium there is, for tests of what all of them promise.
+#ifndef RUMPBLK_TEST_SUPPORT_MEDIA_H_
+#define RUMPBLK_TEST_SUPPORT_MEDIA_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/medium/host_medium.h"
+#include "core/medium/late_medium.h"
+#include "core/medium/memory_medium.h"
+#include "core/medium/null_medium.h"
+#include "test/support/check.h"
+#include "test/support/fake_host.h"
+#include "test/support/temp_file.h"
+
+namespace blk::test {
+
+inline constexpr uint64_t kMediumSize = 3 * 1024 * 1024 + 512;
+
+// A way to make a medium of kMediumSize bytes of zeros, again and again the same one.
+struct Kind {
+  std::string name;
+  std::function<std::unique_ptr<Medium>()> make;
+  bool keeps;  // what is written is read back
+};
+
+inline std::vector<Kind> Media(FakeHost& host, const TempFile& file) {
+  const auto memory = MemoryMedium::CreateStore(kMediumSize, "memory", 512).Take();
+  const auto late = MemoryMedium::CreateStore(kMediumSize, "late", 512).Take();
+  const auto answers = std::make_shared<LateAnswers>(std::chrono::microseconds(200), 1);
+  const auto nothing = std::make_shared<VolatileStore>(kMediumSize, "null", 512);
+  return {
+      {"host", [&] { return std::unique_ptr<Medium>(HostMedium::Create(host, file.path()).Take()); }, true},
+      {"memory", [memory] { return std::unique_ptr<Medium>(std::make_unique<MemoryMedium>(memory)); }, true},
+      {"late",
+       [late, answers] {
+         return std::unique_ptr<Medium>(std::make_unique<LateMedium>(std::make_unique<MemoryMedium>(late), answers));
+       },
+       true},
+      {"null", [nothing] { return std::unique_ptr<Medium>(std::make_unique<NullMedium>(nothing)); }, false},
+  };
+}
+
+inline Attachment Writer(HostSpan range = {{0}, {kMediumSize}}) {
+  Attachment wanted;
+  wanted.write = wanted.lock = true;
+  wanted.range = range;
+  return wanted;
+}
+inline Attachment Reader(HostSpan range = {{0}, {kMediumSize}}) {
+  Attachment wanted = Writer(range);
+  wanted.write = false;
+  return wanted;
+}
+
+// Calls `visit` for every medium.
+template <typename Visit>
+void ForEachMedium(Visit&& visit) {
+  FakeHost host;
+  const TempFile file(kMediumSize);
+  for (const Kind& kind : Media(host, file)) {
+    INFO("medium " << kind.name);
+    visit(kind);
+  }
+}
+
+// The same with an attached channel that may write.
+template <typename Visit>
+void ForEachChannel(Visit&& visit) {
+  ForEachMedium([&](const Kind& kind) {
+    const auto medium = kind.make();
+    auto channel = medium->Attach(Writer());
+    REQUIRE(channel.ok());
+    visit(kind, *medium, *channel.value());
+    CHECK(medium->Detach(Writer()).ok());
+    CHECK(medium->Close().ok());
+  });
+}
+
+}  // namespace blk::test
+
+#endif  // RUMPBLK_TEST_SUPPORT_MEDIA_H_
