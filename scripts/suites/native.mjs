@@ -60,17 +60,20 @@ async function withMake() {
 }
 
 /** The programs of a variant, built by cmake and run by ctest. */
-async function withCmake(variant, args, env) {
+async function withCmake(variant, { args = [], env = {}, unless } = {}) {
   const lacks = missingFor(variant);
   if (lacks !== undefined) return lackingTally(`native (${variant})`, lacks);
   const built = await build(variant, 'programs');
   if (!built.ok) return failedTally(`build of ${VARIANTS[variant].folder}`, `${built.output}\n${built.why}`);
-  const report = path.join(ROOT, VARIANTS[variant].folder, 'ctest.xml');
+  const folder = path.join(ROOT, VARIANTS[variant].folder);
+  const left = unless === undefined ? [] : await unless(folder);
+  const chosen = left.length > 0 ? ['--exclude-regex', `^(${left.join('|')})$`] : [];
+  const report = path.join(folder, 'ctest.xml');
   rmSync(report, { force: true });
-  const common = ['--test-dir', VARIANTS[variant].folder, '--no-tests=error', '--parallel', String(JOBS), '--output-junit', report];
+  const common = ['--test-dir', folder, '--no-tests=error', '--parallel', String(JOBS), '--output-junit', report];
   // ctest cuts the output of a test at 1 KiB and 300 KiB unless told; the closing line of a program is at the end.
   const whole = ['--test-output-size-passed', '1000000', '--test-output-size-failed', '1000000'];
-  const ran = await run('ctest', [...common, ...whole, ...args], { env, minutes: 20 });
+  const ran = await run('ctest', [...common, ...whole, ...chosen, ...args], { env, minutes: 20 });
   const tally = emptyTally();
   try {
     for (const program of programsOf(readFileSync(report, 'utf8'))) record(tally, program);
@@ -83,9 +86,10 @@ async function withCmake(variant, args, env) {
 
 /**
  * @param {string} [variant] of VARIANTS; without one, by make alone
- * @param {{ args?: string[], env?: NodeJS.ProcessEnv }} [options] of a variant: more arguments of ctest
+ * @param {{ args?: string[], env?: NodeJS.ProcessEnv, unless?: (folder: string) => Promise<string[]> }} [options] of a variant: more
+ *   arguments of ctest; `unless` names programs in the folder of the build that are not run
  * @returns {Promise<import('../support/tally.mjs').Tally>}
  */
-export function native(variant, { args = [], env = {} } = {}) {
-  return variant === undefined ? withMake() : withCmake(variant, args, env);
+export function native(variant, options) {
+  return variant === undefined ? withMake() : withCmake(variant, options);
 }
