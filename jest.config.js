@@ -17,6 +17,7 @@ module.exports = {
   },
   injectGlobals: false,
   errorOnDeprecated: true,
+  testSequencer: '<rootDir>/test/support/sequencer.cjs',
   maxWorkers: '100%',
   testTimeout: 20_000,
 };
