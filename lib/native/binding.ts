@@ -344,6 +344,10 @@ export interface NativeBinding {
   /** `MemoryMedium::CreateStore`; sizes in bytes. */
   memoryMedium(size: number, sectorSize: number, name: Uint8Array): NativeMedium | Failure;
   nullMedium(size: number, name: Uint8Array): NativeMedium | Failure;
+  /** `LateMedium` over another one, for tests: answers up to `most` microseconds late and out of order, not at all while it is `held`. */
+  lateMedium(under: NativeMedium, most: number, seed: number, held: boolean): NativeMedium;
+  /** Of a late medium: requests under way, and the most that ever were. `held` holds its answers back, or lets them go. */
+  lateState(late: NativeMedium, held?: boolean): [now: number, peak: number];
   readonly Driver: new (
     minorCount: number,
     windowSize: number,

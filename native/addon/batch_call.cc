@@ -79,6 +79,20 @@ bool BatchCall::Fetch() {
   return here;
 }
 
+bool BatchCall::Start(blk::IoWorker&) {
+  // One that syncs on the way waits for that, on a worker.
+  if (!run_->IsAllStarted()) return false;
+  started_.emplace(*run_, token_ != 0 ? &cancel_ : nullptr);
+  if (!BeginStart()) return false;
+  const auto finished = [](void* self) {
+    BatchCall& call = *static_cast<BatchCall*>(self);
+    call.run_->EndStarted();
+    call.Finished();
+  };
+  started_->Start(finished, this);
+  return true;
+}
+
 void BatchCall::Work(blk::IoWorker& worker) {
   const blk::Lane lane = worker.lane();
   worker.MayBlock();

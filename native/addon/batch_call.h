@@ -13,6 +13,7 @@
 #include "addon/pending_call.h"
 #include "core/base/aligned_buffer.h"
 #include "core/request/batch.h"
+#include "core/request/started_group.h"
 
 namespace blk_addon {
 
@@ -41,6 +42,7 @@ class BatchCall final : public PendingCall, public Cancellable {
   void DropMemory();
   // Copies outcomes, and what was read, to the caller. -> false when its arrays are gone.
   bool GiveBack(napi_env env);
+  bool Start(blk::IoWorker& worker) override;
   void Work(blk::IoWorker& worker) override;
   napi_value Settle(napi_env env) override;
   void Done() override;
@@ -61,6 +63,7 @@ class BatchCall final : public PendingCall, public Cancellable {
   blk::AlignedBuffer arena_;
   // Over arena_, once that is had.
   std::optional<blk::BatchRun> run_;
+  std::optional<blk::StartedGroup> started_;  // over run_, on a medium that answers later
 };
 
 }  // namespace blk_addon

@@ -6,11 +6,37 @@
 namespace blk_addon {
 
 void Call::Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) {
+  // Owned again by Post(), as what it is, on this thread or on the one that finishes it.
+  self.release();
   // Against TakeBack(): the exchange alone decides. What the call consists of reaches this thread through the queue,
   // and its outcome the other one through the completion.
   State expected = State::kQueued;
-  if (state_.compare_exchange_strong(expected, State::kRunning, std::memory_order_acq_rel)) WorkIfMemory(worker);
-  self.release();  // owned again one line below, as what it is
+  if (state_.compare_exchange_strong(expected, State::kRunning, std::memory_order_acq_rel)) {
+    if (StartIfMemory(worker)) return;
+    if (!no_memory_) WorkIfMemory(worker);
+  }
+  completion_.Post(std::unique_ptr<Call>(this));
+}
+
+bool Call::StartIfMemory(blk::IoWorker& worker) {
+  bool begun = false;
+  const bool had_memory = blk::HadMemory([&] { begun = Start(worker); });
+  // It may be gone already.
+  if (begun) return true;
+  no_memory_ = !had_memory;
+  return false;
+}
+
+bool Call::BeginStart() {
+  auto started = completion_.started().Enter();
+  if (!started.ok()) return false;
+  started_ = started.Take();
+  return true;
+}
+
+void Call::Finished() {
+  // Ends behind Post(), which is the last that needs the environment.
+  blk::CallsInFlight::Call started = std::move(started_);
   completion_.Post(std::unique_ptr<Call>(this));
 }
 

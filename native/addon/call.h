@@ -1,6 +1,7 @@
-// Call: a task that comes back to the JavaScript thread when it has run. Work() runs on an I/O worker, Return() on the
-// JavaScript thread afterwards; construction and destruction are on the JavaScript thread too, so that references die
-// there. It can be taken back while it still waits or is queued: Work() then never begins.
+// Call: a task that comes back to the JavaScript thread when it has run. Work() runs on an I/O worker, or Start()
+// begins there what ends on another thread; Return() runs on the JavaScript thread afterwards; construction and
+// destruction are on the JavaScript thread too, so that references die there. It can be taken back while it still waits
+// or is queued: Work() then never begins.
 #ifndef RUMPBLK_ADDON_CALL_H_
 #define RUMPBLK_ADDON_CALL_H_
 
@@ -9,6 +10,7 @@
 #include <memory>
 
 #include "addon/napi_setup.h"
+#include "core/work/calls_in_flight.h"
 #include "core/work/intake.h"
 
 namespace blk_addon {
@@ -32,6 +34,14 @@ class Call : public blk::IntakeTask {
  protected:
   Completion& completion() const { return completion_; }
 
+  // Begins what ends later, on another thread, with Finished(). -> false when it is nothing of that kind: Work() runs.
+  // Thread: any worker. Touches nothing of JavaScript, and nothing of this object once it has begun.
+  virtual bool Start(blk::IoWorker& worker) { return static_cast<void>(worker), false; }
+  // First of all in a Start() that begins something: the environment does not end before Finished(). -> false when it
+  // ends already: nothing may begin.
+  bool BeginStart();
+  // What Start() has begun is over. This object may be gone when it returns.   Thread: any.
+  void Finished();
   // Thread: any worker. Touches nothing of JavaScript.
   virtual void Work(blk::IoWorker& worker) = 0;
   // Runs Work() on this thread, which may block it.
@@ -49,7 +59,12 @@ class Call : public blk::IntakeTask {
 
   void WorkIfMemory(blk::IoWorker& worker);
 
+  // -> whether it ends later.
+  bool StartIfMemory(blk::IoWorker& worker);
+
   Completion& completion_;
+  // While it is started and not finished: the environment does not end meanwhile.
+  blk::CallsInFlight::Call started_;
   // Moved once, from kQueued: by the worker that begins the call, or by TakeBack().
   std::atomic<State> state_{State::kQueued};
   bool no_memory_ = false;

@@ -171,6 +171,7 @@ void Completion::CountPending(int change) {
 }
 
 void Completion::Abandon() {
+  started_.CloseAndWait();
   // All of them first: a call may be the last that keeps the flow it is in, or another one.
   blk::IoTaskList dropped;
   while (with_waiting_ != nullptr) {

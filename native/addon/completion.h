@@ -76,8 +76,12 @@ class Completion {
   void Refill();
 
   // Lets go of everything without settling it, backlogs included, and of the thread-safe functions. For the end of the
-  // environment, when no worker runs any more; nothing is submitted after it.
+  // environment, when no worker runs any more; nothing is submitted after it. Waits for calls that are started, which
+  // takes as long as their media do.
   void Abandon();
+
+  // Calls that have begun on workers and end on threads of media.   Thread: any.
+  blk::CallsInFlight& started() { return started_; }
 
   // Memory of devices, in the hands of the environment.
   LentMemory& lent() { return lent_; }
@@ -121,6 +125,7 @@ class Completion {
   // Those in which calls wait: which of them a wake-up made room in is not known, so each pass looks at all.
   CallIntake* with_waiting_ = nullptr;
   LentMemory lent_;
+  blk::CallsInFlight started_;
 
   // Calls that are done, owned: the latest, which leads to the one before it. They settle in the order in which they
   // were done.

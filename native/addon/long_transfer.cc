@@ -41,6 +41,7 @@ class LongTransfer::Part final : public Call {
  private:
   size_t moved() const { return request_.moved - begin_; }
   void DropMemory() { whole_->device_->driver->driver.request_memory().Give(std::move(memory_), size_); }
+  bool Start(blk::IoWorker& worker) override;
   void Work(blk::IoWorker& worker) override;
 
   const std::shared_ptr<LongTransfer> whole_;
@@ -48,6 +49,7 @@ class LongTransfer::Part final : public Call {
   size_t begin_ = 0;
   const size_t size_;
   blk::AlignedBuffer memory_;
+  blk::StartedRequest started_;  // on a medium that answers later
 };
 
 bool LongTransfer::Part::Prepare(blk::AlignedBuffer memory) {
@@ -75,6 +77,15 @@ int LongTransfer::Part::Return(napi_env) {
   Ran ran{std::move(memory_), size_, moved(), request_.status, request_.injected, request_.failed_blkno};
   if (no_memory()) ran.status = {ENOMEM, blk::Op::kStrategy};
   return whole_->Returned(*this, std::move(ran)) ? 1 : 0;
+}
+
+bool LongTransfer::Part::Start(blk::IoWorker& worker) {
+  if (!whole_->device_->device->starts() || !BeginStart()) return false;
+  // Where a sync has to follow it waits for that, here.
+  if (request_.durable && begin_ + size_ == request_.length) worker.WillBlock();
+  const auto finished = [](void* self) { static_cast<Part*>(self)->Finished(); };
+  started_.Start(whole_->entry_, request_, memory_.data(), size_, finished, this);
+  return true;
 }
 
 void LongTransfer::Part::Work(blk::IoWorker& worker) {

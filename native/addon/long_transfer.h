@@ -17,6 +17,7 @@
 #include "addon/run_now.h"
 #include "core/base/aligned_buffer.h"
 #include "core/request/physio.h"
+#include "core/request/started_request.h"
 
 namespace blk_addon {
 

@@ -1,11 +1,13 @@
 #include "addon/source.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "addon/define.h"
 #include "addon/edge.h"
 #include "addon/outcome.h"
+#include "core/medium/late_medium.h"
 #include "core/medium/memory_medium.h"
 #include "core/medium/null_medium.h"
 
@@ -19,8 +21,15 @@ constexpr uint64_t kMostWeight = uint64_t{64} << 20;
 // What the external of a medium holds.
 struct MediumOwner {
   MediumMaker make;
-  int64_t weight = 0;  // bytes
+  int64_t weight = 0;                      // bytes
+  std::shared_ptr<blk::LateAnswers> late;  // of a late one
 };
+
+MediumOwner* OwnerAt(const Args& args, size_t i) {
+  void* owner = nullptr;
+  if (napi_get_value_external(args.env(), args.at(i), &owner) != napi_ok) return nullptr;
+  return static_cast<MediumOwner*>(owner);
+}
 
 void Weigh(napi_env env, int64_t change) {
   int64_t weight = 0;
@@ -63,12 +72,34 @@ napi_value MakeNullMedium(napi_env env, napi_callback_info info) {
   return ToExternal(env, std::move(owner));
 }
 
+// (medium, most, seed, held) -> an external of a late medium over `medium`. Delays in microseconds.
+napi_value MakeLateMedium(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const auto most = std::chrono::microseconds(args.Int(1));
+  auto owner = std::make_unique<MediumOwner>();
+  owner->late = std::make_shared<blk::LateAnswers>(most, static_cast<uint64_t>(args.Int(2)), args.Bool(3));
+  owner->make = [under = OwnerAt(args, 0)->make, late = owner->late] {
+    return std::make_unique<blk::LateMedium>(under(), late);
+  };
+  return ToExternal(env, std::move(owner));
+}
+
+// (medium, held) -> transfers under way, and the most that ever were. `held` is optional.
+napi_value LateState(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  blk::LateAnswers& late = *OwnerAt(args, 0)->late;
+  if (args.Has(1)) args.Bool(1) ? late.Hold() : late.Release();
+  Napi::Array state = Napi::Array::New(env, 2);
+  state.Set(0u, static_cast<double>(late.under_way()));
+  state.Set(1u, static_cast<double>(late.peak()));
+  return state;
+}
+
 }  // namespace
 
 Source Source::At(const Args& args, size_t i) {
-  void* owner = nullptr;
-  if (napi_get_value_external(args.env(), args.at(i), &owner) != napi_ok) return Source(args.Bytes(i));
-  return Source(static_cast<const MediumOwner*>(owner)->make);
+  const MediumOwner* owner = OwnerAt(args, i);
+  return owner == nullptr ? Source(args.Bytes(i)) : Source(owner->make);
 }
 
 blk::Result<int> Source::Register(blk::Driver& driver, const blk::MediumRange& range) const {
@@ -88,6 +119,8 @@ blk::Result<std::shared_ptr<blk::Device>> Source::OpenPrivate(blk::Driver& drive
 void DefineMediumFunctions(Napi::Env env, Napi::Object exports) {
   DefineFunction(env, exports, "memoryMedium", Edge<MakeMemoryMedium>);
   DefineFunction(env, exports, "nullMedium", Edge<MakeNullMedium>);
+  DefineFunction(env, exports, "lateMedium", Edge<MakeLateMedium>);
+  DefineFunction(env, exports, "lateState", Edge<LateState>);
 }
 
 }  // namespace blk_addon

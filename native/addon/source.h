@@ -1,5 +1,5 @@
 // Source: what a device is made of, as JavaScript hands it over: the bytes of a host path, or a native medium, which
-// memoryMedium() or nullMedium() has made. Exists so that whoever registers or opens need not know which of them it is.
+// memoryMedium() and its like have made. Exists so that whoever registers or opens need not know which of them it is.
 #ifndef RUMPBLK_ADDON_SOURCE_H_
 #define RUMPBLK_ADDON_SOURCE_H_
 
@@ -38,7 +38,7 @@ class Source {
   std::variant<std::string, MediumMaker> from_;
 };
 
-// Sets memoryMedium and nullMedium of lib/native/binding.ts in exports.
+// Sets memoryMedium, nullMedium and, for tests, lateMedium and lateState of lib/native/binding.ts in exports.
 void DefineMediumFunctions(Napi::Env env, Napi::Object exports);
 
 }  // namespace blk_addon

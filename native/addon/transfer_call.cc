@@ -69,6 +69,16 @@ void TransferCall::DropMemory() {
   view_.Drop();
 }
 
+bool TransferCall::Start(blk::IoWorker& worker) {
+  if (now_ == Now::kDone || !device_->device->starts() || !BeginStart()) return false;
+  // Where a sync has to follow it waits for that, here.
+  if (now_ == Now::kWouldWait && request_.operation == blk::Operation::kWrite) worker.WillBlock();
+  const size_t done = request_.moved - begin_;
+  const auto finished = [](void* self) { static_cast<TransferCall*>(self)->Finished(); };
+  started_.Start(*entry_, request_, memory_.data() + done, size() - done, finished, this);
+  return true;
+}
+
 void TransferCall::Work(blk::IoWorker& worker) {
   request_.lane = worker.lane();
   // Pages that are in memory need no other worker to be woken for what is queued behind.

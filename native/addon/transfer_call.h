@@ -13,6 +13,7 @@
 #include "addon/run_now.h"
 #include "core/base/aligned_buffer.h"
 #include "core/request/physio.h"
+#include "core/request/started_request.h"
 
 namespace blk_addon {
 
@@ -47,6 +48,7 @@ class TransferCall final : public PendingCall, public Cancellable {
   bool Fetch();
   // Lets go of the memory, and of the view.
   void DropMemory();
+  bool Start(blk::IoWorker& worker) override;
   void Work(blk::IoWorker& worker) override;
   napi_value Settle(napi_env env) override;
   void Done() override { device_->End(token_); }
@@ -60,6 +62,7 @@ class TransferCall final : public PendingCall, public Cancellable {
   const uint64_t token_;
   Now now_;
   std::atomic<bool> cancel_{false};
+  blk::StartedRequest started_;  // on a medium that answers later
   blk::AlignedBuffer memory_;
   CallerView view_;  // of a read, and of a write that has to wait for its turn
 };

@@ -188,6 +188,7 @@ BatchTarget Device::ForBatch() const {
   target.entry = entry_.load(std::memory_order_acquire);
   // From the one load above, so that the two cannot disagree.
   target.faulty = target.entry != path_;
+  target.starts = starts();
   target.guarded = guard_ != nullptr;
   target.range = &range_;
   target.durable_by_default = options_.cache == CacheMode::kWritethrough;

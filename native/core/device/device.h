@@ -135,6 +135,8 @@ class Device {
   // Shared with the minor's other opens; lives at least as long as this object, also after Close().
   const Minor& minor() const { return *minor_; }
   Minor& minor() { return *minor_; }
+  // Whether its medium may answer later (Strategy::Start()). Fixed.
+  bool starts() const { return disk_.starts(); }
   // As it was asked for.
   OpenMode mode() const { return options_.mode; }
   Access access() const { return access_; }  // what is in force

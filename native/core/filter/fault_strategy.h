@@ -21,6 +21,7 @@ class FaultStrategy final : public Strategy {
   // Counts it as injected, and nowhere else (B43).
   void Stopped(const Request& request) override;
   void Submit(Piece& piece) override { next_.Submit(piece); }
+  void Start(StartedPiece& piece) override { next_.Start(piece); }
   void Expect(const Piece& piece) override { next_.Expect(piece); }
 
  private:

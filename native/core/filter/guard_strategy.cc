@@ -42,9 +42,14 @@ void GuardStrategy::Admit(Request& request) {
 
 // Once more for each piece: a batch admits nothing, and the label may have come to be guarded since.
 void GuardStrategy::Submit(Piece& piece) {
-  if (piece.operation == Operation::kWrite && ForbidsAt(piece.position, piece.size))
-    return Biodone(piece, 0, {EROFS, Op::kStrategy});
+  if (Refuses(piece)) return Biodone(piece, 0, {EROFS, Op::kStrategy});
   next_.Submit(piece);
+}
+
+void GuardStrategy::Start(StartedPiece& piece) {
+  if (!Refuses(piece)) return next_.Start(piece);
+  Biodone(piece, 0, {EROFS, Op::kStrategy});
+  piece.finish(piece);
 }
 
 }  // namespace blk

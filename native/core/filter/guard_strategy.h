@@ -23,12 +23,16 @@ class GuardStrategy final : public Strategy {
   void Admit(Request& request) override;
   // Refuses the piece: what Admit() has not seen, or has let through.
   void Submit(Piece& piece) override;
+  void Start(StartedPiece& piece) override;
   void Expect(const Piece& piece) override { next_.Expect(piece); }
 
   // Whether something in `span` may not be written. Of this moment, as far as the label goes.   Thread: any.
   bool Forbids(HostSpan span) const;
 
  private:
+  bool Refuses(const Piece& piece) const {
+    return piece.operation == Operation::kWrite && ForbidsAt(piece.position, piece.size);
+  }
   // Whether something in these bytes of the device may not be written.
   bool ForbidsAt(uint64_t position, size_t length) const {
     return Forbids({{begin_.value + position}, {begin_.value + position + length}});

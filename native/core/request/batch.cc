@@ -68,20 +68,10 @@ bool BatchRun::RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel)
       return true;
     }
     if (i + 1 < count_) Expect(i + 1, lane);
-    if (OpOf(i) == BatchOp::kFlush) {
-      Set(i, 0, 0);
-      wants_sync_ = true;
-      next_++;
-      return true;
-    }
+    if (OpOf(i) == BatchOp::kFlush) return TakeFlush(), true;
     Piece piece;
     uint32_t served = 1;
-    if (const int err = Prepare(i, lane, &piece); err != 0) {
-      Set(i, arrays_.bcount[i], err);
-      // No piece, as for every request of length zero.
-    } else if (piece.size == 0) {
-      Set(i, 0, 0);
-    } else {
+    if (!IsWithoutPiece(i, lane, &piece)) {
       piece.nowait = nowait;
       served = Merge(i, &piece);
       if (served > 1) {
@@ -117,25 +107,49 @@ void BatchRun::Expect(uint32_t i, Lane lane) const {
   target_.entry->Expect(piece);
 }
 
-size_t BatchRun::Submit(Piece& piece) const {
+bool BatchRun::Allows(Piece& piece) const {
   piece.status = target_.range->Allows(piece.operation, piece.position);
-  if (!piece.status.ok()) return 0;
+  if (!piece.status.ok()) return false;
   piece.size = target_.range->ReachOf(piece.position, piece.size);
-  target_.entry->Submit(piece);
+  return true;
+}
+
+size_t BatchRun::Submit(Piece& piece) const {
+  if (Allows(piece)) target_.entry->Submit(piece);
   return piece.moved;
 }
 
-bool BatchRun::RunSingle(uint32_t i, Piece& piece) {
-  if (piece.operation == Operation::kWrite && RefuseWrite(i)) return true;
-  if (IsStopped(i)) {
-    Set(i, arrays_.bcount[i], stops_[i].why.err);
-    if (stops_[i].by != nullptr) stops_[i].by->Stopped(AsRequest(piece));
-    return true;
+bool BatchRun::IsWithoutPiece(uint32_t i, Lane lane, Piece* piece) {
+  const int err = Prepare(i, lane, piece);
+  if (err != 0) {
+    Set(i, arrays_.bcount[i], err);
+  } else if (piece->size == 0) {
+    Set(i, 0, 0);
   }
-  const size_t moved = Submit(piece);
-  if (piece.nowait && IsUndone(piece.status)) return false;
-  Set(i, static_cast<uint32_t>(arrays_.bcount[i] - moved), piece.status.err);
+  return err != 0 || piece->size == 0;
+}
+
+bool BatchRun::IsStopped(uint32_t i, const Piece& piece) {
+  if (piece.operation == Operation::kWrite && RefuseWrite(i)) return true;
+  if (!IsStopped(i)) return false;
+  Set(i, arrays_.bcount[i], stops_[i].why.err);
+  if (stops_[i].by != nullptr) stops_[i].by->Stopped(AsRequest(piece));
   return true;
+}
+
+bool BatchRun::RunSingle(uint32_t i, Piece& piece) {
+  if (IsStopped(i, piece)) return true;
+  Submit(piece);
+  if (piece.nowait && IsUndone(piece.status)) return false;
+  SetMoved(i, piece);
+  return true;
+}
+
+bool BatchRun::IsAllStarted() const {
+  for (uint32_t i = next_; i < count_; i++) {
+    if (OpOf(i) == BatchOp::kFlush || (OpOf(i) == BatchOp::kWrite && IsDurable(i))) return false;
+  }
+  return target_.starts && next_ < count_;
 }
 
 // A durable write is not made so by the strategy: the one sync at the end of its group does. After a failed sync none

@@ -39,6 +39,7 @@ struct BatchTarget {
   Strategy* entry = nullptr;
   const DeviceRange* range = nullptr;
   bool faulty = false;              // entry draws for each piece
+  bool starts = false;              // the medium answers later
   bool guarded = false;             // entry refuses some writes: none is merged with one that it may refuse
   bool durable_by_default = false;  // cache mode writethrough
   bool never_durable = false;       // cache mode unsafe
@@ -74,11 +75,20 @@ class BatchRun {
   template <typename SyncFn>
   bool Run(bool nowait, Lane lane, const std::atomic<bool>* cancel, SyncFn&& sync) {
     while (next_ < count_) {
-      if (!RunGroup(nowait, lane, cancel)) return false;
+      if (target_.starts && !nowait) {
+        RunStartedGroup(cancel);
+      } else if (!RunGroup(nowait, lane, cancel)) {
+        return false;
+      }
       EndGroup(wants_sync_ ? sync() : Status::Ok());
     }
     return true;
   }
+
+  // Whether what is left of the entries needs no sync, so that none of it waits on a medium that answers later.
+  bool IsAllStarted() const;
+  // The end of that: what StartedGroup has run was the last group.   REQUIRES: IsAllStarted() when it began.
+  void EndStarted() { EndGroup(Status::Ok()); }
 
   // Ends what is left of the entries with ECANCELED. They count as run.
   void CancelRest();
@@ -90,6 +100,11 @@ class BatchRun {
   uint32_t succeeded() const;
 
  private:
+  friend class StartedGroup;
+
+  // RunGroup() on a medium that answers later: with as many entries under way as can be, and waits for them. Defined
+  // beside StartedGroup.
+  void RunStartedGroup(const std::atomic<bool>* cancel);
   // Run() up to the end of the group, without the sync.
   bool RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel);
   // Gives the outcome of the group's sync to the entries that it served. After a flush that failed no write begins.
@@ -102,7 +117,24 @@ class BatchRun {
   // Fills in the piece of entry i: what it asks for, wherever that lies. -> 0, or the errno that the entry gets
   // instead.
   int Prepare(uint32_t i, Lane lane, Piece* piece) const;
-  // Submits what of it lies in the device, by the rules of PlanRequest(). -> bytes moved.
+  // Ends the group with the flush that is the next entry.
+  void TakeFlush() {
+    Set(next_++, 0, 0);
+    wants_sync_ = true;
+  }
+  // Prepares the piece of entry i, or answers the entry: it is wrong, or of length zero.
+  bool IsWithoutPiece(uint32_t i, Lane lane, Piece* piece);
+  // Whether entry i is not run, and its error set: it was stopped when it was admitted, or it is a write that must not
+  // begin.
+  bool IsStopped(uint32_t i, const Piece& piece);
+  // Whether the device lets the piece run, by the rules of PlanRequest(): its error set if not, else cut to what lies
+  // in the device.
+  bool Allows(Piece& piece) const;
+  // Takes over what its piece has moved.
+  void SetMoved(uint32_t i, const Piece& piece) {
+    Set(i, static_cast<uint32_t>(arrays_.bcount[i] - piece.moved), piece.status.err);
+  }
+  // Submits what of it lies in the device, if it may. -> bytes moved.
   size_t Submit(Piece& piece) const;
   // Whether entry i was stopped when it was admitted.
   bool IsStopped(uint32_t i) const { return !stops_.empty() && !stops_[i].why.ok(); }

@@ -51,6 +51,23 @@ Moved DiskChannel::WriteDurable(const Piece& piece, const uint8_t* data, HostOff
   return {moved.bytes + rest.bytes, rest.status};
 }
 
+bool DiskChannel::Start(StartedPiece& piece) {
+  const bool syncs = piece.durable && piece.operation == Operation::kWrite && !durable_calls_;
+  if (!channel_.starts() || syncs) return false;
+  channel_.Start(piece.move);
+  return true;
+}
+
+Moved DiskChannel::FinishMove(const Piece& piece, const Moved& moved) {
+  if (piece.operation == Operation::kRead || moved.bytes == 0) return moved;
+  if (!piece.durable) return flush_.MarkDirty(), moved;
+  counters_.Add(Counter::kFlushes, 1, piece.lane);
+  if (moved.status.ok()) return moved;
+  // What it wrote last may be there without its sync. An error of the medium is told once.
+  flush_.MarkDirty();
+  return moved.status.err == EIO ? Moved{moved.bytes, flush_.Fail(moved.status)} : moved;
+}
+
 Status DiskChannel::CheckStored(HostOffset at, size_t size) {
   const Status status = channel_.CheckReaches({at.value + size});
   if (status.ok()) return status;

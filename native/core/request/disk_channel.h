@@ -11,6 +11,7 @@
 #include "core/medium/channel.h"
 #include "core/request/flush_state.h"
 #include "core/request/piece.h"
+#include "core/request/started_piece.h"
 
 namespace blk {
 
@@ -34,6 +35,15 @@ class DiskChannel {
 
   // The same for all that `piece` has: of a request in parts, its last one makes all of them durable.
   Moved Move(const Piece& piece, HostOffset at, size_t size);
+
+  // Begins the transfer of piece.move, which the channel answers later. -> false when it does not, or when a sync would
+  // have to follow: nothing has begun.   Thread: any.
+  bool Start(StartedPiece& piece);
+  // What became of it: marks what it has written as dirty, counts and remembers what a durable write says.
+  // Thread: the medium's; it does not wait.
+  Moved FinishMove(const Piece& piece, const Moved& moved);
+  // Whether any piece may be answered later. Fixed.
+  bool starts() const { return channel_.starts(); }
 
   // What a piece gets that was stored into a window: EIO, for good, when the medium has come to end before it. Then the
   // host dropped the bytes, which is noted, and no later write may make up for it by growing the file again.

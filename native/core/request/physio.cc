@@ -18,20 +18,18 @@ PlaceInPiece NextPlace(const Request& request) {
   return {at, std::min<size_t>(rest, kMaxPhys - at)};
 }
 
-// The next piece of `request`, `asked` bytes at `data`, as far as they lie in the device.
-Piece NextPiece(const Request& request, uint8_t* data, size_t asked, const PlaceInPiece& place) {
+// Makes *piece the next one of `request`, `asked` bytes at `data`, as far as they lie in the device.
+void FillIn(const Request& request, uint8_t* data, size_t asked, const PlaceInPiece& place, Piece* piece) {
   const size_t reach = request.plan.reach - request.moved;
-  Piece piece;
-  static_cast<Terms&>(piece) = request;
+  static_cast<Terms&>(*piece) = request;
   // Not negative: the plan would have stopped it.
-  piece.position = static_cast<uint64_t>(request.position) + request.moved;
-  piece.size = std::min(asked, reach);
-  piece.data = data;
-  piece.first = place.at == 0;
+  piece->position = static_cast<uint64_t>(request.position) + request.moved;
+  piece->size = std::min(asked, reach);
+  piece->data = data;
+  piece->first = place.at == 0;
   // What follows a part that meets the end moves nothing, and could make nothing durable.
-  piece.last = asked == place.rest || asked >= reach;
-  piece.cancel = request.cancel;
-  return piece;
+  piece->last = asked == place.rest || asked >= reach;
+  piece->cancel = request.cancel;
 }
 
 void EndWith(Request& request, const Stop& stop) {
@@ -45,27 +43,38 @@ void EndWith(Request& request, const Stop& stop) {
 
 void RunRequest(Strategy& entry, Request& request) { RunPart(entry, request, request.data, request.length); }
 
-bool RunPart(Strategy& entry, Request& request, uint8_t* data, size_t size) {
-  const Plan& plan = request.plan;
-  request.status = Status::Ok();
-  const size_t begin = request.moved;
-  const size_t end = begin + size;
+bool PartRun::Next(Piece* piece) {
+  if (over_) return false;
   // First of all, as one that is refused outright may have no bytes.
-  while (request.moved != plan.stop_at) {
-    const size_t at = request.moved;
-    if (at >= end) return end < request.length;
-    const PlaceInPiece place = NextPlace(request);
-    const size_t asked = std::min(place.rest, end - at);
-    Piece piece = NextPiece(request, data + (at - begin), asked, place);
-    entry.Submit(piece);
-    request.moved = at + piece.moved;
-    if (piece.status.ok() && piece.moved == asked) continue;
-    // The first failure, or the end of the device. Of a piece in parts it is the whole that has failed.
-    request.status = piece.status;
-    request.failed_blkno = SectorAt(request.position + (request.raw ? static_cast<int64_t>(at) : 0));
+  if (request_.moved == request_.plan.stop_at) {
+    EndWith(request_, request_.plan.stop);
+    over_ = true;
     return false;
   }
-  return EndWith(request, plan.stop), false;
+  if (request_.moved >= end_) return false;
+  const PlaceInPiece place = NextPlace(request_);
+  asked_ = std::min(place.rest, end_ - request_.moved);
+  FillIn(request_, data_ + (request_.moved - begin_), asked_, place, piece);
+  return true;
+}
+
+void PartRun::Take(const Piece& piece) {
+  const size_t at = request_.moved;
+  request_.moved = at + piece.moved;
+  if (piece.status.ok() && piece.moved == asked_) return;
+  // The first failure, or the end of the device. Of a piece in parts it is the whole that has failed.
+  request_.status = piece.status;
+  request_.failed_blkno = SectorAt(request_.position + (request_.raw ? static_cast<int64_t>(at) : 0));
+  over_ = true;
+}
+
+bool RunPart(Strategy& entry, Request& request, uint8_t* data, size_t size) {
+  PartRun run(request, data, size);
+  for (Piece piece; run.Next(&piece);) {
+    entry.Submit(piece);
+    run.Take(piece);
+  }
+  return run.goes_on();
 }
 
 }  // namespace blk

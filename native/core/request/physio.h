@@ -19,6 +19,34 @@ namespace blk {
 // aligned request aligned for O_DIRECT.
 inline constexpr size_t kPartGrid = static_cast<size_t>(kMaxPhys);
 
+// PartRun: which piece of a request, or of a part of it, is the next one, and what becomes of the request by each. For
+// whoever runs the pieces, at once or started. Used by one thread at a time.
+class PartRun {
+ public:
+  // The part [request.moved, request.moved + size), on `data`. What is given outlives this object.
+  // REQUIRES: as RunPart().
+  PartRun(Request& request, uint8_t* data, size_t size)
+      : request_(request), data_(data), begin_(request.moved), end_(request.moved + size) {
+    request.status = Status::Ok();
+  }
+
+  // Fills in the next piece. -> false when there is none: the part is over.
+  bool Next(Piece* piece);
+  // Takes in the outcome of the piece that Next() gave.
+  void Take(const Piece& piece);
+  // Whether the request goes on behind the part: false when it failed, when the device or the request ended.
+  // REQUIRES: Next() has answered false.
+  bool goes_on() const { return !over_ && end_ < request_.length; }
+
+ private:
+  Request& request_;
+  uint8_t* const data_;
+  const size_t begin_;
+  const size_t end_;
+  size_t asked_ = 0;   // bytes of the piece under way, with what lies behind the end of the device
+  bool over_ = false;  // nothing of the request comes any more
+};
+
 // Runs `request` through `entry`; on return its outcome is filled in. A zero-length one makes no piece.
 // Errors in request.status: those of its plan · those of Strategy::Submit().   REQUIRES: it is planned.
 void RunRequest(Strategy& entry, Request& request);

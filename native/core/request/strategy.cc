@@ -13,13 +13,38 @@ HostOffset ToHost(DeviceOffset position, HostOffset begin) { return {begin.value
 void BoundedStrategy::Submit(Piece& piece) {
   assert(piece.data != nullptr || piece.size == 0);
   assert(piece.position <= range_.size && piece.size <= range_.size - piece.position);
-  Moved moved;
-  if (piece.durable && piece.operation == Operation::kWrite) moved.status = range_.flush->sticky();
+  Moved moved{0, MayBegin(piece)};
   if (moved.status.ok() && piece.size > 0) moved = Move(piece, ToHost({piece.position}, range_.begin), piece.size);
   // It comes again, through the queue, and is counted then.
   if (piece.nowait && IsUndone(moved.status)) return Biodone(piece, 0, moved.status);
   Count(piece, moved.bytes);
   Biodone(piece, moved.bytes, moved.status);
+}
+
+void BoundedStrategy::Start(StartedPiece& piece) {
+  if (piece.size > 0 && MayBegin(piece).ok()) {
+    StartedMove& move = piece.move;
+    move.kind = piece.operation == Operation::kRead ? StartedMove::Kind::kRead : StartedMove::Kind::kWrite;
+    move.at = ToHost({piece.position}, range_.begin);
+    move.data = piece.data;
+    move.size = piece.size;
+    move.rules = {piece.durable, false, piece.cancel};
+    move.finish = OnMoved;
+    move.owner = &piece;
+    piece.strategy = this;
+    if (StartMove(piece)) return;
+  }
+  Submit(piece);
+  piece.finish(piece);
+}
+
+void BoundedStrategy::OnMoved(StartedMove& move, const Moved& moved) {
+  StartedPiece& piece = *static_cast<StartedPiece*>(move.owner);
+  BoundedStrategy& strategy = *piece.strategy;
+  const Moved finished = strategy.FinishMove(piece, moved);
+  strategy.Count(piece, finished.bytes);
+  Biodone(piece, finished.bytes, finished.status);
+  piece.finish(piece);
 }
 
 void BoundedStrategy::Expect(const Piece& piece) {

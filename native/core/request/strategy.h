@@ -9,6 +9,7 @@
 #include "core/base/units.h"
 #include "core/request/device_range.h"
 #include "core/request/piece.h"
+#include "core/request/started_piece.h"
 
 namespace blk {
 
@@ -32,6 +33,15 @@ class Strategy {
   // REQUIRES: the plan of its request lets it run.
   virtual void Submit(Piece& piece) = 0;
 
+  // Begins `piece`, as Submit() does it, and returns; what is complete is finished, here or later from another thread.
+  // Later only where the medium answers later. Decorators pass it on.   Thread: any; it waits where Submit() would and
+  // the medium does not answer later.   REQUIRES: as Submit(), and a piece of its own that waits for nothing: not
+  // `nowait`; its lane is kSharedLane.
+  virtual void Start(StartedPiece& piece) {
+    Submit(piece);
+    piece.finish(piece);
+  }
+
   // Hints that `piece` is submitted soon, so that its bytes can be on their way meanwhile. Changes nothing that anybody
   // sees: it may never come. Decorators pass it on.   Thread: any.   REQUIRES: as Submit().
   virtual void Expect(const Piece& piece) { static_cast<void>(piece); }
@@ -47,6 +57,8 @@ class BoundedStrategy : public Strategy {
   // runs, not when it is planned: a sync may have failed since.
   void Submit(Piece& piece) final;
 
+  void Start(StartedPiece& piece) final;
+
   // Passes on a read.
   void Expect(const Piece& piece) final;
 
@@ -54,6 +66,11 @@ class BoundedStrategy : public Strategy {
   // Moves `size` bytes between piece.data and the host file from `at` on; a durable write is on the medium when it
   // returns. The range lies inside the device, and size is not 0.   Thread: any.
   virtual Moved Move(const Piece& piece, HostOffset at, size_t size) = 0;
+  // Begins to do the same by piece.move, whose place, rules and answer are filled in. -> false when the access or the
+  // medium does not answer later: nothing has begun.
+  virtual bool StartMove(StartedPiece& piece) { return static_cast<void>(piece), false; }
+  // What becomes of a piece whose move was answered.   Thread: the medium's; it does not wait.
+  virtual Moved FinishMove(const Piece& piece, const Moved& moved) { return static_cast<void>(piece), moved; }
   // Hints that `size` bytes from `at` on, inside the device, are read soon.   Thread: any; never waits.
   virtual void ExpectRead(HostOffset at, size_t size) {
     static_cast<void>(at);
@@ -63,6 +80,12 @@ class BoundedStrategy : public Strategy {
   const DeviceRange& range() const { return range_; }
 
  private:
+  // What a channel calls when it has answered.
+  static void OnMoved(StartedMove& move, const Moved& moved);
+  // Whether a durable write may still be tried: the sticky sync error.
+  Status MayBegin(const Piece& piece) const {
+    return piece.durable && piece.operation == Operation::kWrite ? range_.flush->sticky() : Status::Ok();
+  }
   // What moved, not what was asked for (B14, B43); also of a piece that failed half-way.
   void Count(const Piece& piece, size_t moved);
 
