@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { VARIANTS, build, missingFor } from './support/native.mjs';
+import { VARIANTS, configure, missingFor } from './support/native.mjs';
 import { ROOT, each, installed, node, run, timed, tool } from './support/run.mjs';
 import { NATIVE_SOURCES, sources } from './support/sources.mjs';
 
@@ -25,13 +25,12 @@ function lacking(why) {
   return process.env.CI ? { ok: false, output: '', why } : { ok: true, output: '', why: `skipped: ${why}` };
 }
 
-async function threadSafety() {
-  const lacks = missingFor('clang');
-  return lacks === undefined ? build('clang', 'rumpblk') : lacking(lacks);
-}
-
+/** clang's own warnings too, thread safety among them: one pass over each file, and nothing is compiled. */
 async function clangTidy() {
-  if (!installed('run-clang-tidy-14')) return lacking('run-clang-tidy-14 missing: apt-get install clang-tidy-14');
+  const lacks = missingFor('clang');
+  if (lacks !== undefined) return lacking(lacks);
+  const configured = await configure('clang');
+  if (!configured.ok) return configured;
   const jobs = String(os.availableParallelism());
   const tidied = await run('run-clang-tidy-14', ['-quiet', '-j', jobs, '-p', VARIANTS.clang.folder, 'native/(core|addon)/']);
   // In colours, and a finding in a header comes once for each file that includes it.
@@ -56,13 +55,11 @@ const CHECKS = {
   docs: () => node(['scripts/docs.mjs', '--check']),
   publint: () => packed((file) => node([tool('publint', 'src', 'cli.js'), file, '--strict'])),
   attw: () => packed((file) => node([tool('@arethetypeswrong', 'cli', 'dist', 'index.js'), file, '--no-emoji'])),
-  'thread-safety': threadSafety,
-  // Reads the compile_commands.json of the check before it.
   'clang-tidy': clangTidy,
 };
 
-/** Those that use every processor by themselves, in their order; the others run side by side. */
-const WIDE = ['thread-safety', 'clang-tidy'];
+/** Uses every processor by itself; the others run side by side. */
+const WIDE = ['clang-tidy'];
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !Object.hasOwn(CHECKS, name));

@@ -25,12 +25,12 @@ export const VARIANTS = {
     needs: { [CLANG]: 'clang-14 libclang-rt-14-dev' },
     define: { CMAKE_CXX_COMPILER: CLANG, BLK_FUZZ: 'ON', BLK_TESTS: 'OFF', SAN: 'address,undefined' },
   },
-  // For lint: clang's thread-safety analysis, and the compile_commands.json that clang-tidy reads.
+  // For lint, which compiles nothing: the compile_commands.json that clang-tidy reads.
   clang: {
     folder: 'native/build-clang',
     addon: true,
-    needs: { [CLANG]: 'clang-14' },
-    define: { CMAKE_CXX_COMPILER: CLANG, BLK_LINT: 'ON' },
+    needs: { [CLANG]: 'clang-14', 'run-clang-tidy-14': 'clang-tidy-14' },
+    define: { CMAKE_CXX_COMPILER: CLANG, CMAKE_DISABLE_PRECOMPILE_HEADERS: 'ON' },
   },
 };
 
@@ -42,7 +42,9 @@ export function missingFor(name) {
   return `${missing.map(([program]) => program).join(', ')} missing: apt-get install ${missing.map(([, pkg]) => pkg).join(' ')}`;
 }
 
-function configure({ folder, addon, define }) {
+/** Configures a variant. */
+export function configure(name) {
+  const { folder, addon, define } = VARIANTS[name];
   const settings = { CMAKE_BUILD_TYPE: 'Debug', ...define };
   if (!addon) {
     const defines = Object.entries(settings).map(([key, value]) => `-D${key}=${value}`);
@@ -54,11 +56,10 @@ function configure({ folder, addon, define }) {
   return node([cmakeJs, 'configure', '-d', 'native', '-O', path.join(ROOT, folder), '-B', type, ...defines]);
 }
 
-/** Configures and builds a variant, or one target of it; what is up to date stays. */
-export async function build(name, target = 'all') {
-  const variant = VARIANTS[name];
-  const configured = await configure(variant);
+/** Configures and builds a variant, or targets of it; what is up to date stays. */
+export async function build(name, ...targets) {
+  const configured = await configure(name);
   if (!configured.ok) return configured;
   const jobs = String(os.availableParallelism());
-  return run('cmake', ['--build', variant.folder, '--parallel', jobs, '--target', target]);
+  return run('cmake', ['--build', VARIANTS[name].folder, '--parallel', jobs, '--target', ...(targets.length > 0 ? targets : ['all'])]);
 }
