@@ -43,37 +43,61 @@ export function record(tally, { name, ok, output, why }) {
   if (!ok || failed > 0) tally.failed.push({ name, detail: `${output}${why}` });
 }
 
-/** The programs, built by make and run as many at a time as there are processors. */
-async function withMake() {
+/** Builds the programs by make. -> their paths, or the tally of what is lacking or failed */
+async function makePrograms() {
   const missing = ['make', 'g++'].filter((program) => !installed(program));
-  if (missing.length > 0) return lackingTally('native', `${missing.join(', ')} missing: apt-get install ${missing.join(' ')}`);
+  if (missing.length > 0) return { tally: lackingTally('native', `${missing.join(', ')} missing: apt-get install ${missing.join(' ')}`) };
   const make = ['-C', 'native', '--no-print-directory'];
   const built = await run('make', [...make, '--silent', `-j${JOBS}`], { minutes: 30 });
-  if (!built.ok) return failedTally('make -C native', `${built.output}\n${built.why}`);
+  if (!built.ok) return { tally: failedTally('make -C native', `${built.output}\n${built.why}`) };
   const listed = await run('make', [...make, 'list']);
-  const programs = listed.output.trim().split(/\s+/);
-  const tally = emptyTally();
-  await each(programs, async (program) => {
-    record(tally, { name: path.basename(program), ...(await run(path.join(ROOT, 'native', program), [], { minutes: MINUTES })) });
+  return {
+    programs: listed.output
+      .trim()
+      .split(/\s+/)
+      .map((program) => path.join(ROOT, 'native', program)),
+  };
+}
+
+/** As many at a time as there are processors. */
+async function withMake() {
+  const { programs, tally = emptyTally() } = await makePrograms();
+  await each(programs ?? [], async (program) => {
+    record(tally, { name: path.basename(program), ...(await run(program, [], { minutes: MINUTES })) });
   });
   return tally;
 }
 
+/** What a program asks of the C and C++ libraries to start a thread, or to be called by a signal. */
+const ASKS_FOR_THREADS = /_M_start_thread|\b(pthread_create|sigaction|signal)\b/;
+
+/** The names of the programs that have threads or signals; the tally of what is lacking or failed. */
+async function programsWithThreads() {
+  const { programs = [], tally } = await makePrograms();
+  const names = [];
+  await each(programs, async (program) => {
+    const { ok, output } = await run('nm', ['--undefined-only', program]);
+    if (!ok || ASKS_FOR_THREADS.test(output)) names.push(path.basename(program));
+  });
+  return { names, tally };
+}
+
 /** The programs of a variant, built by cmake and run by ctest. */
-async function withCmake(variant, { args = [], env = {}, unless } = {}) {
+async function withCmake(variant, { args = [], env = {}, threadsOnly = false } = {}) {
   const lacks = missingFor(variant);
   if (lacks !== undefined) return lackingTally(`native (${variant})`, lacks);
-  const built = await build(variant, 'programs');
+  const chosen = threadsOnly ? await programsWithThreads() : {};
+  if (chosen.tally !== undefined) return chosen.tally;
+  const built = await build(variant, ...(chosen.names ?? ['programs']));
   if (!built.ok) return failedTally(`build of ${VARIANTS[variant].folder}`, `${built.output}\n${built.why}`);
   const folder = path.join(ROOT, VARIANTS[variant].folder);
-  const left = unless === undefined ? [] : await unless(folder);
-  const chosen = left.length > 0 ? ['--exclude-regex', `^(${left.join('|')})$`] : [];
   const report = path.join(folder, 'ctest.xml');
   rmSync(report, { force: true });
   const common = ['--test-dir', folder, '--no-tests=error', '--parallel', String(JOBS), '--output-junit', report];
+  if (chosen.names !== undefined) common.push('--tests-regex', `^(${chosen.names.join('|')})$`);
   // ctest cuts the output of a test at 1 KiB and 300 KiB unless told; the closing line of a program is at the end.
   const whole = ['--test-output-size-passed', '1000000', '--test-output-size-failed', '1000000'];
-  const ran = await run('ctest', [...common, ...whole, ...chosen, ...args], { env, minutes: 20 });
+  const ran = await run('ctest', [...common, ...whole, ...args], { env, minutes: 20 });
   const tally = emptyTally();
   try {
     for (const program of programsOf(readFileSync(report, 'utf8'))) record(tally, program);
@@ -86,8 +110,8 @@ async function withCmake(variant, { args = [], env = {}, unless } = {}) {
 
 /**
  * @param {string} [variant] of VARIANTS; without one, by make alone
- * @param {{ args?: string[], env?: NodeJS.ProcessEnv, unless?: (folder: string) => Promise<string[]> }} [options] of a variant: more
- *   arguments of ctest; `unless` names programs in the folder of the build that are not run
+ * @param {{ args?: string[], env?: NodeJS.ProcessEnv, threadsOnly?: boolean }} [options] of a variant: more arguments of ctest;
+ *   whether only programs that have threads or signals are built and run, as those of make tell by what they link
  * @returns {Promise<import('../support/tally.mjs').Tally>}
  */
 export function native(variant, options) {

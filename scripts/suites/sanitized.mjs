@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'no
 import os from 'node:os';
 import path from 'node:path';
 import { VARIANTS, build } from '../support/native.mjs';
-import { ROOT, each, run } from '../support/run.mjs';
+import { ROOT } from '../support/run.mjs';
 import { failedTally, sum } from '../support/tally.mjs';
 import { jest } from './jest.mjs';
 import { native } from './native.mjs';
@@ -70,27 +70,13 @@ function shardOf(shard, folder, env) {
   });
 }
 
-/** Tests of functions that lock nothing, and take long under ThreadSanitizer. */
-const OF_FUNCTIONS = ['change_gpt_test', 'change_mbr_test', 'change_power_test', 'copy_kernels_test'];
-
-/** Those of them, in the folder of a build, that cannot start a thread, by what they ask of the C and C++ libraries. */
-async function withoutThreads(folder) {
-  const found = [];
-  await each(OF_FUNCTIONS, async (name) => {
-    const { ok, output } = await run('nm', ['--undefined-only', path.join(folder, name)]);
-    if (ok && !/_M_start_thread|\bpthread_create\b/.test(output)) found.push(name);
-  });
-  return found;
-}
-
 /**
- * The native tests of a variant, for ThreadSanitizer without those in which it has nothing to find.
+ * The native tests of a variant; of ThreadSanitizer's, those in which it has something to find.
  *
  * @param {'asan' | 'tsan'} name @returns {Promise<import('../support/tally.mjs').Tally>}
  */
 export function sanitizedPrograms(name) {
-  const chosen = name === 'tsan' ? { unless: withoutThreads } : {};
-  return watched(name, SANITIZERS[name].options, (env) => native(name, { env, ...chosen }));
+  return watched(name, SANITIZERS[name].options, (env) => native(name, { env, threadsOnly: name === 'tsan' }));
 }
 
 /**
