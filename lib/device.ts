@@ -7,7 +7,7 @@ import type { BlockDriver } from './driver.js';
 import type { CacheMode, OpenSettings } from './options.js';
 import { fromFailure, illegalConstructor, invalidArgType, invalidThis, isFailure, markCopy } from './errors.js';
 import { DeviceHandle } from './request/handle.js';
-import { runIoctl, type IoctlMap } from './ioctl.js';
+import { runIoctl, type IoctlMap } from './label/ioctl.js';
 import { BUF_KEYS, BUF_SYNC_KEYS, READ_KEYS, READ_SYNC_KEYS, WRITE_KEYS, WRITE_SYNC_KEYS } from './request/transfer.js';
 import { blockNumber, direction, fuaRule, partOf, startOf, viewLength } from './request/transfer.js';
 import type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './request/transfer.js';

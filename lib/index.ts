@@ -12,7 +12,7 @@ export {
   writePartitions,
   writePartitionsSync,
 } from './partitions.js';
-export { freeRanges } from './free-ranges.js';
+export { freeRanges } from './changes/free-ranges.js';
 export {
   addPartition,
   addPartitionSync,
@@ -22,7 +22,7 @@ export {
   removePartitionSync,
   resizePartition,
   resizePartitionSync,
-} from './partition-changes.js';
+} from './changes/partition-changes.js';
 export { BlockDeviceError } from './errors.js';
 
 export type { OpenPathOptions } from './open.js';
@@ -38,12 +38,12 @@ export type { WindowView } from './request/window-view.js';
 export type { WindowInfo } from './request/windows.js';
 export type { FaultInjector, FaultOptions } from './faults.js';
 export type { Counters } from './counters.js';
-export type { IoctlMap, WedgeInfo } from './ioctl.js';
+export type { IoctlMap, WedgeInfo } from './label/ioctl.js';
 export type { DiskLabel, Partition } from './label/disk-label.js';
 export type { DecodedLabel } from './label/codec.js';
-export type { AlignmentOptions, FreeRange } from './free-ranges.js';
-export type { ChangeOptions } from './change-arguments.js';
-export type { PartitionChange, PartitionToAdd } from './table-changes.js';
+export type { AlignmentOptions, FreeRange } from './changes/free-ranges.js';
+export type { ChangeOptions } from './changes/change-arguments.js';
+export type { PartitionChange, PartitionToAdd } from './changes/table-changes.js';
 export type {
   EntryToWrite,
   FoundLabel,

@@ -1,202 +1,142 @@
-// rumpblk bench: the main job on real input. Makes an image, verifies, replays faults, counts, compares; what `npm start` shows.
-import { BlockDriver, type Counters, type DiskLabel, type MinorInfo, type PartitionChoice } from '../index.js';
-import { compareWithFs, renderComparisons, type Comparison, type Effort } from './bench/compare.js';
-import { renderFaults, replayFaults, type FaultReplay } from './bench/faults.js';
-import { BenchImage, MAX_KNOWN } from './bench/image.js';
-import { machine, type Machine } from './bench/machine.js';
-import { createProgress, type Progress } from './bench/progress.js';
-import { onSignals } from './bench/signals.js';
-import { renderVerify, verifyMinors, type VerifyRun } from './bench/verify.js';
-import { EXIT, UsageError } from './failure.js';
-import { renderCounters, renderLabel } from './info.js';
-import { emit, emitJson, note, section, table } from './report.js';
-import { useAndClose } from './scope.js';
-import { mediumKind } from './source.js';
-import { formatBytes, formatExact, formatTime } from './units.js';
+// Declares `rumpblk bench`: without a workload the demonstration of bench.ts, with one bench/workload.ts.
+import { Option, type Command } from 'commander';
+import { benchCommand } from './demo/demo.js';
+import type { Given } from './workload/job/file.js';
+import { UsageError } from './support/failure.js';
+import { partitionOption } from './support/image.js';
+import { parseSource } from './support/source.js';
+import { parseBytes, parsePath, parseUint32 } from './support/units.js';
 
-const MIN_SIZE = 1 << 20;
-
-export interface BenchOptions {
+interface Options {
   quick?: boolean;
-  size: number;
-  dir?: string;
-  seed: number;
-  partition?: PartitionChoice;
+  size?: string;
+  directory?: string;
+  randseed?: string;
+  jobs?: string;
+  engine?: string;
+  access: 'auto' | 'mmap' | 'pio';
+  overwrite?: boolean;
+  partition?: string | number;
+  lock: boolean;
+  parseOnly?: boolean;
+  html?: string;
   json?: boolean;
 }
 
-/** What is wrong at the end, in words; empty when all is well. */
-type Problems = string[];
+/** Keys of a job that are options of the command, with what they mean. The demonstration has the first three, too. */
+const WORDS: readonly [flags: string, meaning: string][] = [
+  ['--size <size>', 'bytes of the file to work on, or a share of it: 64m, 10%'],
+  ['--dir, --directory <directory>', 'where files are made (default: the directory for temporary files)'],
+  ['--seed, --randseed <number>', 'seed of the requests (default: 1)'],
+  ['--rw <pattern>', 'read, write, randread, randwrite, rw, randrw'],
+  ['--bs <size>', 'bytes of a request, or of a read and of a write: 4k,64k (default: 4k)'],
+  ['--iodepth <n>', 'requests in flight (default: 1)'],
+  ['--numjobs <n>', 'threads (default: 1)'],
+  ['--runtime <time>', 'end after this time: 3, 500ms, 2m'],
+  ['--time_based [switch]', 'go on until the runtime is over'],
+  ['--loops <n>', 'passes over the file (default: 1)'],
+  ['--io_size <size>', 'bytes to move in all, where that is not size times loops'],
+  ['--offset <size>', 'where on the file to begin (default: 0)'],
+  ['--rwmixread <percent>', 'share of reads in rw and randrw (default: 50)'],
+  ['--norandommap [switch]', 'random positions may come twice in a pass'],
+  ['--fsync <n>', 'a sync after every n writes'],
+  ['--fdatasync <n>', 'the same by fdatasync'],
+  ['--direct [switch]', 'past the page cache'],
+  ['--invalidate [switch]', 'begin with the page cache of the file dropped (default: 1)'],
+  ['--group_reporting [switch]', 'one report for all threads of a job'],
+  ['--ioengine <name>', "fio's own engine, for --engine fio"],
+];
 
-/** The JSON document of `rumpblk bench`. */
-interface Report {
-  ok: boolean;
-  problems: Problems;
-  seconds: number;
-  machine: Machine;
-  image: { path: string; size: number; fileSystem: string; temporary: boolean };
-  minors: MinorInfo[];
-  label: DiskLabel;
-  verify: VerifyRun[];
-  faults: FaultReplay;
-  counters: Counters;
-  compare: Comparison[];
+const HELP = `
+Without a workload: writes and verifies at random in every access mode, replays injected faults, compares with node:fs. FILE is
+an image that is only read; with --partition, that partition of it. memory:SIZE and null:SIZE are written, too.
+
+With --rw or --jobs: runs it over the engines
+  sync, batch, async            a device's readSync, Batch.runSync, read
+  fs-sync, fs-callback, fs-promises    node:fs
+  fio                           fio itself, when it is installed
+and shows throughput and latencies. FILE is what --rw works on; without one, a temporary file. Options beside --jobs replace
+those keys in every job. A workload of the command line that nothing bounds takes three seconds.
+With --partition, positions and shares are those of the partition, in every engine, and nothing outside it is touched.
+memory:SIZE and null:SIZE are for the engines of devices; each thread has a disk of its own, memory filled with noise.
+Files that the bench makes are removed. What a file or node holds is written over with --overwrite only.
+
+Sizes of a workload are fio's: k, m, g, t are powers of 1024. Job files have sections of key=value lines, [global] for all jobs
+below it; besides the keys above: filename, stonewall, rwmixwrite, buffered, and fio's other names for them. There is no verify=.`;
+
+export function addBench(program: Command, version: string, done: (status: number) => void): void {
+  const command = program
+    .command('bench')
+    .description('Run a workload over several engines, or show and verify what a device does.')
+    .argument('[file]', 'an image or device node, memory:SIZE or null:SIZE', parseSource)
+    .option('--quick', 'the demonstration: take about a second')
+    .option('--jobs <file>', 'a workload: a fio job file', parsePath)
+    .option('--engine <names>', 'what does it: names with commas between, or all (default: sync, or async where iodepth is more than 1)')
+    .addOption(new Option('--access <way>', 'how the engines of devices reach it').choices(['auto', 'mmap', 'pio']).default('auto'))
+    .addOption(partitionOption())
+    .option('--overwrite', 'write jobs may write over what a file or node holds')
+    .option('--no-lock', 'work on a file even when another process has it locked')
+    .option('--parse-only', 'say how the workload is understood, and end')
+    .option('--html <file>', 'write a page with charts', parsePath)
+    .option('--json', "print one JSON document on stdout; of a workload, in fio's shape");
+  for (const [flags, meaning] of WORDS) command.option(flags, meaning);
+  command.addHelpText('after', HELP).action(async (file: string | undefined, options: Options) => done(await run(file, options, version)));
 }
 
-const FULL: Effort & { bursts: number } = { bursts: 150, rounds: 11, milliseconds: 35 };
-const QUICK: Effort & { bursts: number } = { bursts: 10, rounds: 3, milliseconds: 4 };
-
-export async function benchCommand(file: string | undefined, options: BenchOptions): Promise<number> {
-  if (file === undefined && (options.size < MIN_SIZE || options.size > MAX_KNOWN || options.size % 512 !== 0)) {
-    throw new UsageError('--size of the image is whole sectors from 1 MiB to 1 GiB');
+async function run(file: string | undefined, options: Options, version: string): Promise<number> {
+  const words = wordsOf(options);
+  const { rw, size, directory, randseed, ...others } = words;
+  const { jobs, engine, overwrite, parseOnly, html, partition } = options;
+  const workload = rw ?? jobs;
+  if (workload === undefined) {
+    const stray =
+      Object.keys(others)[0] ??
+      Object.entries({ engine, overwrite, 'parse-only': parseOnly, html }).find(([, value]) => value !== undefined)?.[0];
+    if (stray !== undefined) throw new UsageError(`--${stray} belongs to a workload: give --rw or --jobs`);
+    if (file?.endsWith('.fio') === true) throw new UsageError(`a fio job file is given with --jobs: rumpblk bench --jobs ${file}`);
+    return benchCommand(file, {
+      size: parse(parseBytes, 'size', size) ?? 64 << 20,
+      seed: parse(parseUint32, 'seed', randseed) ?? 1,
+      ...(partition === undefined ? {} : { partition }),
+      ...(directory === undefined ? {} : { dir: directory }),
+      ...(options.quick === undefined ? {} : { quick: options.quick }),
+      ...(options.json === undefined ? {} : { json: options.json }),
+    });
   }
-  if (file === undefined && options.partition !== undefined) throw new UsageError('--partition is of a disk: give FILE');
-  const progress = createProgress(options.json === true);
-  let image: BenchImage | undefined;
-  const release = onSignals(() => {
-    progress.stop();
-    image?.dispose();
+  if (options.quick !== undefined) throw new UsageError('--quick is for the demonstration: a workload has --runtime and --size');
+  // Loaded when it is needed: the other commands start without it.
+  const { workloadCommand } = await import('./workload/workload.js');
+  return workloadCommand({
+    words: file === undefined ? words : { ...words, filename: file.replaceAll(':', '\\:') },
+    ...(jobs === undefined ? {} : { jobs }),
+    ...(engine === undefined ? {} : { engine }),
+    ...(html === undefined ? {} : { html }),
+    ...(partition === undefined ? {} : { partition }),
+    access: options.access,
+    overwrite: overwrite === true,
+    lock: options.lock,
+    parseOnly: parseOnly === true,
+    json: options.json === true,
+    version,
   });
+}
+
+/** The keys of a job among the options, as text; an option without its value is a switch. */
+function wordsOf(options: Options): Given {
+  const words: Given = {};
+  for (const [flags] of WORDS) {
+    const key = /--(\w+)(?: [<[]\w+[>\]])?$/.exec(flags)?.[1] ?? '';
+    const value = (options as unknown as Record<string, unknown>)[key];
+    if (value !== undefined) words[key] = typeof value === 'string' ? value : '1';
+  }
+  return words;
+}
+
+function parse<T>(parser: (text: string) => T, name: string, text: string | undefined): T | undefined {
+  if (text === undefined) return undefined;
   try {
-    image =
-      file === undefined
-        ? BenchImage.create(options.dir, options.size, options.seed)
-        : BenchImage.existing(file, options.partition, options.seed);
-    const report = await bench(image, options, progress);
-    if (options.json === true) await emitJson(report);
-    for (const problem of report.problems) note(`verification failed: ${problem}`);
-    return report.ok ? EXIT.ok : EXIT.failed;
-  } finally {
-    progress.stop();
-    image?.dispose();
-    release();
+    return parser(text);
+  } catch (error) {
+    throw new UsageError(`--${name}: '${text}': ${error instanceof Error ? error.message : String(error)}`);
   }
-}
-
-async function bench(image: BenchImage, options: BenchOptions, progress: Progress): Promise<Report> {
-  const start = process.hrtime.bigint();
-  const show = options.json === true ? (): Promise<void> => Promise.resolve() : (title: string, body: string) => emit(section(title, body));
-  const effort = { ...(options.quick === true ? QUICK : FULL), seed: options.seed };
-  const driver = new BlockDriver();
-  return useAndClose(driver, async () => {
-    const { size, used } = await registerMinors(driver, image);
-    const { label, minors } = await describeMinors(driver);
-    const where = { path: image.path, size, fileSystem: image.fileSystem, temporary: image.writable };
-    await show('Image', renderImage(where, machine()));
-    await show('Table of minors', renderMinors(minors));
-    await show('Label of minor 0', renderLabel(label));
-
-    const verify = await verifyMinors(driver, image, used, effort, progress);
-    await show('Random requests through strategy, 512 bytes to 64 KiB', renderVerify(verify));
-    const faults = await replayFaults(driver, image, 0, options.seed, progress);
-    await show(`Faults: rate ${faults.rate} of 10000, seed ${faults.seed}, ${faults.requests} requests, twice`, renderFaults(faults));
-    const counters = driver.counters();
-    await show('Counters', renderCounters(counters));
-    const compare = await compareWithFs(driver, image, 0, effort, progress);
-    await show(
-      `4 KiB at random positions${image.fd === undefined ? '' : ', and how many times faster than node:fs'} (median of ${effort.rounds} rounds)`,
-      renderComparisons(compare, size),
-    );
-
-    const problems = findProblems(image, { verify, faults, counters, compare });
-    const nanoseconds = Number(process.hrtime.bigint() - start);
-    const verdict = problems.length === 0 ? 'everything verified' : 'VERIFICATION FAILED';
-    await show('Result', `  ${verdict}, ${formatTime(nanoseconds)}`);
-    const seconds = nanoseconds / 1e9;
-    return {
-      ok: problems.length === 0,
-      problems,
-      seconds,
-      machine: machine(),
-      image: where,
-      minors,
-      label,
-      verify,
-      faults,
-      counters,
-      compare,
-    };
-  });
-}
-
-/** The whole image, or the partition, as minor 0, its halves as 1 and 2. The verification uses the whole and the second half, which has an offset. */
-async function registerMinors(driver: BlockDriver, image: BenchImage): Promise<{ size: number; used: number[] }> {
-  const whole = await driver.register(image.source, image.range);
-  const size = driver.minors().find((info) => info.minor === whole)?.size ?? 0;
-  if (size < MIN_SIZE) throw new UsageError(`${image.isPart ? 'the partition of ' : ''}'${image.path}' is smaller than 1 MiB`);
-  const half = Math.floor(size / 2 / IO_ALIGNMENT) * IO_ALIGNMENT;
-  const { offset } = image.range;
-  await driver.register(image.source, { offset, size: half });
-  const second = await driver.register(image.source, { offset: offset + half, size: size - half });
-  return { size, used: [whole, second] };
-}
-
-const IO_ALIGNMENT = 4096;
-
-/** Opens minor 0 for its label, and for the table to show that it is open. */
-async function describeMinors(driver: BlockDriver): Promise<Pick<Report, 'label' | 'minors'>> {
-  const device = await driver.open(0);
-  return useAndClose(device, () => Promise.resolve({ label: device.ioctl('DIOCGDINFO'), minors: driver.minors() }));
-}
-
-/** Compares what happened with what was asked for: contents, faults, and the counters to the byte. */
-function findProblems(
-  image: BenchImage,
-  { verify, faults, counters, compare }: Pick<Report, 'verify' | 'faults' | 'counters' | 'compare'>,
-): Problems {
-  const problems: Problems = [];
-  const sum = (pick: (run: VerifyRun) => number): number => verify.reduce((total, run) => total + pick(run), 0);
-  const expectEqual = (what: string, got: number, wanted: number): void => {
-    if (got !== wanted) problems.push(`${what} is ${got}, not ${wanted}`);
-  };
-  expectEqual(
-    'the number of wrong transfers',
-    sum((run) => run.mismatches),
-    0,
-  );
-  expectEqual(
-    'the number of wrong reads in the comparison',
-    compare.reduce((total, row) => total + row.mismatches, 0),
-    0,
-  );
-  expectEqual(
-    `the number of wrong sectors in the whole image, read ${image.fd === undefined ? 'again' : 'by node:fs'}`,
-    image.countWrongSectors(),
-    0,
-  );
-  if (!faults.equal) problems.push('the two runs with faults are not equal');
-  const injected = faults.failed.flat().length;
-  expectEqual('counter faultsInjected', counters.faultsInjected, injected);
-  expectEqual(
-    'counter ioTotal',
-    counters.ioTotal,
-    sum((run) => run.reads + run.writes) + faults.failed.length * faults.requests - injected,
-  );
-  expectEqual('counter bytesRead', counters.bytesRead, sum((run) => run.bytesRead) + faults.bytesRead);
-  expectEqual('counter bytesWritten', counters.bytesWritten, sum((run) => run.bytesWritten) + faults.bytesWritten);
-  return problems;
-}
-
-function renderImage(image: Report['image'], host: Machine): string {
-  const { path, size, fileSystem } = image;
-  const use = mediumKind(path) === undefined ? (image.temporary ? ', a temporary file of noise' : ', only read') : '';
-  return table(
-    ['', ''],
-    [
-      ['file', `${path}${use}`],
-      ['size', `${formatBytes(size)} ${mediumKind(path) === 'memory' ? 'in' : 'on'} ${fileSystem}`],
-      ['machine', `Node ${host.node}, ${host.platform}, ${host.cpus} × ${host.cpu}`],
-    ],
-  );
-}
-
-function renderMinors(minors: readonly MinorInfo[]): string {
-  const rows = minors.map((info) => [
-    String(info.minor),
-    info.source,
-    formatExact(info.offset),
-    formatExact(info.size),
-    String(info.openCount),
-  ]);
-  return table(['>minor', 'source', '>offset', '>size', '>opens'], rows);
 }

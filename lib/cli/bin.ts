@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // What the shell runs: loads the tool and runs it. An addon that cannot be loaded is a line on stderr, as every other failure.
-import { printable, printableJson } from '../printable.js';
+import { printable, printableJson } from '../arguments/printable.js';
 
 interface Failure {
   code?: unknown;

@@ -1,9 +1,9 @@
 // rumpblk info: what a device is, without changing it.
 import type { BlockDevice, BlockDriver, Counters, DiskLabel, MinorInfo, WindowInfo } from '../index.js';
-import { withImage, type ImageOptions } from './image.js';
-import { EXIT } from './failure.js';
-import { emit, emitJson, section, table } from './report.js';
-import { formatBytes, formatCount, formatExact, formatNumber } from './units.js';
+import { withImage, type ImageOptions } from './support/image.js';
+import { EXIT } from './support/failure.js';
+import { emit, emitJson, section, table } from './support/report.js';
+import { formatBytes, formatCount, formatExact, formatNumber } from './support/units.js';
 
 export interface InfoOptions extends ImageOptions {
   json?: boolean;

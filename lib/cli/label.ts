@@ -1,11 +1,11 @@
 // rumpblk label: the disklabel of a device, shown as disklabel(8) shows one, or written from JSON.
 import { findDiskLabel, readPartitions, type BlockDevice, type DiskLabel, type PartitionEntry, type PartitionTable } from '../index.js';
-import { EXIT, UsageError } from './failure.js';
-import { withImage, type ImageOptions } from './image.js';
-import { readJson } from './json.js';
+import { EXIT, UsageError } from './support/failure.js';
+import { withImage, type ImageOptions } from './support/image.js';
+import { readJson } from './support/json.js';
 import { tablesOf } from './partitions.js';
-import { printable } from '../printable.js';
-import { emit, emitJson, note } from './report.js';
+import { printable } from '../arguments/printable.js';
+import { emit, emitJson, note } from './support/report.js';
 
 export interface LabelOptions extends ImageOptions {
   default?: boolean;

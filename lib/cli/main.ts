@@ -2,18 +2,18 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { addBench } from './bench-command.js';
-import { EXIT, exitStatus, failureJson, failureLines } from './failure.js';
-import { parseAdd, parseRemove, parseResize } from './changes.js';
-import { addImageOptions } from './image.js';
+import { addBench } from './bench.js';
+import { EXIT, exitStatus, failureJson, failureLines } from './support/failure.js';
+import { parseAdd, parseRemove, parseResize } from './support/changes.js';
+import { addImageOptions } from './support/image.js';
 import type { PartitionChange } from '../index.js';
 import { labelCommand, type LabelOptions } from './label.js';
 import { partitionsCommand, type PartitionsOptions } from './partitions.js';
 import { infoCommand, type InfoOptions } from './info.js';
 import { readCommand, type ReadOptions } from './read.js';
-import { emitJson, note, ReaderGone } from './report.js';
-import { parseSource, SOURCES } from './source.js';
-import { parseBytes, parsePath } from './units.js';
+import { emitJson, note, ReaderGone } from './support/report.js';
+import { parseSource, SOURCES } from './support/source.js';
+import { parseBytes, parsePath } from './support/units.js';
 import { writeCommand, type WriteOptions } from './write.js';
 
 const SIZES = `

@@ -11,12 +11,12 @@ import {
   type PartitionTable,
   type TableToWrite,
 } from '../index.js';
-import { printable } from '../printable.js';
-import { EXIT, UsageError } from './failure.js';
-import { withImage, type ImageOptions } from './image.js';
-import { readJson } from './json.js';
-import { emit, emitJson, note, table as columns } from './report.js';
-import { formatBytes } from './units.js';
+import { printable } from '../arguments/printable.js';
+import { EXIT, UsageError } from './support/failure.js';
+import { withImage, type ImageOptions } from './support/image.js';
+import { readJson } from './support/json.js';
+import { emit, emitJson, note, table as columns } from './support/report.js';
+import { formatBytes } from './support/units.js';
 
 export interface PartitionsOptions extends ImageOptions {
   write?: string;

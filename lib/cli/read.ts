@@ -2,11 +2,11 @@
 import { createWriteStream } from 'node:fs';
 import { copyBy } from '../copy/copy.js';
 import type { BlockDevice } from '../index.js';
-import { EXIT, UsageError, withPath } from './failure.js';
-import { isSameFile, withImage, type ImageOptions } from './image.js';
-import { emitJson, note, ReaderGone } from './report.js';
-import { sourceOf } from './source.js';
-import { isStream, STANDARD } from './streams.js';
+import { EXIT, UsageError, withPath } from './support/failure.js';
+import { isSameFile, withImage, type ImageOptions } from './support/image.js';
+import { emitJson, note, ReaderGone } from './support/report.js';
+import { sourceOf } from './support/source.js';
+import { isStream, STANDARD } from './support/streams.js';
 
 export interface ReadOptions extends ImageOptions {
   position: number;

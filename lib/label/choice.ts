@@ -3,7 +3,7 @@ import { BlockDeviceError, EINVAL, ENXIO, invalidArgType, invalidArgValue, isFai
 import { bytes, integer, requireObject, text } from '../arguments/validate.js';
 import { SCHEMES, type Failure, type NativeDevice, type NativeEntry, type NativeTable } from '../native/binding.js';
 import type { Bytes } from '../request/transfer.js';
-import { printable } from '../printable.js';
+import { printable } from '../arguments/printable.js';
 import { outsideWords } from './verdicts.js';
 
 /**

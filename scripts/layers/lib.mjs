@@ -12,7 +12,7 @@ const FLOORS = [
     'label/mbr-types',
     'label/types',
     'label/verdicts',
-    'printable',
+    'arguments/printable',
     'request/windows',
   ],
   ['errors', 'arguments/known-keys', 'media/medium'],
@@ -29,9 +29,9 @@ const FLOORS = [
     'label/table-rows',
     'label/written',
   ],
-  ['ioctl', 'label/codec', 'label/partition-minor', 'media/volatile', 'minors'],
+  ['label/ioctl', 'label/codec', 'label/partition-minor', 'media/volatile', 'minors'],
   ['device', 'driver', 'request/batch', 'request/window-view'],
-  ['open', 'partitions', 'free-ranges', 'table-changes', 'change-arguments', 'partition-changes'],
+  ['open', 'partitions', 'changes/free-ranges', 'changes/table-changes', 'changes/change-arguments', 'changes/partition-changes'],
   ['index', 'require-index', 'loads', 'media'],
 ];
 
@@ -75,7 +75,7 @@ const FOLDERS = new Map([
       'request/abort',
     ],
   ],
-  ['cli', ['index', 'media', 'printable', 'copy/copy']],
+  ['cli', ['index', 'media', 'arguments/printable', 'copy/copy']],
 ]);
 
 const LOADS_ADDON = /\bprocess\.dlopen\b|(?:require|import)\s*\(?\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|['"]bindings['"]/;

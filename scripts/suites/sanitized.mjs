@@ -35,7 +35,7 @@ function suppressions(name) {
 }
 
 /** Tests of what is around the package: of no interest to a sanitizer, and a third of the time. */
-const NOT_OF_THE_ADDON = '/test/(bench/|cli/bench|package/(documents|install|seed-map|site))';
+const NOT_OF_THE_ADDON = '/test/(bench/|cli/(workload/|demo)|package/(documents|install|seed-map|site))';
 
 /** A file of the log may also hold no more than a remark of the runtime about the program that a test started. */
 const FINDING = /ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:/;

@@ -1,0 +1,61 @@
+// How a command fails: one line a failure on stderr, and an exit status.
+import { getSystemErrorMap } from 'node:util';
+import { BlockDeviceError } from '../../index.js';
+
+export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+
+/** The command line asks for something that makes no sense; nothing was touched. */
+export class UsageError extends Error {}
+
+interface Coded extends Error {
+  code: string;
+  path?: string;
+}
+
+function isCoded(error: unknown): error is Coded {
+  return error instanceof Error && typeof (error as Partial<Coded>).code === 'string';
+}
+
+/** What the shell user can do about it, where the message alone does not tell. */
+const HINTS: ReadonlyMap<string, string> = new Map([
+  ['EINVAL register', 'neither a file nor a disk, one that does not tell its size and needs --size, or a range that it does not have'],
+  ['EINVAL strategy', 'beyond the end of the device'],
+  ['EBUSY lock', 'in use elsewhere; --no-lock goes on in spite of that'],
+]);
+
+/** Whether the message has no more to say than what the system calls the error. */
+function isPlain({ errno, message }: BlockDeviceError): boolean {
+  const [, words] = getSystemErrorMap().get(errno) ?? [];
+  return words !== undefined && message.includes(words);
+}
+
+/** The failures in `error`, each once, in words; a bug shows its stack. */
+export function failureLines(error: unknown): string[] {
+  if (error instanceof AggregateError) return [...new Set(error.errors.flatMap(failureLines))];
+  if (error instanceof UsageError) return [error.message];
+  if (!isCoded(error)) return error instanceof Error ? (error.stack ?? error.message).split('\n') : [String(error)];
+  const named = error.path === undefined || error.message.includes(`'${error.path}'`);
+  const message = named ? error.message : `${error.message} '${error.path}'`;
+  const known = error instanceof BlockDeviceError && isPlain(error) ? HINTS.get(`${error.code} ${error.syscall}`) : undefined;
+  const hint = error.cause instanceof Error ? error.cause.message : known;
+  return [hint === undefined ? message : `${message} (${hint})`];
+}
+
+/** 2 where the values given can never work, else 1. */
+export function exitStatus(error: unknown): number {
+  return error instanceof UsageError || (isCoded(error) && error.code.startsWith('ERR_')) ? EXIT.usage : EXIT.failed;
+}
+
+/** The `error` member of a JSON document. */
+export function failureJson(error: unknown): object {
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  const message = failureLines(error).join('; ');
+  if (!(first instanceof BlockDeviceError)) return isCoded(first) ? { code: first.code, message } : { message };
+  const { code, errno, syscall, path, minor, blkno, bytesTransferred, injected, holder, lost } = first;
+  return { code, errno, syscall, path, minor, blkno, bytesTransferred, injected, holder, lost, message };
+}
+
+/** Adds the name of the file to a failure of Node's that lacks it. */
+export function withPath(error: unknown, path: string): unknown {
+  return isCoded(error) && error.path === undefined ? Object.assign(error, { path }) : error;
+}

@@ -1,0 +1,78 @@
+// Opens the FILE that every command works on, and knows when two names or descriptors mean the same one.
+import { fstatSync, statSync, type BigIntStats } from 'node:fs';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { BlockDriver, type BlockDevice, type OpenOptions, type RegisterOptions } from '../../index.js';
+import { useAndClose } from './scope.js';
+import { mediumKind, sourceOf } from './source.js';
+import { parseBytes } from './units.js';
+
+/** Options that choose the device: a range of FILE, and how to reach it. */
+export interface ImageOptions {
+  offset?: number;
+  size?: number;
+  sectorSize?: number;
+  access: 'auto' | 'mmap' | 'pio';
+  lock: boolean;
+  partition?: string | number;
+}
+
+/** Declares the options of `ImageOptions` on a command. */
+export function addImageOptions(command: Command): Command {
+  return command
+    .option('--offset <bytes>', 'where in FILE the device begins', parseBytes)
+    .option('--size <bytes>', 'size of the device (default: to the end of FILE)', parseBytes)
+    .option('--sector-size <bytes>', 'what tables on FILE count in (default: what a disk says, 512 for a file)', parseBytes)
+    .addOption(partitionOption())
+    .addOption(new Option('--access <way>', 'how FILE is reached').choices(['auto', 'mmap', 'pio']).default('auto'))
+    .option('--no-lock', 'work on FILE even when another process has it locked');
+}
+
+/** The option that chooses a partition of FILE. */
+export function partitionOption(): Option {
+  const what = 'only this partition of it: 2, p2, a, s1a, or the GUID or label of a GPT one';
+  return new Option('--partition <name>', what).argParser(parsePartition);
+}
+
+/** A partition as given: by its number, or whatever else names it. */
+function parsePartition(text: string): string | number {
+  if (text === '') throw new InvalidArgumentError('Give the name or the number of a partition.');
+  return /^[0-9]+$/.test(text) ? Number(text) : text;
+}
+
+/** Registers and opens FILE on a driver of its own, runs `use`, closes both. Failures of `use` and of the close are all reported. */
+export async function withImage<T>(
+  file: string,
+  options: ImageOptions,
+  open: Pick<OpenOptions, 'mode' | 'cache'>,
+  use: (device: BlockDevice, driver: BlockDriver) => Promise<T>,
+): Promise<T> {
+  const driver = new BlockDriver();
+  return useAndClose(driver, async () => {
+    const disk = await driver.register(sourceOf(file), rangeOf(options));
+    const minor = options.partition === undefined ? disk : await driver.registerPartition(disk, options.partition);
+    const device = await driver.open(minor, { ...open, access: options.access, lock: options.lock });
+    return useAndClose(device, () => use(device, driver));
+  });
+}
+
+function rangeOf({ offset, size, sectorSize }: ImageOptions): RegisterOptions {
+  return { ...(offset !== undefined && { offset }), ...(size !== undefined && { size }), ...(sectorSize !== undefined && { sectorSize }) };
+}
+
+/** True when both name one file or device node: by path, or by number for an open descriptor. False where either cannot be told, and of media. */
+export function isSameFile(one: string | number, other: string | number): boolean {
+  const a = identify(one);
+  const b = identify(other);
+  if (a === undefined || b === undefined) return false;
+  if (a.isBlockDevice() && b.isBlockDevice()) return a.rdev === b.rdev;
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
+function identify(file: string | number): BigIntStats | undefined {
+  if (typeof file === 'string' && mediumKind(file) !== undefined) return undefined;
+  try {
+    return typeof file === 'number' ? fstatSync(file, { bigint: true }) : statSync(file, { bigint: true });
+  } catch {
+    return undefined; // whoever opens it next says why
+  }
+}

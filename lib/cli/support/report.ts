@@ -1,0 +1,57 @@
+// What the commands print: tables, headings, one JSON document, and the way to stdout.
+import { styleText } from 'node:util';
+import { printable, printableJson } from '../../arguments/printable.js';
+
+/** The reader of stdout went away (EPIPE): the command ends, and that is no failure. */
+export class ReaderGone extends Error {}
+
+process.stdout.on('error', () => undefined); // each write below reports its own error
+process.stderr.on('error', () => undefined); // nobody left to tell
+
+/** Writes to stdout and waits until it is taken. */
+export function emit(data: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(data, (error?: NodeJS.ErrnoException | null) => {
+      if (!error) resolve();
+      else reject(error.code === 'EPIPE' ? new ReaderGone('EPIPE', { cause: error }) : Object.assign(error, { path: 'stdout' }));
+    });
+  });
+}
+
+/** Prints the one JSON document of a `--json` run. */
+export function emitJson(document: object): Promise<void> {
+  const text = printableJson(document, (_, value) => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value));
+  return emit(`${text}\n`);
+}
+
+/** A line on stderr, of a failure or of what is none. */
+export function note(text: string): void {
+  process.stderr.write(`rumpblk: ${printable(text)}\n`);
+}
+
+/** A section title: bold on a terminal that shows colours. */
+export function heading(text: string): string {
+  const title = printable(text);
+  return process.stdout.isTTY && process.env['NO_COLOR'] === undefined ? styleText('bold', title) : title;
+}
+
+/** Titles of the columns; one that begins with `>` is aligned to the right. */
+export type Columns = readonly string[];
+
+/** Rows under their titles, in columns, fit for a terminal whatever is in them, two spaces in from the left. An untitled table has `''` titles only. */
+export function table(columns: Columns, rows: readonly (readonly string[])[]): string {
+  const titles = columns.map((title) => title.replace(/^>/, ''));
+  const cells = rows.map((row) => row.map(printable));
+  const lines = titles.some((title) => title !== '') ? [titles, ...cells] : cells;
+  const widths = columns.map((_, index) => Math.max(...lines.map((line) => line[index]?.length ?? 0)));
+  const cell = (text: string, index: number): string => {
+    const width = widths[index] ?? 0;
+    return columns[index]?.startsWith('>') === true ? text.padStart(width) : text.padEnd(width);
+  };
+  return lines.map((line) => `  ${line.map(cell).join('  ')}`.trimEnd()).join('\n');
+}
+
+/** A heading, its body and an empty line behind it. */
+export function section(title: string, body: string): string {
+  return `${heading(title)}\n${body}\n\n`;
+}

@@ -1,0 +1,50 @@
+// What FILE means: the path of an image or a node, or a medium that lasts as long as the command.
+import { InvalidArgumentError } from 'commander';
+import type { Source } from '../../index.js';
+import { memory, nullMedium, type Medium } from '../../media.js';
+import { UsageError } from './failure.js';
+import { parseBytes, parsePath } from './units.js';
+
+/** What the help says of FILE. */
+export const SOURCES = `FILE may be memory:SIZE, a disk of zeros in memory that is gone when the command
+ends, or null:SIZE, which gives zeros and forgets what is written. A file that
+has such a name is ./memory:SIZE.`;
+
+/** A name that stands for a medium, and the size that it says. */
+function wordsOf(file: string): { readonly kind: Medium['kind']; readonly size: string } | undefined {
+  const [, kind, size] = /^(memory|null):(.*)$/s.exec(file) ?? [];
+  return kind === undefined || size === undefined ? undefined : { kind: kind as Medium['kind'], size };
+}
+
+/** Tells which kind of medium FILE stands for; undefined for a path. */
+export function mediumKind(file: string): Medium['kind'] | undefined {
+  return wordsOf(file)?.kind;
+}
+
+/** FILE as given, once it is known that it can be one. */
+export function parseSource(text: string): string {
+  const words = wordsOf(text);
+  if (words === undefined) return parsePath(text);
+  try {
+    parseBytes(words.size);
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message} A file of that name is ./${text}.`);
+  }
+  return text;
+}
+
+/** What FILE stands for; each call makes a medium of its own. */
+export function sourceOf(file: string): Source {
+  const words = wordsOf(file);
+  if (words === undefined) return file;
+  const size = sizeOf(file, words.size);
+  return words.kind === 'memory' ? memory({ size, name: file }) : nullMedium({ size });
+}
+
+function sizeOf(file: string, text: string): number {
+  try {
+    return parseBytes(text);
+  } catch (error) {
+    throw new UsageError(`'${file}': ${(error as Error).message} A file of that name is ./${file}.`);
+  }
+}
