@@ -31,8 +31,9 @@ struct MediumIdentity {
 struct Attachment {
   bool write = false;
   bool direct = false;  // past the page cache, where the medium can
-  bool lock = false;    // keep others off the range: all of them from one that writes, else those that write
-  HostSpan range;       // what it uses
+  // Keep others off the range, of a block node off all of it: all of them from one that writes, else those that write.
+  bool lock = false;
+  HostSpan range;  // what it uses
 };
 
 class Medium {

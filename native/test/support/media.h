@@ -15,6 +15,7 @@
 #include "core/medium/null_medium.h"
 #include "test/support/check.h"
 #include "test/support/fake_host.h"
+#include "test/support/loop_device.h"
 #include "test/support/temp_file.h"
 
 namespace blk::test {
@@ -28,12 +29,13 @@ struct Kind {
   bool keeps;  // what is written is read back
 };
 
-inline std::vector<Kind> Media(FakeHost& host, const TempFile& file) {
+// `node` may be none.
+inline std::vector<Kind> Media(FakeHost& host, const TempFile& file, const LoopDevice& node) {
   const auto memory = MemoryMedium::CreateStore(kMediumSize, "memory", 512).Take();
   const auto late = MemoryMedium::CreateStore(kMediumSize, "late", 512).Take();
   const auto answers = std::make_shared<LateAnswers>(std::chrono::microseconds(200), 1);
   const auto nothing = std::make_shared<VolatileStore>(kMediumSize, "null", 512);
-  return {
+  std::vector<Kind> kinds = {
       {"host", [&] { return std::unique_ptr<Medium>(HostMedium::Create(host, file.path()).Take()); }, true},
       {"memory", [memory] { return std::unique_ptr<Medium>(std::make_unique<MemoryMedium>(memory)); }, true},
       {"late",
@@ -43,6 +45,11 @@ inline std::vector<Kind> Media(FakeHost& host, const TempFile& file) {
        true},
       {"null", [nothing] { return std::unique_ptr<Medium>(std::make_unique<NullMedium>(nothing)); }, false},
   };
+  if (!node.path().empty()) {
+    kinds.push_back(
+        {"node", [&] { return std::unique_ptr<Medium>(HostMedium::Create(host, node.path()).Take()); }, true});
+  }
+  return kinds;
 }
 
 inline Attachment Writer(HostSpan range = {{0}, {kMediumSize}}) {
@@ -62,7 +69,9 @@ template <typename Visit>
 void ForEachMedium(Visit&& visit) {
   FakeHost host;
   const TempFile file(kMediumSize);
-  for (const Kind& kind : Media(host, file)) {
+  const TempFile below(kMediumSize);
+  const LoopDevice node(below, false);
+  for (const Kind& kind : Media(host, file, node)) {
     INFO("medium " << kind.name);
     visit(kind);
   }
