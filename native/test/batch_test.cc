@@ -136,6 +136,22 @@ TEST_CASE("a merged write that fails: the entry it stopped in has the error, tho
   CHECK(rig.Count(Counter::kIoTotal) == 3);
 }
 
+TEST_CASE("on a device with a guard each write is refused or done by itself") {
+  test::DeviceRig disk(kMiB);
+  OpenOptions options;
+  options.mode = OpenMode::kReadWrite;
+  options.access = Access::kPio;
+  options.protect = {{1024, 1536}};
+  BatchRig rig(disk.Open(options));
+  rig.arena = Pattern(0, kMiB, 1);
+  rig.Run({{kWrite, 0, 512, 0}, {kWrite, 1, 512, 512}, {kWrite, 2, 512, 1024}, {kWrite, 3, 512, 1536}});
+  CHECK(rig.error == std::vector<int32_t>{0, 0, -EROFS, 0});
+  CHECK(rig.resid == std::vector<uint32_t>{0, 0, 512, 0});
+  CHECK(disk.file.Read(0, 1024) == Pattern(0, 1024, 1));
+  CHECK(disk.file.Read(1024, 512) == Pattern(1024, 512));
+  CHECK(disk.file.Read(1536, 512) == Pattern(1536, 512, 1));
+}
+
 TEST_CASE("faults: every entry draws once, in order, and doomed ones are never merged into others") {
   BatchRig rig;
   FaultInjector::Settings settings;

@@ -14,7 +14,7 @@ constexpr size_t kChunk = 64 * 1024;
 
 // A device that ends nowhere near. Answers pieces from a list of (moved, errno); those behind its end move all. Keeps a
 // copy of each.
-class Scripted final : public Strategy {
+class Scripted final : public Strategy, public Filter {
  public:
   struct Answer {
     size_t moved;
@@ -26,6 +26,8 @@ class Scripted final : public Strategy {
     range.writable = true;
     PlanRequest(request, range);
   }
+  FilterTraits traits() const override { return {}; }
+  void Admit(Request&) override {}
   void Stopped(const Request& request) override { stopped_at.push_back(request.moved); }
   void Submit(Piece& piece) override {
     const bool told = pieces.size() < answers.size();

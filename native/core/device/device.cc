@@ -58,16 +58,16 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
       range_(RangeOf(*minor_, options.mode, context.counters)),
       channel_(std::move(channel)),
       disk_(*channel_, minor_->disk().flush(), context.counters, DurableBy(options)),
-      pio_(range_, disk_) {
+      pio_(range_, disk_),
+      faults_(context.counters, context.faults) {
   if (channel_->windows() != nullptr && !options.direct && options.access != Access::kPio) MapWindows(context);
-  // From inside to outside: the path, the guard around it, and outermost the injector, which draws before anything is
-  // refused.
-  path_ = mapped_ ? mapped_.get() : &pio_;
   // A device that cannot write has nothing to be kept from.
   if (range_.writable) Guard();
-  // Made now and put in by SetFaulty(): a request that was admitted to it may still run when faults are off again.
-  faulty_ = std::make_unique<FaultStrategy>(context.counters, context.faults, *path_);
-  entry_.store(path_, std::memory_order_release);
+  // From inside to outside: the guard, and outermost the injector, which draws before anything is refused.
+  std::vector<FilterChain::Link> links;
+  if (guard_) links.push_back({guard_.get()});
+  links.push_back({&faults_, /*switched=*/true});
+  chain_.emplace(mapped_ ? *mapped_ : pio_, links);
 }
 
 // Cut at the end of the device: what lies behind cannot be written anyway.
@@ -86,8 +86,7 @@ void Device::Guard() {
   // Partitions alone are kept off it: who opens the disk itself may write its label.
   const LabelSector* label = minor_->partition() != nullptr ? &minor_->disk().label_state().sector() : nullptr;
   if (spans.empty() && label == nullptr) return;
-  guard_ = std::make_unique<GuardStrategy>(range_.begin, std::move(spans), label, *path_);
-  path_ = guard_.get();
+  guard_ = std::make_unique<GuardFilter>(range_.begin, std::move(spans), label);
 }
 
 void Device::MapWindows(const DeviceContext& context) {
@@ -131,11 +130,6 @@ Result<std::unique_ptr<Device>> Device::Open(std::shared_ptr<Minor> minor, const
 // The shared lane: any thread may be the last owner.
 Device::~Device() { static_cast<void>(Close(kSharedLane)); }
 
-bool Device::IsDurable(Fua fua) const {
-  if (options_.cache == CacheMode::kUnsafe) return false;
-  return fua == Fua::kByCacheMode ? options_.cache == CacheMode::kWritethrough : fua == Fua::kOn;
-}
-
 Request Device::BytesRequest(Operation op, uint64_t position, uint8_t* data, size_t length, Fua fua) const {
   Request request;
   request.operation = op;
@@ -143,8 +137,7 @@ Request Device::BytesRequest(Operation op, uint64_t position, uint8_t* data, siz
   request.data = data;
   request.length = length;
   request.raw = options_.raw;
-  // Reads are never durable: no strategy has to ask which it is.
-  request.durable = op == Operation::kWrite && IsDurable(fua);
+  request.durable = DurabilityRule(options_.cache).IsDurable(op, fua);
   return request;
 }
 
@@ -156,7 +149,7 @@ Request Device::BufRequest(Operation op, int64_t blkno, uint8_t* data, size_t le
   request.length = length;
   // Never raw: the block device's strategy takes a buf as it is, of any length.
   request.deferred = deferred;
-  request.durable = op == Operation::kWrite && IsDurable(deferred ? Fua::kOff : Fua::kOn);
+  request.durable = DurabilityRule(options_.cache).IsDurable(op, FuaOfBuf(deferred));
   return request;
 }
 
@@ -167,7 +160,8 @@ Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lan
   range.begin = minor_->disk().begin();
   // Made for this one write: the strategies of this device know its own range alone.
   PioStrategy whole(range, disk_);
-  GuardStrategy entry(range.begin, ProtectedSpans(), nullptr, whole);
+  GuardFilter guard(range.begin, ProtectedSpans(), nullptr);
+  const FilterChain chain(whole, {{&guard}});
   Request request;
   request.operation = Operation::kWrite;
   request.position = static_cast<int64_t>(position);
@@ -176,25 +170,14 @@ Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lan
   request.durable = true;
   request.lane = lane;
   PlanRequest(request, range);
-  entry.Admit(request);
-  RunRequest(entry, request);
+  chain.entry().Admit(request);
+  RunRequest(chain.entry(), request);
   // Short at the end of the disk: half a label is none.
   if (request.status.ok() && request.moved < request.length) return {ENOSPC, Op::kStrategy};
   return request.status;
 }
 
-BatchTarget Device::ForBatch() const {
-  BatchTarget target;
-  target.entry = entry_.load(std::memory_order_acquire);
-  // From the one load above, so that the two cannot disagree.
-  target.faulty = target.entry != path_;
-  target.starts = starts();
-  target.guarded = guard_ != nullptr;
-  target.range = &range_;
-  target.durable_by_default = options_.cache == CacheMode::kWritethrough;
-  target.never_durable = options_.cache == CacheMode::kUnsafe;
-  return target;
-}
+BatchTarget Device::ForBatch() const { return {&chain_->entry(), &range_, DurabilityRule(options_.cache), starts()}; }
 
 ByteSpan Device::NextData(uint64_t position) const {
   const HostOffset end{range_.begin.value + range_.size};
@@ -212,7 +195,7 @@ ByteSpan Device::ToDevice(HostSpan span) const {
 
 Status Device::Flush(Lane lane, ByteSpan* lost) {
   if (lost != nullptr) *lost = {};
-  if (options_.cache == CacheMode::kUnsafe) return Status::Ok();
+  if (!DurabilityRule(options_.cache).flushes()) return Status::Ok();
   // The sync before the size: what was written before the file shrank is made durable in any case.
   Status status = disk_.Sync(lane);
   // After a sync that failed as well: what the file lacks is lost, whatever else is.
@@ -244,9 +227,6 @@ std::vector<WindowInfo> Device::Windows() const {
   return table_ ? table_->List() : std::vector<WindowInfo>{};
 }
 
-void Device::SetFaulty(bool faulty) {
-  // The cast is to the common type of both; release as in the constructor, for the acquire in Admit().
-  entry_.store(faulty ? static_cast<Strategy*>(faulty_.get()) : path_, std::memory_order_release);
-}
+void Device::SetFaulty(bool faulty) { chain_->Switch(faults_, faulty); }
 
 }  // namespace blk

@@ -18,8 +18,9 @@
 #include "core/device/lease_pins.h"
 #include "core/device/minor.h"
 #include "core/device/options.h"
-#include "core/filter/fault_strategy.h"
-#include "core/filter/guard_strategy.h"
+#include "core/filter/fault_filter.h"
+#include "core/filter/filter_chain.h"
+#include "core/filter/guard_filter.h"
 #include "core/medium/channel.h"
 #include "core/request/batch.h"
 #include "core/request/disk_channel.h"
@@ -37,9 +38,6 @@ struct DeviceContext {
   WindowSize window_size;
   uint32_t window_count = kDefaultWindowCount;
 };
-
-// `fua` of a write: by the cache mode, or against it. Under CacheMode::kUnsafe all three promise nothing.
-enum class Fua : uint8_t { kByCacheMode, kOff, kOn };
 
 class Device {
  public:
@@ -64,11 +62,10 @@ class Device {
   // B_ASYNC.
   Request BufRequest(Operation op, int64_t blkno, uint8_t* data, size_t length, bool deferred) const;
 
-  // Plans `request`, and passes it by the fault injector and the guard; on the caller's thread, in call order, once.
-  // -> where to run it; valid as long as the device.
+  // Plans `request`, and passes it by the filters; on the caller's thread, in call order, once. -> where to run it;
+  // valid as long as the device.
   Strategy& Admit(Request& request) {
-    // Acquire, with the release in SetFaulty(): who finds the injector in the stack finds it set up.
-    Strategy& entry = *entry_.load(std::memory_order_acquire);
+    Strategy& entry = chain_->entry();
     PlanRequest(request, range_);
     entry.Admit(request);
     return entry;
@@ -124,7 +121,7 @@ class Device {
   // The part of the device that is this one of the host file; empty where they do not meet.
   ByteSpan ToDevice(HostSpan span) const;
 
-  // Puts the fault injector into the stack or takes it out. Requests admitted before keep the stack they were given.
+  // Puts the fault injector in force or takes it out. Requests admitted before keep what they were admitted to.
   // Thread: any.   Driver::SetFaults() calls it under its lock.
   void SetFaulty(bool faulty);
 
@@ -146,11 +143,9 @@ class Device {
   Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const DeviceContext& context,
          std::unique_ptr<Channel> channel);
 
-  // Whether a write with this `fua` is durable when it completes: the one place that decides it.
-  bool IsDurable(Fua fua) const;
   // What options_.protect names, as parts of the host file.
   std::vector<HostSpan> ProtectedSpans() const;
-  // Wraps the path in a guard, if this open has something to guard.
+  // Makes guard_, if this open has something to guard.
   void Guard();
   // Makes windows and the strategy over them; leaves the device at pread and pwrite when that fails.
   void MapWindows(const DeviceContext& context);
@@ -180,11 +175,10 @@ class Device {
   std::unique_ptr<WindowCache> cache_;  // under mmap
   std::unique_ptr<WindowTable> table_;  // under auto
   PioStrategy pio_;
-  std::unique_ptr<Strategy> mapped_;      // over cache_ or table_
-  std::unique_ptr<GuardStrategy> guard_;  // over the path, when there is something to guard
-  std::unique_ptr<FaultStrategy> faulty_;
-  Strategy* path_ = nullptr;               // the stack without faults
-  std::atomic<Strategy*> entry_{nullptr};  // path_, or faulty_ around it
+  std::unique_ptr<Strategy> mapped_;    // over cache_ or table_
+  std::unique_ptr<GuardFilter> guard_;  // when there is something to guard
+  FaultFilter faults_;
+  std::optional<FilterChain> chain_;  // before mapped_, or pio_; there from the constructor on
 };
 
 }  // namespace blk

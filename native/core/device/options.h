@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/units.h"
+#include "core/request/durability.h"
 
 namespace blk {
 
@@ -16,8 +17,6 @@ namespace blk {
 enum class OpenMode : uint8_t { kRead, kReadWrite };
 // How requests reach the host file: the fastest way for each, the seed's windows, or pread and pwrite.
 enum class Access : uint8_t { kAuto, kMmap, kPio };
-// What a write promises when it completes: to be durable, to be so after a flush, or nothing at all.
-enum class CacheMode : uint8_t { kWritethrough, kWriteback, kUnsafe };
 
 // How the windows of an open are sized.
 struct WindowSize {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "core/request/plan.h"
+#include "core/request/filter.h"
 
 namespace blk {
 namespace {
@@ -43,9 +43,9 @@ int BatchRun::Prepare(uint32_t i, Lane lane, Piece* piece) const {
 }
 
 void BatchRun::Admit() {
-  if (!target_.faulty) return;
+  if (!filters_.needs_each_request) return;
   // Room before the first draw, so that a run that finds no memory has drawn nothing.
-  std::vector<Stop> stops(count_);
+  std::vector<Plan> plans(count_);
   for (uint32_t i = 0; i < count_; i++) {
     Piece piece;
     // What never becomes a piece draws nothing, as a request that is refused outright.
@@ -53,9 +53,9 @@ void BatchRun::Admit() {
     Request request = AsRequest(piece);
     PlanRequest(request, *target_.range);
     target_.entry->Admit(request);
-    if (request.plan.stop_at == 0) stops[i] = request.plan.stop;
+    plans[i] = request.plan;
   }
-  stops_ = std::move(stops);
+  plans_ = std::move(plans);
 }
 
 bool BatchRun::RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel) {
@@ -107,18 +107,6 @@ void BatchRun::Expect(uint32_t i, Lane lane) const {
   target_.entry->Expect(piece);
 }
 
-bool BatchRun::Allows(Piece& piece) const {
-  piece.status = target_.range->Allows(piece.operation, piece.position);
-  if (!piece.status.ok()) return false;
-  piece.size = target_.range->ReachOf(piece.position, piece.size);
-  return true;
-}
-
-size_t BatchRun::Submit(Piece& piece) const {
-  if (Allows(piece)) target_.entry->Submit(piece);
-  return piece.moved;
-}
-
 bool BatchRun::IsWithoutPiece(uint32_t i, Lane lane, Piece* piece) {
   const int err = Prepare(i, lane, piece);
   if (err != 0) {
@@ -129,17 +117,21 @@ bool BatchRun::IsWithoutPiece(uint32_t i, Lane lane, Piece* piece) {
   return err != 0 || piece->size == 0;
 }
 
-bool BatchRun::IsStopped(uint32_t i, const Piece& piece) {
+bool BatchRun::IsStopped(uint32_t i, Piece& piece) {
   if (piece.operation == Operation::kWrite && RefuseWrite(i)) return true;
-  if (!IsStopped(i)) return false;
-  Set(i, arrays_.bcount[i], stops_[i].why.err);
-  if (stops_[i].by != nullptr) stops_[i].by->Stopped(AsRequest(piece));
+  const Plan plan = plans_.empty() ? PlanOf(piece) : plans_[i];
+  if (plan.stop_at > 0) {
+    piece.size = plan.reach;
+    return false;
+  }
+  Set(i, arrays_.bcount[i], plan.stop.why.err);
+  if (plan.stop.by != nullptr) plan.stop.by->Stopped(AsRequest(piece));
   return true;
 }
 
 bool BatchRun::RunSingle(uint32_t i, Piece& piece) {
   if (IsStopped(i, piece)) return true;
-  Submit(piece);
+  target_.entry->Submit(piece);
   if (piece.nowait && IsUndone(piece.status)) return false;
   SetMoved(i, piece);
   return true;
@@ -166,7 +158,7 @@ bool BatchRun::RefuseWrite(uint32_t i) {
 }
 
 uint32_t BatchRun::Merge(uint32_t i, Piece* piece) const {
-  if (piece->operation != Operation::kWrite || IsStopped(i) || target_.guarded) return 1;
+  if (piece->operation != Operation::kWrite || IsStopped(i) || filters_.may_refuse_pieces) return 1;
   uint32_t n = 1;
   for (; i + n < count_ && piece->size < kMaxMerged; n++) {
     Piece next;
@@ -185,7 +177,15 @@ void BatchRun::RunMerged(uint32_t i, uint32_t n, Piece& piece) {
     for (uint32_t k = i + 1; k < i + n; k++) RefuseWrite(k);
     return;
   }
-  size_t moved = Submit(piece);
+  // Of all of them together: no filter has stopped one, and each one's own plan says the same.
+  const Plan plan = PlanOf(piece);
+  piece.size = plan.reach;
+  if (plan.stop_at > 0) {
+    target_.entry->Submit(piece);
+  } else {
+    piece.status = plan.stop.why;
+  }
+  size_t moved = piece.moved;
   uint32_t k = i;
   for (; k < i + n && moved >= arrays_.bcount[k]; k++) {
     moved -= arrays_.bcount[k];

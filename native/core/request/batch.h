@@ -13,8 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "core/request/durability.h"
 #include "core/request/physio.h"
 #include "core/request/piece.h"
+#include "core/request/plan.h"
 #include "core/request/strategy.h"
 
 namespace blk {
@@ -34,15 +36,12 @@ struct BatchArrays {
   int32_t* error = nullptr;          // filled in: 0, or a negative errno
 };
 
-// What the entries of a batch share.
+// What the entries of a batch share. What it points to outlives the run.
 struct BatchTarget {
-  Strategy* entry = nullptr;
-  const DeviceRange* range = nullptr;
-  bool faulty = false;              // entry draws for each piece
-  bool starts = false;              // the medium answers later
-  bool guarded = false;             // entry refuses some writes: none is merged with one that it may refuse
-  bool durable_by_default = false;  // cache mode writethrough
-  bool never_durable = false;       // cache mode unsafe
+  Strategy* entry;
+  const DeviceRange* range;
+  DurabilityRule durability;
+  bool starts;  // the medium answers later
 };
 
 class BatchRun {
@@ -50,7 +49,12 @@ class BatchRun {
   // Runs `count` entries. Units: bytes, entries.
   // REQUIRES: the arrays have `count` entries, the arena arena_size bytes, and all of it outlives this object.
   BatchRun(const BatchArrays& arrays, uint8_t* arena, size_t arena_size, uint32_t count, const BatchTarget& target)
-      : arrays_(arrays), arena_(arena), arena_size_(arena_size), count_(count), target_(target) {}
+      : arrays_(arrays),
+        arena_(arena),
+        arena_size_(arena_size),
+        count_(count),
+        target_(target),
+        filters_(target.entry->filters()) {}
   // Goes on where `begun` has stopped, on copies of its arrays and its arena.
   // REQUIRES: begun.Run() has answered false, with `nowait`.
   BatchRun(const BatchArrays& arrays, uint8_t* arena, BatchRun&& begun)
@@ -59,11 +63,13 @@ class BatchRun {
         arena_size_(begun.arena_size_),
         count_(begun.count_),
         target_(begun.target_),
-        stops_(std::move(begun.stops_)),
+        filters_(begun.filters_),
+        plans_(std::move(begun.plans_)),
         next_(begun.next_) {}
 
-  // Passes every entry by the fault injector, in order, on the thread that submits the batch. Called once, before
-  // Run(), and for all entries, those that Run() answers on the spot too. Writes nothing to the arrays.
+  // Plans every entry and passes it by the filters, in order, on the thread that submits the batch, where they ask for
+  // it. Called once, before Run(), and for all entries, those that Run() answers on the spot too. Writes nothing to the
+  // arrays.
   void Admit();
 
   // Runs what is left of the entries. With `nowait` it stops, and answers false, before the first that is no read or
@@ -109,9 +115,9 @@ class BatchRun {
   bool RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel);
   // Gives the outcome of the group's sync to the entries that it served. After a flush that failed no write begins.
   void EndGroup(Status synced);
-  // The rule of Device::IsDurable() for an entry, which has no way to say "not durable" under writethrough.
+  // Whether entry i, a write, is durable when its group has ended. It has no way to say that it is not.
   bool IsDurable(uint32_t i) const {
-    return !target_.never_durable && (arrays_.fua[i] != 0 || target_.durable_by_default);
+    return target_.durability.IsDurable(Operation::kWrite, arrays_.fua[i] != 0 ? Fua::kOn : Fua::kByCacheMode);
   }
   BatchOp OpOf(uint32_t i) const { return static_cast<BatchOp>(arrays_.op[i]); }
   // Fills in the piece of entry i: what it asks for, wherever that lies. -> 0, or the errno that the entry gets
@@ -124,20 +130,19 @@ class BatchRun {
   }
   // Prepares the piece of entry i, or answers the entry: it is wrong, or of length zero.
   bool IsWithoutPiece(uint32_t i, Lane lane, Piece* piece);
-  // Whether entry i is not run, and its error set: it was stopped when it was admitted, or it is a write that must not
-  // begin.
-  bool IsStopped(uint32_t i, const Piece& piece);
-  // Whether the device lets the piece run, by the rules of PlanRequest(): its error set if not, else cut to what lies
-  // in the device.
-  bool Allows(Piece& piece) const;
+  // Whether entry i is not run, and its error set: its plan stops it, or it is a write that must not begin. Else its
+  // piece is cut to what lies in the device.
+  bool IsStopped(uint32_t i, Piece& piece);
+  // The plan of `piece`, whatever filters say of it.
+  Plan PlanOf(const Piece& piece) const {
+    return PlanBytes(piece.operation, piece.position, piece.size, *target_.range);
+  }
   // Takes over what its piece has moved.
   void SetMoved(uint32_t i, const Piece& piece) {
     Set(i, static_cast<uint32_t>(arrays_.bcount[i] - piece.moved), piece.status.err);
   }
-  // Submits what of it lies in the device, if it may. -> bytes moved.
-  size_t Submit(Piece& piece) const;
   // Whether entry i was stopped when it was admitted.
-  bool IsStopped(uint32_t i) const { return !stops_.empty() && !stops_[i].why.ok(); }
+  bool IsStopped(uint32_t i) const { return !plans_.empty() && plans_[i].stop_at == 0; }
   // Entries from i on, at least one, that can go to the host as one write. Grows `piece`, the first one, over them.
   uint32_t Merge(uint32_t i, Piece* piece) const;
   // Runs `n` entries from i on as the one write that `piece` is, and gives each its own outcome.
@@ -159,8 +164,9 @@ class BatchRun {
   const size_t arena_size_;
   const uint32_t count_;
   const BatchTarget target_;
-  // Why each entry is stopped, in its first piece, which is its only one; empty when nothing was asked.
-  std::vector<Stop> stops_;
+  const FilterTraits filters_;
+  // What each entry was admitted with; empty while no filter asks for that, and each is planned as it runs.
+  std::vector<Plan> plans_;
   // Entries below it have an outcome.
   uint32_t next_ = 0;
   // Where the group under way begins.

@@ -8,6 +8,9 @@ namespace blk {
 
 enum class Operation : uint8_t { kRead, kWrite };
 
+// Whether it changes what the device holds: what an 'r' open and a guard refuse.
+constexpr bool Mutates(Operation operation) { return operation != Operation::kRead; }
+
 }  // namespace blk
 
 #endif  // RUMPBLK_CORE_REQUEST_OPERATION_H_

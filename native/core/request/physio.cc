@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/request/filter.h"
+
 namespace blk {
 namespace {
 

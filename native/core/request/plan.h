@@ -8,16 +8,26 @@
 
 namespace blk {
 
-// Makes request.plan for a device with this range: refuses what the open or the device does not allow, and cuts the
-// rest at the end of the device. Of no bytes nothing is refused.
-// Errors, in plan.stop: those of DeviceRange::Allows() · EINVAL misplaced, whatever its length.
+// The plan of `length` bytes, not 0, from `position` on, which is a negative one's as an unsigned number, on a device
+// with this range: refused is what the open or the device does not allow, and the rest is cut at the end of the device.
+// Errors, in its stop: those of DeviceRange::Allows().
+inline Plan PlanBytes(Operation operation, uint64_t position, size_t length, const DeviceRange& range) {
+  Plan plan;
+  const Status allowed = range.Allows(operation, position);
+  if (allowed.ok()) {
+    plan.reach = range.ReachOf(position, length);
+  } else {
+    plan.StopAt(0, {allowed});
+  }
+  return plan;
+}
+
+// Makes request.plan. Of no bytes nothing is refused.
+// Errors, in plan.stop: those of PlanBytes() · EINVAL misplaced, whatever its length.
 inline void PlanRequest(Request& request, const DeviceRange& range) {
   if (request.misplaced()) return request.plan.StopAt(0, {{EINVAL, Op::kStrategy}});
   if (request.length == 0) return;
-  const uint64_t position = static_cast<uint64_t>(request.position);
-  const Status allowed = range.Allows(request.operation, position);
-  if (!allowed.ok()) return request.plan.StopAt(0, {allowed});
-  request.plan.reach = range.ReachOf(position, request.length);
+  request.plan = PlanBytes(request.operation, static_cast<uint64_t>(request.position), request.length, range);
 }
 
 }  // namespace blk

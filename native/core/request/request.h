@@ -18,12 +18,12 @@
 
 namespace blk {
 
-class Strategy;
+class Filter;
 
 // Why a piece is not run.
 struct Stop {
   Status why;
-  Strategy* by = nullptr;  // who does it on purpose, a fault: its Stopped() is called when it comes to that
+  Filter* by = nullptr;  // who does it on purpose, a fault: its Stopped() is called when it comes to that
 };
 
 struct Plan {

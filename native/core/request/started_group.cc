@@ -90,7 +90,6 @@ bool StartedGroup::StartNext() {
   piece = {};
   if (run_.IsWithoutPiece(i, kSharedLane, &piece)) return run_.next_++, true;
   if (run_.IsStopped(i, piece)) return run_.next_++, true;
-  if (!run_.Allows(piece)) return run_.SetMoved(i, piece), run_.next_++, true;
   if (!Claim(piece)) return false;
   run_.next_++;
   used_++;

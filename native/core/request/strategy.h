@@ -1,5 +1,5 @@
-// Strategy: takes one piece and finishes it. Decorators (faults) wrap a Strategy; BoundedStrategy is the innermost one
-// for every access mode: it answers and counts, and hands the bytes to the mode's own Move().
+// Strategy: takes one piece and finishes it. BoundedStrategy is what all access modes have in common: it answers and
+// counts, and hands the bytes to the mode's own Move(). A FilterChain puts filters before it.
 // Thread-safe: Submit() may run on any number of threads at once. Submit() completes the piece before it returns.
 // Model: d_strategy, in device coordinates (B2).
 #ifndef RUMPBLK_CORE_REQUEST_STRATEGY_H_
@@ -8,24 +8,22 @@
 #include "core/base/moved.h"
 #include "core/base/units.h"
 #include "core/request/device_range.h"
+#include "core/request/filter.h"
 #include "core/request/piece.h"
 #include "core/request/started_piece.h"
 
 namespace blk {
-
-struct Request;
 
 class Strategy {
  public:
   // No piece may be under way.
   virtual ~Strategy() = default;
 
-  // Looks at a request that is planned, on the thread that asks for it, in the order of the calls, before it is queued
-  // or run. Once per request; it may stop it, and change nothing else. Decorators pass it on first.
-  virtual void Admit(Request& request) { static_cast<void>(request); }
+  // What the filters before it want of who makes requests and pieces. Fixed.
+  virtual FilterTraits filters() const { return {}; }
 
-  // A request has come to the piece at which this strategy has stopped it, and ends there.
-  virtual void Stopped(const Request& request) { static_cast<void>(request); }
+  // Passes a planned request by the filters, as Filter::Admit() says.
+  virtual void Admit(Request& request) { static_cast<void>(request); }
 
   // Does `piece` and completes it, once: moved and status are set on return.
   // Errors in piece.status: EROFS guarded · EIO, ENOSPC and the host's others · ECANCELED · those of IsUndone().
@@ -34,16 +32,16 @@ class Strategy {
   virtual void Submit(Piece& piece) = 0;
 
   // Begins `piece`, as Submit() does it, and returns; what is complete is finished, here or later from another thread.
-  // Later only where the medium answers later. Decorators pass it on.   Thread: any; it waits where Submit() would and
-  // the medium does not answer later.   REQUIRES: as Submit(), and a piece of its own that waits for nothing: not
-  // `nowait`; its lane is kSharedLane.
+  // Later only where the medium answers later.   Thread: any; it waits where Submit() would and the medium does not
+  // answer later.   REQUIRES: as Submit(), and a piece of its own that waits for nothing: not `nowait`; its lane is
+  // kSharedLane.
   virtual void Start(StartedPiece& piece) {
     Submit(piece);
     piece.finish(piece);
   }
 
   // Hints that `piece` is submitted soon, so that its bytes can be on their way meanwhile. Changes nothing that anybody
-  // sees: it may never come. Decorators pass it on.   Thread: any.   REQUIRES: as Submit().
+  // sees: it may never come.   Thread: any.   REQUIRES: as Submit().
   virtual void Expect(const Piece& piece) { static_cast<void>(piece); }
 };
 

@@ -3,6 +3,7 @@
 #define RUMPBLK_TEST_SUPPORT_BATCH_RIG_H_
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/request/batch.h"
@@ -26,6 +27,8 @@ struct BatchRig : DeviceRig {
       : DeviceRig(size), device(Open(access, cache)), arena(kMiB) {
     host.ClearJournal();
   }
+  // On a device of another rig.
+  explicit BatchRig(std::unique_ptr<Device> other) : DeviceRig(0), device(std::move(other)), arena(kMiB) {}
   // Runs the entries; -> what Run() answered.
   bool Run(const std::vector<Entry>& entries, bool nowait = false, const std::atomic<bool>* cancel = nullptr) {
     op.clear(), fua.clear(), blkno.clear(), bcount.clear(), offset.clear();

@@ -1,4 +1,4 @@
-#include "core/filter/guard_strategy.h"
+#include "core/filter/guard_filter.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,8 +7,8 @@
 
 namespace blk {
 
-GuardStrategy::GuardStrategy(HostOffset begin, std::vector<HostSpan> spans, const LabelSector* label, Strategy& next)
-    : begin_(begin), label_(label), next_(next) {
+GuardFilter::GuardFilter(HostOffset begin, std::vector<HostSpan> spans, const LabelSector* label)
+    : begin_(begin), label_(label) {
   // Merged here once, so that Forbids() finds its way by halving.
   std::sort(spans.begin(), spans.end(), [](const auto& a, const auto& b) { return a.begin.value < b.begin.value; });
   for (const HostSpan& span : spans) {
@@ -21,7 +21,7 @@ GuardStrategy::GuardStrategy(HostOffset begin, std::vector<HostSpan> spans, cons
   }
 }
 
-bool GuardStrategy::Forbids(HostSpan span) const {
+bool GuardFilter::Forbids(HostSpan span) const {
   if (span.empty()) return false;
   if (label_ != nullptr && label_->Forbids(span)) return true;
   // Sorted and disjoint: the first that ends behind the start of `span` is the only one that can be the first to meet
@@ -32,24 +32,16 @@ bool GuardStrategy::Forbids(HostSpan span) const {
   return next != spans_.end() && next->begin.value < span.end.value;
 }
 
-void GuardStrategy::Admit(Request& request) {
-  next_.Admit(request);
+void GuardFilter::Admit(Request& request) {
   const Plan& plan = request.plan;
   // What is stopped at its start is not run, and outside the device nothing is guarded.
-  if (request.operation != Operation::kWrite || plan.stop_at == 0 || plan.reach == 0) return;
+  if (!Mutates(request.operation) || plan.stop_at == 0 || plan.reach == 0) return;
   if (ForbidsAt(static_cast<uint64_t>(request.position), plan.reach)) request.plan.StopAt(0, {{EROFS, Op::kStrategy}});
 }
 
-// Once more for each piece: a batch admits nothing, and the label may have come to be guarded since.
-void GuardStrategy::Submit(Piece& piece) {
-  if (Refuses(piece)) return Biodone(piece, 0, {EROFS, Op::kStrategy});
-  next_.Submit(piece);
-}
-
-void GuardStrategy::Start(StartedPiece& piece) {
-  if (!Refuses(piece)) return next_.Start(piece);
-  Biodone(piece, 0, {EROFS, Op::kStrategy});
-  piece.finish(piece);
+Status GuardFilter::Refuses(const Piece& piece) {
+  if (!Mutates(piece.operation) || !ForbidsAt(piece.position, piece.size)) return Status::Ok();
+  return {EROFS, Op::kStrategy};
 }
 
 }  // namespace blk

@@ -1,5 +1,6 @@
-#include "core/filter/fault_strategy.h"
+#include "core/filter/fault_filter.h"
 
+#include "core/filter/filter_chain.h"
 #include "core/request/physio.h"
 #include "core/request/plan.h"
 #include "test/support/check.h"
@@ -16,7 +17,7 @@ constexpr size_t kChunk = 64 * 1024;
 
 struct FaultRig : Rig {
   explicit FaultRig(uint64_t size = kMiB, bool writable = true)
-      : Rig(size, 0, size, writable), pio(range, *disk), faulty(counters, injector, pio) {}
+      : Rig(size, 0, size, writable), pio(range, *disk), faults(counters, injector), chain(pio, {{&faults}}) {}
   void Faults(uint32_t rate, uint32_t seed = 1) {
     FaultInjector::Settings settings;
     settings.rate = rate;
@@ -39,10 +40,11 @@ struct FaultRig : Rig {
   }
   Request Run(Operation op, int64_t blkno, size_t length, bool raw = false) {
     Request request = Make(op, blkno, length, raw);
-    Admit(faulty, request);
-    RunRequest(faulty, request);
+    Admit(entry(), request);
+    RunRequest(entry(), request);
     return request;
   }
+  Strategy& entry() const { return chain.entry(); }
   // How many draws were made since Faults(rate, seed): the stream goes on where a fresh one is after that many.
   int DrawsSince(uint32_t rate, uint32_t seed = 1) {
     std::vector<bool> next;
@@ -63,7 +65,8 @@ struct FaultRig : Rig {
 
   FaultInjector injector;
   PioStrategy pio;
-  FaultStrategy faulty;
+  FaultFilter faults;
+  FilterChain chain;
   std::vector<uint8_t> memory;
 };
 
@@ -85,12 +88,13 @@ TEST_CASE("F1: a doomed piece is EIO with all of it left over, and the host is n
 
 TEST_CASE("the requests that fail are the seed's, reads and writes and devices in one stream") {
   FaultRig rig;
-  FaultStrategy second(rig.counters, rig.injector, rig.pio);
+  FaultFilter faults(rig.counters, rig.injector);
+  const FilterChain second(rig.pio, {{&faults}});
   rig.Faults(2500);
   std::vector<int> failures;
   for (int i = 0; i < 48; i++) {
     Request request = rig.Make(i % 3 == 0 ? Operation::kWrite : Operation::kRead, i, 512, false);
-    Strategy& entry = i % 2 == 0 ? static_cast<Strategy&>(second) : rig.faulty;
+    Strategy& entry = i % 2 == 0 ? second.entry() : rig.entry();
     rig.Admit(entry, request);
     RunRequest(entry, request);
     if (!request.status.ok()) failures.push_back(i);
@@ -103,10 +107,10 @@ TEST_CASE("draws are taken in the order of the calls, whatever the order in whic
   rig.Faults(2500);
   std::vector<Request> requests;
   for (int i = 0; i < 24; i++) requests.push_back(rig.Make(Operation::kRead, i, 512, false));
-  for (Request& request : requests) rig.Admit(rig.faulty, request);
+  for (Request& request : requests) rig.Admit(rig.entry(), request);
   std::vector<int> failures;
   for (int i = 23; i >= 0; i--) {
-    RunRequest(rig.faulty, requests[static_cast<size_t>(i)]);
+    RunRequest(rig.entry(), requests[static_cast<size_t>(i)]);
     if (!requests[static_cast<size_t>(i)].status.ok()) failures.insert(failures.begin(), i);
   }
   CHECK(failures == std::vector<int>{1, 5, 10, 11, 17, 21, 22, 23});
@@ -162,8 +166,8 @@ TEST_CASE("a raw request inside a sector makes no piece and draws nothing") {
   rig.Faults(5000);
   Request request = rig.Make(Operation::kRead, 0, 4 * kChunk, true);
   request.position = 1;
-  rig.Admit(rig.faulty, request);
-  RunRequest(rig.faulty, request);
+  rig.Admit(rig.entry(), request);
+  RunRequest(rig.entry(), request);
   CHECK(request.status.err == EINVAL);
   CHECK(rig.DrawsSince(5000) == 0);
 }

@@ -1,11 +1,10 @@
-#include "core/filter/fault_strategy.h"
+#include "core/filter/fault_filter.h"
 
 #include "core/request/request.h"
 
 namespace blk {
 
-void FaultStrategy::Admit(Request& request) {
-  next_.Admit(request);
+void FaultFilter::Admit(Request& request) {
   // Before whatever else stops it, as in the kernel: a piece that is drawn fails also where the mode or the bounds
   // would refuse it (F5).
   const uint64_t pieces = request.pieces();
@@ -14,6 +13,6 @@ void FaultStrategy::Admit(Request& request) {
   request.plan.StopAt(static_cast<size_t>(drawn) * request.piece_size(), {{EIO, Op::kStrategy}, this});
 }
 
-void FaultStrategy::Stopped(const Request& request) { counters_.Add(Counter::kFaultsInjected, 1, request.lane); }
+void FaultFilter::Stopped(const Request& request) { counters_.Add(Counter::kFaultsInjected, 1, request.lane); }
 
 }  // namespace blk
