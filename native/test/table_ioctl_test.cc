@@ -125,6 +125,41 @@ TEST_CASE("whichever write or sync fails, the old table is there or the new one;
   }
 }
 
+TEST_CASE(
+    "whichever write or sync of a change of scheme, or of the place of a label, fails, one of the two tables is "
+    "there") {
+  struct Kind {
+    Scheme scheme;
+    uint64_t place;
+    std::string one, two;  // the names of that many partitions
+  };
+  const std::vector<Kind> kinds = {{Scheme::kGpt, 0, "p1", "p1 p2"}, {Scheme::kMbr, 0, "s1", "s1 s2"},
+                                   {Scheme::kBsd, 512, "a", "a b"},  {Scheme::kBsd, 64, "a", "a b"},
+                                   {Scheme::kBsd, 128, "a", "a b"},  {Scheme::kBsd, 4096, "a", "a b"}};
+  const auto make = [](const Kind& kind, const std::vector<std::pair<uint64_t, uint64_t>>& spans) {
+    PartitionTable table = Make(kind.scheme, spans);
+    table.position = kind.place;
+    return table;
+  };
+  for (const Kind& old : kinds) {
+    for (const Kind& fresh : kinds) {
+      if (&old == &fresh) continue;
+      for (const int err : {EIO, ENOSPC}) {
+        const auto seen = FailEach(
+            [&] {
+              return make(old, {{100, 50}});
+            },
+            [&] {
+              return make(fresh, {{200, 60}, {300, 70}});
+            },
+            0, err);
+        CHECK(seen.size() >= 2);
+        for (const std::string& names : seen) CHECK((names == old.one || names == fresh.two));
+      }
+    }
+  }
+}
+
 TEST_CASE("whichever write or sync of a chain fails, the old chain is there or the new one") {
   using Spans = std::vector<std::pair<uint64_t, uint64_t>>;
   const Spans old = {{1100, 100}, {1300, 100}, {1500, 100}};

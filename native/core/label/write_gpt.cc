@@ -280,7 +280,13 @@ Status PlanGpt(TableSource& source, PartitionTable& table, const PartitionTable*
   status = AddCopy(source, steps[backup_holds_alone ? 0 : 1], layout.primary, copy != nullptr ? copy->sector : nothing,
                    array, ss);
   if (!status.ok()) return status;
-  steps[1].push_back(mbr.Take());
+  // Where no GPT can be read the MBR announces the backup before the array of the primary copy takes what lies there: a
+  // label does at 4096.
+  if (!goes_on && !found.primary) {
+    steps.insert(steps.begin() + 1, {mbr.Take()});
+  } else {
+    steps[1].push_back(mbr.Take());
+  }
   for (auto& step : steps) plan.push_back(std::move(step));
   return Status::Ok();
 }

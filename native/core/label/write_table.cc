@@ -195,10 +195,12 @@ Result<TablePlan> PlanTable(TableSource& medium, PartitionTable& table, Overwrit
   } else if (table.scheme == Scheme::kMbr) {
     status = PlanMbr(source, table, there, plan);
   } else if (table.scheme == Scheme::kBsd) {
-    // First the MBR goes, which would be believed before a label.
     if (there == nullptr) status = EraseMbr(source, erasures);
-    if (status.ok() && !erasures.empty()) plan.push_back(std::exchange(erasures, {}));
     if (status.ok()) status = PlanBsd(source, table, {0, source.size(), 0, ""}, plan);
+    // The MBR is believed before a label, so it goes behind it; from the sector of the label in the same write.
+    const bool one_write = table.position < kDevBsize;
+    if (!one_write && !erasures.empty()) plan.push_back(erasures);
+    erasures.clear();
   } else {
     table.verdicts.push_back({Verdict::Kind::kBadNesting});
   }
