@@ -1,6 +1,6 @@
 // typescripts: a program that uses every entry, checked by each TypeScript that README.md names, declarations included. npx
 // fetches them. RUMPBLK_TYPESCRIPTS: the versions, separated by commas; all unless told.
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ROOT, each, run } from '../support/run.mjs';
@@ -23,11 +23,14 @@ const LIBRARIES = ['es2021', 'es2022', 'es2022,dom,dom.iterable'];
 /** What the program needs beside the package; the types of Node.js are those of the development dependencies. */
 const BESIDE = ['@types', 'undici-types', 'file-disk', 'random-access-storage'];
 
-/** A program's folder with the package beside it as npm puts it there, no link: its declarations find what is in this folder. */
+/**
+ * A program's folder with the package beside it as npm puts it there, no links: its declarations find what is in this folder, and
+ * npx takes no TypeScript that lies beside the target of one for the version asked for.
+ */
 function makeApp(folder) {
   const modules = path.join(folder, 'node_modules');
   mkdirSync(path.join(modules, 'rumpblk'), { recursive: true });
-  for (const name of BESIDE) symlinkSync(path.join(ROOT, 'node_modules', name), path.join(modules, name));
+  for (const name of BESIDE) cpSync(path.join(ROOT, 'node_modules', name), path.join(modules, name), { recursive: true });
   for (const name of ['dist', 'package.json']) cpSync(path.join(ROOT, name), path.join(modules, 'rumpblk', name), { recursive: true });
   cpSync(path.join(ROOT, 'test', 'types', 'range', 'user.mts'), path.join(folder, 'user.mts'));
   writeFileSync(path.join(folder, 'package.json'), '{ "name": "user", "private": true }');
