@@ -1,7 +1,7 @@
 // Leases: bytes of a device as memory, what they see, what reaches the file, and when they end.
-import { openSync as openFile, closeSync as closeFile, readFileSync, readdirSync, readlinkSync, writeSync } from 'node:fs';
+import { openSync as openFile, closeSync as closeFile, existsSync, readFileSync, readdirSync, readlinkSync, writeSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import type { BlockDevice, WindowView } from 'rumpblk';
+import { openSync, type BlockDevice, type WindowView } from 'rumpblk';
 import { numbers } from '../support/batch';
 import { failure, refusal, thrownBy } from '../support/failure';
 import { ability, testWith } from '../support/peers';
@@ -244,6 +244,19 @@ test('under pio there are none: ENOTSUP', async () => {
   for (const mode of ['r', 'r+'] as const) await failure(() => open('pio', mode).mapSync(0, 10), 'ENOTSUP');
   // Node's own text for it is about a socket.
   expect(() => open('pio', 'r').mapSync(0, 10)).toThrow(/^ENOTSUP: operation not supported, map '/);
+});
+
+// Files of /sys are read and have no maps, as those of a FUSE file system with direct_io.
+const WITHOUT_MAPS = '/sys/kernel/uevent_seqnum';
+const withSys = testWith(ability(WITHOUT_MAPS, () => existsSync(WITHOUT_MAPS)));
+
+withSys("of a file that has no maps there are none: ENODEV, and 'mmap' is 'pio'", async () => {
+  for (const access of ['auto', 'mmap'] as const) {
+    const device = bench.keep(openSync(WITHOUT_MAPS, { access }));
+    expect(device.access).toBe(access === 'auto' ? 'auto' : 'pio');
+    await failure(() => device.mapSync(0, 512), access === 'auto' ? 'ENODEV' : 'ENOTSUP');
+    expect(device.readSync(Buffer.alloc(1), 0)).toBe(1);
+  }
 });
 
 test('misuse', async () => {
