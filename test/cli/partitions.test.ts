@@ -161,6 +161,25 @@ describe('rumpblk partitions', () => {
     expect(await cli(['partitions', file, '--probe', '--remove', 'p1', '--dry-run'])).toMatchObject({ status: 2 });
   });
 
+  test('12: what is refused is told in options of the command line; --overwrite writes all the same', async () => {
+    const file = bench.sparse(SIZE);
+    const table = bench.path('empty.json');
+    writeFileSync(table, '{ "scheme": "gpt", "partitions": [] }');
+    const undivided = await cli(['partitions', file, '--add', 'type=linux']);
+    expect(undivided).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/\(the device is not divided: --write makes a table\)\n$/),
+    });
+    writeFileSync(file, Buffer.alloc(SIZE).fill('QFI\xfb\0\0\0\x03', 0, 8, 'latin1'));
+    const refused = await cli(['partitions', file, '--write', table]);
+    expect(refused).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/\(the device holds something \(qcow2?\), and is written over only with --overwrite\)\n$/),
+    });
+    expect(await cli(['partitions', file, '--write', table, '--overwrite'])).toMatchObject({ status: 0, stderr: '' });
+    expect(documentOf(await cli(['partitions', file, '--json'])).table).toMatchObject({ scheme: 'gpt', problems: [] });
+  });
+
   testWith(SFDISK)('12: --add, --resize and --remove, in their order, all or none; --dry-run writes nothing', async () => {
     const file = bench.sparse(SIZE);
     sfdisk(file, 'label: gpt', 'start=2048,size=2048', 'start=4096,size=2048');

@@ -23,6 +23,16 @@ const HINTS: ReadonlyMap<string, string> = new Map([
   ['EBUSY lock', 'in use elsewhere; --no-lock goes on in spite of that'],
 ]);
 
+/** What a cause calls by its name in a program, and the option that asks for the same here. */
+const OPTIONS: readonly (readonly [RegExp, string])[] = [
+  [/\boverwrite: true$/, '--overwrite'],
+  [/\bwritePartitions makes a table$/, '--write makes a table'],
+];
+
+function inOptions(cause: string): string {
+  return OPTIONS.reduce((text, [word, option]) => text.replace(word, option), cause);
+}
+
 /** Whether the message has no more to say than what the system calls the error. */
 function isPlain({ errno, message }: BlockDeviceError): boolean {
   const [, words] = getSystemErrorMap().get(errno) ?? [];
@@ -37,7 +47,7 @@ export function failureLines(error: unknown): string[] {
   const named = error.path === undefined || error.message.includes(`'${error.path}'`);
   const message = named ? error.message : `${error.message} '${error.path}'`;
   const known = error instanceof BlockDeviceError && isPlain(error) ? HINTS.get(`${error.code} ${error.syscall}`) : undefined;
-  const hint = error.cause instanceof Error ? error.cause.message : known;
+  const hint = error.cause instanceof Error ? inOptions(error.cause.message) : known;
   return [hint === undefined ? message : `${message} (${hint})`];
 }
 
