@@ -1,4 +1,5 @@
-// Counters of a driver as an object. Native counts; this file only names what it hands over.
+// Counters of a driver as an object. Native counts, and names what it hands over.
+import { binding } from './native/binding.js';
 
 /** Counts the events of one driver since it was made or reset; exact when no request is in flight. */
 export interface Counters {
@@ -26,17 +27,5 @@ export interface Counters {
 
 /** Names the numbers of `NativeDriver.counters()`. */
 export function toCounters(values: Float64Array): Counters {
-  const at = (index: number): number => values[index] ?? 0;
-  return {
-    ioTotal: at(0),
-    ioAsync: at(1),
-    bytesRead: at(2),
-    bytesWritten: at(3),
-    bytesWrittenAsync: at(4),
-    windowHits: at(5),
-    windowBusy: at(6),
-    windowMisses: at(7),
-    faultsInjected: at(8),
-    flushes: at(9),
-  };
+  return Object.fromEntries(binding.layout.counters.map((name, index) => [name, values[index] ?? 0])) as unknown as Counters;
 }

@@ -28,18 +28,8 @@ export type Outcome = number | Failure;
 /** A promise form answers at once when it could finish without blocking, else by a promise. It never rejects. */
 export type Eventual<T> = T | Promise<T>;
 
-export const MODE = { r: 0, 'r+': 1 } as const;
-export const ACCESS = { auto: 0, mmap: 1, pio: 2 } as const;
 /** Locks nothing, the range, or all that the host file may grow to. */
 export const LOCK = { none: 0, range: 1, growth: 2 } as const;
-export const CACHE = { writethrough: 0, writeback: 1, unsafe: 2 } as const;
-/** `blk::MediumKind`. */
-export const MEDIUM_KINDS = ['file', 'block', 'character', 'memory', 'null'] as const;
-export const SCHEMES = ['bsd', 'mbr', 'ebr', 'gpt', 'apm', 'sun', 'unknown'] as const;
-export const ORDER = { little: 0, big: 1 } as const;
-export const OP = { read: 0, write: 1 } as const;
-/** `fua` of a write: take the cache mode's rule, or force it. */
-export const FUA = { byCacheMode: -1, off: 0, on: 1 } as const;
 /** `size` that means "to the end of the host file". */
 export const TO_THE_END = -1;
 /** `windowSize` that was not given (1 MiB under mmap, auto otherwise), and the one given as 'auto'. */
@@ -48,6 +38,21 @@ export const WINDOW_SIZE = { unset: 0, auto: -1 } as const;
 export const ANY_VERSION = -1;
 /** Token of a request that cannot be aborted. */
 export const NO_TOKEN = 0;
+
+/** What the numbers that cross mean: enums of core by name, and the name of each number where native answers with numbers. */
+export interface Layout {
+  readonly mode: Readonly<Record<'r' | 'r+', number>>;
+  readonly access: Readonly<Record<'auto' | 'mmap' | 'pio', number>>;
+  readonly cache: Readonly<Record<'writethrough' | 'writeback' | 'unsafe', number>>;
+  /** Of a write: by the cache mode's rule, or against it. */
+  readonly fua: Readonly<Record<'byCacheMode' | 'off' | 'on', number>>;
+  readonly order: Readonly<Record<'little' | 'big', number>>;
+  readonly op: Readonly<Record<'read' | 'write', number>>;
+  readonly mediumKinds: readonly ['file', 'block', 'character', 'memory', 'null'];
+  readonly schemes: readonly ['bsd', 'mbr', 'ebr', 'gpt', 'apm', 'sun', 'unknown'];
+  /** In the order of `NativeDriver.counters()`; the names are those of the public `Counters`. */
+  readonly counters: readonly string[];
+}
 
 /** `[minor, path, offset, size, kind, openCount, disk, partition]`; kind: an index of MEDIUM_KINDS; path in the host's bytes, or the name of a medium; disk -1 and partition '' for what is no partition. */
 export type NativeMinorInfo = readonly [number, Buffer, number, number, 0 | 1 | 2 | 3 | 4, number, number, string];
@@ -302,6 +307,7 @@ export interface NativeDriver {
 export interface NativeBinding {
   /** Names of `blk::Op`, by value: the `syscall` of an error. */
   readonly ops: readonly string[];
+  readonly layout: Layout;
   /** Bytes of a memory page: the smallest window. */
   readonly pageSize: number;
   /** Bytes from the start of an ArrayBuffer to the first page in it. */
@@ -393,3 +399,14 @@ function load(): NativeBinding {
 }
 
 export const binding: NativeBinding = load();
+
+export const {
+  mode: MODE,
+  access: ACCESS,
+  cache: CACHE,
+  fua: FUA,
+  order: ORDER,
+  op: OP,
+  mediumKinds: MEDIUM_KINDS,
+  schemes: SCHEMES,
+} = binding.layout;

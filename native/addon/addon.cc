@@ -5,6 +5,7 @@
 #include "addon/device_wrap.h"
 #include "addon/driver_wrap.h"
 #include "addon/env_state.h"
+#include "addon/layout.h"
 #include "addon/lease_wrap.h"
 #include "addon/napi_setup.h"
 #include "addon/outcome.h"
@@ -48,6 +49,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   state->batch_constructor = Napi::Persistent(BatchWrap::Define(env));
   state->lease_constructor = Napi::Persistent(LeaseWrap::Define(env));
   exports.Set("ops", OpNames(env));
+  exports.Set("layout", MakeLayout(env));
   DefineFunction(env, exports, "pageSkip", PageSkip);
   exports.Set("pageSize", static_cast<double>(blk::PageSize()));
   DefineRequestCalls(env, exports);

@@ -40,9 +40,7 @@ blk::Request BytesRequest(const Args& args, Device device) {
   const ViewBytes part = args.Has(offset_at) ? args.Part(1, offset_at, offset_at + 1) : args.View(1);
   blk::Fua fua = blk::Fua::kByCacheMode;
   if constexpr (op == blk::Operation::kWrite) {
-    // FUA of lib/native/binding.ts: -1 by the cache mode.
-    const int64_t asked = args.Int(kFuaAt);
-    if (asked >= 0) fua = asked == 0 ? blk::Fua::kOff : blk::Fua::kOn;
+    fua = static_cast<blk::Fua>(args.Int(kFuaAt));
   }
   // The position is not negative: lib refuses that. The length is that of the part, so no more is asked for than there
   // is.

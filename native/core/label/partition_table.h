@@ -20,7 +20,7 @@ namespace blk {
 
 // bsd: a disklabel. mbr: the four entries of sector 0. ebr: the chain of an extended partition. gpt: UEFI's. Read, and
 // not written: apm, Apple's map; sun, the label of a SPARC disk; unknown, one that is only recognised, whose name a
-// verdict tells. The order is a contract with SCHEMES of lib/native/binding.ts.
+// verdict tells. Their names cross by addon/layout.cc.
 enum class Scheme : uint8_t { kBsd, kMbr, kEbr, kGpt, kApm, kSun, kUnknown };
 
 constexpr bool IsReadOnly(Scheme scheme) { return scheme >= Scheme::kApm; }

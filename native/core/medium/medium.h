@@ -14,7 +14,7 @@
 
 namespace blk {
 
-// The numbers are those of lib/driver.ts.
+// Their names cross by addon/layout.cc.
 enum class MediumKind : uint8_t { kFile = 0, kBlock = 1, kCharacter = 2, kMemory = 3, kNull = 4 };
 
 // Which bytes they are, whatever the medium is called: two media with the same identity have the same bytes at the same
