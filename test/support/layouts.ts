@@ -1,5 +1,7 @@
 // How other tools divide an image at random, and the changes that they can make to it.
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { FDISK, GENIMAGE, LINUX, PARTED, SFDISK, SGDISK, fdisk, genimage, parted, sfdisk, sfdiskRows } from './disks';
 import { run, runWith, type Need } from './peers';
 
@@ -47,9 +49,9 @@ export type Change =
 export interface Tool {
   name: string;
   needs: Need[];
-  make: (file: string, draw: Draw) => void;
+  make: (file: string, draw: Draw) => void | Promise<void>;
   kinds: (scheme: string) => Change['kind'][];
-  change: (file: string, scheme: string, change: Change) => void;
+  change: (file: string, scheme: string, change: Change) => void | Promise<void>;
 }
 
 const hex = (type: number | string): string => (typeof type === 'number' ? type.toString(16) : type);
@@ -84,6 +86,11 @@ function divideByFdisk(file: string, draw: Draw): void {
   );
 }
 
+/** Of all layouts at once: it sleeps for a second behind each write. */
+async function sgdisk(...args: string[]): Promise<void> {
+  await promisify(execFile)('sgdisk', args);
+}
+
 export const TOOLS: Tool[] = [
   {
     name: 'sfdisk',
@@ -106,23 +113,23 @@ export const TOOLS: Tool[] = [
   {
     name: 'sgdisk',
     needs: [SGDISK],
-    make: (file, draw) => {
+    make: async (file, draw) => {
       const rows = spans(draw, draw.whole(1, 6), 4096, SECTORS - 64);
       const commands = rows.flatMap(({ start, size }, i) => ['-n', `${i + 1}:${start}:${start + size - 1}`, '-c', `${i + 1}:n${start}`]);
-      run('sgdisk', '-a', '1', ...commands, file);
-      if (draw.whole(0, 1) === 1) run('sgdisk', '-j', String(draw.whole(40, 2000)), file);
-      if (draw.whole(0, 2) === 0) run('sgdisk', '-h', draw.of(['1', '1:EE']), file);
+      await sgdisk('-a', '1', ...commands, file);
+      if (draw.whole(0, 1) === 1) await sgdisk('-j', String(draw.whole(40, 2000)), file);
+      if (draw.whole(0, 2) === 0) await sgdisk('-h', draw.of(['1', '1:EE']), file);
     },
     kinds: () => ['type', 'flag', 'name', 'remove', 'add'],
-    change: (file, _, change) => {
+    change: async (file, _, change) => {
       const number = String(change.number);
-      if (change.kind === 'type') run('sgdisk', '-t', `${number}:${change.type}`, file);
-      if (change.kind === 'name') run('sgdisk', '-c', `${number}:${change.name}`, file);
-      if (change.kind === 'flag') run('sgdisk', '-A', `${number}:set:2`, file);
-      if (change.kind === 'remove') run('sgdisk', '-d', number, file);
+      if (change.kind === 'type') await sgdisk('-t', `${number}:${change.type}`, file);
+      if (change.kind === 'name') await sgdisk('-c', `${number}:${change.name}`, file);
+      if (change.kind === 'flag') await sgdisk('-A', `${number}:set:2`, file);
+      if (change.kind === 'remove') await sgdisk('-d', number, file);
       if (change.kind === 'add') {
         const { start, size } = change.span;
-        run('sgdisk', '-a', '1', '-n', `${number}:${start}:${start + size - 1}`, '-t', `${number}:${LINUX}`, file);
+        await sgdisk('-a', '1', '-n', `${number}:${start}:${start + size - 1}`, '-t', `${number}:${LINUX}`, file);
       }
     },
   },

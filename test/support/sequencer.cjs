@@ -6,7 +6,6 @@ const { default: Sequencer } = require('@jest/test-sequencer');
 /** By their time, the longest first. */
 const SLOW = [
   'package/install',
-  'label/layouts',
   'cli/workload/jobs',
   'package/documents',
   'package/site',
