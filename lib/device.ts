@@ -19,7 +19,7 @@ const DEV_BSIZE = 512;
 /** Nothing outside this file can name it, so that only createDevice() can construct. */
 const KEY = Symbol('createDevice');
 
-/** Makes the device of a native one that was just opened. */
+/** Wraps a native device that was just opened. */
 export let createDevice: (driver: BlockDriver, native: NativeDevice, settings: OpenSettings) => BlockDevice;
 /** Gives the handle of a device that is open; `device` may be a foreign object. */
 export let handleOf: (device: unknown, method: string) => DeviceHandle;

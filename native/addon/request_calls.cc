@@ -59,7 +59,7 @@ blk::Request BufRequest(const Args& args, Device device) {
   return request;
 }
 
-// On memory of ours, for a view whose own the host must not touch. Out of RunNow(), which stays small.
+// On memory of ours, for a view whose own the host must not touch. Out of RunInline(), which stays small.
 [[gnu::noinline]] napi_value RunApart(const Args& args, Device device, blk::Request& request) {
   const blk::AlignedBuffer memory(request.length);
   if (memory.data() == nullptr) return ToFailure(args.env(), {ENOMEM, blk::Op::kStrategy});
@@ -71,7 +71,7 @@ blk::Request BufRequest(const Args& args, Device device) {
 }
 
 // The Sync forms: on this thread, and straight into the caller's view, which cannot go while it runs.
-napi_value RunNow(const Args& args, Device device, blk::Request&& request) {
+napi_value RunInline(const Args& args, Device device, blk::Request&& request) {
   if (device->lent.Meets(request.data, request.length)) return RunApart(args, device, request);
   device->device->Run(request);
   return ToOutcome(args.env(), request);
@@ -79,10 +79,10 @@ napi_value RunNow(const Args& args, Device device, blk::Request&& request) {
 
 template <blk::Operation op>
 napi_value BytesSync(const Args& args, Device device) {
-  return RunNow(args, device, BytesRequest<op, Form::kSync>(args, device));
+  return RunInline(args, device, BytesRequest<op, Form::kSync>(args, device));
 }
 
-napi_value StrategySync(const Args& args, Device device) { return RunNow(args, device, BufRequest(args, device)); }
+napi_value StrategySync(const Args& args, Device device) { return RunInline(args, device, BufRequest(args, device)); }
 
 template <blk::Operation op>
 napi_value BytesQueued(const Args& args, Device device) {

@@ -33,7 +33,7 @@ class AutoStrategy final : public BoundedStrategy {
   // way.
   Moved Read(const Piece& piece, HostOffset at, size_t size);
   // The window that holds [at, at + size), inside one block, if there is a sound one. When there is none, the pread
-  // that serves instead earns the lane money, and the window a chance of a slot.
+  // that serves instead credits the lane's mapping budget, and may let this window replace another.
   std::optional<WindowRef> Find(HostOffset at, size_t size, Lane lane);
   // What the policy says of it; of a read that must not wait, no copy from pages that may have left memory.
   MapPolicy::Path Choose(const Piece& piece, const WindowRef& window, HostOffset at, size_t size);
