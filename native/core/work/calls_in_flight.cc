@@ -5,18 +5,28 @@
 namespace blk {
 
 Result<CallsInFlight::Call> CallsInFlight::Enter() {
-  MutexLock lock(mu_);
-  if (closed_) return Status{EBADF, Op::kStrategy};
-  count_++;
+  uint64_t word = word_.load(std::memory_order_relaxed);
+  do {
+    if ((word & kClosed) != 0) return Status{EBADF, Op::kStrategy};
+  } while (!word_.compare_exchange_weak(word, word + 1, std::memory_order_acquire, std::memory_order_relaxed));
   return Call(*this);
 }
 
 void CallsInFlight::Leave() {
+  uint64_t word = word_.load(std::memory_order_relaxed);
+  while ((word & kClosed) == 0) {
+    // Release, with the acquire of the close that comes next: it sees all that the call did. This object may be gone
+    // behind the exchange.
+    if (word_.compare_exchange_weak(word, word - 1, std::memory_order_release, std::memory_order_relaxed)) return;
+  }
+  LeaveClosed();
+}
+
+void CallsInFlight::LeaveClosed() {
   std::function<void()> at_zero;
   {
     MutexLock lock(mu_);
-    if (--count_ > 0 || !closed_) return;
-    // Under the lock: who waits may destroy this object as soon as it has the lock.
+    if (word_.fetch_sub(1, std::memory_order_acq_rel) - 1 != kClosed) return;
     none_left_.NotifyAll();
     at_zero = std::exchange(at_zero_, nullptr);
   }
@@ -27,8 +37,7 @@ bool CallsInFlight::Close(std::function<void()> at_zero) {
   {
     MutexLock lock(mu_);
     if (std::exchange(at_zero_given_, true)) return false;
-    closed_ = true;
-    if (count_ > 0) {
+    if (Bar()) {
       at_zero_ = std::move(at_zero);
       return true;
     }
@@ -39,15 +48,15 @@ bool CallsInFlight::Close(std::function<void()> at_zero) {
 
 void CallsInFlight::CloseAndWait() {
   MutexLock lock(mu_);
-  closed_ = true;
-  while (count_ > 0) none_left_.Wait(mu_);
+  static_cast<void>(Bar());
+  while (count() > 0) none_left_.Wait(mu_);
 }
 
 Status CallsInFlight::CloseIdle() {
   MutexLock lock(mu_);
-  if (count_ > 0) return {EBUSY, Op::kClose};
-  closed_ = true;
-  return Status::Ok();
+  uint64_t word = 0;
+  if (word_.compare_exchange_strong(word, kClosed, std::memory_order_acq_rel) || word == kClosed) return Status::Ok();
+  return {EBUSY, Op::kClose};
 }
 
 }  // namespace blk

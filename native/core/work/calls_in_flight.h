@@ -1,12 +1,14 @@
-// CallsInFlight: which calls on one object are under way, and the close that waits until none is: nothing is unmapped
-// or given back under a call (B16). A call enters, and has a token until it is over; after a close none enters.
-// Thread-safe. Lock order: mu_ is a leaf; nothing of others runs under it.
+// CallsInFlight: how many calls on one object are under way, and the close that waits until none is: nothing is
+// unmapped or given back under a call (B16). A call enters, and has a token until it is over; after a close none
+// enters. Thread-safe. A call takes no lock while no close has begun. Lock order: mu_ is a leaf; nothing of others runs
+// under it.
 #ifndef RUMPBLK_CORE_WORK_CALLS_IN_FLIGHT_H_
 #define RUMPBLK_CORE_WORK_CALLS_IN_FLIGHT_H_
 
 #include <atomic>
 #include <cassert>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <type_traits>
 #include <utility>
@@ -51,12 +53,12 @@ class CallsInFlight {
 
   CallsInFlight() = default;
   // REQUIRES: no call is under way.
-  ~CallsInFlight() { assert(count_ == 0); }
+  ~CallsInFlight() { assert(count() == 0); }
   CallsInFlight(const CallsInFlight&) = delete;
   CallsInFlight& operator=(const CallsInFlight&) = delete;
 
   // A call begins.   Errors: EBADF after a close has begun.
-  Result<Call> Enter() EXCLUDES(mu_);
+  Result<Call> Enter();
 
   // The three ways to close. From each on no call enters, for ever; each may come behind another one.
 
@@ -71,20 +73,24 @@ class CallsInFlight {
   Status CloseIdle() EXCLUDES(mu_);
 
   // Whether a close has begun. Without the lock, for those that ask before they do anything else; Enter() decides.
-  bool closed() const { return closed_.load(std::memory_order_acquire); }
+  bool closed() const { return (word_.load(std::memory_order_acquire) & kClosed) != 0; }
   // Calls under way.
-  size_t count() const EXCLUDES(mu_) {
-    MutexLock lock(mu_);
-    return count_;
-  }
+  size_t count() const { return static_cast<size_t>(word_.load(std::memory_order_acquire) & ~kClosed); }
 
  private:
-  void Leave() EXCLUDES(mu_);
+  static constexpr uint64_t kClosed = uint64_t{1} << 63;
 
-  mutable Mutex mu_;
+  void Leave() EXCLUDES(mu_);
+  // Of a call that finds a close begun.
+  void LeaveClosed() EXCLUDES(mu_);
+  // No call enters any more. -> whether one is under way.
+  bool Bar() REQUIRES(mu_) { return (word_.fetch_or(kClosed, std::memory_order_acq_rel) & ~kClosed) != 0; }
+
+  // Calls under way, and kClosed once a close has begun. kClosed is set under mu_, and from then on every change is
+  // made under it: who waits for 0 may destroy this object as soon as it has the lock.
+  std::atomic<uint64_t> word_{0};
+  Mutex mu_;
   CondVar none_left_;
-  size_t count_ GUARDED_BY(mu_) = 0;
-  std::atomic<bool> closed_{false};  // written under mu_
   bool at_zero_given_ GUARDED_BY(mu_) = false;
   std::function<void()> at_zero_ GUARDED_BY(mu_);  // empty from when it is called on
 };
