@@ -19,7 +19,7 @@ namespace blk_addon {
 class DriverState {
  public:
   DriverState(std::shared_ptr<Completion> completion, const blk::DriverOptions& options)
-      : driver(options), lane_lease(&driver.lanes()), intake(driver.intake()), completion_(std::move(completion)) {}
+      : driver(options), lane_lease(driver.lanes()), intake(driver.intake()), completion_(std::move(completion)) {}
   DriverState(const DriverState&) = delete;
   DriverState& operator=(const DriverState&) = delete;
 

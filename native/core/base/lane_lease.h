@@ -8,7 +8,9 @@
 #include <atomic>
 #include <bit>
 #include <cstdint>
+#include <memory>
 #include <type_traits>
+#include <utility>
 
 namespace blk {
 
@@ -22,8 +24,6 @@ class LaneLease;
 class Lanes {
  public:
   Lanes() = default;
-  // REQUIRES: no lease is left.
-  ~Lanes() = default;
   Lanes(const Lanes&) = delete;
   Lanes& operator=(const Lanes&) = delete;
 
@@ -50,11 +50,12 @@ class Lanes {
 // For as long as it lives. Neither copied nor moved: it stands beside what its thread counts.
 class LaneLease {
  public:
-  // `lanes` outlives it; null: there are none to lease.
-  explicit LaneLease(Lanes* lanes) : lanes_(lanes), lane_(lanes == nullptr ? kSharedLane : lanes->Take()) {}
+  // Keeps `lanes`; null: there are none to lease.
+  explicit LaneLease(std::shared_ptr<Lanes> lanes)
+      : lanes_(std::move(lanes)), lane_(lanes_ ? lanes_->Take() : kSharedLane) {}
   // REQUIRES: its thread counts no more.
   ~LaneLease() {
-    if (lanes_ != nullptr) lanes_->Give(lane_);
+    if (lanes_) lanes_->Give(lane_);
   }
   LaneLease(const LaneLease&) = delete;
   LaneLease& operator=(const LaneLease&) = delete;
@@ -63,7 +64,7 @@ class LaneLease {
   Lane lane() const { return lane_; }
 
  private:
-  Lanes* const lanes_;
+  const std::shared_ptr<Lanes> lanes_;
   const Lane lane_;
 };
 static_assert(!std::is_copy_constructible_v<LaneLease> && !std::is_move_constructible_v<LaneLease>);

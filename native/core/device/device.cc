@@ -128,7 +128,7 @@ Result<std::unique_ptr<Device>> Device::Open(std::shared_ptr<Minor> minor, const
 }
 
 // The shared lane: any thread may be the last owner.
-Device::~Device() { static_cast<void>(Close(kSharedLane)); }
+Device::~Device() { static_cast<void>(Close()); }
 
 Request Device::BytesRequest(Operation op, uint64_t position, uint8_t* data, size_t length, Fua fua) const {
   Request request;
@@ -209,8 +209,9 @@ Status Device::Flush(Lane lane, ByteSpan* lost) {
 
 Status Device::Close(Lane lane, ByteSpan* lost) {
   if (lost != nullptr) *lost = {};
-  // Exchanged, not looked at and set: of two that close at once, one does it.
-  if (closed_.exchange(true, std::memory_order_acq_rel)) return Status::Ok();
+  calls_.CloseAndWait();
+  MutexLock lock(close_mu_);
+  if (closed()) return Status::Ok();
   // While the windows are mapped and the descriptors open; the minor last, for its last close ends the sticky error.
   Status first = Flush(lane, lost);
   // A leased window is in somebody's hands still: it is unmapped with this object, which its lease keeps alive.
@@ -219,6 +220,8 @@ Status Device::Close(Lane lane, ByteSpan* lost) {
     if (first.ok()) first = unmapped;
   }
   const Status released = minor_->Release(options_);
+  // Release, with the acquire in closed(): who finds it closed finds nothing of it held.
+  closed_.store(true, std::memory_order_release);
   return first.ok() ? released : first;
 }
 

@@ -1,7 +1,9 @@
 // Device: one open of one minor. Owns what that open needs: its mode, cache mode, windows and the stack of strategies
 // that its requests go through.
-// Thread-safe, but for Close(): nothing else may be running or start then; whoever queues requests waits for them
-// first. Model: rumpblk_open, rumpblk_close and rumpblk_strategy, rumpblk.c r1.31 lines 431-514 and 725-730.
+// Thread-safe for whatever is done inside a call of calls(), which Close() waits for. Whoever knows otherwise that
+// nothing else runs or starts while the device is closed needs no call.
+// Lock order: close_mu_ before whatever a flush and the release of the minor take. Model: rumpblk_open, rumpblk_close
+// and rumpblk_strategy, rumpblk.c r1.31 lines 431-514 and 725-730.
 #ifndef RUMPBLK_CORE_DEVICE_DEVICE_H_
 #define RUMPBLK_CORE_DEVICE_DEVICE_H_
 
@@ -14,6 +16,7 @@
 #include "core/access/mapped_strategy.h"
 #include "core/access/pio_strategy.h"
 #include "core/base/counters.h"
+#include "core/base/sync.h"
 #include "core/device/lease.h"
 #include "core/device/lease_pins.h"
 #include "core/device/minor.h"
@@ -28,6 +31,7 @@
 #include "core/request/plan.h"
 #include "core/window/window_cache.h"
 #include "core/window/window_table.h"
+#include "core/work/calls_in_flight.h"
 
 namespace blk {
 
@@ -107,11 +111,16 @@ class Device {
   // ENOSPC stores through a lease are lost, which sticks too.   Thread: any; it waits for the disk.
   Status Flush(Lane lane, ByteSpan* lost = nullptr);
 
-  // Flushes, unmaps and lets go of the minor: always all three, whatever fails (B25). Idempotent: later calls are ok
-  // and do nothing. `*lost` as in Flush().
-  // Errors: the first of the flush's, munmap's and close's.   REQUIRES: no request is under way or comes any more
-  // (B16).
-  Status Close(Lane lane, ByteSpan* lost = nullptr);
+  // The calls on this device. What is admitted, run, flushed or looked at between Enter() and the end of that call
+  // finds the device open, on whichever thread; the device outlives the call. A close can begin here, for those that
+  // must not wait for calls under way, or to give up where there are some; Close() is what follows.
+  CallsInFlight& calls() { return calls_; }
+  // Bars calls and waits for those under way; then flushes, unmaps and lets go of the minor: always all three, whatever
+  // fails (B25). Idempotent: later calls are ok and do nothing, but for waiting until it is closed. `*lost` as in
+  // Flush().
+  // Errors: the first of the flush's, munmap's and close's.   REQUIRES: no call of the calling thread is under way, and
+  // nothing outside of calls runs (B16).
+  Status Close(Lane lane = kSharedLane, ByteSpan* lost = nullptr) EXCLUDES(close_mu_);
 
   // The first stretch at `position` or behind it that may hold something else than zeros, as the host tells; empty at
   // the end of the device when there is none, all the rest where the host cannot tell. Reads nothing, draws no fault.
@@ -137,6 +146,7 @@ class Device {
   // As it was asked for.
   OpenMode mode() const { return options_.mode; }
   Access access() const { return access_; }  // what is in force
+  // Whether Close() is over.
   bool closed() const { return closed_.load(std::memory_order_acquire); }
 
  private:
@@ -164,7 +174,9 @@ class Device {
   const OpenOptions options_;
   // What is in force; fixed by the constructor.
   Access access_ = Access::kPio;
-  std::atomic<bool> closed_{false};
+  CallsInFlight calls_;
+  Mutex close_mu_;                   // held by the one close that there is, and by those that wait for it
+  std::atomic<bool> closed_{false};  // written under close_mu_
   // By value in each strategy too: plain numbers, and pointers to what outlives them all.
   const DeviceRange range_;
   // The minor's medium, good from Acquire() to Release().

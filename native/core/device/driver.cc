@@ -13,22 +13,26 @@ Driver::Driver(const DriverOptions& options, HostIo& host)
       options_(options),
       table_(options.minor_count),
       request_memory_(options.request_memory),
-      queue_(options.queue_depth, options.workers, IoQueue::kPatience, &lanes_),
+      queue_(options.queue_depth, options.workers, IoQueue::kPatience, devices_->lanes()),
       intake_(queue_, request_memory_) {}
 
 Driver::~Driver() {
-  // Tasks hold their devices: none of them may be left when the list is looked at.
   queue_.Stop();
-  MutexLock lock(mu_);
-  assert(devices_.empty());
+  // What waits gives its memory back, and may be the last that keeps a device.
+  IoTaskList dropped;
+  intake_.TakeAll(dropped);
+}
+
+Result<CallsInFlight::Call> Driver::Enter(Op op) {
+  auto call = calls_.Enter();
+  if (!call.ok()) return Status{call.status().err, op};
+  return call;
 }
 
 // ---- the table
 
-// A closed table is empty, but EBADF tells more than ENXIO.
 Result<std::shared_ptr<Minor>> Driver::Find(int minor, Op op) const {
   MutexLock lock(mu_);
-  if (closed_) return Status{EBADF, op};
   if (!InTable(minor)) return Status{ENXIO, op};
   return table_[minor];
 }
@@ -36,7 +40,6 @@ Result<std::shared_ptr<Minor>> Driver::Find(int minor, Op op) const {
 // Somebody else may have registered the same range meanwhile: found and entered under one lock, it is one minor (B41).
 Result<int> Driver::Insert(std::shared_ptr<Minor> minor) {
   MutexLock lock(mu_);
-  if (closed_) return Status{EBADF, Op::kRegister};
   const auto same =
       std::find_if(table_.begin(), table_.end(), [&](const auto& slot) { return slot && slot->SameAs(*minor); });
   if (same != table_.end()) return static_cast<int>(same - table_.begin());
@@ -50,8 +53,8 @@ Result<int> Driver::Insert(std::shared_ptr<Minor> minor) {
 }
 
 Result<int> Driver::Register(const std::string& path, const MediumRange& range) {
-  // Asked here for a clear error without touching the host, and again in Insert(), where it decides.
-  if (closed()) return Status{EBADF, Op::kRegister};
+  const auto call = Enter(Op::kRegister);
+  if (!call.ok()) return call.status();
   // Outside the lock: a host that is slow to open one file holds up nobody else (B24).
   auto medium = HostMedium::Create(host_, path);
   if (!medium.ok()) return medium.status();
@@ -59,12 +62,16 @@ Result<int> Driver::Register(const std::string& path, const MediumRange& range) 
 }
 
 Result<int> Driver::Register(std::unique_ptr<Medium> medium, const MediumRange& range) {
+  const auto call = Enter(Op::kRegister);
+  if (!call.ok()) return call.status();
   auto created = Minor::Create(std::move(medium), range);
   if (!created.ok()) return created.status();
   return Insert(created.Take());
 }
 
 Result<int> Driver::RegisterPartition(int minor, const std::string& name) {
+  const auto call = Enter(Op::kRegister);
+  if (!call.ok()) return call.status();
   auto found = Find(minor, Op::kRegister);
   if (!found.ok()) return found.status();
   // Outside the lock too: it reads the tables of the disk.
@@ -74,13 +81,14 @@ Result<int> Driver::RegisterPartition(int minor, const std::string& name) {
 }
 
 Result<std::vector<std::shared_ptr<Minor>>> Driver::RegisterPartitions(int minor) {
+  const auto call = Enter(Op::kRegister);
+  if (!call.ok()) return call.status();
   auto found = Find(minor, Op::kRegister);
   if (!found.ok()) return found.status();
   auto created = Minor::CreatePartitions(found.value());
   if (!created.ok()) return created.status();
   std::vector<std::shared_ptr<Minor>> partitions = created.Take();
   MutexLock lock(mu_);
-  if (closed_) return Status{EBADF, Op::kRegister};
   // Only partitions of the same disk can be one of these; nothing is changed before there is a slot for each.
   std::vector<std::shared_ptr<Minor>> known;
   std::vector<size_t> free;
@@ -107,6 +115,8 @@ Result<std::vector<std::shared_ptr<Minor>>> Driver::RegisterPartitions(int minor
 }
 
 Status Driver::Deregister(int minor) {
+  const auto call = Enter(Op::kDeregister);
+  if (!call.ok()) return call.status();
   auto found = Find(minor, Op::kDeregister);
   if (!found.ok()) return found.status();
   // Retire() decides between this and an open that comes at the same time; only one of them succeeds.
@@ -142,9 +152,13 @@ std::vector<MinorInfo> Driver::Minors() const {
 
 // ---- devices
 
-DeviceContext Driver::Context() { return {counters_, faults_, options_.window_size, options_.window_count}; }
+DeviceContext Driver::Context() {
+  return {devices_->counters(), devices_->faults(), options_.window_size, options_.window_count};
+}
 
 Result<std::shared_ptr<Device>> Driver::Open(int minor, const OpenOptions& options, int* holder) {
+  const auto call = Enter(Op::kOpen);
+  if (!call.ok()) return call.status();
   auto found = Find(minor, Op::kOpen);
   if (!found.ok()) return found.status();
   return OpenMinor(found.value(), options, holder);
@@ -153,7 +167,8 @@ Result<std::shared_ptr<Device>> Driver::Open(int minor, const OpenOptions& optio
 Result<std::shared_ptr<Device>> Driver::OpenPrivate(const std::string& path, const MediumRange& range,
                                                     const std::string& partition, const OpenOptions& options,
                                                     int* holder) {
-  if (closed()) return Status{EBADF, Op::kOpen};
+  const auto call = Enter(Op::kOpen);
+  if (!call.ok()) return call.status();
   auto medium = HostMedium::Create(host_, path);
   if (!medium.ok()) return medium.status();
   return OpenPrivate(medium.Take(), range, partition, options, holder);
@@ -162,7 +177,8 @@ Result<std::shared_ptr<Device>> Driver::OpenPrivate(const std::string& path, con
 Result<std::shared_ptr<Device>> Driver::OpenPrivate(std::unique_ptr<Medium> medium, const MediumRange& range,
                                                     const std::string& partition, const OpenOptions& options,
                                                     int* holder) {
-  if (closed()) return Status{EBADF, Op::kOpen};
+  const auto call = Enter(Op::kOpen);
+  if (!call.ok()) return call.status();
   // Private: it is in no table, so nobody else can find it, and it goes with its device.
   auto created = Minor::Create(std::move(medium), range);
   if (!created.ok()) return created.status();
@@ -178,43 +194,25 @@ Result<std::shared_ptr<Device>> Driver::OpenMinor(const std::shared_ptr<Minor>& 
   // Asked after the fact, and only for the words of the error: whoever was in the way may be gone again.
   if (holder != nullptr) *holder = opened.status().err == EBUSY ? minor->LockHolder(options.mode) : 0;
   if (!opened.ok()) return opened.status();
-  // Off the list before it goes, so that SetFaults() never meets one that is half destroyed.
-  std::shared_ptr<Device> device(opened.Take().release(), [this](Device* dying) {
-    Forget(dying);
-    delete dying;
-  });
+  // Against Close(), which is EBUSY while this call is under way, and then finds the device open.
   MutexLock lock(mu_);
-  if (closed_) {
-    // The device goes with this scope, and Forget() takes the lock.
-    lock.Unlock();
-    return Status{EBADF, Op::kOpen};
-  }
-  devices_.push_back(device.get());
-  // Listed and set under one lock: a SetFaults() at the same time is either seen here or sees the device.
-  device->SetFaulty(faults_.settings().rate != 0);
-  return device;
-}
-
-void Driver::Forget(Device* device) {
-  MutexLock lock(mu_);
-  devices_.erase(std::remove(devices_.begin(), devices_.end(), device), devices_.end());
+  return devices_->Add(opened.Take());
 }
 
 void Driver::SetFaults(FaultInjector::Settings settings) {
   assert(settings.rate <= kBlkfailMax);
-  MutexLock lock(mu_);
-  faults_.Set(settings);
-  for (Device* device : devices_) device->SetFaulty(settings.rate != 0);
+  devices_->SetFaults(settings);
 }
 
 Status Driver::Close() {
   std::vector<std::shared_ptr<Minor>> freed;
   {
     MutexLock lock(mu_);
-    // A device that is closed may still be held by somebody; it is no obstacle.
-    const bool open = std::any_of(devices_.begin(), devices_.end(), [](const Device* d) { return !d->closed(); });
-    if (open) return {EBUSY, Op::kClose};
-    closed_ = true;
+    // A device that is closed may still be held by somebody; it is no obstacle. Both under the lock, which OpenMinor()
+    // takes: what it adds is open, or its call is under way.
+    if (devices_->AnyOpen()) return {EBUSY, Op::kClose};
+    const Status idle = calls_.CloseIdle();
+    if (!idle.ok()) return idle;
     // Retired below, outside the lock: closing a host file may take its time.
     freed.swap(table_);
   }

@@ -1,7 +1,8 @@
-// Driver: a table of minors with its tunables, fault injector, counters, I/O queue, and the memory of what is queued.
-// Thread-safe, but for the intake. Lock order: mu_ before the fault injector's; host files are opened outside it, so
-// that a slow one holds up nobody, and a slot is filled only with a minor that is complete (B41). Model: rumpblk_init
-// and rumpblk_register, rumpblk.c r1.31 lines 295-429; nothing is process-wide.
+// Driver: a table of minors with its tunables, devices, I/O queue, and the memory of what is queued. Needs no thread of
+// its owner's but those that call it.
+// Thread-safe, but for the intake. Lock order: mu_ before that of the devices, and before that of the calls under way;
+// host files are opened outside it, so that a slow one holds up nobody, and a slot is filled only with a minor that is
+// complete (B41). Model: rumpblk_init and rumpblk_register, rumpblk.c r1.31 lines 295-429; nothing is process-wide.
 #ifndef RUMPBLK_CORE_DEVICE_DRIVER_H_
 #define RUMPBLK_CORE_DEVICE_DRIVER_H_
 
@@ -12,9 +13,11 @@
 #include "core/base/counters.h"
 #include "core/base/sync.h"
 #include "core/device/device.h"
+#include "core/device/device_group.h"
 #include "core/device/minor.h"
 #include "core/device/options.h"
 #include "core/filter/fault_injector.h"
+#include "core/work/calls_in_flight.h"
 #include "core/work/intake.h"
 #include "core/work/io_queue.h"
 #include "core/work/request_memory.h"
@@ -35,10 +38,12 @@ struct MinorInfo {
 
 class Driver {
  public:
-  // An empty table. No thread starts before the first task is queued. `host` outlives the driver.
+  // An empty table. No thread starts before the first task is queued. `host` outlives the driver and its
+  // devices.
   // REQUIRES: options.window_size.bytes, when given, is a power of two of at least a page; the counts are not 0.
   explicit Driver(const DriverOptions& options, HostIo& host = PosixHostIo());
-  // REQUIRES: every device is destroyed; closed is not enough, for a device takes itself off the driver's list last.
+  // Stops the workers and drops what is queued or waits in the intake; minors go with their last device. Devices live
+  // on, for the threads that have them.   REQUIRES: no call of it is under way; not called from a task.
   ~Driver();
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
@@ -64,7 +69,7 @@ class Driver {
 
   // Opens a registered minor. `*holder`, where given, names the process that is in the way when the error is EBUSY, and
   // is 0 where the host cannot tell. Errors: ENXIO no such minor · those of Device::Open() · EBADF closed.   Thread:
-  // any; it may wait for the host.   The driver outlives the device.
+  // any; it may wait for the host.
   Result<std::shared_ptr<Device>> Open(int minor, const OpenOptions& options, int* holder = nullptr) EXCLUDES(mu_);
   // Opens a range of a host file, or a partition of that range, on a minor of its own, outside the table: neither
   // listed nor matched by Register(), and retired with this one open, as the disk of a partition is. An empty
@@ -84,21 +89,25 @@ class Driver {
   // Sets the injector, rate 0 for off, which starts its stream afresh, and puts it into the stacks of all open devices,
   // private ones too. Requests admitted before are not touched.   REQUIRES: rate <= kBlkfailMax.
   void SetFaults(FaultInjector::Settings settings) EXCLUDES(mu_);
-  FaultInjector::Settings faults() const { return faults_.settings(); }
+  FaultInjector::Settings faults() const { return devices_->faults().settings(); }
 
+  // The calls of the driver: each function above that can answer EBADF is one while it runs, and whoever queues such a
+  // call lets it enter before. calls().CloseAndWait() bars all that come, for a Close() that nobody is in the way of.
+  CallsInFlight& calls() { return calls_; }
   // Frees every minor and stops the workers: nothing can be registered, opened or queued afterwards. Idempotent.
-  // Errors: EBUSY while a device is open · the first of close(2)'s, and it is closed all the same.
+  // Errors: EBUSY while a device is open or a call of the driver is under way · the first of close(2)'s, and it is
+  // closed all the same.
   Status Close() EXCLUDES(mu_);
   // Stops the workers whatever is open: for an environment that goes away. Tasks that run end; the others never run.
   void StopQueue() { queue_.Stop(); }
 
   // Those of all its devices, open and closed.
-  Counters& counters() { return counters_; }
+  Counters& counters() { return devices_->counters(); }
   // For threads that make requests of its devices for long: what they count in a lane of their own costs less. Its
   // workers have leases.
-  Lanes& lanes() { return lanes_; }
+  const std::shared_ptr<Lanes>& lanes() const { return devices_->lanes(); }
   // For whoever has tasks for the workers; its own devices run on the thread that calls them. The intake, which leads
-  // into the queue, is used by one thread, with all that has flows in it.
+  // into the queue, is used by one thread at a time, with all that has flows in it.
   IoQueue& queue() { return queue_; }
   Intake& intake() { return intake_; }
   RequestMemory& request_memory() { return request_memory_; }
@@ -106,6 +115,8 @@ class Driver {
  private:
   Result<std::shared_ptr<Device>> OpenMinor(const std::shared_ptr<Minor>& minor, const OpenOptions& options,
                                             int* holder) EXCLUDES(mu_);
+  // A call of the driver: EBADF behind a close, which `op` is the name of in the error.
+  Result<CallsInFlight::Call> Enter(Op op);
   // Gives the minor the lowest free slot. -> the number of the minor that is in the table now: this one, or one that
   // stands for the same; then this one goes.
   Result<int> Insert(std::shared_ptr<Minor> minor) EXCLUDES(mu_);
@@ -115,27 +126,16 @@ class Driver {
   bool InTable(int minor) const REQUIRES(mu_) {
     return minor >= 0 && static_cast<size_t>(minor) < table_.size() && table_[minor];
   }
-  bool closed() const EXCLUDES(mu_) {
-    MutexLock lock(mu_);
-    return closed_;
-  }
-  // Takes a device off the list, from its deleter.
-  void Forget(Device* device) EXCLUDES(mu_);
   DeviceContext Context();
 
-  // Outlives the driver.
   HostIo& host_;
   const DriverOptions options_;
-  // Lent to devices, as faults_ is; so both stand before queue_, whose tasks hold devices.
-  Counters counters_;
-  Lanes lanes_;
-  FaultInjector faults_;
+  const std::shared_ptr<DeviceGroup> devices_ = std::make_shared<DeviceGroup>();
+  CallsInFlight calls_;
 
   mutable Mutex mu_;
   // By number; a slot is null or a complete minor (B41). Empty once closed.
   std::vector<std::shared_ptr<Minor>> table_ GUARDED_BY(mu_);
-  std::vector<Device*> devices_ GUARDED_BY(mu_);  // every Device that is alive
-  bool closed_ GUARDED_BY(mu_) = false;
 
   // Last: its workers stop, and the tasks in it give their memory back, before what they use goes.
   RequestMemory request_memory_;

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "core/base/lane_lease.h"
 #include "core/base/sync.h"
@@ -33,12 +34,13 @@ class IoQueue {
   static constexpr std::chrono::milliseconds kPatience{2};
 
   // `depth` in tasks of a flow, those that run not counted; at most `workers` threads, none of which starts before the
-  // first task. Each leases a lane of `lanes`, which outlives the queue; null: they use the shared one.
+  // first task. Each leases a lane of `lanes`; null: they use the shared one.
   // REQUIRES: depth and workers are not 0.
-  IoQueue(size_t depth, size_t workers, std::chrono::milliseconds patience = kPatience, Lanes* lanes = nullptr)
+  IoQueue(size_t depth, size_t workers, std::chrono::milliseconds patience = kPatience,
+          std::shared_ptr<Lanes> lanes = nullptr)
       : pool_(workers, patience, turns_, [this](WorkerPool::Worker& self) { Work(self); }),
         depth_(depth),
-        lanes_(lanes) {}
+        lanes_(std::move(lanes)) {}
   // Stops as Stop() does.
   ~IoQueue() { Stop(); }
   IoQueue(const IoQueue&) = delete;
@@ -89,7 +91,7 @@ class IoQueue {
   WorkerPool pool_ GUARDED_BY(mu_);
   BlockingEstimate estimate_;
   const size_t depth_;
-  Lanes* const lanes_;
+  const std::shared_ptr<Lanes> lanes_;
 };
 
 }  // namespace blk

@@ -12,36 +12,36 @@ namespace blk {
 namespace {
 
 TEST_CASE("each lease is another lane; those that find none left share one") {
-  Lanes lanes;
+  const auto lanes = std::make_shared<Lanes>();
   std::list<LaneLease> leases;
   std::set<int> had;
-  for (int i = 0; i < kSharedLane; i++) had.insert(leases.emplace_back(&lanes).lane());
+  for (int i = 0; i < kSharedLane; i++) had.insert(leases.emplace_back(lanes).lane());
   CHECK(had.size() == kSharedLane);
   CHECK(had.count(kSharedLane) == 0);
-  for (int i = 0; i < 3; i++) CHECK(leases.emplace_back(&lanes).lane() == kSharedLane);
+  for (int i = 0; i < 3; i++) CHECK(leases.emplace_back(lanes).lane() == kSharedLane);
   leases.clear();
-  CHECK(LaneLease(&lanes).lane() == 0);
+  CHECK(LaneLease(lanes).lane() == 0);
   CHECK(LaneLease(nullptr).lane() == kSharedLane);
 }
 
 TEST_CASE("a lane that is given back is the next one's, and one in the middle too") {
-  Lanes lanes;
-  const LaneLease first(&lanes);
-  auto second = std::make_unique<LaneLease>(&lanes);
-  const LaneLease third(&lanes);
+  const auto lanes = std::make_shared<Lanes>();
+  const LaneLease first(lanes);
+  auto second = std::make_unique<LaneLease>(lanes);
+  const LaneLease third(lanes);
   const Lane lane = second->lane();
   second.reset();
-  CHECK(LaneLease(&lanes).lane() == lane);
+  CHECK(LaneLease(lanes).lane() == lane);
   CHECK(first.lane() != third.lane());
 }
 
 TEST_CASE("threads that lease and give back at once never have one lane at the same time") {
   constexpr int kEach = 20000;
-  Lanes lanes;
+  const auto lanes = std::make_shared<Lanes>();
   Counters counters;
   test::RunTogether(4, [&](size_t) {
     for (int i = 0; i < kEach; i++) {
-      const LaneLease lease(&lanes);
+      const LaneLease lease(lanes);
       counters.Add(Counter::kIoTotal, 1, lease.lane());
     }
   });
@@ -59,9 +59,9 @@ TEST_CASE("B37: requests of two threads, made as they come, are all counted") {
     for (const Access access : {Access::kAuto, Access::kPio}) {
       test::DeviceRig rig;
       const auto device = rig.Open(access);
-      Lanes lanes;
+      const auto lanes = std::make_shared<Lanes>();
       test::RunTogether(2, [&](size_t) {
-        const LaneLease lease(leased ? &lanes : nullptr);
+        const LaneLease lease(leased ? lanes : nullptr);
         uint8_t byte = 0;
         for (int i = 0; i < kEach; i++) {
           Request request = device->BytesRequest(Operation::kRead, 0, &byte, 1, Fua::kByCacheMode);

@@ -1,7 +1,11 @@
-// Device: flush and close, and what one open's errors mean for the others of the minor.
+// Device: flush and close, what a close waits for, and what one open's errors mean for the others of the minor.
+
+#include <atomic>
+#include <thread>
 
 #include "test/support/check.h"
 #include "test/support/device_rig.h"
+#include "test/support/threads.h"
 
 namespace blk {
 namespace {
@@ -69,6 +73,55 @@ TEST_CASE("a host file that shrank is EIO at flush and at close") {
   CHECK(device->Flush(0).op == Op::kFlush);
   CHECK(device->Close(0, &lost).err == EIO);
   CHECK(lost.begin == kMiB);  // told as long as it is so
+}
+
+TEST_CASE("B16: close waits for calls under way, and bars those that come") {
+  test::Watchdog watchdog("close waits for calls");
+  DeviceRig rig;
+  auto device = rig.Open(Access::kAuto);
+  auto call = device->calls().Enter();
+  REQUIRE(call.ok());
+  std::atomic<bool> ended{false};
+  std::thread closer([&] {
+    CHECK(device->Close().ok());
+    CHECK(ended);
+  });
+  CHECK(test::EventuallyTrue([&] { return device->calls().closed(); }));
+  CHECK(device->calls().Enter().status().err == EBADF);
+  CHECK_FALSE(device->closed());
+  CHECK(Write(*device, 0, Pattern(0, 512, 1)).status.ok());
+  ended = true;
+  call.value().End();
+  closer.join();
+  CHECK(device->closed());
+  CHECK(rig.minor->open_count() == 0);
+  CHECK(rig.Syncs() == 1);  // what the call wrote while the close waited
+}
+
+TEST_CASE("a second close returns when the first one is over") {
+  test::Watchdog watchdog("two closes");
+  DeviceRig rig;
+  auto device = rig.Open(Access::kPio);
+  CHECK(Write(*device, 0, Pattern(0, 512)).status.ok());
+  test::Gate sync;
+  rig.host.before = [&](const test::CallRecord& record) {
+    if (record.call == Call::kFdatasync) sync.Wait();
+  };
+  std::thread first([&] { CHECK(device->Close().ok()); });
+  sync.AwaitArrivals(1);
+  CHECK_FALSE(device->closed());
+  std::atomic<bool> begun{false};
+  std::thread second([&] {
+    begun = true;
+    CHECK(device->Close().ok());
+    CHECK(device->closed());
+    CHECK(rig.minor->open_count() == 0);
+  });
+  while (!begun) std::this_thread::yield();
+  sync.Open();
+  first.join();
+  second.join();
+  CHECK(rig.Syncs() == 1);
 }
 
 TEST_CASE("B16: closing one open leaves the other one working") {

@@ -181,30 +181,6 @@ TEST_CASE("faults reach devices that are open and those that open later, and lea
   CHECK(driver.counters().Snapshot()[static_cast<size_t>(Counter::kFaultsInjected)] == 3);
 }
 
-TEST_CASE("a driver is not closed while a device is open; closed, it answers EBADF and holds nothing") {
-  FakeHost host;
-  const TempFile file(kMiB);
-  Driver driver({}, host);
-  REQUIRE(driver.Register(file.path(), Range()).ok());
-  auto device = driver.Open(0, Options()).Take();
-  CHECK(driver.Close().err == EBUSY);
-  CHECK(driver.Close().op == Op::kClose);
-  CHECK(device->Close(0).ok());
-  CHECK(driver.Close().ok());  // although the object of the closed device is still there
-  CHECK(driver.Close().ok());
-  CHECK(host.open_descriptors() == 0);
-  CHECK(driver.Register(file.path(), Range()).status().err == EBADF);
-  CHECK(driver.Deregister(0).err == EBADF);
-  CHECK(driver.Open(0, Options()).status().err == EBADF);
-  CHECK(driver.OpenPrivate(file.path(), Range(), "", Options()).status().err == EBADF);
-  // Closed comes before whatever the host has to say.
-  CHECK(driver.Register(file.Sibling("missing"), Range()).status().err == EBADF);
-  CHECK(driver.OpenPrivate(file.Sibling("missing"), Range(), "", Options()).status().err == EBADF);
-  CHECK(driver.Minors().empty());
-  CHECK(host.open_descriptors() == 0);
-  CHECK(host.mappings() == 0);
-}
-
 TEST_CASE("B41: eight threads that register one file get one minor") {
   test::Watchdog watchdog("B41");
   for (int round = 0; round < 50; round++) {

@@ -115,8 +115,8 @@ TEST_CASE("tasks that say they will wait run at once, each in a lane of its own,
   std::mutex mu;
   std::set<int> lanes;
   IoFlow flow;
-  Lanes leases;
-  IoQueue queue(16, kWorkers, IoQueue::kPatience, &leases);
+  const auto leases = std::make_shared<Lanes>();
+  IoQueue queue(16, kWorkers, IoQueue::kPatience, leases);
   for (size_t i = 0; i < 6; i++) {
     const Outcome outcome = Put(queue, flow, counts, [&](IoWorker& worker) {
       {
@@ -258,8 +258,8 @@ TEST_CASE("workers that are idle serve the next tasks, whichever of them has jus
   std::mutex mu;
   std::set<int> lanes;
   IoFlow flow;
-  Lanes leases;
-  IoQueue queue(4, 2, IoQueue::kPatience, &leases);
+  const auto leases = std::make_shared<Lanes>();
+  IoQueue queue(4, 2, IoQueue::kPatience, leases);
   for (int i = 1; i <= 300; i++) {
     CHECK(Put(queue, flow, counts, [&, i](IoWorker& worker) {
             if (i % 2 == 0) worker.WillBlock();

@@ -83,8 +83,8 @@ void RunDry(size_t depth, size_t workers) {
   Books books;
   std::atomic<uint64_t> queued{0}, full{0};
   Flows flows;
-  Lanes lanes;
-  IoQueue queue(depth, workers, IoQueue::kPatience, &lanes);
+  const auto lanes = std::make_shared<Lanes>();
+  IoQueue queue(depth, workers, IoQueue::kPatience, lanes);
   RunTogether(kProducers, [&](size_t index) {
     IoFlow& flow = flows.Of(index);
     IoTaskList behind;  // what found no room, for half of the producers
@@ -129,8 +129,8 @@ void StopRace(size_t depth, size_t workers) {
     std::atomic<uint64_t> refused{0};
     {
       Flows flows;
-      Lanes lanes;
-      IoQueue queue(depth, workers, IoQueue::kPatience, &lanes);
+      const auto lanes = std::make_shared<Lanes>();
+      IoQueue queue(depth, workers, IoQueue::kPatience, lanes);
       RunTogether(kProducers + 2, [&](size_t index) {
         if (index >= kProducers) {  // two of them, to stop at once
           while (books.run < 20 && !books.stopped) std::this_thread::yield();

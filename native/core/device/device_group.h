@@ -1,0 +1,51 @@
+// DeviceGroup: the devices of one driver that are alive, and what they share: counters, lanes and the fault injector.
+// Kept by the driver and by each of the devices, so that neither has to outlive the other.
+// Thread-safe. Lock order: mu_ before the fault injector's.
+#ifndef RUMPBLK_CORE_DEVICE_DEVICE_GROUP_H_
+#define RUMPBLK_CORE_DEVICE_DEVICE_GROUP_H_
+
+#include <memory>
+#include <vector>
+
+#include "core/base/counters.h"
+#include "core/base/lane_lease.h"
+#include "core/base/sync.h"
+#include "core/device/device.h"
+#include "core/filter/fault_injector.h"
+
+namespace blk {
+
+// Owned by shared_ptr.
+class DeviceGroup : public std::enable_shared_from_this<DeviceGroup> {
+ public:
+  DeviceGroup() = default;
+  DeviceGroup(const DeviceGroup&) = delete;
+  DeviceGroup& operator=(const DeviceGroup&) = delete;
+
+  // Takes in a device that was opened with counters() and faults(), with the faults of now. -> the same; it keeps this
+  // object, and leaves it when it goes.
+  std::shared_ptr<Device> Add(std::unique_ptr<Device> device) EXCLUDES(mu_);
+  // Whether a device is not closed, or its close is not over.
+  bool AnyOpen() const EXCLUDES(mu_);
+  // Sets the injector, which starts its stream afresh, and puts it into the stacks of all devices, or takes it out.
+  void SetFaults(FaultInjector::Settings settings) EXCLUDES(mu_);
+
+  Counters& counters() { return counters_; }
+  FaultInjector& faults() { return faults_; }
+  const FaultInjector& faults() const { return faults_; }
+  // -> its lanes; they may outlive it.
+  const std::shared_ptr<Lanes>& lanes() const { return lanes_; }
+
+ private:
+  void Forget(Device* device) EXCLUDES(mu_);
+
+  Counters counters_;
+  FaultInjector faults_;
+  const std::shared_ptr<Lanes> lanes_ = std::make_shared<Lanes>();
+  mutable Mutex mu_;
+  std::vector<Device*> devices_ GUARDED_BY(mu_);  // every Device that is alive
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_DEVICE_DEVICE_GROUP_H_
