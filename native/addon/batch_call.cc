@@ -10,7 +10,7 @@ namespace blk_addon {
 
 // A strong reference: batch_ is a plain reference into the object that it keeps.
 BatchCall::BatchCall(napi_env env, napi_value self, BatchWrap& wrap, uint64_t token)
-    : PendingCall(env, *EnvState::Of(env).completion), env_(env), batch_(wrap), device_(wrap.device_), token_(token) {
+    : PendingCall(env, *EnvState::Of(env).completion), env_(env), batch_(wrap), under_way_(wrap.device_, token, this) {
   napi_create_reference(env, self, 1, &self_);
 }
 
@@ -20,14 +20,13 @@ BatchCall::~BatchCall() {
 }
 
 void BatchCall::DropMemory() {
-  device_->driver->driver.request_memory().Give(std::move(arena_), arena_size_);
+  under_way_->driver->driver.request_memory().Give(std::move(arena_), arena_size_);
   control_ = {};
 }
 
 napi_value BatchCall::Submit(napi_env env, napi_value self, BatchWrap& wrap, blk::BatchRun&& begun, uint64_t token) {
   std::unique_ptr<BatchCall> call(new BatchCall(env, self, wrap, token));
   DeviceState& device = *wrap.device_;
-  device.Begin(token, call.get());
   wrap.running_ = call.get();
   if (!call->TakeControl(std::move(begun))) {
     // Taken before Refuse(), after which the call goes with this scope.
@@ -82,7 +81,7 @@ bool BatchCall::Fetch() {
 bool BatchCall::Start(blk::IoWorker&) {
   // One that syncs on the way waits for that, on a worker.
   if (!run_->IsAllStarted()) return false;
-  started_.emplace(*run_, token_ != 0 ? &cancel_ : nullptr);
+  started_.emplace(*run_, under_way_.has_token() ? &cancel_ : nullptr);
   if (!BeginStart()) return false;
   const auto finished = [](void* self) {
     BatchCall& call = *static_cast<BatchCall*>(self);
@@ -96,7 +95,8 @@ bool BatchCall::Start(blk::IoWorker&) {
 void BatchCall::Work(blk::IoWorker& worker) {
   const blk::Lane lane = worker.lane();
   worker.MayBlock();
-  run_->Run(false, lane, token_ != 0 ? &cancel_ : nullptr, [&] { return device_->device->SyncBatch(lane); });
+  run_->Run(false, lane, under_way_.has_token() ? &cancel_ : nullptr,
+            [&] { return under_way_->device->SyncBatch(lane); });
 }
 
 napi_value BatchCall::Settle(napi_env env) {
@@ -124,7 +124,7 @@ bool BatchCall::GiveBack(napi_env env) {
 
 void BatchCall::Done() {
   batch_.running_ = nullptr;
-  device_->End(token_);
+  under_way_.End();
 }
 
 void BatchCall::Cancel(napi_env env) {

@@ -52,8 +52,7 @@ class BatchCall final : public PendingCall, public Cancellable {
   napi_ref self_ = nullptr;  // keeps the batch alive
   BatchWrap& batch_;
   // Shared with batch_, for Work(), which touches nothing of the wrap on its thread.
-  const std::shared_ptr<DeviceState> device_;
-  const uint64_t token_;
+  DeviceCall under_way_;
   // Set on the JavaScript thread, looked at by the worker between entries and segments. Read again in Settle(), where a
   // run that was cancelled says so even if its last entry came through.
   std::atomic<bool> cancel_{false};

@@ -62,6 +62,7 @@ void Completion::OnTurn(napi_env env, napi_value, void* context, void*) {
 }
 
 napi_value Completion::Submit(CallIntake& intake, blk::IntakeFlow& flow, std::unique_ptr<PendingCall> call) {
+  if (ending_) return nullptr;
   napi_value promise = call->promise();
   PendingCall& pending = *call;
   std::unique_ptr<blk::IntakeTask> task = std::move(call);

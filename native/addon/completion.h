@@ -75,6 +75,9 @@ class Completion {
   // driver is closed when no call of it is pending, so they are given up.
   void Refill();
 
+  // From here on what is submitted is dropped: for the end of the environment, when calls that go bring a close that
+  // has waited for them.
+  void BeginEnd() { ending_ = true; }
   // Lets go of everything without settling it, backlogs included, and of the thread-safe functions. For the end of the
   // environment, when no worker runs any more; nothing is submitted after it. Waits for calls that are started, which
   // takes as long as their media do.
@@ -120,6 +123,7 @@ class Completion {
   // Calls that wait, are queued, at work, or done, and not settled.
   size_t pending_ = 0;
   bool turn_asked_ = false;  // OnTurn() is still to come
+  bool ending_ = false;
   Clock::time_point turn_began_ = Clock::now();
   unsigned answers_left_ = kAnswersALook;
   // Those in which calls wait: which of them a wake-up made room in is not known, so each pass looks at all.

@@ -1,5 +1,5 @@
-// DeviceState: what a device's JavaScript object and its pending calls share: the core device, how many calls are in
-// flight, which of them can be cancelled, and the close that waits for them. JavaScript thread only.
+// DeviceState: what a device's JavaScript object and its pending calls share: the core device, which calls can be
+// cancelled, and the close that waits for those under way. DeviceCall: one of these calls. JavaScript thread only.
 #ifndef RUMPBLK_ADDON_DEVICE_STATE_H_
 #define RUMPBLK_ADDON_DEVICE_STATE_H_
 
@@ -34,8 +34,7 @@ class Detachable {
   ~Detachable() = default;
 };
 
-// Plain data with its rules: whoever queues a call begins it here, and ends it when it has settled. Owned by
-// shared_ptr.
+// Plain data with its rules. Owned by shared_ptr.
 struct DeviceState : std::enable_shared_from_this<DeviceState> {
   DeviceState(std::shared_ptr<DriverState> driver, std::shared_ptr<blk::Device> device)
       : driver(std::move(driver)),
@@ -52,10 +51,6 @@ struct DeviceState : std::enable_shared_from_this<DeviceState> {
   LentMemory& lent;
   // Its calls, which take turns with those of other devices.
   blk::IntakeFlow flow;
-  // From the first close() on, before it runs: no call begins any more. Never false again.
-  bool closing = false;
-  // Calls begun and not ended. A device is not closed, nor its memory unmapped, before this is 0 (B16).
-  size_t in_flight = 0;
   // Calls that can be cancelled, by the token that lib gave them; each is alive for as long as it is listed.
   std::unordered_map<uint64_t, Cancellable*> by_token;
   // Alive for as long as they are listed; the newest last. A list, whose places stay: each lease knows its own, so that
@@ -65,8 +60,8 @@ struct DeviceState : std::enable_shared_from_this<DeviceState> {
   // outlive an environment that ends before the calls have.
   std::unique_ptr<PendingCall> waiting_close;
 
-  // Whether calls may begin.
-  bool open() const { return !closing; }
+  // Whether calls may begin: not behind a close(), which may not have run yet.
+  bool open() const { return !device->calls().closed(); }
 
   // Takes back every lease, newest first; each takes itself off the list. Errors: the first one's; all are taken back
   // in any case.
@@ -79,28 +74,53 @@ struct DeviceState : std::enable_shared_from_this<DeviceState> {
     return first;
   }
 
-  // Counts a call in. `token` 0: it cannot be cancelled.   REQUIRES: open(), and a token that is not in use.
-  void Begin(uint64_t token, Cancellable* call) {
-    if (token != 0) by_token.emplace(token, call);  // first: it may find no memory
-    in_flight++;
-    driver->pending++;
-  }
-  // Counts a call out, when it has settled or was refused; the last one out lets a waiting close begin. Before the
-  // promise resolves, so that who closes then finds it gone.
-  void End(uint64_t token) {
-    in_flight--;
-    driver->pending--;
-    if (token != 0) by_token.erase(token);
-    if (in_flight == 0 && waiting_close) SubmitClose(std::move(waiting_close));
-  }
-  // Queues the close, which keeps this object from here on. -> its promise.
-  napi_value SubmitClose(std::unique_ptr<PendingCall> call) {
-    call->Keep(shared_from_this());
-    return Submit(std::move(call));
+  // Lets no call begin any more, and queues the close behind the last one under way. -> its promise.   REQUIRES:
+  // open().
+  napi_value Close(std::unique_ptr<PendingCall> call) {
+    napi_value promise = call->promise();
+    waiting_close = std::move(call);
+    // Inside this function, or when a DeviceCall ends, which keeps this object.
+    device->calls().Close([this] {
+      waiting_close->Keep(shared_from_this());
+      Submit(std::move(waiting_close));
+    });
+    return promise;
   }
   // Queues a call behind the device's others. -> its promise.
   // REQUIRES: it keeps this object.
   napi_value Submit(std::unique_ptr<PendingCall> call) { return driver->Submit(flow, std::move(call)); }
+};
+
+// A call on a device from before it is queued until it has settled: keeps the device, bars its close, and is found by
+// its token. Neither copied nor moved.
+class DeviceCall {
+ public:
+  // `token` 0: it cannot be cancelled.   REQUIRES: device->open(), and a token that is not in use.
+  DeviceCall(std::shared_ptr<DeviceState> device, uint64_t token, Cancellable* call)
+      : device_(std::move(device)), token_(token), entered_(device_->device->calls().Enter().Take()) {
+    if (token != 0) device_->by_token.emplace(token, call);
+  }
+  explicit DeviceCall(std::shared_ptr<DeviceState> device) : DeviceCall(std::move(device), 0, nullptr) {}
+  ~DeviceCall() { End(); }
+  DeviceCall(const DeviceCall&) = delete;
+  DeviceCall& operator=(const DeviceCall&) = delete;
+
+  // When it has settled or was refused, before the promise resolves: who closes then finds it gone. The last one lets a
+  // close begin that waits. Idempotent.
+  void End() {
+    if (!entered_.under_way()) return;
+    if (token_ != 0) device_->by_token.erase(token_);
+    entered_.End();
+  }
+
+  DeviceState* operator->() const { return device_.get(); }
+  // Whether it can be cancelled.
+  bool has_token() const { return token_ != 0; }
+
+ private:
+  const std::shared_ptr<DeviceState> device_;
+  const uint64_t token_;
+  blk::CallsInFlight::Call entered_;
 };
 
 }  // namespace blk_addon

@@ -6,12 +6,12 @@
 
 #include "addon/args.h"
 #include "addon/batch_wrap.h"
-#include "addon/control_call.h"
 #include "addon/define.h"
 #include "addon/edge.h"
 #include "addon/label_object.h"
 #include "addon/lease_wrap.h"
 #include "addon/outcome.h"
+#include "addon/promise_call.h"
 #include "addon/request_calls.h"
 #include "addon/table_calls.h"
 #include "core/device/ioctl.h"
@@ -67,21 +67,20 @@ struct Flushed {
 
 napi_value Answer(napi_env env, const Flushed& flushed) { return ToOutcome(env, flushed.status, flushed.lost); }
 
-napi_value FlushSync(const Args& args, Device device) {
+Flushed FlushOn(blk::Device& device, blk::Lane lane) {
   Flushed flushed;
-  flushed.status = device->device->Flush(device->lane, &flushed.lost);
-  return Answer(args.env(), flushed);
+  flushed.status = device.Flush(lane, &flushed.lost);
+  return flushed;
 }
 
-// Counted as in flight, so that a close waits for it. It has no token here: a sync cannot be cut short.
+napi_value FlushSync(const Args& args, Device device) {
+  return Answer(args.env(), FlushOn(*device->device, device->lane));
+}
+
+// Without a token: a sync cannot be cut short.
 napi_value Flush(const Args& args, Device device) {
-  auto flushed = std::make_shared<Flushed>();
-  auto call = ControlCall::Make(
-      args.env(), device->driver,
-      {[device, flushed](blk::Lane lane) { flushed->status = device->device->Flush(lane, &flushed->lost); },
-       [flushed](napi_env env) { return Answer(env, *flushed); }, [device] { device->End(0); }});
-  device->Begin(0, nullptr);
-  return device->Submit(std::move(call));
+  return Promise(
+      args.env(), device, [core = device->device](blk::Lane lane) { return FlushOn(*core, lane); }, Answer);
 }
 
 // The error of a lease that close() takes back comes first; what it lost is among what the flush has to tell.
@@ -93,27 +92,21 @@ Flushed CloseAfter(blk::Status detached, blk::Device& device, blk::Lane lane) {
 }
 
 napi_value Close(const Args& args, Device device) {
-  // The call first: without memory for it nothing has happened yet, and the device is open still.
-  auto flushed = std::make_shared<Flushed>();
-  auto call = ControlCall::Make(
+  // The call first: without memory for it nothing has happened yet, and the device is open still. The driver's, since
+  // the device's end with the close.
+  auto detached = std::make_shared<blk::Status>();
+  auto call = MakePromiseCall<DriverCall>(
       args.env(), device->driver,
-      {[core = device->device, flushed](blk::Lane lane) { *flushed = CloseAfter(flushed->status, *core, lane); },
-       [flushed](napi_env env) { return Answer(env, *flushed); }});
-  flushed->status = device->DetachLeases(args.env());
-  // From here on nothing begins; what is in flight ends first, and the last of it queues the close
-  // (DeviceState::End()).
-  device->closing = true;
-  if (device->in_flight == 0) return device->SubmitClose(std::move(call));
-  napi_value promise = call->promise();
-  device->waiting_close = std::move(call);
-  return promise;
+      [core = device->device, detached](blk::Lane lane) { return CloseAfter(*detached, *core, lane); }, Answer);
+  *detached = device->DetachLeases(args.env());
+  return device->Close(std::move(call));
 }
 
 napi_value CloseSync(const Args& args, Device device) {
   // Waiting here would be for ever: calls settle on this thread (B16).
-  if (device->in_flight > 0) return ToFailure(args.env(), {EBUSY, blk::Op::kClose});
+  const blk::Status idle = device->device->calls().CloseIdle();
+  if (!idle.ok()) return ToFailure(args.env(), idle);
   const blk::Status detached = device->DetachLeases(args.env());
-  device->closing = true;
   return Answer(args.env(), CloseAfter(detached, *device->device, device->lane));
 }
 
@@ -130,23 +123,20 @@ napi_value Place(const Args& args, Device device) {
   return place;
 }
 
-// {begin, end}. Counted as in flight, as a flush is.
+// {begin, end}
 napi_value NextData(const Args& args, Device device) {
-  auto found = std::make_shared<blk::ByteSpan>();
-  auto call = ControlCall::Make(args.env(), device->driver,
-                                {[device, found, position = static_cast<uint64_t>(args.Int(0))](blk::Lane) {
-                                   *found = device->device->NextData(position);
-                                 },
-                                 [found](napi_env raw) {
-                                   const Napi::Env env(raw);
-                                   Napi::Object span = Napi::Object::New(env);  // an array is a failure
-                                   span.Set("begin", static_cast<double>(found->begin));
-                                   span.Set("end", static_cast<double>(found->end));
-                                   return static_cast<napi_value>(span);
-                                 },
-                                 [device] { device->End(0); }});
-  device->Begin(0, nullptr);
-  return device->Submit(std::move(call));
+  return Promise(
+      args.env(), device,
+      [core = device->device, position = static_cast<uint64_t>(args.Int(0))](blk::Lane) {
+        return core->NextData(position);
+      },
+      [](napi_env raw, const blk::ByteSpan& found) -> napi_value {
+        const Napi::Env env(raw);
+        Napi::Object span = Napi::Object::New(env);  // an array is a failure
+        span.Set("begin", static_cast<double>(found.begin));
+        span.Set("end", static_cast<double>(found.end));
+        return span;
+      });
 }
 
 napi_value Requests(const Args& args, Device device) { return MakeRequestTarget(args.env(), device); }

@@ -4,12 +4,12 @@
 #include <vector>
 
 #include "addon/args.h"
-#include "addon/control_call.h"
 #include "addon/define.h"
 #include "addon/device_wrap.h"
 #include "addon/edge.h"
 #include "addon/minor_calls.h"
 #include "addon/outcome.h"
+#include "addon/promise_call.h"
 #include "addon/source.h"
 
 namespace blk_addon {
@@ -75,10 +75,14 @@ napi_value OpenNow(const Args& args, Driver state, OpenFn open) {
 // Arguments are read before it is queued: JavaScript's values are gone when the worker runs.
 template <typename OpenFn>
 napi_value OpenQueued(const Args& args, Driver state, OpenFn open) {
-  auto opened = std::make_shared<Opened>();
-  return ControlCall::Submit(args.env(), state,
-                             {[opened, open](blk::Lane) { opened->device = open(&opened->holder); },
-                              [state, opened](napi_env env) { return ToDevice(env, state, *opened); }});
+  return Promise(
+      args.env(), state,
+      [open](blk::Lane) {
+        Opened opened;
+        opened.device = open(&opened.holder);
+        return opened;
+      },
+      [state](napi_env env, const Opened& opened) { return ToDevice(env, state, opened); });
 }
 
 // (minor, ...options)
@@ -143,11 +147,7 @@ napi_value Faults(const Args& args, Driver state) {
   return result;
 }
 
-napi_value Close(const Args& args, Driver state) {
-  // A register or an open may be in the queue, and would come to a driver that is closed.
-  if (state->pending > 0) return ToFailure(args.env(), {EBUSY, blk::Op::kClose});
-  return ToOutcome(args.env(), state->Close());
-}
+napi_value Close(const Args& args, Driver state) { return ToOutcome(args.env(), state->Close()); }
 
 // ---- the class
 

@@ -12,6 +12,7 @@ void EnvState::Track(const std::shared_ptr<DriverState>& driver) {
 }
 
 void EnvState::Shutdown() {
+  completion->BeginEnd();
   // Held all the while: the calls that Abandon() drops may be the last owners of their driver.
   for (Tracked& tracked : drivers_) tracked.held = tracked.driver.lock();
   for (const Tracked& tracked : drivers_) {

@@ -31,7 +31,6 @@ class DriverState {
   CallIntake intake;
   // Registrations and opens.
   blk::IntakeFlow flow;
-  size_t pending = 0;  // calls of the driver and its devices: queued, or done and not settled
 
   // Ends the driver, and what was given up and still waits for its queue. Errors: those of Driver::Close().
   blk::Status Close() {
@@ -51,6 +50,24 @@ class DriverState {
 
  private:
   const std::shared_ptr<Completion> completion_;
+};
+
+// A call that concerns no device, or the end of one, from before it is queued until it has settled: keeps the driver,
+// which is not closed meanwhile.
+class DriverCall {
+ public:
+  // Of a driver that is closed it counts as none: what is then submitted is EBADF.
+  explicit DriverCall(std::shared_ptr<DriverState> driver) : driver_(std::move(driver)) {
+    auto entered = driver_->driver.calls().Enter();
+    if (entered.ok()) entered_ = entered.Take();
+  }
+
+  // Idempotent.
+  void End() { entered_.End(); }
+
+ private:
+  std::shared_ptr<DriverState> driver_;
+  blk::CallsInFlight::Call entered_;
 };
 
 // Instance data of the addon: made when an environment loads it, destroyed by the runtime when the environment is gone.

@@ -1,5 +1,5 @@
-// Layout: what the numbers that cross mean, told to lib once instead of written down there a second time: enums by name, and
-// what the columns of counters and batches are. Made of the enums of core themselves.
+// Layout: what the numbers that cross mean, told to lib once instead of written down there a second time: enums by
+// name, and what the columns of counters and batches are. Made of the enums of core themselves.
 #ifndef RUMPBLK_ADDON_LAYOUT_H_
 #define RUMPBLK_ADDON_LAYOUT_H_
 

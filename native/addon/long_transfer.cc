@@ -25,7 +25,7 @@ class LongTransfer::Part final : public Call {
   Part(std::shared_ptr<LongTransfer> whole, size_t size)
       : Call(whole->completion_), whole_(std::move(whole)), request_(whole_->request_), size_(size) {
     request_.moved = begin_ = whole_->begun_;
-    request_.cancel = whole_->token_ != 0 ? &whole_->cancel_ : nullptr;
+    request_.cancel = whole_->under_way_.has_token() ? &whole_->cancel_ : nullptr;
   }
   ~Part() override { DropMemory(); }
 
@@ -40,7 +40,7 @@ class LongTransfer::Part final : public Call {
 
  private:
   size_t moved() const { return request_.moved - begin_; }
-  void DropMemory() { whole_->device_->driver->driver.request_memory().Give(std::move(memory_), size_); }
+  void DropMemory() { whole_->under_way_->driver->driver.request_memory().Give(std::move(memory_), size_); }
   bool Start(blk::IoWorker& worker) override;
   void Work(blk::IoWorker& worker) override;
 
@@ -80,7 +80,7 @@ int LongTransfer::Part::Return(napi_env) {
 }
 
 bool LongTransfer::Part::Start(blk::IoWorker& worker) {
-  if (!whole_->device_->device->starts() || !BeginStart()) return false;
+  if (!whole_->under_way_->device->starts() || !BeginStart()) return false;
   // Where a sync has to follow it waits for that, here.
   if (request_.durable && begin_ + size_ == request_.length) worker.WillBlock();
   const auto finished = [](void* self) { static_cast<Part*>(self)->Finished(); };
@@ -109,11 +109,10 @@ void LongTransfer::Part::Work(blk::IoWorker& worker) {
 LongTransfer::LongTransfer(napi_env env, std::shared_ptr<DeviceState> device, const blk::Request& request,
                            blk::Strategy& entry, napi_value view, size_t view_offset, uint64_t token)
     : env_(env),
-      device_(std::move(device)),
+      under_way_(std::move(device), token, this),
       completion_(*EnvState::Of(env).completion),
       request_(request),
       entry_(entry),
-      token_(token),
       view_(env, view, view_offset),
       start_(request.moved),
       begun_(request.moved) {
@@ -126,7 +125,6 @@ napi_value LongTransfer::Submit(napi_env env, const std::shared_ptr<DeviceState>
   const std::shared_ptr<LongTransfer> whole(new LongTransfer(env, device, request, entry, view, view_offset, token));
   napi_value promise = nullptr;
   napi_create_promise(env, &whole->deferred_, &promise);
-  device->Begin(token, whole.get());
   whole->completion_.CountIn();
   whole->PutParts();
   if (whole->SettleIfOver()) whole->completion_.CountOut();
@@ -136,7 +134,7 @@ napi_value LongTransfer::Submit(napi_env env, const std::shared_ptr<DeviceState>
 void LongTransfer::PutParts() {
   const size_t most = PartsAtOnce(request_);
   while (!over_ && slots_.size() < most && begun_ < request_.length) {
-    if (!slots_.empty() && device_->driver->intake.waiting()) return;
+    if (!slots_.empty() && under_way_->driver->intake.waiting()) return;
     if (!blk::HadMemory([&] { PutPart(); })) Stop({ENOMEM, blk::Op::kStrategy});
   }
 }
@@ -150,7 +148,7 @@ void LongTransfer::PutPart() {
   begun_ += size;
   std::unique_ptr<blk::IntakeTask> task = std::move(part);
   int err = 0;
-  switch (completion_.Put(device_->driver->intake, device_->flow, task, place)) {
+  switch (completion_.Put(under_way_->driver->intake, under_way_->flow, task, place)) {
     case blk::Intake::Outcome::kTaken:
     case blk::Intake::Outcome::kEnded: return;
     case blk::Intake::Outcome::kNoMemory: err = ENOMEM; break;
@@ -204,7 +202,7 @@ bool LongTransfer::SettleIfOver() {
   slots_.clear();
   view_.Drop();
   // First the bookkeeping: what runs when the promise resolves may close the device, and must not find this there.
-  device_->End(token_);
+  under_way_.End();
   napi_resolve_deferred(env_, deferred_, ToOutcome(env_, request_));
   return true;
 }

@@ -60,18 +60,17 @@ class LongTransfer final : public Cancellable, public std::enable_shared_from_th
   bool Returned(Part& part, Ran ran);
   // Of the oldest part: delivers what it has read, and takes over its outcome.
   void TakeIn(const Ran& ran);
-  void GiveMemory(Ran& ran) { device_->driver->driver.request_memory().Give(std::move(ran.memory), ran.size); }
+  void GiveMemory(Ran& ran) { under_way_->driver->driver.request_memory().Give(std::move(ran.memory), ran.size); }
   // Ends it with this status, which may be ok: no further part begins.
   void Stop(blk::Status status);
   // Settles if it is over and no part runs any more. -> whether it did.
   bool SettleIfOver();
 
   const napi_env env_;
-  const std::shared_ptr<DeviceState> device_;
+  DeviceCall under_way_;
   Completion& completion_;
   blk::Request request_;  // `moved`: what has been taken in
   blk::Strategy& entry_;
-  const uint64_t token_;
   CallerView view_;
   napi_deferred deferred_ = nullptr;
   std::atomic<bool> cancel_{false};

@@ -3,8 +3,8 @@
 #include <utility>
 #include <vector>
 
-#include "addon/control_call.h"
 #include "addon/outcome.h"
+#include "addon/promise_call.h"
 #include "addon/source.h"
 
 namespace blk_addon {
@@ -56,13 +56,12 @@ napi_value RegisterSync(const Args& args, Driver state) {
 }
 
 napi_value Register(const Args& args, Driver state) {
-  // Holds any number until the worker has put in the real one: a Result cannot be empty.
-  auto minor = std::make_shared<blk::Result<int>>(blk::kPrivateMinor);
-  return ControlCall::Submit(args.env(), state,
-                             {[state, minor, source = Source::At(args, 0), range = RangeAt(args, 1)](blk::Lane) {
-                                *minor = source.Register(state->driver, range);
-                              },
-                              [minor](napi_env env) { return MinorOutcome(env, *minor); }});
+  return Promise(
+      args.env(), state,
+      [state, source = Source::At(args, 0), range = RangeAt(args, 1)](blk::Lane) {
+        return source.Register(state->driver, range);
+      },
+      MinorOutcome);
 }
 
 napi_value RegisterPartitionSync(const Args& args, Driver state) {
@@ -70,12 +69,12 @@ napi_value RegisterPartitionSync(const Args& args, Driver state) {
 }
 
 napi_value RegisterPartition(const Args& args, Driver state) {
-  auto minor = std::make_shared<blk::Result<int>>(blk::kPrivateMinor);
-  return ControlCall::Submit(args.env(), state,
-                             {[state, minor, of = static_cast<int>(args.Int(0)), name = args.Text(1)](blk::Lane) {
-                                *minor = state->driver.RegisterPartition(of, name);
-                              },
-                              [minor](napi_env env) { return MinorOutcome(env, *minor); }});
+  return Promise(
+      args.env(), state,
+      [state, of = static_cast<int>(args.Int(0)), name = args.Text(1)](blk::Lane) {
+        return state->driver.RegisterPartition(of, name);
+      },
+      MinorOutcome);
 }
 
 napi_value RegisterPartitionsSync(const Args& args, Driver state) {
@@ -83,12 +82,10 @@ napi_value RegisterPartitionsSync(const Args& args, Driver state) {
 }
 
 napi_value RegisterPartitions(const Args& args, Driver state) {
-  auto partitions = std::make_shared<Registered>(std::vector<std::shared_ptr<blk::Minor>>());
-  return ControlCall::Submit(args.env(), state,
-                             {[state, partitions, of = static_cast<int>(args.Int(0))](blk::Lane) {
-                                *partitions = state->driver.RegisterPartitions(of);
-                              },
-                              [partitions](napi_env env) { return PartitionsOutcome(env, *partitions); }});
+  return Promise(
+      args.env(), state,
+      [state, of = static_cast<int>(args.Int(0))](blk::Lane) { return state->driver.RegisterPartitions(of); },
+      PartitionsOutcome);
 }
 
 napi_value Deregister(const Args& args, Driver state) {

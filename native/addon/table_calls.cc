@@ -5,11 +5,11 @@
 #include <utility>
 #include <vector>
 
-#include "addon/control_call.h"
 #include "addon/define.h"
 #include "addon/edge.h"
 #include "addon/label_object.h"
 #include "addon/outcome.h"
+#include "addon/promise_call.h"
 #include "addon/table_object.h"
 #include "core/device/device_source.h"
 #include "core/device/label_ioctl.h"
@@ -30,10 +30,10 @@ struct ReadTables {
 };
 using TableOutcome = blk::Result<ReadTables>;
 
-// What a worker leaves for ToValue(). Until it has run it holds a failure, since a Result cannot be empty.
+// What a worker leaves for ToValue().
 template <typename Outcome>
 struct Answer {
-  Outcome outcome{blk::Status{EIO, blk::Op::kStrategy}};
+  Outcome outcome;
   bool injected = false;  // a failure that the fault injector made
 };
 
@@ -76,19 +76,6 @@ Answer<TableOutcome> Read(blk::Device& device, bool probe, blk::Lane lane) {
   return {ReadTables{table.Take(), version}};
 }
 
-// A promise for what `work(lane)` gives, on a worker.
-template <typename Outcome, typename Work>
-napi_value Queued(const Args& args, Device device, Work work) {
-  auto outcome = std::make_shared<Answer<Outcome>>();
-  auto call =
-      ControlCall::Make(args.env(), device->driver,
-                        {[outcome, work](blk::Lane lane) { *outcome = work(lane); },
-                         [outcome](napi_env env) { return ToValue(env, *outcome); }, [device] { device->End(0); }});
-  // Counted like a request, so that a close waits for it; it cannot be cancelled, so it has no token.
-  device->Begin(0, nullptr);
-  return device->Submit(std::move(call));
-}
-
 // Rows that are no table, which lib lets nobody hand over.
 constexpr blk::Status kNoTable{EINVAL, blk::Op::kIoctl};
 
@@ -99,6 +86,13 @@ struct Written {
   bool planned = false;  // a dry run
   blk::Status status;
 };
+
+Written Write(blk::Device& device, blk::PartitionTable table, blk::Overwrite overwrite, const blk::TableChange& change,
+              blk::Lane lane) {
+  Written written(std::move(table), change.dry_run);
+  written.status = blk::WriteTable(device, written.table, lane, overwrite, change);
+  return written;
+}
 
 // (version or -1, dry run) from argument 2 on.
 blk::TableChange ChangeOf(const Args& args) {
@@ -150,7 +144,9 @@ napi_value FindLabelSync(const Args& args, Device device) {
 }
 
 napi_value FindLabel(const Args& args, Device device) {
-  return Queued<FoundOutcome>(args, device, [device](blk::Lane lane) { return Find(*device->device, lane); });
+  return Promise(
+      args.env(), device, [core = device->device](blk::Lane lane) { return Find(*core, lane); },
+      [](napi_env env, const Answer<FoundOutcome>& answer) { return ToValue(env, answer); });
 }
 
 napi_value ReadTableSync(const Args& args, Device device) {
@@ -158,32 +154,28 @@ napi_value ReadTableSync(const Args& args, Device device) {
 }
 
 napi_value ReadTable(const Args& args, Device device) {
-  return Queued<TableOutcome>(
-      args, device, [device, probe = args.Bool(0)](blk::Lane lane) { return Read(*device->device, probe, lane); });
+  return Promise(
+      args.env(), device,
+      [core = device->device, probe = args.Bool(0)](blk::Lane lane) { return Read(*core, probe, lane); },
+      [](napi_env env, const Answer<TableOutcome>& answer) { return ToValue(env, answer); });
 }
 
 napi_value WriteTableSync(const Args& args, Device device) {
   auto table = TableOf(args.env(), args.at(0));
   if (!table) return ToFailure(args.env(), kNoTable);
   const blk::TableChange change = ChangeOf(args);
-  Written written(std::move(*table), change.dry_run);
-  written.status = blk::WriteTable(*device->device, written.table, device->lane, OverwriteOf(args), change);
-  return ToValue(args.env(), written);
+  return ToValue(args.env(), Write(*device->device, std::move(*table), OverwriteOf(args), change, device->lane));
 }
 
 napi_value WriteTable(const Args& args, Device device) {
   auto table = TableOf(args.env(), args.at(0));
   if (!table) return ToFailure(args.env(), kNoTable);
-  const blk::TableChange change = ChangeOf(args);
-  auto written = std::make_shared<Written>(std::move(*table), change.dry_run);
-  auto call =
-      ControlCall::Make(args.env(), device->driver,
-                        {[device, written, change, overwrite = OverwriteOf(args)](blk::Lane lane) {
-                           written->status = blk::WriteTable(*device->device, written->table, lane, overwrite, change);
-                         },
-                         [written](napi_env env) { return ToValue(env, *written); }, [device] { device->End(0); }});
-  device->Begin(0, nullptr);
-  return device->Submit(std::move(call));
+  return Promise(
+      args.env(), device,
+      // Once: the table goes on into the outcome.
+      [core = device->device, table = std::move(*table), overwrite = OverwriteOf(args), change = ChangeOf(args)](
+          blk::Lane lane) mutable { return Write(*core, std::move(table), overwrite, change, lane); },
+      [](napi_env env, const Written& written) { return ToValue(env, written); });
 }
 
 napi_value SetLabel(const Args& args, Device device) {

@@ -13,11 +13,10 @@ TransferCall::TransferCall(napi_env env, std::shared_ptr<DeviceState> device, co
                            blk::Strategy& entry, Now now, napi_value view, size_t view_offset, uint64_t token)
     : PendingCall(env, *EnvState::Of(env).completion),
       env_(env),
-      device_(std::move(device)),
+      under_way_(std::move(device), token, this),
       request_(request),
       begin_(request.moved),
       entry_(&entry),
-      token_(token),
       now_(now),
       view_(env, view, view_offset) {
   // Points into this object, which is never moved.
@@ -42,7 +41,6 @@ napi_value TransferCall::Submit(napi_env env, const std::shared_ptr<DeviceState>
   std::unique_ptr<TransferCall> call(new TransferCall(env, device, request, entry, now, view, view_offset, token));
   // The view is where the answer goes. A write looks at it once more if it has to wait.
   if (request.operation == blk::Operation::kRead) call->view_.Keep();
-  state.Begin(token, call.get());
   return state.Submit(std::move(call));
 }
 
@@ -65,12 +63,12 @@ bool TransferCall::Fetch() {
 }
 
 void TransferCall::DropMemory() {
-  device_->driver->driver.request_memory().Give(std::move(memory_), size());
+  under_way_->driver->driver.request_memory().Give(std::move(memory_), size());
   view_.Drop();
 }
 
 bool TransferCall::Start(blk::IoWorker& worker) {
-  if (now_ == Now::kDone || !device_->device->starts() || !BeginStart()) return false;
+  if (now_ == Now::kDone || !under_way_->device->starts() || !BeginStart()) return false;
   // Where a sync has to follow it waits for that, here.
   if (now_ == Now::kWouldWait && request_.operation == blk::Operation::kWrite) worker.WillBlock();
   const size_t done = request_.moved - begin_;

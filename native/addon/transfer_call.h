@@ -51,15 +51,14 @@ class TransferCall final : public PendingCall, public Cancellable {
   bool Start(blk::IoWorker& worker) override;
   void Work(blk::IoWorker& worker) override;
   napi_value Settle(napi_env env) override;
-  void Done() override { device_->End(token_); }
+  void Done() override { under_way_.End(); }
 
   const napi_env env_;
   // Keeps the device, and so the strategies behind entry_, until the call has settled.
-  const std::shared_ptr<DeviceState> device_;
+  DeviceCall under_way_;
   blk::Request request_;
   const size_t begin_;    // of what this call moves: before it lies what was answered on the spot
   blk::Strategy* entry_;  // where Admit() sent it
-  const uint64_t token_;
   Now now_;
   std::atomic<bool> cancel_{false};
   blk::StartedRequest started_;  // on a medium that answers later
