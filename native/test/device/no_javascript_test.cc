@@ -37,7 +37,8 @@ bool RunBatch(Device& device, uint64_t position, uint64_t salt, Lane lane, Answe
   std::vector<uint8_t> arena(3 * kSize);
   const std::vector<uint8_t> bytes = Pattern(position, kSize, salt);
   std::memcpy(arena.data(), bytes.data(), kSize);
-  const auto at = static_cast<double>(position / kDevBsize);
+  const uint64_t sector = position / kDevBsize;
+  const auto at = static_cast<double>(sector);
   const std::vector<uint8_t> op = {1, 2, 0, 0}, fua(4);
   const std::vector<double> blkno = {at, 0, at, at};
   const std::vector<uint32_t> bcount = {kSize, 0, kSize, kSize}, offset = {0, 0, kSize, 2 * kSize};
