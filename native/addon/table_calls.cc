@@ -11,34 +11,19 @@
 #include "addon/outcome.h"
 #include "addon/promise_call.h"
 #include "addon/table_object.h"
-#include "core/device/device_source.h"
 #include "core/device/label_ioctl.h"
 #include "core/device/table_ioctl.h"
 #include "core/device/wedges.h"
-#include "core/label/content_identity.h"
-#include "core/label/read_table.h"
 
 namespace blk_addon {
 namespace {
 
 using Device = const std::shared_ptr<DeviceState>&;
-using FoundOutcome = blk::Result<std::optional<blk::PlacedLabel>>;
-// The tables that were read, and LabelState::version() from before.
-struct ReadTables {
-  std::optional<blk::PartitionTable> table;
-  uint64_t version = 0;
-};
-using TableOutcome = blk::Result<ReadTables>;
+using FoundLabel = blk::Found<std::optional<blk::PlacedLabel>>;
+using FoundTables = blk::Found<blk::VersionedTable>;
 
-// What a worker leaves for ToValue().
-template <typename Outcome>
-struct Answer {
-  Outcome outcome;
-  bool injected = false;  // a failure that the fault injector made
-};
-
-napi_value ToValue(napi_env env, const Answer<FoundOutcome>& answer) {
-  const FoundOutcome& outcome = answer.outcome;
+napi_value ToValue(napi_env env, const FoundLabel& answer) {
+  const auto& outcome = answer.outcome;
   if (!outcome.ok()) return ToFailure(env, outcome.status(), {.injected = answer.injected});
   // Not a failure: null says that the device was read and has none.
   if (!outcome.value()) return Napi::Env(env).Null();
@@ -49,31 +34,13 @@ napi_value ToValue(napi_env env, const Answer<FoundOutcome>& answer) {
   return pair;
 }
 
-napi_value ToValue(napi_env env, const Answer<TableOutcome>& answer) {
-  const TableOutcome& outcome = answer.outcome;
+napi_value ToValue(napi_env env, const FoundTables& answer) {
+  const auto& outcome = answer.outcome;
   if (!outcome.ok()) return ToFailure(env, outcome.status(), {.injected = answer.injected});
   if (!outcome.value().table) return Napi::Env(env).Null();
   Napi::Object object = TableToObject(env, *outcome.value().table);
   object.Set("version", static_cast<double>(outcome.value().version));
   return object;
-}
-
-Answer<FoundOutcome> Find(blk::Device& device, blk::Lane lane) {
-  blk::DeviceSource source(device, lane);
-  auto outcome = blk::FindLabel(source);
-  return {std::move(outcome), source.injected()};
-}
-
-Answer<TableOutcome> Read(blk::Device& device, bool probe, blk::Lane lane) {
-  const uint64_t version = device.minor().disk().label_state().version();
-  blk::DeviceSource source(device, lane);
-  auto table = blk::ReadPartitionTable(source);
-  if (!table.ok()) return {table.status(), source.injected()};
-  if (probe && table.value()) {
-    const blk::Status status = blk::IdentifyContents(source, *table.value());
-    if (!status.ok()) return {status, source.injected()};
-  }
-  return {ReadTables{table.Take(), version}};
 }
 
 // Rows that are no table, which lib lets nobody hand over.
@@ -140,24 +107,24 @@ napi_value EncodeLabel(napi_env env, napi_callback_info info) {
 }  // namespace
 
 napi_value FindLabelSync(const Args& args, Device device) {
-  return ToValue(args.env(), Find(*device->device, device->lane));
+  return ToValue(args.env(), blk::FindDeviceLabel(*device->device, device->lane));
 }
 
 napi_value FindLabel(const Args& args, Device device) {
   return Promise(
-      args.env(), device, [core = device->device](blk::Lane lane) { return Find(*core, lane); },
-      [](napi_env env, const Answer<FoundOutcome>& answer) { return ToValue(env, answer); });
+      args.env(), device, [core = device->device](blk::Lane lane) { return blk::FindDeviceLabel(*core, lane); },
+      [](napi_env env, const FoundLabel& answer) { return ToValue(env, answer); });
 }
 
 napi_value ReadTableSync(const Args& args, Device device) {
-  return ToValue(args.env(), Read(*device->device, args.Bool(0), device->lane));
+  return ToValue(args.env(), blk::ReadTables(*device->device, args.Bool(0), device->lane));
 }
 
 napi_value ReadTable(const Args& args, Device device) {
   return Promise(
       args.env(), device,
-      [core = device->device, probe = args.Bool(0)](blk::Lane lane) { return Read(*core, probe, lane); },
-      [](napi_env env, const Answer<TableOutcome>& answer) { return ToValue(env, answer); });
+      [core = device->device, probe = args.Bool(0)](blk::Lane lane) { return blk::ReadTables(*core, probe, lane); },
+      [](napi_env env, const FoundTables& answer) { return ToValue(env, answer); });
 }
 
 napi_value WriteTableSync(const Args& args, Device device) {

@@ -1,9 +1,11 @@
 #include "core/device/table_ioctl.h"
 
+#include <utility>
 #include <vector>
 
 #include "core/device/device_source.h"
 #include "core/device/label_ioctl.h"
+#include "core/label/content_identity.h"
 #include "core/label/write_table.h"
 
 namespace blk {
@@ -55,6 +57,24 @@ Status RespectGuards(const Device& device, TableSource& source, TablePlan& plan)
 }
 
 }  // namespace
+
+Found<VersionedTable> ReadTables(Device& device, bool probe, Lane lane) {
+  const uint64_t version = device.minor().disk().label_state().version();
+  DeviceSource source(device, lane);
+  auto table = ReadPartitionTable(source);
+  if (!table.ok()) return {table.status(), source.injected()};
+  if (probe && table.value()) {
+    const Status status = IdentifyContents(source, *table.value());
+    if (!status.ok()) return {status, source.injected()};
+  }
+  return {VersionedTable{table.Take(), version}};
+}
+
+Found<std::optional<PlacedLabel>> FindDeviceLabel(Device& device, Lane lane) {
+  DeviceSource source(device, lane);
+  auto outcome = FindLabel(source);
+  return {std::move(outcome), source.injected()};
+}
 
 Status WriteTable(Device& device, PartitionTable& table, Lane lane, Overwrite overwrite, const TableChange& change) {
   if (device.mode() != OpenMode::kReadWrite) return {EACCES, Op::kStrategy};

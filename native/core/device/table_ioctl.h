@@ -1,5 +1,5 @@
-// TableIoctl: writes partition tables through a device. No state; thread-safe: one change of a disk's tables at a time,
-// the others wait for it.
+// TableIoctl: reads and writes partition tables through a device. No state; thread-safe: one change of a disk's tables
+// at a time, the others wait for it.
 #ifndef RUMPBLK_CORE_DEVICE_TABLE_IOCTL_H_
 #define RUMPBLK_CORE_DEVICE_TABLE_IOCTL_H_
 
@@ -10,8 +10,27 @@
 #include "core/device/device.h"
 #include "core/label/overwrite.h"
 #include "core/label/partition_table.h"
+#include "core/label/read_table.h"
 
 namespace blk {
+
+// What was read through a device, and, of an error, whether the fault injector made it.
+template <typename T>
+struct Found {
+  Result<T> outcome;
+  bool injected = false;
+};
+// The tables that there are, and LabelState::version() from before they were read.
+struct VersionedTable {
+  std::optional<PartitionTable> table;
+  uint64_t version = 0;
+};
+
+// Reads the tables of the device, each read a request like any other; with `probe` also what lies in the partitions.
+// Errors: those of ReadPartitionTable() and IdentifyContents().
+Found<VersionedTable> ReadTables(Device& device, bool probe, Lane lane);
+// The same for the one label that FindLabel() finds. Errors: those of that.
+Found<std::optional<PlacedLabel>> FindDeviceLabel(Device& device, Lane lane);
 
 // How a table is written.
 struct TableChange {
