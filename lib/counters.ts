@@ -23,6 +23,16 @@ export interface Counters {
   faultsInjected: number;
   /** Syncs that reached the host: of flush and close, and of durable writes, whether in a call of its own or in the write's. */
   flushes: number;
+  /** Discards that passed faults and bounds. */
+  discards: number;
+  /** Bytes that media were told to discard. */
+  bytesDiscarded: number;
+  /** Discards of media that cannot. */
+  discardsIgnored: number;
+  /** Writes of zeros that passed faults and bounds. */
+  zeroes: number;
+  /** Bytes that they made zeros. */
+  bytesZeroed: number;
 }
 
 /** Names the numbers of `NativeDriver.counters()`. */

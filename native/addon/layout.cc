@@ -44,6 +44,11 @@ constexpr std::pair<blk::Counter, const char*> kCounters[] = {
     {blk::Counter::kWindowMisses, "windowMisses"},
     {blk::Counter::kFaultsInjected, "faultsInjected"},
     {blk::Counter::kFlushes, "flushes"},
+    {blk::Counter::kDiscards, "discards"},
+    {blk::Counter::kBytesDiscarded, "bytesDiscarded"},
+    {blk::Counter::kDiscardsIgnored, "discardsIgnored"},
+    {blk::Counter::kZeroes, "zeroes"},
+    {blk::Counter::kBytesZeroed, "bytesZeroed"},
 };
 static_assert(std::size(kCounters) == blk::kCounterCount, "a counter has no name");
 
@@ -66,7 +71,10 @@ Napi::Object MakeLayout(Napi::Env env) {
                                               {"unsafe", CacheMode::kUnsafe}}));
   layout.Set("fua", ByName<Fua>(env, {{"byCacheMode", Fua::kByCacheMode}, {"off", Fua::kOff}, {"on", Fua::kOn}}));
   layout.Set("order", ByName<ByteOrder>(env, {{"little", ByteOrder::kLittle}, {"big", ByteOrder::kBig}}));
-  layout.Set("op", ByName<Operation>(env, {{"read", Operation::kRead}, {"write", Operation::kWrite}}));
+  layout.Set("op", ByName<Operation>(env, {{"read", Operation::kRead},
+                                           {"write", Operation::kWrite},
+                                           {"discard", Operation::kDiscard},
+                                           {"zero", Operation::kZero}}));
   layout.Set("mediumKinds", ByNumber<MediumKind>(env, {{"file", MediumKind::kFile},
                                                        {"block", MediumKind::kBlock},
                                                        {"character", MediumKind::kCharacter},

@@ -6,6 +6,7 @@
 #include "addon/define.h"
 #include "addon/edge.h"
 #include "addon/outcome.h"
+#include "addon/range_call.h"
 #include "addon/transfer_call.h"
 #include "core/base/aligned_buffer.h"
 #include "core/host/copy.h"
@@ -53,7 +54,7 @@ blk::Request BytesRequest(const Args& args, Device device) {
 // (target, op, blkno, view, deferred, token)
 blk::Request BufRequest(const Args& args, Device device) {
   const ViewBytes view = args.View(3);
-  const blk::Operation op = args.Int(1) == 0 ? blk::Operation::kRead : blk::Operation::kWrite;
+  const auto op = static_cast<blk::Operation>(args.Int(1));
   blk::Request request = device->device->BufRequest(op, args.Int(2), view.data, view.size, args.Bool(4));
   request.lane = device->lane;
   return request;
@@ -97,6 +98,66 @@ napi_value StrategyQueued(const Args& args, Device device) {
                               static_cast<uint64_t>(args.Int(5)));
 }
 
+// Of ranges, which move none of the caller's memory: (target, position, length, ...).
+blk::Request RangeRequest(const Args& args, Device device, blk::Operation op, blk::Fua fua = blk::Fua::kByCacheMode) {
+  // Neither is negative: lib refuses that.
+  blk::Request request =
+      device->device->RangeRequest(op, static_cast<uint64_t>(args.Int(1)), static_cast<uint64_t>(args.Int(2)), fua);
+  request.lane = device->lane;
+  return request;
+}
+
+// (target, position, length, mayUnmap, fast, fua)
+blk::Request ZeroesRequest(const Args& args, Device device) {
+  blk::Request request = RangeRequest(args, device, blk::Operation::kZero, static_cast<blk::Fua>(args.Int(5)));
+  request.keep_room = !args.Bool(3);
+  request.fast = args.Bool(4);
+  return request;
+}
+
+// (target, op, blkno, bcount, deferred)
+blk::Request RangeBufRequest(const Args& args, Device device) {
+  blk::Request request = device->device->BufRequest(static_cast<blk::Operation>(args.Int(1)), args.Int(2), nullptr,
+                                                    static_cast<size_t>(args.Int(3)), args.Bool(4));
+  request.lane = device->lane;
+  return request;
+}
+
+napi_value RangeInline(const Args& args, Device device, blk::Request request) {
+  device->device->Run(request);
+  return ToOutcome(args.env(), request);
+}
+
+napi_value RangeQueued(const Args& args, Device device, const blk::Request& request, size_t token_at) {
+  return RangeCall::Submit(args.env(), device, request, static_cast<uint64_t>(args.Int(token_at)));
+}
+
+napi_value DiscardSync(const Args& args, Device device) {
+  return RangeInline(args, device, RangeRequest(args, device, blk::Operation::kDiscard));
+}
+napi_value Discard(const Args& args, Device device) {
+  return RangeQueued(args, device, RangeRequest(args, device, blk::Operation::kDiscard), 3);
+}
+napi_value WriteZeroesSync(const Args& args, Device device) {
+  return RangeInline(args, device, ZeroesRequest(args, device));
+}
+napi_value WriteZeroes(const Args& args, Device device) {
+  return RangeQueued(args, device, ZeroesRequest(args, device), 6);
+}
+
+napi_value StrategyRangeSync(const Args& args, Device device) {
+  return RangeInline(args, device, RangeBufRequest(args, device));
+}
+napi_value StrategyRange(const Args& args, Device device) {
+  return RangeQueued(args, device, RangeBufRequest(args, device), 5);
+}
+
+// (target, position, length), here and now: nobody waits for bytes. Its outcome is nobody's.
+napi_value Prefetch(const Args& args, Device device) {
+  static_cast<void>(RangeInline(args, device, RangeRequest(args, device, blk::Operation::kPrefetch)));
+  return nullptr;
+}
+
 }  // namespace
 
 napi_value MakeRequestTarget(napi_env env, const std::shared_ptr<DeviceState>& device) {
@@ -118,6 +179,13 @@ void DefineRequestCalls(napi_env env, napi_value exports) {
   define("read", Invoke<BytesQueued<Operation::kRead>>);
   define("write", Invoke<BytesQueued<Operation::kWrite>>);
   define("strategy", Invoke<StrategyQueued>);
+  define("discardSync", Invoke<DiscardSync>);
+  define("discard", Invoke<Discard>);
+  define("writeZeroesSync", Invoke<WriteZeroesSync>);
+  define("writeZeroes", Invoke<WriteZeroes>);
+  define("strategyRangeSync", Invoke<StrategyRangeSync>);
+  define("strategyRange", Invoke<StrategyRange>);
+  define("prefetch", Invoke<Prefetch>);
 }
 
 }  // namespace blk_addon

@@ -18,9 +18,14 @@ const ZERO: Counters = {
   windowMisses: 0,
   faultsInjected: 0,
   flushes: 0,
+  discards: 0,
+  bytesDiscarded: 0,
+  discardsIgnored: 0,
+  zeroes: 0,
+  bytesZeroed: 0,
 };
 
-test('a new driver has the ten of them, all 0', () => {
+test('a new driver has them, all 0', () => {
   expect(bench.driver().counters()).toEqual(ZERO);
 });
 
@@ -98,7 +103,9 @@ describe.each(bench.grounds)('under $name', ({ name, access, disk }) => {
       }
     }
     await Promise.all(pending);
-    const { windowHits, windowBusy, windowMisses, flushes, ...counted } = driver.counters();
+    const { windowHits, windowBusy, windowMisses, flushes, discards, bytesDiscarded, discardsIgnored, zeroes, bytesZeroed, ...counted } =
+      driver.counters();
+    expect([discards, bytesDiscarded, discardsIgnored, zeroes, bytesZeroed]).toEqual([0, 0, 0, 0, 0]);
     expect(counted).toEqual({
       ioTotal: sum.ioTotal,
       ioAsync: sum.ioAsync,

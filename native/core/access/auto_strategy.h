@@ -25,6 +25,7 @@ class AutoStrategy final : public BoundedStrategy {
 
  protected:
   Moved Move(const Piece& piece, HostOffset at, size_t size) override;
+  Moved Apply(const Piece& piece, HostOffset at, size_t size) override { return disk_.Apply(piece, at, size); }
   // Fetches the head of the range into the cache, if its window is mapped.
   void ExpectRead(HostOffset at, size_t size) override;
 

@@ -19,6 +19,7 @@ class MappedStrategy final : public BoundedStrategy {
 
  protected:
   Moved Move(const Piece& piece, HostOffset at, size_t size) override;
+  Moved Apply(const Piece& piece, HostOffset at, size_t size) override { return disk_.Apply(piece, at, size); }
 
  private:
   // Moves what of [at, at + size) lies in the window around `at`; at most a segment when the piece can be cancelled.

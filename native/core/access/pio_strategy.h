@@ -16,6 +16,7 @@ class PioStrategy final : public BoundedStrategy {
 
  protected:
   Moved Move(const Piece& piece, HostOffset at, size_t size) override { return disk_.Move(piece, at, size); }
+  Moved Apply(const Piece& piece, HostOffset at, size_t size) override { return disk_.Apply(piece, at, size); }
   bool StartMove(StartedPiece& piece) override { return disk_.Start(piece); }
   Moved FinishMove(const Piece& piece, const Moved& moved) override { return disk_.FinishMove(piece, moved); }
 

@@ -27,6 +27,11 @@ enum class Counter : uint8_t {
   kWindowMisses,       // mappings made by requests, not those made at open
   kFaultsInjected,     // bufs failed by the injector
   kFlushes,            // syncs that reached the host
+  kDiscards,           // discards that passed faults and bounds
+  kBytesDiscarded,     // bytes that media were told to discard
+  kDiscardsIgnored,    // discards of media that cannot
+  kZeroes,             // writes of zeros that passed faults and bounds
+  kBytesZeroed,        // bytes that they made zeros
   kCount
 };
 

@@ -31,6 +31,8 @@ enum class Op : uint8_t {
   kIoctl,
   kFlush,
   kMap,
+  kDiscard,
+  kZero,
   kCount  // number of operations, not one of them
 };
 
@@ -54,6 +56,8 @@ constexpr const char* OpName(Op op) {
     case Op::kIoctl: return "ioctl";
     case Op::kFlush: return "flush";
     case Op::kMap: return "map";
+    case Op::kDiscard: return "discard";
+    case Op::kZero: return "zero";
     case Op::kCount: break;
   }
   return "unknown";

@@ -153,6 +153,16 @@ Request Device::BufRequest(Operation op, int64_t blkno, uint8_t* data, size_t le
   return request;
 }
 
+Request Device::RangeRequest(Operation op, uint64_t position, uint64_t length, Fua fua) const {
+  Request request;
+  request.operation = op;
+  request.durable = DurabilityRule(options_.cache).IsDurable(op, fua);
+  request.position = static_cast<int64_t>(position);
+  request.length = static_cast<size_t>(length);
+  request.raw = options_.raw;
+  return request;
+}
+
 Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lane) {
   // The range of the whole disk, on the descriptors of this open: a partition has no others.
   DeviceRange range = range_;
@@ -197,7 +207,10 @@ Status Device::Flush(Lane lane, ByteSpan* lost) {
   if (lost != nullptr) *lost = {};
   if (!DurabilityRule(options_.cache).flushes()) return Status::Ok();
   // The sync before the size: what was written before the file shrank is made durable in any case.
-  Status status = disk_.Sync(lane);
+  Request request = RangeRequest(Operation::kFlush, 0, range_.size, Fua::kOff);
+  request.lane = lane;
+  Run(request);
+  Status status = request.status;
   // After a sync that failed as well: what the file lacks is lost, whatever else is.
   const Status reaches = minor_->disk().CheckReaches(minor_->span());
   if (status.ok()) status = reaches;

@@ -66,6 +66,9 @@ class Device {
   // B_ASYNC.
   Request BufRequest(Operation op, int64_t blkno, uint8_t* data, size_t length, bool deferred) const;
 
+  // A request of a range that moves no bytes of the caller's: kDiscard, kZero, kPrefetch. `fua` is of zeros only.
+  Request RangeRequest(Operation op, uint64_t position, uint64_t length, Fua fua) const;
+
   // Plans `request`, and passes it by the filters; on the caller's thread, in call order, once. -> where to run it;
   // valid as long as the device.
   Strategy& Admit(Request& request) {

@@ -5,6 +5,8 @@
 namespace blk {
 
 void FaultFilter::Admit(Request& request) {
+  // The seed knows no other operations: its stream stays where it is.
+  if (!MovesBytes(request.operation)) return;
   // Before whatever else stops it, as in the kernel: a piece that is drawn fails also where the mode or the bounds
   // would refuse it (F5).
   const uint64_t pieces = request.pieces();

@@ -15,6 +15,10 @@ Result<AnonymousMemory> AnonymousMemory::Create(size_t size) {
   return AnonymousMemory(static_cast<uint8_t*>(data), size);
 }
 
+bool AnonymousMemory::Free(size_t offset, size_t size) const {
+  return size == 0 || ::madvise(data_ + offset, size, MADV_DONTNEED) == 0;
+}
+
 // Cannot fail: the range is the one that was mapped.
 AnonymousMemory::~AnonymousMemory() {
   if (data_ != nullptr) static_cast<void>(::munmap(data_, size_));

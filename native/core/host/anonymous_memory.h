@@ -25,6 +25,10 @@ class AnonymousMemory {
   AnonymousMemory& operator=(const AnonymousMemory&) = delete;
   ~AnonymousMemory();
 
+  // Makes whole pages [offset, offset + size) zeros again, which cost nothing. -> false when the host does not: they
+  // are as they were. What others read or write there meanwhile is theirs to order.   REQUIRES: multiples of a page.
+  bool Free(size_t offset, size_t size) const;
+
   uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
 

@@ -89,6 +89,9 @@ class HostIo {
   virtual int64_t PreadNowait(int fd, void* data, size_t size, uint64_t offset) = 0;
   // Makes all that was written to the file durable, by whichever descriptor. An error is told once (flush_state.h).
   virtual int Fdatasync(int fd) = 0;
+  // Asks for [offset, offset + size) to be read into the page cache, as much of it as the host likes. Waits for none of
+  // it.
+  virtual int WillNeed(int fd, uint64_t offset, uint64_t size) = 0;
   // Where data begins at `offset` or behind it, and where a hole does, the end of the file being one. -ENXIO: there is
   // no data any more; -EINVAL and others: the host cannot tell.
   virtual int64_t SeekData(int fd, uint64_t offset) = 0;

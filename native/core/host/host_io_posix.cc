@@ -170,6 +170,9 @@ class Posix final : public HostIo {
   }
 
   int Fdatasync(int fd) override { return OrErrno(::fdatasync(fd)); }
+  int WillNeed(int fd, uint64_t offset, uint64_t size) override {
+    return -::posix_fadvise(fd, static_cast<off_t>(offset), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
+  }
   // The cursor that these move is nobody's, as in NodeSize().
   int64_t SeekData(int fd, uint64_t offset) override {
     return OrErrno(static_cast<int64_t>(::lseek(fd, static_cast<off_t>(offset), SEEK_DATA)));

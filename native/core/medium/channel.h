@@ -21,6 +21,8 @@ struct PieceRules {
   bool nowait = false;   // of a read: see Read()
   // Set by others to end the transfer after its current segment; may be null.
   const std::atomic<bool>* cancel = nullptr;
+  bool keep_room = false;  // of zeros: room for them stays, or is taken
+  bool fast = false;       // of zeros: EOPNOTSUPP, and nothing changed, where they are not faster than a write of them
 };
 
 // A transfer that Channel::Start() begins and that is answered later. Whoever makes it keeps it, and its memory, until
@@ -50,6 +52,18 @@ class Channel {
   // Writes all of it. Of a durable one, EOPNOTSUPP, ENOSYS, EINVAL: the medium has no such write after all; EPERM: it
   // may be denied; EIO: what was written may be lost, and so may what was written before.   Thread: any; it may wait.
   virtual Moved Write(HostOffset at, const void* data, size_t size, const PieceRules& rules) = 0;
+  // Says that [at, at + size) is not needed any more. Of its whole granules each reads afterwards as before or as
+  // zeros; all else is untouched. -> the bytes that the medium was told of: none where it cannot, which is no error.
+  // Errors: the medium's · ECANCELED.   Thread: any; it may wait.   REQUIRES: it lies inside the medium.
+  virtual Moved Discard(HostOffset at, uint64_t size, const PieceRules& rules) {
+    return static_cast<void>(at), static_cast<void>(size), static_cast<void>(rules), Moved{};
+  }
+  // Makes all of [at, at + size) read as zeros, to the byte; `durable` is nobody's here. By writing them, unless the
+  // medium knows better.   Errors: those of Write() · EOPNOTSUPP not `fast`.   REQUIRES: it lies inside the medium.
+  virtual Moved Zero(HostOffset at, uint64_t size, const PieceRules& rules);
+  // Hints that [at, at + size) is read soon. Never fails, nor waits for bytes.   REQUIRES: it lies inside the medium.
+  virtual void Prefetch(HostOffset at, uint64_t size) noexcept { static_cast<void>(at), static_cast<void>(size); }
+
   // Makes everything written durable, by whichever channel. An error is told once, but for EINTR, after which it may be
   // asked again; flush_state.h makes it stick.
   virtual Status Sync() = 0;

@@ -1,5 +1,7 @@
 #include "core/medium/host_channel.h"
 
+#include <algorithm>
+
 namespace blk {
 
 Moved HostChannel::Read(HostOffset at, void* data, size_t size, const PieceRules& rules) {
@@ -9,6 +11,18 @@ Moved HostChannel::Read(HostOffset at, void* data, size_t size, const PieceRules
 Moved HostChannel::Write(HostOffset at, const void* data, size_t size, const PieceRules& rules) {
   return rules.durable ? file_.WriteAllDurable(data, size, at, rules.cancel)
                        : file_.WriteAll(data, size, at, rules.cancel);
+}
+
+void HostChannel::Prefetch(HostOffset at, uint64_t size) noexcept {
+  // Past the page cache, where nothing could be on its way to.
+  if (file_.direct_fd >= 0) return;
+  // The host takes no more than so much of one call; and more than the whole of this at once would hold up who asks.
+  constexpr uint64_t kStep = 1 << 20, kMost = 32 << 20;
+  const uint64_t end = at.value + std::min(size, kMost);
+  for (uint64_t from = at.value; from < end; from += kStep) {
+    // A hint: who reads finds out what is there, and why not.
+    static_cast<void>(file_.host->WillNeed(file_.fd, from, std::min(kStep, end - from)));
+  }
 }
 
 HostSpan HostChannel::NextData(HostSpan within) {

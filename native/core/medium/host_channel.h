@@ -20,6 +20,7 @@ class HostChannel final : public Channel, private MediumWindows {
   // O_DIRECT stays on its own descriptor, which a per-call sync of the other would miss.
   bool durable_writes() const override { return file_.direct_fd < 0; }
   Status CheckReaches(HostOffset end) override { return file_.CheckReaches(end.value); }
+  void Prefetch(HostOffset at, uint64_t size) noexcept override;
   // Where the host cannot tell, as of nodes, all of it is data.
   HostSpan NextData(HostSpan within) override;
   // What goes by O_DIRECT goes past the pages of a map.

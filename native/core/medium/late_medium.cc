@@ -22,6 +22,11 @@ class LateChannel final : public Channel {
     return StartAndWait(*this, {StartedMove::Kind::kWrite, at, const_cast<void*>(data), size, rules});
   }
   Status Sync() override { return under_->Sync(); }
+  Moved Discard(HostOffset at, uint64_t size, const PieceRules& rules) override {
+    return under_->Discard(at, size, rules);
+  }
+  Moved Zero(HostOffset at, uint64_t size, const PieceRules& rules) override { return under_->Zero(at, size, rules); }
+  void Prefetch(HostOffset at, uint64_t size) noexcept override { under_->Prefetch(at, size); }
   bool starts() const override { return true; }
   void Start(StartedMove& move) override { answers_->Put(*under_, move); }
   bool durable_writes() const override { return under_->durable_writes(); }

@@ -1,10 +1,12 @@
 #include "core/medium/memory_medium.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <utility>
 
 #include "core/host/copy.h"
+#include "core/host/host_io.h"
 #include "core/host/transfer_loop.h"
 
 namespace blk {
@@ -26,8 +28,30 @@ class MemoryChannel final : public Channel {
     });
   }
   Status Sync() override { return Status::Ok(); }
+  // A granule is a page of the host.
+  Moved Discard(HostOffset at, uint64_t size, const PieceRules& rules) override {
+    if (IsCancelled(rules.cancel)) return {0, {ECANCELED, Op::kDiscard}};
+    static_cast<void>(FreePages(at.value, at.value + size));
+    return {static_cast<size_t>(size), Status::Ok()};
+  }
+  Moved Zero(HostOffset at, uint64_t size, const PieceRules& rules) override {
+    if (IsCancelled(rules.cancel)) return {0, {ECANCELED, Op::kZero}};
+    const HostSpan freed = rules.keep_room ? HostSpan{} : FreePages(at.value, at.value + size);
+    if (freed.empty()) return Channel::Zero(at, size, rules);
+    uint8_t* const data = store_->memory.data();
+    std::memset(data + at.value, 0, static_cast<size_t>(freed.begin.value - at.value));
+    std::memset(data + freed.end.value, 0, static_cast<size_t>(at.value + size - freed.end.value));
+    return {static_cast<size_t>(size), Status::Ok()};
+  }
 
  private:
+  // Makes the whole pages in [begin, end) zeros that cost nothing. -> those; empty when there are none.
+  HostSpan FreePages(uint64_t begin, uint64_t end) const {
+    const HostSpan pages{{AlignUp(begin, PageSize())}, {AlignDown(end, PageSize())}};
+    if (pages.begin.value >= pages.end.value) return {};
+    const auto offset = static_cast<size_t>(pages.begin.value);
+    return store_->memory.Free(offset, static_cast<size_t>(pages.end.value) - offset) ? pages : HostSpan{};
+  }
   template <typename CopyFn>
   Moved Copy(Op op, HostOffset at, size_t size, const PieceRules& rules, CopyFn&& copy) {
     const uint64_t end = store_->size;

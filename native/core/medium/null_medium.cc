@@ -19,6 +19,12 @@ class NullChannel final : public Channel {
     return Move(Op::kPwrite, at, size, rules);
   }
   Status Sync() override { return Status::Ok(); }
+  Moved Discard(HostOffset at, uint64_t size, const PieceRules& rules) override {
+    return Move(Op::kDiscard, at, static_cast<size_t>(size), rules);
+  }
+  Moved Zero(HostOffset at, uint64_t size, const PieceRules& rules) override {
+    return Move(Op::kZero, at, static_cast<size_t>(size), rules);
+  }
 
  private:
   Moved Move(Op op, HostOffset at, size_t size, const PieceRules& rules) const {

@@ -25,19 +25,32 @@ Request AsRequest(const Piece& piece) {
 
 }  // namespace
 
+Operation BatchRun::OperationOf(uint32_t i) const {
+  switch (OpOf(i)) {
+    case BatchOp::kRead: return Operation::kRead;
+    case BatchOp::kWrite: return Operation::kWrite;
+    case BatchOp::kFlush: return Operation::kFlush;
+    case BatchOp::kDiscard: return Operation::kDiscard;
+    case BatchOp::kZeroes: return Operation::kZero;
+  }
+  return Operation::kRead;
+}
+
 int BatchRun::Prepare(uint32_t i, Lane lane, Piece* piece) const {
-  if (arrays_.op[i] > static_cast<uint8_t>(BatchOp::kWrite)) return EINVAL;
+  if (arrays_.op[i] > static_cast<uint8_t>(BatchOp::kZeroes) || OpOf(i) == BatchOp::kFlush) return EINVAL;
   const double blkno = arrays_.blkno[i];
   // Written so that NaN is refused, for which every comparison is false. Negative ones go on to the bounds check (B4),
   // like those behind the end.
   if (!(std::fabs(blkno) <= kMaxBlkno) || std::trunc(blkno) != blkno) return EINVAL;
-  // 64 bits: the sum of two of 32 does not wrap.
-  const uint64_t end = uint64_t{arrays_.offset[i]} + arrays_.bcount[i];
-  if (end > arena_size_) return EINVAL;
-  piece->operation = OpOf(i) == BatchOp::kRead ? Operation::kRead : Operation::kWrite;
+  piece->operation = OperationOf(i);
+  if (MovesBytes(piece->operation)) {
+    // 64 bits: the sum of two of 32 does not wrap.
+    const uint64_t end = uint64_t{arrays_.offset[i]} + arrays_.bcount[i];
+    if (end > arena_size_) return EINVAL;
+    piece->data = arena_ + arrays_.offset[i];
+  }
   piece->position = static_cast<uint64_t>(PositionOfSector(static_cast<int64_t>(blkno)));
   piece->size = arrays_.bcount[i];
-  piece->data = arena_ + arrays_.offset[i];
   piece->lane = lane;
   return 0;
 }
@@ -91,7 +104,7 @@ void BatchRun::EndGroup(Status synced) {
     if (OpOf(next_ - 1) == BatchOp::kFlush && barred_.ok()) barred_ = synced;
     for (uint32_t i = group_; i < next_; i++) {
       // Moved but not durable: its residual stays what it was.
-      const bool served = OpOf(i) == BatchOp::kFlush || (OpOf(i) == BatchOp::kWrite && IsDurable(i));
+      const bool served = OpOf(i) == BatchOp::kFlush || IsDurable(i);
       if (served && arrays_.error[i] == 0) Set(i, arrays_.resid[i], synced.err);
     }
   }
@@ -118,7 +131,7 @@ bool BatchRun::IsWithoutPiece(uint32_t i, Lane lane, Piece* piece) {
 }
 
 bool BatchRun::IsStopped(uint32_t i, Piece& piece) {
-  if (piece.operation == Operation::kWrite && RefuseWrite(i)) return true;
+  if (Mutates(piece.operation) && RefuseWrite(i)) return true;
   const Plan plan = plans_.empty() ? PlanOf(piece) : plans_[i];
   if (plan.stop_at > 0) {
     piece.size = plan.reach;
@@ -139,7 +152,7 @@ bool BatchRun::RunSingle(uint32_t i, Piece& piece) {
 
 bool BatchRun::IsAllStarted() const {
   for (uint32_t i = next_; i < count_; i++) {
-    if (OpOf(i) == BatchOp::kFlush || (OpOf(i) == BatchOp::kWrite && IsDurable(i))) return false;
+    if (OpOf(i) == BatchOp::kFlush || IsDurable(i)) return false;
   }
   return target_.starts && next_ < count_;
 }

@@ -22,7 +22,7 @@
 namespace blk {
 
 // The numbers are those of lib/request/batch.ts. Entries may hold any other: JavaScript writes them without a check.
-enum class BatchOp : uint8_t { kRead = 0, kWrite = 1, kFlush = 2 };
+enum class BatchOp : uint8_t { kRead = 0, kWrite = 1, kFlush = 2, kDiscard = 3, kZeroes = 4 };
 
 // The arrays of a batch, `depth` entries each, and the memory that the entries point into. Owned by the caller, and not
 // written by anybody else while a run lasts: what Prepare() has checked is what is used.
@@ -117,9 +117,11 @@ class BatchRun {
   void EndGroup(Status synced);
   // Whether entry i, a write, is durable when its group has ended. It has no way to say that it is not.
   bool IsDurable(uint32_t i) const {
-    return target_.durability.IsDurable(Operation::kWrite, arrays_.fua[i] != 0 ? Fua::kOn : Fua::kByCacheMode);
+    return target_.durability.IsDurable(OperationOf(i), arrays_.fua[i] != 0 ? Fua::kOn : Fua::kByCacheMode);
   }
   BatchOp OpOf(uint32_t i) const { return static_cast<BatchOp>(arrays_.op[i]); }
+  // REQUIRES: OpOf(i) is one of BatchOp's.
+  Operation OperationOf(uint32_t i) const;
   // Fills in the piece of entry i: what it asks for, wherever that lies. -> 0, or the errno that the entry gets
   // instead.
   int Prepare(uint32_t i, Lane lane, Piece* piece) const;

@@ -23,10 +23,10 @@ struct DeviceRange {
   Counters* counters = nullptr;
   FlushState* flush = nullptr;
 
-  // Whether a request may begin at `position`, which is a negative one's as an unsigned number. Errors: EACCES write on
-  // an 'r' open, wherever it points (B15) · EINVAL before the start or beyond the end (B4, B5); at the end is fine.
+  // Whether a request may begin at `position`, which is a negative one's as an unsigned number. Errors: EACCES a change
+  // on an 'r' open, wherever it points (B15) · EINVAL before the start or beyond the end (B4, B5); at the end is fine.
   Status Allows(Operation op, uint64_t position) const {
-    if (op == Operation::kWrite && !writable) return {EACCES, Op::kStrategy};
+    if (Mutates(op) && !writable) return {EACCES, Op::kStrategy};
     return position > size ? Status{EINVAL, Op::kStrategy} : Status::Ok();
   }
   // Bytes of it that lie in the device; cut here and not in the request, so that its residual counts from what was

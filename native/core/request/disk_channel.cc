@@ -1,5 +1,7 @@
 #include "core/request/disk_channel.h"
 
+#include <cassert>
+
 #include "core/medium/medium_windows.h"
 
 namespace blk {
@@ -49,6 +51,25 @@ Moved DiskChannel::WriteDurable(const Piece& piece, const uint8_t* data, HostOff
   if (rest.status.ok() && !no_such_call) rest.status = flush_.Fail({err, Op::kFdatasync});
   if (rest.status.ok()) rest.status = Sync(piece.lane);
   return {moved.bytes + rest.bytes, rest.status};
+}
+
+Moved DiskChannel::Apply(const Piece& piece, HostOffset at, size_t size) {
+  PieceRules rules;
+  rules.cancel = piece.cancel;
+  rules.keep_room = piece.keep_room;
+  rules.fast = piece.fast;
+  Moved moved;
+  switch (piece.operation) {
+    case Operation::kFlush: return {size, Sync(piece.lane)};
+    case Operation::kPrefetch: return channel_.Prefetch(at, size), Moved{size, Status::Ok()};
+    case Operation::kDiscard: moved = channel_.Discard(at, size, rules); break;
+    case Operation::kZero: moved = channel_.Zero(at, size, rules); break;
+    case Operation::kRead:
+    case Operation::kWrite: assert(false); break;
+  }
+  if (moved.bytes > 0) flush_.MarkDirty();
+  if (moved.status.ok() && piece.durable) moved.status = Sync(piece.lane);
+  return moved;
 }
 
 bool DiskChannel::Start(StartedPiece& piece) {

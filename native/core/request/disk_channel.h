@@ -36,6 +36,11 @@ class DiskChannel {
   // The same for all that `piece` has: of a request in parts, its last one makes all of them durable.
   Moved Move(const Piece& piece, HostOffset at, size_t size);
 
+  // Does what moves no bytes of the caller's: makes everything durable, discards, makes zeros or prefetches
+  // [at, at + size). What changes bytes is dirty then, and durable zeros are synced.
+  // Errors: the medium's · ECANCELED · the sync's, which sticks.   Thread: any.
+  Moved Apply(const Piece& piece, HostOffset at, size_t size);
+
   // Begins the transfer of piece.move, which the channel answers later. -> false when it does not, or when a sync would
   // have to follow: nothing has begun.   Thread: any.
   bool Start(StartedPiece& piece);

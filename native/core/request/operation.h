@@ -6,10 +6,17 @@
 
 namespace blk {
 
-enum class Operation : uint8_t { kRead, kWrite };
+// kDiscard: the bytes are not needed any more. kZero: they are to read as zeros. kPrefetch: they are read soon.
+enum class Operation : uint8_t { kRead, kWrite, kFlush, kDiscard, kZero, kPrefetch };
 
 // Whether it changes what the device holds: what an 'r' open and a guard refuse.
-constexpr bool Mutates(Operation operation) { return operation != Operation::kRead; }
+constexpr bool Mutates(Operation operation) {
+  return operation == Operation::kWrite || operation == Operation::kDiscard || operation == Operation::kZero;
+}
+// Whether it has memory of the caller's, which is cut into pieces and drawn for: the transfers of physio(9).
+constexpr bool MovesBytes(Operation operation) {
+  return operation == Operation::kRead || operation == Operation::kWrite;
+}
 
 }  // namespace blk
 

@@ -15,7 +15,7 @@ struct PlaceInPiece {
 
 PlaceInPiece NextPlace(const Request& request) {
   const size_t rest = request.length - request.moved;
-  if (!request.raw) return {request.moved, rest};
+  if (!request.is_cut()) return {request.moved, rest};
   const size_t at = request.moved % kMaxPhys;
   return {at, std::min<size_t>(rest, kMaxPhys - at)};
 }
@@ -66,7 +66,7 @@ void PartRun::Take(const Piece& piece) {
   if (piece.status.ok() && piece.moved == asked_) return;
   // The first failure, or the end of the device. Of a piece in parts it is the whole that has failed.
   request_.status = piece.status;
-  request_.failed_blkno = SectorAt(request_.position + (request_.raw ? static_cast<int64_t>(at) : 0));
+  request_.failed_blkno = SectorAt(request_.position + (request_.is_cut() ? static_cast<int64_t>(at) : 0));
   over_ = true;
 }
 

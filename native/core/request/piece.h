@@ -18,9 +18,11 @@ namespace blk {
 // What a request and each piece of it have in common, in one word: it is copied from the one to the other.
 struct alignas(8) Terms {
   Operation operation = Operation::kRead;
-  bool deferred = false;  // B_ASYNC: may complete before it is durable
-  bool durable = false;   // a write that is on the medium before it completes
-  bool nowait = false;    // a read that ends as IsUndone() says rather than wait for a disk
+  bool deferred = false;   // B_ASYNC: may complete before it is durable
+  bool durable = false;    // a write that is on the medium before it completes
+  bool nowait = false;     // a read that ends as IsUndone() says rather than wait for a disk
+  bool keep_room = false;  // zeros that the medium must not make by giving up the room
+  bool fast = false;       // zeros that are refused, ENOTSUP, where they are not faster than a write of them
   // Where it counts: a lane that its thread has leased costs less.
   Lane lane = kSharedLane;
 };
@@ -28,7 +30,7 @@ struct alignas(8) Terms {
 struct Piece : Terms {
   uint64_t position = 0;    // bytes from the start of the device
   size_t size = 0;          // bytes; 0 at the end of the device
-  uint8_t* data = nullptr;  // at least size bytes; only read from by a write
+  uint8_t* data = nullptr;  // at least size bytes; only read from by a write; null where !MovesBytes()
   // Of a piece that is run in parts, each a Piece of its own: the first one counts for all of them, the last one makes
   // all of them durable.
   bool first = true;

@@ -47,7 +47,7 @@ struct Request : Terms {
   int64_t position = 0;     // bytes from the start of the device
   size_t length = 0;        // bytes
   uint8_t* data = nullptr;  // at least length bytes; not looked at by RunPart()
-  bool raw = false;         // cut into pieces of kMaxPhys bytes
+  bool raw = false;         // begins with a sector, and its bytes are moved in pieces of kMaxPhys
   const std::atomic<bool>* cancel = nullptr;
   Plan plan;  // what will run of it; made by PlanRequest()
 
@@ -59,17 +59,19 @@ struct Request : Terms {
 
   // A raw one that does not begin with a sector: refused outright, without a piece.
   bool misplaced() const { return raw && position % static_cast<int64_t>(kDevBsize) != 0; }
+  // Whether it is more than one piece when it is long.
+  bool is_cut() const { return raw && MovesBytes(operation); }
   // Bytes of each piece, but for the last one.
-  size_t piece_size() const { return raw ? static_cast<size_t>(kMaxPhys) : length; }
+  size_t piece_size() const { return is_cut() ? static_cast<size_t>(kMaxPhys) : length; }
   // Pieces that are run when none fails, up to and including the one that meets the end of the device; one that is
   // refused there is one, too.   REQUIRES: it is planned.
   uint64_t pieces() const {
     if (length == 0 || misplaced()) return 0;
     // The one that meets the end is short, or empty, and the last.
-    return raw ? std::min((length - 1) / kMaxPhys, plan.reach / kMaxPhys) + 1 : 1;
+    return is_cut() ? std::min((length - 1) / kMaxPhys, plan.reach / kMaxPhys) + 1 : 1;
   }
   // Whether it touches its memory at all.   REQUIRES: it is planned.
-  bool moves() const { return length > 0 && plan.stop_at > 0; }
+  bool moves() const { return MovesBytes(operation) && length > 0 && plan.stop_at > 0; }
 };
 
 }  // namespace blk

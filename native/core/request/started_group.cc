@@ -108,12 +108,14 @@ bool StartedGroup::Claim(const Piece& piece) {
   if (piece.size == 0) return true;
   const bool read = piece.operation == Operation::kRead;
   const uint64_t at = piece.position, end = at + piece.size;
-  const uint64_t from = reinterpret_cast<uintptr_t>(piece.data), to = from + piece.size;
+  // What has no memory meets none.
+  const uint64_t from = reinterpret_cast<uintptr_t>(piece.data),
+                 to = MovesBytes(piece.operation) ? from + piece.size : from;
   if (written_.Meets(at, end) || filled_.Meets(from, to)) return false;
   if (read ? sent_.Meets(from, to) : read_.Meets(at, end)) return false;
   const bool noted = HadMemory([&] {
     (read ? read_ : written_).Add(at, end);
-    (read ? filled_ : sent_).Add(from, to);
+    if (from < to) (read ? filled_ : sent_).Add(from, to);
   });
   alone_ = !noted;
   return noted || used_ == 0;

@@ -11,18 +11,21 @@ HostOffset ToHost(DeviceOffset position, HostOffset begin) { return {begin.value
 }  // namespace
 
 void BoundedStrategy::Submit(Piece& piece) {
-  assert(piece.data != nullptr || piece.size == 0);
+  assert(piece.data != nullptr || piece.size == 0 || !MovesBytes(piece.operation));
   assert(piece.position <= range_.size && piece.size <= range_.size - piece.position);
   Moved moved{0, MayBegin(piece)};
-  if (moved.status.ok() && piece.size > 0) moved = Move(piece, ToHost({piece.position}, range_.begin), piece.size);
+  if (moved.status.ok() && piece.size > 0) {
+    const HostOffset at = ToHost({piece.position}, range_.begin);
+    moved = MovesBytes(piece.operation) ? Move(piece, at, piece.size) : Apply(piece, at, piece.size);
+  }
   // It comes again, through the queue, and is counted then.
   if (piece.nowait && IsUndone(moved.status)) return Biodone(piece, 0, moved.status);
-  Count(piece, moved.bytes);
+  Count(piece, moved);
   Biodone(piece, moved.bytes, moved.status);
 }
 
 void BoundedStrategy::Start(StartedPiece& piece) {
-  if (piece.size > 0 && MayBegin(piece).ok()) {
+  if (MovesBytes(piece.operation) && piece.size > 0 && MayBegin(piece).ok()) {
     StartedMove& move = piece.move;
     move.kind = piece.operation == Operation::kRead ? StartedMove::Kind::kRead : StartedMove::Kind::kWrite;
     move.at = ToHost({piece.position}, range_.begin);
@@ -42,7 +45,7 @@ void BoundedStrategy::OnMoved(StartedMove& move, const Moved& moved) {
   StartedPiece& piece = *static_cast<StartedPiece*>(move.owner);
   BoundedStrategy& strategy = *piece.strategy;
   const Moved finished = strategy.FinishMove(piece, moved);
-  strategy.Count(piece, finished.bytes);
+  strategy.Count(piece, finished);
   Biodone(piece, finished.bytes, finished.status);
   piece.finish(piece);
 }
@@ -52,19 +55,32 @@ void BoundedStrategy::Expect(const Piece& piece) {
     ExpectRead(ToHost({piece.position}, range_.begin), piece.size);
 }
 
-void BoundedStrategy::Count(const Piece& piece, size_t moved) {
+void BoundedStrategy::Count(const Piece& piece, const Moved& moved) {
   Counters& counters = *range_.counters;
+  if (!MovesBytes(piece.operation)) return CountApplied(piece, moved);
   // Also when nothing moved: it was let through.
   if (piece.first) {
     counters.Add(Counter::kIoTotal, 1, piece.lane);
     if (piece.deferred) counters.Add(Counter::kIoAsync, 1, piece.lane);
   }
-  if (moved == 0) return;
+  if (moved.bytes == 0) return;
   if (piece.operation == Operation::kRead) {
-    counters.Add(Counter::kBytesRead, moved, piece.lane);
+    counters.Add(Counter::kBytesRead, moved.bytes, piece.lane);
   } else {
-    counters.Add(Counter::kBytesWritten, moved, piece.lane);
-    if (piece.deferred) counters.Add(Counter::kBytesWrittenAsync, moved, piece.lane);
+    counters.Add(Counter::kBytesWritten, moved.bytes, piece.lane);
+    if (piece.deferred) counters.Add(Counter::kBytesWrittenAsync, moved.bytes, piece.lane);
+  }
+}
+
+void BoundedStrategy::CountApplied(const Piece& piece, const Moved& moved) {
+  Counters& counters = *range_.counters;
+  if (piece.operation == Operation::kDiscard) {
+    counters.Add(Counter::kDiscards, 1, piece.lane);
+    if (moved.bytes > 0) counters.Add(Counter::kBytesDiscarded, moved.bytes, piece.lane);
+    if (moved.bytes == 0 && moved.status.ok() && piece.size > 0) counters.Add(Counter::kDiscardsIgnored, 1, piece.lane);
+  } else if (piece.operation == Operation::kZero) {
+    counters.Add(Counter::kZeroes, 1, piece.lane);
+    if (moved.bytes > 0) counters.Add(Counter::kBytesZeroed, moved.bytes, piece.lane);
   }
 }
 

@@ -64,6 +64,9 @@ class BoundedStrategy : public Strategy {
   // Moves `size` bytes between piece.data and the host file from `at` on; a durable write is on the medium when it
   // returns. The range lies inside the device, and size is not 0.   Thread: any.
   virtual Moved Move(const Piece& piece, HostOffset at, size_t size) = 0;
+  // Does what moves no bytes of the caller's: a flush, a discard, zeros, a prefetch of `size` bytes from `at` on, which
+  // lie inside the device; size is not 0.   Thread: any.
+  virtual Moved Apply(const Piece& piece, HostOffset at, size_t size) = 0;
   // Begins to do the same by piece.move, whose place, rules and answer are filled in. -> false when the access or the
   // medium does not answer later: nothing has begun.
   virtual bool StartMove(StartedPiece& piece) { return static_cast<void>(piece), false; }
@@ -82,10 +85,12 @@ class BoundedStrategy : public Strategy {
   static void OnMoved(StartedMove& move, const Moved& moved);
   // Whether a durable write may still be tried: the sticky sync error.
   Status MayBegin(const Piece& piece) const {
-    return piece.durable && piece.operation == Operation::kWrite ? range_.flush->sticky() : Status::Ok();
+    return piece.durable && Mutates(piece.operation) ? range_.flush->sticky() : Status::Ok();
   }
   // What moved, not what was asked for (B14, B43); also of a piece that failed half-way.
-  void Count(const Piece& piece, size_t moved);
+  void Count(const Piece& piece, const Moved& moved);
+  // The same of what Apply() did.
+  void CountApplied(const Piece& piece, const Moved& moved);
 
   const DeviceRange range_;
 };

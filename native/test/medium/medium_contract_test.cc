@@ -1,4 +1,5 @@
 // What medium.h and channel.h promise, asked of every medium there is (support/media.h). A new medium has to pass.
+#include <algorithm>
 #include <atomic>
 #include <optional>
 #include <thread>
@@ -144,6 +145,61 @@ TEST_CASE("medium: no byte that was written is told as nothing") {
     }
     CHECK(told);
     CHECK(channel.CheckReaches({kMediumSize}).ok());
+  });
+}
+
+TEST_CASE("medium: a discard leaves bytes as they were or zeros, and all others alone") {
+  ForEachChannel([](const Kind& kind, Medium&, Channel& channel) {
+    if (!kind.keeps) return;
+    const auto bytes = Pattern(0, 64 * 1024, 4);
+    REQUIRE(channel.Write({0}, bytes.data(), bytes.size(), {}).status.ok());
+    const Moved moved = channel.Discard({1000}, 40000, {});
+    CHECK(moved.status.ok());
+    CHECK((moved.bytes == 0 || moved.bytes == 40000));
+    std::vector<uint8_t> back(bytes.size());
+    REQUIRE(channel.Read({0}, back.data(), back.size(), {}).status.ok());
+    for (size_t i = 0; i < back.size(); i++) {
+      // Parts of a granule, of 4096 bytes, stay.
+      const bool whole = i >= 4096 && i < 40960;
+      if (back[i] != bytes[i]) REQUIRE((whole && moved.bytes > 0 && back[i] == 0));
+    }
+    CHECK(channel.Discard({0}, 0, {}).status.ok());
+  });
+}
+
+TEST_CASE("medium: zeros are zeros to the byte, whatever becomes of the room") {
+  ForEachChannel([](const Kind& kind, Medium&, Channel& channel) {
+    for (const bool keep_room : {false, true}) {
+      const auto bytes = Pattern(0, 256 * 1024, 4);
+      REQUIRE(channel.Write({0}, bytes.data(), bytes.size(), {}).status.ok());
+      PieceRules rules;
+      rules.keep_room = keep_room;
+      const Moved moved = channel.Zero({1001}, 200'000, rules);
+      CHECK(moved.status.ok());
+      CHECK(moved.bytes == 200'000);
+      if (!kind.keeps) continue;
+      auto wanted = bytes;
+      std::fill(wanted.begin() + 1001, wanted.begin() + 201'001, uint8_t{0});
+      std::vector<uint8_t> back(bytes.size());
+      REQUIRE(channel.Read({0}, back.data(), back.size(), {}).status.ok());
+      CHECK(back == wanted);
+      // Fast or not at all.
+      rules.fast = true;
+      const Moved fast = channel.Zero({0}, 512, rules);
+      CHECK((fast.status.ok() || (fast.status.err == EOPNOTSUPP && fast.bytes == 0)));
+      REQUIRE(channel.Read({0}, back.data(), 512, {}).status.ok());
+      if (fast.status.ok()) {
+        CHECK(std::count(back.begin(), back.begin() + 512, 0) == 512);
+      } else {
+        CHECK(std::equal(back.begin(), back.begin() + 512, wanted.begin()));
+      }
+    }
+    std::atomic<bool> cancel{true};
+    PieceRules off;
+    off.cancel = &cancel;
+    CHECK(channel.Zero({0}, 4096, off).status.err == ECANCELED);
+    channel.Prefetch({0}, 1 << 20);
+    CHECK(channel.Sync().ok());
   });
 }
 

@@ -38,7 +38,7 @@ TEST_CASE("reads and writes move between their blocks and their places in the ar
 TEST_CASE("entries that make no sense are EINVAL, each for itself, and touch nothing") {
   BatchRig rig;
   const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
-  const std::vector<Entry> bad = {{3, 0, 512, 0},
+  const std::vector<Entry> bad = {{5, 0, 512, 0},
                                   {255, 0, 512, 0},
                                   {kRead, 0.5, 512, 0},
                                   {kRead, nan, 512, 0},
@@ -224,6 +224,35 @@ TEST_CASE("a cancelled batch leaves what has run and cancels the rest") {
   CHECK(rig.error == std::vector<int32_t>{0, -ECANCELED, -ECANCELED, -ECANCELED});
   CHECK(rig.resid == std::vector<uint32_t>{0, 512, 0, 512});
   CHECK(rig.host.calls(Call::kFdatasync) == 1);  // for the durable one that has run
+}
+
+TEST_CASE("discards and zeros are entries without an arena, in order with the others") {
+  for (const Access access : {Access::kPio, Access::kAuto, Access::kMmap}) {
+    BatchRig rig(access);
+    const uint32_t nowhere = UINT32_MAX;
+    CHECK(rig.Run({{kRead, 0, 4096, 0},
+                   {4, 1, 1024, nowhere},
+                   {kRead, 0, 4096, 4096},
+                   {3, 2, 512, nowhere},
+                   {4, 2046, 4096, nowhere},
+                   {4, 2049, 512, nowhere}}));
+    CHECK(rig.error == std::vector<int32_t>{0, 0, 0, 0, 0, -EINVAL});
+    // A host file cannot discard: nothing of it was done, which is no error.
+    CHECK(rig.resid == std::vector<uint32_t>{0, 0, 0, 512, 3072, 512});
+    auto wanted = std::vector<uint8_t>(rig.arena.begin(), rig.arena.begin() + 4096);
+    CHECK(std::count(wanted.begin() + 512, wanted.begin() + 1536, 0) < 1024);
+    std::fill(wanted.begin() + 512, wanted.begin() + 1536, uint8_t{0});
+    CHECK(std::equal(wanted.begin(), wanted.end(), rig.arena.begin() + 4096));
+    CHECK(rig.Count(Counter::kZeroes) == 2);
+    CHECK(rig.Count(Counter::kDiscardsIgnored) == 1);
+  }
+}
+
+TEST_CASE("durable zeros share the sync of their group with writes") {
+  BatchRig rig;
+  CHECK(rig.Run({{kWrite, 0, 512, 0, 1}, {4, 8, 512, 0, 1}, {kWrite, 16, 512, 0, 1}}));
+  CHECK(rig.succeeded == 3);
+  CHECK(rig.Syncs() == 1);
 }
 
 }  // namespace

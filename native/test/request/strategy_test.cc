@@ -31,6 +31,7 @@ class Recorder final : public BoundedStrategy {
     asked.push_back({at.value, size});
     return answer.value_or(Moved{size, Status::Ok()});
   }
+  Moved Apply(const Piece& piece, HostOffset at, size_t size) override { return Move(piece, at, size); }
 };
 
 struct Bench {
@@ -237,6 +238,37 @@ TEST_CASE("a request that will not wait is not counted when it would have to") {
   piece.nowait = false;  // the host's own EAGAIN is an outcome like any other
   bench.strategy.Submit(piece);
   CHECK(bench.Count(Counter::kIoTotal) == 1);
+}
+
+TEST_CASE("what moves no bytes of the caller's is bounded as a write is, and counts for itself") {
+  Bench b(4096);
+  const auto run = [&](Operation op, int64_t blkno, size_t length) {
+    Request request = b.Make(op, blkno, length);
+    request.data = nullptr;
+    return b.Run(request);
+  };
+  CHECK(run(Operation::kDiscard, 1, 1024).moved == 1024);
+  CHECK(run(Operation::kZero, 7, 4096).moved == 512);
+  CHECK(run(Operation::kZero, 9, 1).status.err == EINVAL);
+  CHECK(run(Operation::kPrefetch, 0, 512).status.ok());
+  b.strategy.answer = Moved{};
+  CHECK(run(Operation::kDiscard, 0, 512).moved == 0);
+  CHECK(b.strategy.asked.size() == 4);
+  CHECK(b.Count(Counter::kDiscards) == 2);
+  CHECK(b.Count(Counter::kBytesDiscarded) == 1024);
+  CHECK(b.Count(Counter::kDiscardsIgnored) == 1);
+  CHECK(b.Count(Counter::kZeroes) == 1);
+  CHECK(b.Count(Counter::kBytesZeroed) == 512);
+  CHECK(b.Count(Counter::kIoTotal) == 0);
+
+  Bench reader(4096, 0, false);
+  const auto refused = [&](Operation op) {
+    Request request = reader.Make(op, 0, 512);
+    return reader.Run(request).status.err;
+  };
+  CHECK(refused(Operation::kDiscard) == EACCES);
+  CHECK(refused(Operation::kZero) == EACCES);
+  CHECK(refused(Operation::kPrefetch) == 0);
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ enum class Call : uint8_t {
   kPwriteDurable,
   kPreadNowait,
   kFdatasync,
+  kWillNeed,
   kAllocate,
   kMmap,
   kMunmap,
@@ -41,12 +42,13 @@ enum class Call : uint8_t {
 
 inline const char* CallName(Call call) {
   static constexpr std::array<const char*, static_cast<size_t>(Call::kCount)> kNames = {
-      "Open",      "Reopen",     "Close",         "Stat",
-      "StatPath",  "NodeSize",   "NodeReadOnly",  "AlignmentForDirect",
-      "Pread",     "Pwrite",     "PwriteDurable", "PreadNowait",
-      "Fdatasync", "Allocate",   "Mmap",          "Munmap",
-      "Msync",     "Advise",     "Mincore",       "Lock",
-      "TestLock",  "HasContent", "SeekData",      "SeekHole"};
+      "Open",      "Reopen",   "Close",         "Stat",
+      "StatPath",  "NodeSize", "NodeReadOnly",  "AlignmentForDirect",
+      "Pread",     "Pwrite",   "PwriteDurable", "PreadNowait",
+      "Fdatasync", "WillNeed", "Allocate",      "Mmap",
+      "Munmap",    "Msync",    "Advise",        "Mincore",
+      "Lock",      "TestLock", "HasContent",    "SeekData",
+      "SeekHole"};
   return kNames[static_cast<size_t>(call)];
 }
 

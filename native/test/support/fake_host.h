@@ -175,6 +175,9 @@ class FakeHost final : public FakeClock {
   int Fdatasync(int fd) override {
     return Simple(MakeRecord(Call::kFdatasync, fd), [&] { return pretend_syncs ? 0 : real_.Fdatasync(fd); });
   }
+  int WillNeed(int fd, uint64_t offset, uint64_t size) override {
+    return Simple(MakeRecord(Call::kWillNeed, fd, offset, size), [&] { return real_.WillNeed(fd, offset, size); });
+  }
   int Allocate(int fd, uint64_t offset, uint64_t size) override {
     return Simple(MakeRecord(Call::kAllocate, fd, offset, size), [&] { return real_.Allocate(fd, offset, size); });
   }

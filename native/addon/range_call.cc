@@ -1,0 +1,42 @@
+#include "addon/range_call.h"
+
+#include <utility>
+
+#include "addon/outcome.h"
+#include "core/request/physio.h"
+
+namespace blk_addon {
+
+RangeCall::RangeCall(napi_env env, std::shared_ptr<DeviceState> device, const blk::Request& request,
+                     blk::Strategy& entry, uint64_t token)
+    : PendingCall(env, *EnvState::Of(env).completion),
+      under_way_(std::move(device), token, this),
+      request_(request),
+      entry_(&entry) {
+  // Points into this object, which is never moved.
+  if (token != 0) request_.cancel = &cancel_;
+}
+
+napi_value RangeCall::Submit(napi_env env, const std::shared_ptr<DeviceState>& device, blk::Request request,
+                             uint64_t token) {
+  blk::Strategy& entry = device->device->Admit(request);
+  std::unique_ptr<RangeCall> call(new RangeCall(env, device, request, entry, token));
+  return device->Submit(std::move(call));
+}
+
+void RangeCall::Work(blk::IoWorker& worker) {
+  request_.lane = worker.lane();
+  // Of the host's file system, which may have to write; a medium in memory is quick.
+  worker.MayBlock();
+  blk::RunRequest(*entry_, request_);
+}
+
+napi_value RangeCall::Settle(napi_env env) { return ToOutcome(env, request_); }
+
+void RangeCall::Cancel(napi_env env) {
+  // Relaxed: the flag carries nothing but itself, and the worker may see it late.
+  cancel_.store(true, std::memory_order_relaxed);
+  static_cast<void>(GiveUp(env, {ECANCELED, blk::Op::kStrategy}));
+}
+
+}  // namespace blk_addon
