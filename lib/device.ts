@@ -9,6 +9,8 @@ import { fromFailure, illegalConstructor, invalidArgType, invalidThis, isFailure
 import { DeviceHandle } from './request/handle.js';
 import { runIoctl, type IoctlMap } from './label/ioctl.js';
 import { BUF_KEYS, BUF_SYNC_KEYS, READ_KEYS, READ_SYNC_KEYS, WRITE_KEYS, WRITE_SYNC_KEYS } from './request/transfer.js';
+import { isRangeBuf, RANGE_BUF_KEYS, RANGE_BUF_SYNC_KEYS, rangeBufOf, type RangeBufRequest } from './request/range.js';
+import { rangeOf, ZEROES_KEYS, ZEROES_SYNC_KEYS, zeroesRule, type WriteZeroesOptions } from './request/range.js';
 import { blockNumber, direction, fuaRule, partOf, startOf, viewLength } from './request/transfer.js';
 import type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './request/transfer.js';
 import { abortSignal, flag, requireOptions, SIGNAL_KEYS } from './arguments/validate.js';
@@ -165,14 +167,104 @@ export class BlockDevice implements AsyncDisposable, Disposable {
   }
 
   /**
+   * Says that the bytes of a range are not needed any more. Whole granules of the medium read afterwards as before or as zeros;
+   * parts of granules at the ends of the range, and what lies outside, are untouched. A medium that cannot does nothing.
+   *
+   * @param position bytes from the start of the device
+   * @param length bytes; what lies behind the end of the device is left out
+   * @param options `signal`, default none
+   * @returns the bytes that the medium was told to discard; 0 where it cannot
+   * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EACCES mode 'r'; EROFS a protected range; EIO host; EBADF closed
+   */
+  async discard(position: Position, length: Position, options?: { signal?: AbortSignal }): Promise<{ bytesDiscarded: Bytes }> {
+    const handle = BlockDevice.#open(this, 'discard');
+    if (options !== undefined) requireOptions(options, 'options', SIGNAL_KEYS);
+    const signal = abortSignal(options?.signal, 'options.signal');
+    const range = rangeOf(position, length);
+    const token = handle.token(signal);
+    const begun = binding.discard(handle.requests, range.start, range.length, token);
+    const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, signal, token);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { op: 'discard', position: range.start });
+    return { bytesDiscarded: outcome };
+  }
+
+  /**
+   * Says that the bytes of a range are not needed any more, on the calling thread.
+   *
+   * @param position bytes from the start of the device
+   * @param length bytes; what lies behind the end of the device is left out
+   * @returns the bytes that the medium was told to discard; 0 where it cannot
+   * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EACCES mode 'r'; EROFS a protected range; EIO host; EBADF closed
+   */
+  discardSync(position: Position, length: Position): Bytes {
+    const handle = BlockDevice.#open(this, 'discard');
+    const range = rangeOf(position, length);
+    const outcome = binding.discardSync(handle.requests, range.start, range.length);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { op: 'discard', position: range.start });
+    return outcome;
+  }
+
+  /**
+   * Makes a range read as zeros, to the byte; as durable as a write of zeros would be, and without memory for them.
+   *
+   * @param position bytes from the start of the device
+   * @param length bytes; short only at the end of the device
+   * @param options `mayUnmap`, default true; `fast`, default false; `fua`, default by cache mode; `signal`, default none
+   * @returns the bytes that are zeros now
+   * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EACCES mode 'r'; EROFS a protected range; ENOTSUP `fast` where it is not; EIO host or injected; ENOSPC host full; EBADF closed
+   */
+  async writeZeroes(position: Position, length: Position, options?: WriteZeroesOptions): Promise<{ bytesWritten: Bytes }> {
+    const handle = BlockDevice.#open(this, 'writeZeroes');
+    const { mayUnmap, fast, fua, signal } = zeroesRule(options, ZEROES_KEYS);
+    const range = rangeOf(position, length);
+    const token = handle.token(signal);
+    const begun = binding.writeZeroes(handle.requests, range.start, range.length, mayUnmap, fast, fua, token);
+    const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, signal, token);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { op: 'zero', position: range.start });
+    return { bytesWritten: outcome };
+  }
+
+  /**
+   * Makes a range read as zeros, to the byte, on the calling thread.
+   *
+   * @param position bytes from the start of the device
+   * @param length bytes; short only at the end of the device
+   * @param options `mayUnmap`, default true; `fast`, default false; `fua`, default by cache mode
+   * @returns the bytes that are zeros now
+   * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EACCES mode 'r'; EROFS a protected range; ENOTSUP `fast` where it is not; EIO host or injected; ENOSPC host full; EBADF closed
+   */
+  writeZeroesSync(position: Position, length: Position, options?: Omit<WriteZeroesOptions, 'signal'>): Bytes {
+    const handle = BlockDevice.#open(this, 'writeZeroes');
+    const { mayUnmap, fast, fua } = zeroesRule(options, ZEROES_SYNC_KEYS);
+    const range = rangeOf(position, length);
+    const outcome = binding.writeZeroesSync(handle.requests, range.start, range.length, mayUnmap, fast, fua);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { op: 'zero', position: range.start });
+    return outcome;
+  }
+
+  /**
+   * Hints that a range is read soon, so that its bytes can be on their way into memory. Never fails, and waits for nothing; what
+   * lies outside of the device is left out.
+   *
+   * @param position bytes from the start of the device
+   * @param length bytes
+   */
+  prefetch(position: Position, length: Position): void {
+    const handle = BlockDevice.#open(this, 'prefetch');
+    const range = rangeOf(position, length);
+    binding.prefetch(handle.requests, range.start, range.length);
+  }
+
+  /**
    * Takes one buf as the kernel hands it to d_strategy, and settles at biodone.
    *
-   * @param request direction, first sector, memory; `deferred`, default false; `signal`, default none
+   * @param request direction, first sector, memory; of `'discard'` and `'zero'` bytes instead of memory; `deferred`, default false; `signal`, default none
    * @returns the bytes asked for and those not moved
    * @throws {BlockDeviceError} EINVAL outside the device; EACCES mode 'r'; EIO host or injected; ENOSPC host full; EBADF closed
    */
-  async strategy(request: BufRequest): Promise<BufResult> {
+  async strategy(request: BufRequest | RangeBufRequest): Promise<BufResult> {
     const handle = BlockDevice.#open(this, 'strategy');
+    if (isRangeBuf(request)) return runRangeBuf(handle, request);
     requireOptions(request, 'request', BUF_KEYS);
     const { op, blkno, data, deferred, signal } = request;
     const way = direction(op);
@@ -191,12 +283,13 @@ export class BlockDevice implements AsyncDisposable, Disposable {
   /**
    * Takes one buf on the calling thread.
    *
-   * @param request direction, first sector, memory; `deferred`, default false
+   * @param request direction, first sector, memory; of `'discard'` and `'zero'` bytes instead of memory; `deferred`, default false
    * @returns the bytes asked for and those not moved
    * @throws {BlockDeviceError} EINVAL outside the device; EACCES mode 'r'; EIO host or injected; ENOSPC host full; EBADF closed
    */
-  strategySync(request: Omit<BufRequest, 'signal'>): BufResult {
+  strategySync(request: Omit<BufRequest, 'signal'> | Omit<RangeBufRequest, 'signal'>): BufResult {
     const handle = BlockDevice.#open(this, 'strategy');
+    if (isRangeBuf(request)) return runRangeBufSync(handle, request);
     requireOptions(request, 'request', BUF_SYNC_KEYS);
     const { op, blkno, data, deferred } = request;
     const way = direction(op);
@@ -366,4 +459,22 @@ function writePartSync(handle: DeviceHandle, buffer: View, position: Position, o
   const fua = fuaRule(options);
   const { offset, length } = partOf(buffer, options, WRITE_SYNC_KEYS);
   return binding.writeSync(handle.requests, buffer, startOf(position), fua, offset, length);
+}
+
+// The forms of strategy for a buf without memory.
+
+async function runRangeBuf(handle: DeviceHandle, request: RangeBufRequest): Promise<BufResult> {
+  const { way, first, bcount, isDeferred, signal } = rangeBufOf(request, RANGE_BUF_KEYS);
+  const token = handle.token(signal);
+  const begun = binding.strategyRange(handle.requests, way, first, bcount, isDeferred, token);
+  const outcome = typeof begun === 'number' ? begun : await handle.settle(begun, signal, token);
+  if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { op: request.op, blkno: first });
+  return { bcount, resid: bcount - outcome };
+}
+
+function runRangeBufSync(handle: DeviceHandle, request: RangeBufRequest): BufResult {
+  const { way, first, bcount, isDeferred } = rangeBufOf(request, RANGE_BUF_SYNC_KEYS);
+  const outcome = binding.strategyRangeSync(handle.requests, way, first, bcount, isDeferred);
+  if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { op: request.op, blkno: first });
+  return { bcount, resid: bcount - outcome };
 }

@@ -145,9 +145,9 @@ export interface FailurePlace {
   readonly minorCount?: number | undefined;
 }
 
-/** What a request that moves bytes was to do, and where: at a byte, or at a sector of 512 bytes. */
+/** What a request on a range was to do, and where: at a byte, or at a sector of 512 bytes. */
 export interface TransferPlace {
-  readonly op: 'read' | 'write';
+  readonly op: 'read' | 'write' | 'discard' | 'zero';
   readonly position?: number;
   readonly blkno?: number;
 }

@@ -1,6 +1,18 @@
 // The ESM face: the same objects as the CommonJS build, so that there is one copy of every class.
 import './loads.mjs';
-export { Batch, BATCH_FLUSH, BATCH_READ, BATCH_WRITE, BlockDevice, BlockDeviceError, BlockDriver, open, openSync } from './index.js';
+export {
+  Batch,
+  BATCH_DISCARD,
+  BATCH_FLUSH,
+  BATCH_READ,
+  BATCH_WRITE,
+  BATCH_ZEROES,
+  BlockDevice,
+  BlockDeviceError,
+  BlockDriver,
+  open,
+  openSync,
+} from './index.js';
 export {
   decodeDiskLabel,
   encodeDiskLabel,

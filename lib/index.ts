@@ -2,7 +2,7 @@
 export { open, openSync } from './open.js';
 export { BlockDriver } from './driver.js';
 export { BlockDevice } from './device.js';
-export { Batch, BATCH_FLUSH, BATCH_READ, BATCH_WRITE } from './request/batch.js';
+export { Batch, BATCH_DISCARD, BATCH_FLUSH, BATCH_READ, BATCH_WRITE, BATCH_ZEROES } from './request/batch.js';
 export { decodeDiskLabel, encodeDiskLabel } from './label/codec.js';
 export {
   findDiskLabel,
@@ -32,6 +32,7 @@ export type { PartitionChoice } from './label/choice.js';
 export type { MinorInfo, RegisteredPartition } from './minors.js';
 export type { BlockErrorInfo, LockHolder, LostRange } from './errors.js';
 export type { CacheMode, DriverOptions, NotAnEntry, OpenOptions, RegisterOptions } from './options.js';
+export type { RangeBufRequest, WriteZeroesOptions } from './request/range.js';
 export type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './request/transfer.js';
 export type { BatchOptions } from './request/batch.js';
 export type { WindowView } from './request/window-view.js';

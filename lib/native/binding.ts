@@ -47,7 +47,7 @@ export interface Layout {
   /** Of a write: by the cache mode's rule, or against it. */
   readonly fua: Readonly<Record<'byCacheMode' | 'off' | 'on', number>>;
   readonly order: Readonly<Record<'little' | 'big', number>>;
-  readonly op: Readonly<Record<'read' | 'write', number>>;
+  readonly op: Readonly<Record<'read' | 'write' | 'discard' | 'zero', number>>;
   readonly mediumKinds: readonly ['file', 'block', 'character', 'memory', 'null'];
   readonly schemes: readonly ['bsd', 'mbr', 'ebr', 'gpt', 'apm', 'sun', 'unknown'];
   /** In the order of `NativeDriver.counters()`; the names are those of the public `Counters`. */
@@ -350,6 +350,23 @@ export interface NativeBinding {
   /** `MemoryMedium::CreateStore`; sizes in bytes. */
   memoryMedium(size: number, sectorSize: number, name: Uint8Array): NativeMedium | Failure;
   nullMedium(size: number, name: Uint8Array): NativeMedium | Failure;
+  /** `Device::Discard` and its like: bytes of the device, 0 to 2^53 - 1; fua is one of FUA. */
+  discardSync(target: NativeRequests, position: number, length: number): Outcome;
+  discard(target: NativeRequests, position: number, length: number, token: number): Eventual<Outcome>;
+  writeZeroesSync(target: NativeRequests, position: number, length: number, mayUnmap: boolean, fast: boolean, fua: number): Outcome;
+  writeZeroes(
+    target: NativeRequests,
+    position: number,
+    length: number,
+    mayUnmap: boolean,
+    fast: boolean,
+    fua: number,
+    token: number,
+  ): Eventual<Outcome>;
+  /** `Device::BufRequest` of a discard or of zeros: op is one of OP. */
+  strategyRangeSync(target: NativeRequests, op: number, blkno: number, bcount: number, deferred: boolean): Outcome;
+  strategyRange(target: NativeRequests, op: number, blkno: number, bcount: number, deferred: boolean, token: number): Eventual<Outcome>;
+  prefetch(target: NativeRequests, position: number, length: number): void;
   /** `LateMedium` over another one, for tests: answers up to `most` microseconds late and out of order, not at all while it is `held`. */
   lateMedium(under: NativeMedium, most: number, seed: number, held: boolean): NativeMedium;
   /** Of a late medium: requests under way, and the most that ever were. `held` holds its answers back, or lets them go. */

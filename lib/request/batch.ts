@@ -19,6 +19,10 @@ export const BATCH_WRITE = 1;
  * that fails, no write behind it begins: each gets the same error.
  */
 export const BATCH_FLUSH = 2;
+/** In `Batch.op`: discards `bcount` bytes, as `discard()` does; the arena is not used. */
+export const BATCH_DISCARD = 3;
+/** In `Batch.op`: makes `bcount` bytes zeros, as `writeZeroes()` does; the arena is not used. */
+export const BATCH_ZEROES = 4;
 
 /** Options of a batch. */
 export interface BatchOptions {
@@ -59,9 +63,9 @@ export class Batch implements Disposable {
   readonly depth: number;
   /** Holds the data of all entries. */
   readonly arena: Uint8Array;
-  /** Says what each entry does: BATCH_READ, BATCH_WRITE or BATCH_FLUSH; at first all read. */
+  /** Says what each entry does: BATCH_READ, BATCH_WRITE, BATCH_FLUSH, BATCH_DISCARD or BATCH_ZEROES; at first all read. */
   readonly op: Uint8Array;
-  /** Makes a write durable when complete: 1; 0 leaves it to the cache mode. */
+  /** Makes a write or a zeroing durable when complete: 1; 0 leaves it to the cache mode. */
   readonly fua: Uint8Array;
   /** Names the first sector of each entry. */
   readonly blkno: Float64Array;

@@ -174,7 +174,7 @@ export function blockNumber(value: unknown, name: string): number {
   return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, Number(value)));
 }
 
-/** Accepts the direction of a buf. */
+/** Accepts the direction of a buf that has memory. */
 export function direction(op: unknown): number {
   if (op === 'read') return OP.read;
   if (op === 'write') return OP.write;

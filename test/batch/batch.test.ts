@@ -148,7 +148,7 @@ describe.each(WAYS)('under $name, $form', ({ run, ...ground }) => {
     const target = device(ground);
     const batch = target.createBatch({ depth: 32, arena: 4096 });
     const bad: Entry[] = [
-      { op: 3 },
+      { op: 5 },
       { op: 255 },
       ...[-1, NaN, 1.5, 2 ** 60, -(2 ** 60), Infinity, -Infinity, SECTORS + 1, 2 ** 53, 2 ** 44].map((blkno) => ({ blkno })),
       { offset: 4096, bcount: 1 },

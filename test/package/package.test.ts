@@ -40,7 +40,18 @@ test('what is imported works: open, read, fail', async () => {
 test('nothing but the documented names is exported', () => {
   const documented = new Set([
     ...CORE,
-    ...['Batch', 'BATCH_READ', 'BATCH_WRITE', 'BATCH_FLUSH', 'findDiskLabel', 'findDiskLabelSync', 'decodeDiskLabel', 'encodeDiskLabel'],
+    ...[
+      'Batch',
+      'BATCH_READ',
+      'BATCH_WRITE',
+      'BATCH_FLUSH',
+      'BATCH_DISCARD',
+      'BATCH_ZEROES',
+      'findDiskLabel',
+      'findDiskLabelSync',
+      'decodeDiskLabel',
+      'encodeDiskLabel',
+    ],
     ...['readPartitions', 'readPartitionsSync', 'writePartitions', 'writePartitionsSync', 'freeRanges'],
     ...['changePartitions', 'addPartition', 'resizePartition', 'removePartition'].flatMap((name) => [name, `${name}Sync`]),
   ]);

@@ -139,6 +139,24 @@ interface Counters {
   windowMisses: number;
   faultsInjected: number;
   flushes: number;
+  discards: number;
+  bytesDiscarded: Bytes;
+  discardsIgnored: number;
+  zeroes: number;
+  bytesZeroed: Bytes;
+}
+interface WriteZeroesOptions {
+  mayUnmap?: boolean;
+  fast?: boolean;
+  fua?: boolean;
+  signal?: AbortSignal;
+}
+interface RangeBufRequest {
+  op: 'discard' | 'zero';
+  blkno: Position;
+  bcount: Bytes;
+  deferred?: boolean;
+  signal?: AbortSignal;
 }
 interface BlockErrorInfo {
   errno: number;
@@ -159,6 +177,8 @@ export type Options = [
   Expect<SameShape<rumpblk.TransferOptions, TransferOptions>>,
   Expect<SameShape<rumpblk.WriteOptions, WriteOptions>>,
   Expect<SameShape<rumpblk.BufRequest, BufRequest>>,
+  Expect<SameShape<rumpblk.WriteZeroesOptions, WriteZeroesOptions>>,
+  Expect<SameShape<rumpblk.RangeBufRequest, RangeBufRequest>>,
   Expect<SameShape<rumpblk.BatchOptions, BatchOptions>>,
   Expect<SameShape<rumpblk.FaultOptions, FaultOptions>>,
   Expect<SameShape<rumpblk.BlockErrorInfo, BlockErrorInfo>>,
@@ -192,8 +212,13 @@ interface Device {
   readSync: (buffer: View, position: Position, options?: Omit<TransferOptions, 'signal'>) => Bytes;
   write: <T extends View>(buffer: T, position: Position, options?: WriteOptions) => Promise<{ bytesWritten: Bytes; buffer: T }>;
   writeSync: (buffer: View, position: Position, options?: Omit<WriteOptions, 'signal'>) => Bytes;
-  strategy: (request: BufRequest) => Promise<BufResult>;
-  strategySync: (request: Omit<BufRequest, 'signal'>) => BufResult;
+  discard: (position: Position, length: Position, options?: { signal?: AbortSignal }) => Promise<{ bytesDiscarded: Bytes }>;
+  discardSync: (position: Position, length: Position) => Bytes;
+  writeZeroes: (position: Position, length: Position, options?: WriteZeroesOptions) => Promise<{ bytesWritten: Bytes }>;
+  writeZeroesSync: (position: Position, length: Position, options?: Omit<WriteZeroesOptions, 'signal'>) => Bytes;
+  prefetch: (position: Position, length: Position) => void;
+  strategy: (request: BufRequest | RangeBufRequest) => Promise<BufResult>;
+  strategySync: (request: Omit<BufRequest, 'signal'> | Omit<RangeBufRequest, 'signal'>) => BufResult;
   createBatch: (options?: BatchOptions) => rumpblk.Batch;
   mapSync: (position: Position, length: Bytes) => rumpblk.WindowView;
   windows: () => WindowInfo[];
@@ -250,6 +275,7 @@ export type Classes = [
   Expect<Extends<rumpblk.Batch, Batch & Disposable>>,
   Expect<Extends<rumpblk.WindowView, WindowView & Disposable>>,
   Expect<Equal<[typeof rumpblk.BATCH_READ, typeof rumpblk.BATCH_WRITE, typeof rumpblk.BATCH_FLUSH], [0, 1, 2]>>,
+  Expect<Equal<[typeof rumpblk.BATCH_DISCARD, typeof rumpblk.BATCH_ZEROES], [3, 4]>>,
   Expect<Extends<rumpblk.BlockDeviceError, BlockError & NodeJS.ErrnoException>>,
   Expect<Extends<typeof rumpblk.BlockDriver, new (options?: DriverOptions) => rumpblk.BlockDriver>>,
   Expect<Extends<typeof rumpblk.BlockDriver.fromEnv, (env?: NodeJS.ProcessEnv) => rumpblk.BlockDriver>>,
