@@ -9,7 +9,7 @@ namespace {
 
 constexpr int64_t kRemapCost = 10'000;  // ns: munmap and mmap, about
 
-HostOffset EndOf(const DeviceRange& range) { return {range.begin.value + range.size}; }
+MediumOffset EndOf(const DeviceRange& range) { return {range.begin.value + range.size}; }
 
 }  // namespace
 
@@ -22,7 +22,7 @@ AutoStrategy::AutoStrategy(const DeviceRange& range, WindowTable& windows, DiskC
       contest_(windows.geometry().needed(), windows.slot_count()),
       residency_(medium_, range.begin, EndOf(range)) {}
 
-Moved AutoStrategy::Move(const Piece& piece, HostOffset at, size_t size) {
+Moved AutoStrategy::Move(const Piece& piece, MediumOffset at, size_t size) {
   // Never through the map: a store pages in what it overwrites, and a full disk is a SIGBUS there and an ENOSPC here
   // (B36). What was written shows in the map all the same, through the page cache.
   if (piece.operation == Operation::kWrite) return disk_.Move(piece, at, size);
@@ -40,7 +40,7 @@ Moved AutoStrategy::Move(const Piece& piece, HostOffset at, size_t size) {
 }
 
 // Block by block; neighbours that are pread's go to the host in one call.
-Moved AutoStrategy::Read(const Piece& piece, HostOffset at, size_t size) {
+Moved AutoStrategy::Read(const Piece& piece, MediumOffset at, size_t size) {
   size_t done = 0;  // moved so far
   size_t next = 0;  // decided so far; [done, next) is pread's
   uint64_t hits = 0;
@@ -54,7 +54,7 @@ Moved AutoStrategy::Read(const Piece& piece, HostOffset at, size_t size) {
   };
   while (next < size) {
     if (IsCancelled(piece.cancel)) return {done, {ECANCELED, Op::kStrategy}};
-    const HostOffset here{at.value + next};
+    const MediumOffset here{at.value + next};
     const size_t step = std::min(size - next, MapPolicy::RoomFrom(here));
     // Held for this step alone: a window that is held cannot be replaced.
     const auto window = Find(here, step, piece.lane);
@@ -85,7 +85,7 @@ Moved AutoStrategy::Read(const Piece& piece, HostOffset at, size_t size) {
 }
 
 // The head is enough: it starts the walk through the page tables, and the processor sees a stream from there on.
-void AutoStrategy::ExpectRead(HostOffset at, size_t size) {
+void AutoStrategy::ExpectRead(MediumOffset at, size_t size) {
   constexpr size_t kHead = 512;
   if (!windows_.covers()) return;  // a look-up would count a reference, which costs what the hint saves
   const auto window = windows_.Find(at);
@@ -93,13 +93,13 @@ void AutoStrategy::ExpectRead(HostOffset at, size_t size) {
   if (window) PrefetchBytes(window->At(at), std::min({size, kHead, window->RoomFrom(at)}));
 }
 
-MapPolicy::Path AutoStrategy::Choose(const Piece& piece, const WindowRef& window, HostOffset at, size_t size) {
+MapPolicy::Path AutoStrategy::Choose(const Piece& piece, const WindowRef& window, MediumOffset at, size_t size) {
   const MapPolicy::Path path = policy_.Choose(at, size, piece.lane);
   if (path != MapPolicy::Path::kCopy || !piece.nowait || residency_.Check(window, at, size)) return path;
   return MapPolicy::Path::kPread;
 }
 
-void AutoStrategy::Invest(const WindowRef& window, HostOffset at, MapPolicy::Path path, int64_t pread_ns, Lane lane) {
+void AutoStrategy::Invest(const WindowRef& window, MediumOffset at, MapPolicy::Path path, int64_t pread_ns, Lane lane) {
   const uint64_t begin = std::max(AlignDown(at.value, MapPolicy::kBlock), window.start());
   const size_t size =
       static_cast<size_t>(std::min<uint64_t>(MapPolicy::kBlock, window.start() + window.size() - begin));
@@ -110,13 +110,13 @@ void AutoStrategy::Invest(const WindowRef& window, HostOffset at, MapPolicy::Pat
   policy_.Invested(at, pread_ns, medium_.Nanoseconds() - start, lane);
 }
 
-bool AutoStrategy::IsResident(HostOffset at, size_t size) {
+bool AutoStrategy::IsResident(MediumOffset at, size_t size) {
   // One window or none: a read across two is not known to be resident.
   const auto window = windows_.Find(at);
   return window && window->RoomFrom(at) >= size && !window->poisoned() && residency_.Check(*window, at, size);
 }
 
-std::optional<WindowRef> AutoStrategy::Find(HostOffset at, size_t size, Lane lane) {
+std::optional<WindowRef> AutoStrategy::Find(MediumOffset at, size_t size, Lane lane) {
   std::optional<WindowRef> window = windows_.Find(at);
   if (window && window->RoomFrom(at) >= size && !window->poisoned()) return window;
   policy_.Earn(lane);
@@ -124,7 +124,7 @@ std::optional<WindowRef> AutoStrategy::Find(HostOffset at, size_t size, Lane lan
   return std::nullopt;
 }
 
-bool AutoStrategy::Copy(const WindowRef& window, uint8_t* data, HostOffset at, size_t size, Lane lane) {
+bool AutoStrategy::Copy(const WindowRef& window, uint8_t* data, MediumOffset at, size_t size, Lane lane) {
   CopyBytes(data, window.At(at), size);
   // Zeros of the page guard may be among what was copied: again, by a call that names the error.
   if (window.poisoned()) return false;
@@ -133,7 +133,7 @@ bool AutoStrategy::Copy(const WindowRef& window, uint8_t* data, HostOffset at, s
   return true;
 }
 
-void AutoStrategy::Challenge(HostOffset at, Lane lane) {
+void AutoStrategy::Challenge(MediumOffset at, Lane lane) {
   const WindowGeometry& geometry = windows_.geometry();
   const uint64_t index = at.value / geometry.size - geometry.first();
   const size_t slot = windows_.SlotOf(at);

@@ -24,28 +24,28 @@ class AutoStrategy final : public BoundedStrategy {
   AutoStrategy(const DeviceRange& range, WindowTable& windows, DiskChannel& disk);
 
  protected:
-  Moved Move(const Piece& piece, HostOffset at, size_t size) override;
-  Moved Apply(const Piece& piece, HostOffset at, size_t size) override { return disk_.Apply(piece, at, size); }
+  Moved Move(const Piece& piece, MediumOffset at, size_t size) override;
+  Moved Apply(const Piece& piece, MediumOffset at, size_t size) override { return disk_.Apply(piece, at, size); }
   // Fetches the head of the range into the cache, if its window is mapped.
-  void ExpectRead(HostOffset at, size_t size) override;
+  void ExpectRead(MediumOffset at, size_t size) override;
 
  private:
   // Reads piece by piece, each from its window or by pread. Moves a prefix, as Move() promises, whatever fails on the
   // way.
-  Moved Read(const Piece& piece, HostOffset at, size_t size);
+  Moved Read(const Piece& piece, MediumOffset at, size_t size);
   // The window that holds [at, at + size), inside one block, if there is a sound one. When there is none, the pread
   // that serves instead credits the lane's mapping budget, and may let this window replace another.
-  std::optional<WindowRef> Find(HostOffset at, size_t size, Lane lane);
+  std::optional<WindowRef> Find(MediumOffset at, size_t size, Lane lane);
   // What the policy says of it; of a read that must not wait, no copy from pages that may have left memory.
-  MapPolicy::Path Choose(const Piece& piece, const WindowRef& window, HostOffset at, size_t size);
+  MapPolicy::Path Choose(const Piece& piece, const WindowRef& window, MediumOffset at, size_t size);
   // Copies [at, at + size) from its window. -> false when pread is to do it.
-  bool Copy(const WindowRef& window, uint8_t* data, HostOffset at, size_t size, Lane lane);
+  bool Copy(const WindowRef& window, uint8_t* data, MediumOffset at, size_t size, Lane lane);
   // Maps the block around `at`, a page of which was just read by a pread that took `pread_ns`.
-  void Invest(const WindowRef& window, HostOffset at, MapPolicy::Path path, int64_t pread_ns, Lane lane);
+  void Invest(const WindowRef& window, MediumOffset at, MapPolicy::Path path, int64_t pread_ns, Lane lane);
   // Whether every page of [at, at + size) was in memory a moment ago, as far as windows show it.
-  bool IsResident(HostOffset at, size_t size);
+  bool IsResident(MediumOffset at, size_t size);
   // Remaps the slot of the window around `at` to it, if the contest says so and the lane can pay.
-  void Challenge(HostOffset at, Lane lane);
+  void Challenge(MediumOffset at, Lane lane);
 
   MediumWindows& medium_;
   WindowTable& windows_;

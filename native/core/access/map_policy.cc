@@ -14,7 +14,7 @@ void Learn(std::atomic<int64_t>& mean, int64_t sample, int64_t up, int64_t down)
 
 }  // namespace
 
-MapPolicy::MapPolicy(HostOffset begin, HostOffset end) : first_(begin.value >> kShift) {
+MapPolicy::MapPolicy(MediumOffset begin, MediumOffset end) : first_(begin.value >> kShift) {
   const uint64_t blocks = ((end.value - 1) >> kShift) - first_ + 1;
   const uint64_t words = std::min(std::bit_ceil(blocks), kMostWords);
   bits_ = static_cast<unsigned>(std::countr_zero(words));
@@ -22,7 +22,7 @@ MapPolicy::MapPolicy(HostOffset begin, HostOffset end) : first_(begin.value >> k
   words_ = ZeroedArray<uint32_t>(static_cast<size_t>(words));
 }
 
-MapPolicy::Path MapPolicy::Choose(HostOffset at, size_t size, Lane lane) {
+MapPolicy::Path MapPolicy::Choose(MediumOffset at, size_t size, Lane lane) {
   const uint64_t block = BlockOf(at);
   std::atomic<uint32_t>& word = WordOf(block);
   Account& account = AccountOf(lane);
@@ -46,7 +46,7 @@ MapPolicy::Path MapPolicy::Choose(HostOffset at, size_t size, Lane lane) {
   return Path::kPread;
 }
 
-void MapPolicy::Invested(HostOffset at, int64_t pread_ns, int64_t touch_ns, Lane lane) {
+void MapPolicy::Invested(MediumOffset at, int64_t pread_ns, int64_t touch_ns, Lane lane) {
   const uint64_t block = BlockOf(at);
   WordOf(block).store(WarmWord(block), std::memory_order_relaxed);
   // Of preads the quick ones count: what was interrupted, or waited for a disk, is no measure of what a copy saves.
@@ -56,7 +56,7 @@ void MapPolicy::Invested(HostOffset at, int64_t pread_ns, int64_t touch_ns, Lane
   Spend(cost, lane);
 }
 
-void MapPolicy::Forget(HostOffset begin, HostOffset end) {
+void MapPolicy::Forget(MediumOffset begin, MediumOffset end) {
   for (uint64_t block = BlockOf(begin); block <= BlockOf({end.value - 1}); block++) {
     WordOf(block).store(kNever, std::memory_order_relaxed);
   }

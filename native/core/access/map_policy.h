@@ -33,21 +33,21 @@ class MapPolicy {
 
   // For the range [begin, end) of the host file, which is not empty. Takes 4 bytes for each block, 4 MiB at most, as
   // they are used.
-  MapPolicy(HostOffset begin, HostOffset end);
+  MapPolicy(MediumOffset begin, MediumOffset end);
 
   // Decides for a read of [at, at + size), which lies in one block, and books what it saves; so once for each read, and
   // only when a window could serve it.
   // Thread: the lane's own; on kSharedLane, and of a block that several read at once, a decision may be a little off.
-  Path Choose(HostOffset at, size_t size, Lane lane);
+  Path Choose(MediumOffset at, size_t size, Lane lane);
   // The block around `at` was mapped, which took `touch_ns` behind a pread that took `pread_ns`.
-  void Invested(HostOffset at, int64_t pread_ns, int64_t touch_ns, Lane lane);
+  void Invested(MediumOffset at, int64_t pread_ns, int64_t touch_ns, Lane lane);
   // Credits the lane for a pread.
   void Earn(Lane lane) { Book(AccountOf(lane), pread_ns_.load(std::memory_order_relaxed) / kShare); }
   // Whether the lane's account holds `ns`, and taking them out.
   bool Affords(int64_t ns, Lane lane) { return AccountOf(lane).balance.load(std::memory_order_relaxed) >= ns; }
   void Spend(int64_t ns, Lane lane) { Book(AccountOf(lane), -ns); }
   // Forgets [begin, end): its window is gone, and with it its pages' entries in the page table. Not empty.
-  void Forget(HostOffset begin, HostOffset end);
+  void Forget(MediumOffset begin, MediumOffset end);
 
   // Whether it is time to tell how often this thread has waited for a page, ever. When that has grown since it was last
   // told, no block is warm any more.
@@ -55,7 +55,7 @@ class MapPolicy {
   void TellFaults(uint64_t major_faults, Lane lane);
 
   // Bytes from `at` to the end of its block.
-  static size_t RoomFrom(HostOffset at) { return static_cast<size_t>(kBlock - (at.value & (kBlock - 1))); }
+  static size_t RoomFrom(MediumOffset at) { return static_cast<size_t>(kBlock - (at.value & (kBlock - 1))); }
   static constexpr uint64_t kBlock = uint64_t{1} << 16;
 
  private:
@@ -86,7 +86,7 @@ class MapPolicy {
   };
 
   Account& AccountOf(Lane lane) { return accounts_[lane % kLanes]; }
-  uint64_t BlockOf(HostOffset at) const { return (at.value >> kShift) - first_; }
+  uint64_t BlockOf(MediumOffset at) const { return (at.value >> kShift) - first_; }
   std::atomic<uint32_t>& WordOf(uint64_t block) { return words_[static_cast<size_t>(block & mask_)]; }
   uint32_t TagOf(uint64_t block) const { return static_cast<uint32_t>(block >> bits_) << 16; }
   uint32_t WarmWord(uint64_t block) const {

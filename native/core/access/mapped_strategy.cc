@@ -6,7 +6,7 @@
 
 namespace blk {
 
-Moved MappedStrategy::Move(const Piece& piece, HostOffset at, size_t size) {
+Moved MappedStrategy::Move(const Piece& piece, MediumOffset at, size_t size) {
   // A window may have to be waited for, and a mapped page is not a resident one.
   if (piece.nowait) return {0, {EOPNOTSUPP, Op::kStrategy}};
   size_t done = 0;
@@ -19,7 +19,7 @@ Moved MappedStrategy::Move(const Piece& piece, HostOffset at, size_t size) {
   return {done, Status::Ok()};
 }
 
-Moved MappedStrategy::MoveInWindow(const Piece& piece, uint8_t* data, HostOffset at, size_t size) {
+Moved MappedStrategy::MoveInWindow(const Piece& piece, uint8_t* data, MediumOffset at, size_t size) {
   auto acquired = windows_.Acquire(at, piece.lane);
   // All of the rest, not this window's part alone (B33).
   if (!acquired.ok()) return disk_.MoveSome(piece, data, at, size);

@@ -18,12 +18,12 @@ class MappedStrategy final : public BoundedStrategy {
       : BoundedStrategy(range), windows_(windows), disk_(disk) {}
 
  protected:
-  Moved Move(const Piece& piece, HostOffset at, size_t size) override;
-  Moved Apply(const Piece& piece, HostOffset at, size_t size) override { return disk_.Apply(piece, at, size); }
+  Moved Move(const Piece& piece, MediumOffset at, size_t size) override;
+  Moved Apply(const Piece& piece, MediumOffset at, size_t size) override { return disk_.Apply(piece, at, size); }
 
  private:
   // Moves what of [at, at + size) lies in the window around `at`; at most a segment when the piece can be cancelled.
-  Moved MoveInWindow(const Piece& piece, uint8_t* data, HostOffset at, size_t size);
+  Moved MoveInWindow(const Piece& piece, uint8_t* data, MediumOffset at, size_t size);
 
   WindowCache& windows_;
   DiskChannel& disk_;

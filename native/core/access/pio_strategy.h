@@ -15,8 +15,8 @@ class PioStrategy final : public BoundedStrategy {
   PioStrategy(const DeviceRange& range, DiskChannel& disk) : BoundedStrategy(range), disk_(disk) {}
 
  protected:
-  Moved Move(const Piece& piece, HostOffset at, size_t size) override { return disk_.Move(piece, at, size); }
-  Moved Apply(const Piece& piece, HostOffset at, size_t size) override { return disk_.Apply(piece, at, size); }
+  Moved Move(const Piece& piece, MediumOffset at, size_t size) override { return disk_.Move(piece, at, size); }
+  Moved Apply(const Piece& piece, MediumOffset at, size_t size) override { return disk_.Apply(piece, at, size); }
   bool StartMove(StartedPiece& piece) override { return disk_.Start(piece); }
   Moved FinishMove(const Piece& piece, const Moved& moved) override { return disk_.FinishMove(piece, moved); }
 

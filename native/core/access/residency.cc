@@ -4,14 +4,14 @@
 
 namespace blk {
 
-Residency::Residency(MediumWindows& medium, HostOffset begin, HostOffset end)
+Residency::Residency(MediumWindows& medium, MediumOffset begin, MediumOffset end)
     : medium_(medium),
       told_(medium.TellsResidency()),
       shift_(ShiftFor({begin, end}, kMinShift, kMaxRegions)),
       first_(begin.value >> shift_),
       seen_(static_cast<size_t>(BlocksIn({begin, end}, shift_))) {}
 
-bool Residency::Check(const WindowRef& window, HostOffset at, size_t size) {
+bool Residency::Check(const WindowRef& window, MediumOffset at, size_t size) {
   if (!told_) return false;
   constexpr uint32_t kClock = UINT32_MAX / 2;
   const uint32_t now = medium_.CoarseMilliseconds() & kClock;

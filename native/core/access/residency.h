@@ -18,13 +18,13 @@ class Residency {
  public:
   // For the range [begin, end) of the medium, which is not empty. Asks once whether it tells at all. `medium`
   // outlives it.
-  Residency(MediumWindows& medium, HostOffset begin, HostOffset end);
+  Residency(MediumWindows& medium, MediumOffset begin, MediumOffset end);
 
   // True when every page of the regions around [at, at + size), as far as the window has them, was in memory at most
   // kHoldsMs ago. False too where the host does not tell.   Thread: any; it may ask the host, which does not wait for a
   // disk.
   // REQUIRES: `window` holds the range.
-  bool Check(const WindowRef& window, HostOffset at, size_t size);
+  bool Check(const WindowRef& window, MediumOffset at, size_t size);
   // True when every page of [at, at + size) is in memory, as the host says now. REQUIRES: `window` holds the range.
   bool Ask(const WindowRef& window, uint64_t at, size_t size);
 

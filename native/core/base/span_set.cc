@@ -4,13 +4,13 @@
 
 namespace blk {
 
-void SpanSet::Add(HostSpan span) {
+void SpanSet::Add(MediumSpan span) {
   if (span.empty()) return;
   // Those that end before it stay, those that touch it become part of it, the others move up behind it.
   const auto end = spans_.begin() + count_;
   const auto first =
-      std::find_if(spans_.begin(), end, [&](const HostSpan& s) { return s.end.value >= span.begin.value; });
-  const auto behind = std::find_if(first, end, [&](const HostSpan& s) { return s.begin.value > span.end.value; });
+      std::find_if(spans_.begin(), end, [&](const MediumSpan& s) { return s.end.value >= span.begin.value; });
+  const auto behind = std::find_if(first, end, [&](const MediumSpan& s) { return s.begin.value > span.end.value; });
   for (auto touched = first; touched != behind; touched++) span = span.With(*touched);
   if (first == behind) {
     std::move_backward(first, end, end + 1);
@@ -22,13 +22,13 @@ void SpanSet::Add(HostSpan span) {
   if (count_ > kMost) JoinNearest();
 }
 
-HostSpan SpanSet::Take(HostSpan within) {
-  HostSpan taken;
+MediumSpan SpanSet::Take(MediumSpan within) {
+  MediumSpan taken;
   SpanSet rest;
   for (size_t i = 0; i < count_; i++) {
-    const HostSpan& span = spans_[i];
-    const HostOffset begin{std::max(span.begin.value, within.begin.value)};
-    const HostOffset end{std::min(span.end.value, within.end.value)};
+    const MediumSpan& span = spans_[i];
+    const MediumOffset begin{std::max(span.begin.value, within.begin.value)};
+    const MediumOffset end{std::min(span.end.value, within.end.value)};
     if (begin.value >= end.value) {
       rest.Add(span);
       continue;

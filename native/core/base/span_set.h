@@ -17,15 +17,15 @@ class SpanSet {
 
   bool empty() const { return count_ == 0; }
   // An empty one adds nothing.
-  void Add(HostSpan span);
+  void Add(MediumSpan span);
   // Takes out what lies in `within`. -> the smallest span that holds all of that; empty when there is none.
-  HostSpan Take(HostSpan within);
+  MediumSpan Take(MediumSpan within);
 
  private:
   // Makes the two nearest one. REQUIRES: there are two.
   void JoinNearest();
 
-  std::array<HostSpan, kMost + 1> spans_;  // sorted; one more than are kept, for Add()
+  std::array<MediumSpan, kMost + 1> spans_;  // sorted; one more than are kept, for Add()
   size_t count_ = 0;
 };
 

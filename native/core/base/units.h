@@ -25,13 +25,13 @@ inline constexpr uint32_t kMaxPartitions = 16;               // MAXPARTITIONS; p
 inline constexpr uint64_t kSegmentSize = uint64_t{1} << 20;  // longest stretch between two looks at a cancel flag
 inline constexpr uint64_t kMaxSafeInteger = (uint64_t{1} << 53) - 1;  // largest size JavaScript can name exactly
 
-// Bytes from the start of the device, and bytes from the start of the host file. Two types without a conversion, so
-// that only ToHost() turns one into the other (B2).
+// Bytes from the start of the device, and bytes from the start of the medium. Two types without a conversion, so
+// that only ToMedium() turns one into the other (B2).
 struct DeviceOffset {
   uint64_t value = 0;
 };
-// From the start of the host file, a device's own offset included. Up to kMaxSafeInteger, so sums of a few do not wrap.
-struct HostOffset {
+// From the start of the medium, a device's own offset included. Up to kMaxSafeInteger, so sums of a few do not wrap.
+struct MediumOffset {
   uint64_t value = 0;
 };
 // Bytes [begin, end) of the device.
@@ -41,21 +41,21 @@ struct ByteSpan {
 
   bool empty() const { return begin >= end; }
 };
-// Bytes [begin, end) of the host file.
-struct HostSpan {
-  HostOffset begin;
-  HostOffset end;
+// Bytes [begin, end) of the medium.
+struct MediumSpan {
+  MediumOffset begin;
+  MediumOffset end;
 
   bool empty() const { return begin.value >= end.value; }
   // The smallest span that holds both: what lies between two that do not touch is in it. An empty one adds nothing,
   // wherever it lies.
-  HostSpan With(const HostSpan& other) const {
+  MediumSpan With(const MediumSpan& other) const {
     if (empty()) return other;
     if (other.empty()) return *this;
     return {begin.value < other.begin.value ? begin : other.begin, end.value > other.end.value ? end : other.end};
   }
   // What of it lies in `within`; empty when they do not meet.
-  HostSpan CutTo(const HostSpan& within) const {
+  MediumSpan CutTo(const MediumSpan& within) const {
     return {begin.value > within.begin.value ? begin : within.begin, end.value < within.end.value ? end : within.end};
   }
 };
@@ -85,12 +85,12 @@ inline constexpr int64_t PositionOfSector(int64_t blkno) {
 inline constexpr int64_t SectorAt(int64_t position) { return position >> kDevBshift; }
 
 // Blocks of 2^shift bytes, each at a multiple of its size, that a span touches.   REQUIRES: the span is not empty.
-inline uint64_t BlocksIn(const HostSpan& span, unsigned shift) {
+inline uint64_t BlocksIn(const MediumSpan& span, unsigned shift) {
   return ((span.end.value - 1) >> shift) - (span.begin.value >> shift) + 1;
 }
 // The smallest shift, from `least` up, with which there are at most `most` of them: a table with an entry for each
 // block then stays small, however large the device.
-inline unsigned ShiftFor(const HostSpan& span, unsigned least, uint64_t most) {
+inline unsigned ShiftFor(const MediumSpan& span, unsigned least, uint64_t most) {
   unsigned shift = least;
   while (BlocksIn(span, shift) > most) shift++;
   return shift;

@@ -27,7 +27,7 @@ uint64_t CoveringWindowSize(WindowGeometry geometry) {
   return geometry.size;
 }
 
-// Where windows lie: in host coordinates, with the range's end for a limit (B3, B6, B7).
+// Where windows lie: in medium coordinates, with the range's end for a limit (B3, B6, B7).
 WindowGeometry GeometryOf(const Minor& minor, Access access, const DeviceContext& context) {
   WindowGeometry geometry;
   geometry.begin = minor.begin();
@@ -71,8 +71,8 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
 }
 
 // Cut at the end of the device: what lies behind cannot be written anyway.
-std::vector<HostSpan> Device::ProtectedSpans() const {
-  std::vector<HostSpan> spans;
+std::vector<MediumSpan> Device::ProtectedSpans() const {
+  std::vector<MediumSpan> spans;
   for (const ByteSpan& span : options_.protect) {
     const uint64_t begin = std::min(span.begin, range_.size);
     const uint64_t end = std::min(span.end, range_.size);
@@ -82,7 +82,7 @@ std::vector<HostSpan> Device::ProtectedSpans() const {
 }
 
 void Device::Guard() {
-  std::vector<HostSpan> spans = ProtectedSpans();
+  std::vector<MediumSpan> spans = ProtectedSpans();
   // Partitions alone are kept off it: who opens the disk itself may write its label.
   const LabelSector* label = minor_->partition() != nullptr ? &minor_->disk().label_state().sector() : nullptr;
   if (spans.empty() && label == nullptr) return;
@@ -190,12 +190,12 @@ Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lan
 BatchTarget Device::ForBatch() const { return {&chain_->entry(), &range_, DurabilityRule(options_.cache), starts()}; }
 
 ByteSpan Device::NextData(uint64_t position) const {
-  const HostOffset end{range_.begin.value + range_.size};
-  const HostSpan data = channel_->NextData({{range_.begin.value + position}, end});
+  const MediumOffset end{range_.begin.value + range_.size};
+  const MediumSpan data = channel_->NextData({{range_.begin.value + position}, end});
   return data.empty() ? ByteSpan{range_.size, range_.size} : ToDevice(data);
 }
 
-ByteSpan Device::ToDevice(HostSpan span) const {
+ByteSpan Device::ToDevice(MediumSpan span) const {
   // What another partition of the disk has lost is not this device's.
   const uint64_t begin = std::max(span.begin.value, range_.begin.value);
   const uint64_t end = std::min(span.end.value, range_.begin.value + range_.size);

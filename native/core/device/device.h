@@ -130,8 +130,8 @@ class Device {
   // Of this moment. Thread: any; it may wait for the host.   REQUIRES: position <= size.
   ByteSpan NextData(uint64_t position) const;
 
-  // The part of the device that is this one of the host file; empty where they do not meet.
-  ByteSpan ToDevice(HostSpan span) const;
+  // The part of the device that is this one of the medium; empty where they do not meet.
+  ByteSpan ToDevice(MediumSpan span) const;
 
   // Puts the fault injector in force or takes it out. Requests admitted before keep what they were admitted to.
   // Thread: any.   Driver::SetFaults() calls it under its lock.
@@ -156,21 +156,21 @@ class Device {
   Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const DeviceContext& context,
          std::unique_ptr<Channel> channel);
 
-  // What options_.protect names, as parts of the host file.
-  std::vector<HostSpan> ProtectedSpans() const;
+  // What options_.protect names, as parts of the medium.
+  std::vector<MediumSpan> ProtectedSpans() const;
   // Makes guard_, if this open has something to guard.
   void Guard();
   // Makes windows and the strategy over them; leaves the device at pread and pwrite when that fails.
   void MapWindows(const DeviceContext& context);
   // A lease of a mapping of its own. `shared`: nothing for a private one.
-  Result<std::unique_ptr<Lease>> MapOwn(HostOffset at, size_t length, MapMode mode,
+  Result<std::unique_ptr<Lease>> MapOwn(MediumOffset at, size_t length, MapMode mode,
                                         std::optional<Lease::Shared> shared);
   // A lease of the window around `at`, or, where that cannot be had or is not sound, of a mapping of its own over the
   // same bytes.
-  Result<std::unique_ptr<Lease>> MapWindow(HostOffset at, size_t length);
+  Result<std::unique_ptr<Lease>> MapWindow(MediumOffset at, size_t length);
   // The window around `at`, mapped if need be; nothing when its place is taken, by a lease or by requests under way.
   // One that is not sound is of no use to a lease either: it gets fresh pages, which the page cache keeps alike.
-  Result<std::optional<WindowRef>> AcquireForLease(HostOffset at);
+  Result<std::optional<WindowRef>> AcquireForLease(MediumOffset at);
 
   // Order is destruction order, last first: strategies go before the windows and the minor they use.
   const std::shared_ptr<Minor> minor_;

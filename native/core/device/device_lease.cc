@@ -15,14 +15,14 @@ Result<std::unique_ptr<Lease>> Device::Map(uint64_t position, size_t length) {
   if (!cache_ && !table_) return Status{ENOTSUP, Op::kMap};
   const bool inside = position <= range_.size && length > 0 && length <= range_.size - position;
   if (!inside) return Status{EINVAL, Op::kMap};
-  const HostOffset at{range_.begin.value + position};
+  const MediumOffset at{range_.begin.value + position};
   // A lease lies in one window in every case, so that the same ranges can be mapped whatever the mode of the open.
   if (geometry_.StartOf(at) != geometry_.StartOf({at.value + length - 1})) return Status{EINVAL, Op::kMap};
   if (guard_ && guard_->Forbids({at, {at.value + length}})) return Status{EROFS, Op::kMap};
   return range_.writable ? MapWindow(at, length) : MapOwn(at, length, MapMode::kCopyOnWrite, std::nullopt);
 }
 
-Result<std::unique_ptr<Lease>> Device::MapOwn(HostOffset at, size_t length, MapMode mode,
+Result<std::unique_ptr<Lease>> Device::MapOwn(MediumOffset at, size_t length, MapMode mode,
                                               std::optional<Lease::Shared> shared) {
   // mmap(2) begins at a page; AddressOf() in lease.cc skips the rest again.
   const size_t skip = static_cast<size_t>(at.value % PageSize());
@@ -31,7 +31,7 @@ Result<std::unique_ptr<Lease>> Device::MapOwn(HostOffset at, size_t length, MapM
   return Lease::Create(mapped.Take(), at, length, *channel_->windows(), std::move(shared));
 }
 
-Result<std::unique_ptr<Lease>> Device::MapWindow(HostOffset at, size_t length) {
+Result<std::unique_ptr<Lease>> Device::MapWindow(MediumOffset at, size_t length) {
   const uint64_t number = at.value / geometry_.size;
   // Pinned before the window is looked for: two leases at once would each find the last free one.
   const auto pin = pins_.Pin(geometry_, number);
@@ -50,7 +50,7 @@ Result<std::unique_ptr<Lease>> Device::MapWindow(HostOffset at, size_t length) {
   return MapOwn(at, length, MapMode::kReadWrite, shared());
 }
 
-Result<std::optional<WindowRef>> Device::AcquireForLease(HostOffset at) {
+Result<std::optional<WindowRef>> Device::AcquireForLease(MediumOffset at) {
   if (cache_) {
     // Any thread may map, so no lane is its own.
     auto window = cache_->Acquire(at, kSharedLane);

@@ -16,7 +16,7 @@ Result<std::optional<PlacedLabel>> Placed(const Disk& disk) {
 
 }  // namespace
 
-Disk::Disk(std::unique_ptr<Medium> medium, HostOffset begin, uint64_t size, uint64_t sector_size)
+Disk::Disk(std::unique_ptr<Medium> medium, MediumOffset begin, uint64_t size, uint64_t sector_size)
     : medium_(std::move(medium)),
       begin_(begin),
       size_(size),
@@ -68,7 +68,7 @@ Status Disk::Detach(const Attachment& wanted) {
   return status;
 }
 
-Status Disk::CheckReaches(HostSpan span) {
+Status Disk::CheckReaches(MediumSpan span) {
   if (!medium_->size()) return Status::Ok();
   const auto now = medium_->SizeNow();
   if (!now.ok()) return now.status();
@@ -87,8 +87,8 @@ Result<DiskLabel> Disk::Label() const {
 Status Disk::PlaceLabel() {
   const auto placed = Placed(*this);
   if (!placed.ok()) return placed.status();
-  std::optional<HostOffset> at;
-  if (placed.value()) at = HostOffset{begin_.value + placed.value()->found.position};
+  std::optional<MediumOffset> at;
+  if (placed.value()) at = MediumOffset{begin_.value + placed.value()->found.position};
   label_state_.sector().Place(at);
   return Status::Ok();
 }

@@ -38,8 +38,8 @@ class Disk {
   Medium& medium() const { return *medium_; }
   // Bytes of the disk, and where it begins on the medium. Neither changes, whatever becomes of the medium.
   uint64_t size() const { return size_; }
-  HostOffset begin() const { return begin_; }
-  HostSpan span() const { return {begin_, {begin_.value + size_}}; }
+  MediumOffset begin() const { return begin_; }
+  MediumSpan span() const { return {begin_, {begin_.value + size_}}; }
   // What tables count in: the sectors that the registration named, else the medium's.
   uint64_t sector_size() const { return Source().sector_size(); }
   // True when both are the same range of the same medium, whatever it was called (B21).
@@ -64,7 +64,7 @@ class Disk {
 
   // EIO when the medium no longer reaches to the end of `span`; what it lacks of that is noted as lost.
   // REQUIRES: a use is counted.
-  Status CheckReaches(HostSpan span);
+  Status CheckReaches(MediumSpan span);
 
   // The label: the one in memory, else the valid one on the medium, else the default one. Errors: the medium's.
   Result<DiskLabel> Label() const;
@@ -83,10 +83,10 @@ class Disk {
   Status Retire();
 
  private:
-  Disk(std::unique_ptr<Medium> medium, HostOffset begin, uint64_t size, uint64_t sector_size);
+  Disk(std::unique_ptr<Medium> medium, MediumOffset begin, uint64_t size, uint64_t sector_size);
 
   const std::unique_ptr<Medium> medium_;
-  const HostOffset begin_;
+  const MediumOffset begin_;
   const uint64_t size_;
   const uint64_t sector_size_;  // 0: not named
   int index_ = kPrivateMinor;

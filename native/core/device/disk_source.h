@@ -13,7 +13,7 @@ class DiskSource final : public TableSource {
  public:
   // [begin, begin + size) of `medium`, which outlives this object and is not closed meanwhile. A `sector_size` of 0 is
   // what the medium says, which is asked when somebody wants to know.
-  DiskSource(Medium& medium, HostOffset begin, uint64_t size, uint64_t sector_size)
+  DiskSource(Medium& medium, MediumOffset begin, uint64_t size, uint64_t sector_size)
       : medium_(medium), begin_(begin), size_(size), sector_size_(sector_size) {}
 
   // As TableSource has it. Errors of Read(): those of Medium::Read().
@@ -29,7 +29,7 @@ class DiskSource final : public TableSource {
 
  private:
   Medium& medium_;
-  const HostOffset begin_;
+  const MediumOffset begin_;
   const uint64_t size_;
   const uint64_t sector_size_;
 };

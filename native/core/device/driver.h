@@ -28,7 +28,7 @@ namespace blk {
 struct MinorInfo {
   int minor = 0;
   std::string path;
-  uint64_t offset = 0;  // bytes in the host file
+  uint64_t offset = 0;  // bytes in the medium
   uint64_t size = 0;    // bytes
   MediumKind kind = MediumKind::kFile;
   uint32_t open_count = 0;
@@ -48,7 +48,7 @@ class Driver {
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
 
-  // Binds a range of a host file to the lowest free minor, or finds the minor that has it already. Registrations are
+  // Binds a range of a medium to the lowest free minor, or finds the minor that has it already. Registrations are
   // not counted: one Deregister() frees. -> minor.
   // Errors: those of Minor::Create() · EBUSY the table is full · EBADF closed.   Thread: any; it may wait for the host.
   Result<int> Register(const std::string& path, const MediumRange& range) EXCLUDES(mu_);
@@ -71,7 +71,7 @@ class Driver {
   // is 0 where the host cannot tell. Errors: ENXIO no such minor · those of Device::Open() · EBADF closed.   Thread:
   // any; it may wait for the host.
   Result<std::shared_ptr<Device>> Open(int minor, const OpenOptions& options, int* holder = nullptr) EXCLUDES(mu_);
-  // Opens a range of a host file, or a partition of that range, on a minor of its own, outside the table: neither
+  // Opens a range of a medium, or a partition of that range, on a minor of its own, outside the table: neither
   // listed nor matched by Register(), and retired with this one open, as the disk of a partition is. An empty
   // `partition` is none; names are those of RegisterPartition(). Errors: those of Minor::Create(),
   // Minor::CreatePartition() and Device::Open() · EBADF closed.

@@ -154,7 +154,7 @@ Status SetLabel(Device& device, DiskLabel label, LabelWrite write, Verdicts* fau
   status = device.WriteDisk(bytes.position, std::move(bytes.bytes), kSharedLane);
   if (!status.ok()) return status;
   disk.label_state().SetInMemory(std::nullopt);  // the medium says it now
-  disk.label_state().sector().Place(HostOffset{disk.begin().value + position});
+  disk.label_state().sector().Place(MediumOffset{disk.begin().value + position});
   return status;
 }
 

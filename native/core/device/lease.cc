@@ -5,14 +5,14 @@
 namespace blk {
 namespace {
 
-uint8_t* AddressOf(const Lease::Memory& memory, HostOffset at) {
+uint8_t* AddressOf(const Lease::Memory& memory, MediumOffset at) {
   if (const auto* window = std::get_if<WindowRef>(&memory)) return window->At(at);
   return std::get<Mapping>(memory).data() + at.value % PageSize();
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Lease>> Lease::Create(Memory memory, HostOffset at, size_t size, MediumWindows& medium,
+Result<std::unique_ptr<Lease>> Lease::Create(Memory memory, MediumOffset at, size_t size, MediumWindows& medium,
                                              std::optional<Shared> shared) {
   // Over the lease alone: what happens elsewhere in its window is none of its losses.
   PageWatch watch = PageWatch::Over(AddressOf(memory, at), size);
@@ -20,7 +20,7 @@ Result<std::unique_ptr<Lease>> Lease::Create(Memory memory, HostOffset at, size_
   return std::unique_ptr<Lease>(new Lease(std::move(memory), at, size, medium, std::move(watch), std::move(shared)));
 }
 
-Lease::Lease(Memory memory, HostOffset at, size_t size, MediumWindows& medium, PageWatch watch,
+Lease::Lease(Memory memory, MediumOffset at, size_t size, MediumWindows& medium, PageWatch watch,
              std::optional<Shared> shared)
     : data_(AddressOf(memory, at)),
       size_(size),
@@ -41,7 +41,7 @@ Lease::~Lease() {
 
 // Flushes ask on any thread while stores are bracketed; from EndStores() on only the owner does, so that the watch can
 // stop.
-HostSpan Lease::Lost() const {
+MediumSpan Lease::Lost() const {
   if (!watch_.valid()) return lost_;
   const PageWatch::Lost lost = watch_.lost();
   return {{at_.value + lost.begin}, {at_.value + lost.end}};
@@ -49,7 +49,7 @@ HostSpan Lease::Lost() const {
 
 Status Lease::Release() {
   if (data_ == nullptr) return Status::Ok();
-  const HostSpan lost = Lost();
+  const MediumSpan lost = Lost();
   return End(lost.empty() ? Status::Ok() : medium_.WhyLost(lost));
 }
 

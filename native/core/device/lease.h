@@ -33,7 +33,7 @@ class Lease final : public StoreSource {
   // Lends [at, at + size), which lies in `memory`; a Mapping begins at the page of `at`. Dirty from here on, if shared.
   // On the heap, since FlushState knows it by its address.
   // Errors: ENOMEM no watch could be had.   REQUIRES: size is not 0.
-  static Result<std::unique_ptr<Lease>> Create(Memory memory, HostOffset at, size_t size, MediumWindows& medium,
+  static Result<std::unique_ptr<Lease>> Create(Memory memory, MediumOffset at, size_t size, MediumWindows& medium,
                                                std::optional<Shared> shared);
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
@@ -49,7 +49,7 @@ class Lease final : public StoreSource {
 
   // What of it the host could not give: what was read there were zeros, what was stored is lost. Page by page, and all
   // between the first such page and the last. Stays after the release.
-  HostSpan Lost() const override;
+  MediumSpan Lost() const override;
 
   // Gives the bytes back. Idempotent: later calls are ok. REQUIRES: nothing touches them any more, and the device is
   // not closed.
@@ -57,7 +57,7 @@ class Lease final : public StoreSource {
   Status Release();
 
  private:
-  Lease(Memory memory, HostOffset at, size_t size, MediumWindows& medium, PageWatch watch,
+  Lease(Memory memory, MediumOffset at, size_t size, MediumWindows& medium, PageWatch watch,
         std::optional<Shared> shared);
 
   // Ends it. `why`: what the host says of the loss, if there is one. -> that, or munmap's error.
@@ -65,11 +65,11 @@ class Lease final : public StoreSource {
 
   uint8_t* data_;
   const size_t size_;
-  const HostOffset at_;
+  const MediumOffset at_;
   // To ask why something is lost. Valid while the device is open.
   MediumWindows& medium_;
   bool sound_ = true;
-  HostSpan lost_;  // when it ended
+  MediumSpan lost_;  // when it ended
   // Empty once it has ended.
   std::optional<Memory> memory_;
   PageWatch watch_;  // after memory_, so that it ends before the memory goes

@@ -76,8 +76,8 @@ class Minor {
   const PartitionSpot* partition() const { return partition_ ? &partition_->spot : nullptr; }
   // Bytes of the device, and where it begins on the medium.
   uint64_t size() const { return partition_ ? partition_->spot.size : disk_->size(); }
-  HostOffset begin() const { return {disk_->begin().value + (partition_ ? partition_->spot.start : 0)}; }
-  HostSpan span() const { return {begin(), {begin().value + size()}}; }
+  MediumOffset begin() const { return {disk_->begin().value + (partition_ ? partition_->spot.start : 0)}; }
+  MediumSpan span() const { return {begin(), {begin().value + size()}}; }
 
   uint32_t open_count() const { return uses().opens(); }
 

@@ -49,7 +49,7 @@ struct OpenOptions {
   Access access = Access::kAuto;  // what is asked for; Device::access() tells what came of it
   CacheMode cache = CacheMode::kWriteback;
   bool direct = false;            // O_DIRECT where a request fits its alignment
-  bool lock = true;               // keep others off the range, as AdjustLock() in minor_open.cc says
+  bool lock = true;               // keep others off the range, as AdjustLock() in host_medium.cc says
   bool lock_growth = false;       // with `lock`: all that the host file may grow to as well
   std::vector<ByteSpan> protect;  // bytes of the device that this open must not write
 };

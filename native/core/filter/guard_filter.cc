@@ -7,11 +7,11 @@
 
 namespace blk {
 
-GuardFilter::GuardFilter(HostOffset begin, std::vector<HostSpan> spans, const LabelSector* label)
+GuardFilter::GuardFilter(MediumOffset begin, std::vector<MediumSpan> spans, const LabelSector* label)
     : begin_(begin), label_(label) {
   // Merged here once, so that Forbids() finds its way by halving.
   std::sort(spans.begin(), spans.end(), [](const auto& a, const auto& b) { return a.begin.value < b.begin.value; });
-  for (const HostSpan& span : spans) {
+  for (const MediumSpan& span : spans) {
     if (span.empty()) continue;
     if (!spans_.empty() && span.begin.value <= spans_.back().end.value) {
       spans_.back() = spans_.back().With(span);
@@ -21,12 +21,12 @@ GuardFilter::GuardFilter(HostOffset begin, std::vector<HostSpan> spans, const La
   }
 }
 
-bool GuardFilter::Forbids(HostSpan span) const {
+bool GuardFilter::Forbids(MediumSpan span) const {
   if (span.empty()) return false;
   if (label_ != nullptr && label_->Forbids(span)) return true;
   // Sorted and disjoint: the first that ends behind the start of `span` is the only one that can be the first to meet
   // it.
-  const auto next = std::partition_point(spans_.begin(), spans_.end(), [&](const HostSpan& protected_span) {
+  const auto next = std::partition_point(spans_.begin(), spans_.end(), [&](const MediumSpan& protected_span) {
     return protected_span.end.value <= span.begin.value;
   });
   return next != spans_.end() && next->begin.value < span.end.value;

@@ -16,7 +16,7 @@ class GuardFilter final : public Filter {
  public:
   // `begin` is where the device begins in the host file, `spans` are parts of that, in any order; they may overlap or
   // be empty. `label` may be null, and outlives this object.
-  GuardFilter(HostOffset begin, std::vector<HostSpan> spans, const LabelSector* label);
+  GuardFilter(MediumOffset begin, std::vector<MediumSpan> spans, const LabelSector* label);
 
   FilterTraits traits() const override { return {/*needs_each_request=*/false, /*may_refuse_pieces=*/true}; }
 
@@ -26,7 +26,7 @@ class GuardFilter final : public Filter {
   Status Refuses(const Piece& piece) override;
 
   // Whether something in `span` may not be written. Of this moment, as far as the label goes.   Thread: any.
-  bool Forbids(HostSpan span) const;
+  bool Forbids(MediumSpan span) const;
 
  private:
   // Whether something in these bytes of the device may not be written.
@@ -34,8 +34,8 @@ class GuardFilter final : public Filter {
     return Forbids({{begin_.value + position}, {begin_.value + position + length}});
   }
 
-  const HostOffset begin_;       // of the device
-  std::vector<HostSpan> spans_;  // sorted, disjoint
+  const MediumOffset begin_;       // of the device
+  std::vector<MediumSpan> spans_;  // sorted, disjoint
   const LabelSector* const label_;
 };
 

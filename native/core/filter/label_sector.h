@@ -17,14 +17,14 @@ class LabelSector {
  public:
   // Says where the label is: the sector in which a label at `label` lies; nothing: the disk has none.   Thread: any.
   // Release, with the acquire in Forbids(): a write that begins after this has returned sees it.
-  void Place(std::optional<HostOffset> label) {
+  void Place(std::optional<MediumOffset> label) {
     begin_.store(label ? AlignDown(label->value, kDevBsize) : kNone, std::memory_order_release);
   }
   // Lets writes over the label through, or refuses them again.   Thread: any.
   void SetWritable(bool writable) { writable_.store(writable, std::memory_order_release); }
 
   // Whether a write of `span` is one over a label that is not writable.
-  bool Forbids(HostSpan span) const {
+  bool Forbids(MediumSpan span) const {
     const uint64_t begin = begin_.load(std::memory_order_acquire);
     if (begin == kNone || writable_.load(std::memory_order_acquire)) return false;
     return span.begin.value < begin + kDevBsize && begin < span.end.value;

@@ -6,7 +6,7 @@
 
 namespace blk {
 
-Result<Mapping> Mapping::Create(HostIo& host, int fd, HostOffset offset, size_t size, MapMode mode) {
+Result<Mapping> Mapping::Create(HostIo& host, int fd, MediumOffset offset, size_t size, MapMode mode) {
   void* address = nullptr;
   const int rc = host.Mmap(fd, offset.value, size, mode, &address);
   if (rc < 0) return Status{-rc, Op::kMmap};

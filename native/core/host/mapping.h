@@ -21,7 +21,7 @@ class Mapping {
   // Units: bytes; offset is a multiple of the page, size is not 0.
   // Errors: ENOMEM (memory, or more mappings than page_guard.h gives out) · EACCES writable on a read-only descriptor ·
   // ENODEV.
-  static Result<Mapping> Create(HostIo& host, int fd, HostOffset offset, size_t size, MapMode mode);
+  static Result<Mapping> Create(HostIo& host, int fd, MediumOffset offset, size_t size, MapMode mode);
 
   // Owns nothing.
   Mapping() = default;

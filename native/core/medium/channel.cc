@@ -10,7 +10,7 @@ alignas(4096) constexpr uint8_t kZeros[64 * 1024] = {};
 
 }  // namespace
 
-Moved Channel::Zero(HostOffset at, uint64_t size, const PieceRules& rules) {
+Moved Channel::Zero(MediumOffset at, uint64_t size, const PieceRules& rules) {
   if (rules.fast) return {0, {EOPNOTSUPP, Op::kPwrite}};
   PieceRules plain;
   plain.cancel = rules.cancel;

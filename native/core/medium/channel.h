@@ -31,7 +31,7 @@ struct StartedMove {
   enum class Kind : uint8_t { kRead, kWrite };
 
   Kind kind = Kind::kRead;
-  HostOffset at;
+  MediumOffset at;
   void* data = nullptr;  // only read from by a write
   size_t size = 0;       // bytes
   PieceRules rules;
@@ -48,21 +48,21 @@ class Channel {
   // Reads all of [at, at + size). With `nowait` all of it or nothing, and only if that waits for no disk: EAGAIN, it
   // would; EOPNOTSUPP, the medium cannot tell.
   // Errors: those, the medium's · EIO it ends before · ECANCELED.   Thread: any; it may wait.
-  virtual Moved Read(HostOffset at, void* data, size_t size, const PieceRules& rules) = 0;
+  virtual Moved Read(MediumOffset at, void* data, size_t size, const PieceRules& rules) = 0;
   // Writes all of it. Of a durable one, EOPNOTSUPP, ENOSYS, EINVAL: the medium has no such write after all; EPERM: it
   // may be denied; EIO: what was written may be lost, and so may what was written before.   Thread: any; it may wait.
-  virtual Moved Write(HostOffset at, const void* data, size_t size, const PieceRules& rules) = 0;
+  virtual Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules) = 0;
   // Says that [at, at + size) is not needed any more. Of its whole granules each reads afterwards as before or as
   // zeros; all else is untouched. -> the bytes that the medium was told of: none where it cannot, which is no error.
   // Errors: the medium's · ECANCELED.   Thread: any; it may wait.   REQUIRES: it lies inside the medium.
-  virtual Moved Discard(HostOffset at, uint64_t size, const PieceRules& rules) {
+  virtual Moved Discard(MediumOffset at, uint64_t size, const PieceRules& rules) {
     return static_cast<void>(at), static_cast<void>(size), static_cast<void>(rules), Moved{};
   }
   // Makes all of [at, at + size) read as zeros, to the byte; `durable` is nobody's here. By writing them, unless the
   // medium knows better.   Errors: those of Write() · EOPNOTSUPP not `fast`.   REQUIRES: it lies inside the medium.
-  virtual Moved Zero(HostOffset at, uint64_t size, const PieceRules& rules);
+  virtual Moved Zero(MediumOffset at, uint64_t size, const PieceRules& rules);
   // Hints that [at, at + size) is read soon. Never fails, nor waits for bytes.   REQUIRES: it lies inside the medium.
-  virtual void Prefetch(HostOffset at, uint64_t size) noexcept { static_cast<void>(at), static_cast<void>(size); }
+  virtual void Prefetch(MediumOffset at, uint64_t size) noexcept { static_cast<void>(at), static_cast<void>(size); }
 
   // Makes everything written durable, by whichever channel. An error is told once, but for EINTR, after which it may be
   // asked again; flush_state.h makes it stick.
@@ -84,11 +84,11 @@ class Channel {
   virtual bool durable_writes() const { return false; }
 
   // EIO when the medium has come to end before `end`. Of this moment.
-  virtual Status CheckReaches(HostOffset end) { return static_cast<void>(end), Status::Ok(); }
+  virtual Status CheckReaches(MediumOffset end) { return static_cast<void>(end), Status::Ok(); }
 
   // The first stretch in `within` that may hold something else than zeros, empty at its end when there is none. All of
   // it where the medium cannot tell. Of this moment.
-  virtual HostSpan NextData(HostSpan within) { return within; }
+  virtual MediumSpan NextData(MediumSpan within) { return within; }
 
   // The medium as memory; null of one that cannot be mapped. Lives as long as the channel. Fixed.
   virtual MediumWindows* windows() { return nullptr; }

@@ -4,16 +4,16 @@
 
 namespace blk {
 
-Moved HostChannel::Read(HostOffset at, void* data, size_t size, const PieceRules& rules) {
+Moved HostChannel::Read(MediumOffset at, void* data, size_t size, const PieceRules& rules) {
   return rules.nowait ? file_.ReadNow(data, size, at) : file_.ReadAll(data, size, at, rules.cancel);
 }
 
-Moved HostChannel::Write(HostOffset at, const void* data, size_t size, const PieceRules& rules) {
+Moved HostChannel::Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules) {
   return rules.durable ? file_.WriteAllDurable(data, size, at, rules.cancel)
                        : file_.WriteAll(data, size, at, rules.cancel);
 }
 
-void HostChannel::Prefetch(HostOffset at, uint64_t size) noexcept {
+void HostChannel::Prefetch(MediumOffset at, uint64_t size) noexcept {
   // Past the page cache, where nothing could be on its way to.
   if (file_.direct_fd >= 0) return;
   // The host takes no more than so much of one call; and more than the whole of this at once would hold up who asks.
@@ -25,18 +25,19 @@ void HostChannel::Prefetch(HostOffset at, uint64_t size) noexcept {
   }
 }
 
-HostSpan HostChannel::NextData(HostSpan within) {
+MediumSpan HostChannel::NextData(MediumSpan within) {
   if (!mappable_) return within;
   const int64_t data = file_.host->SeekData(file_.fd, within.begin.value);
   if (data == -ENXIO) return {within.end, within.end};
   if (data < 0) return within;
   const int64_t hole = file_.host->SeekHole(file_.fd, static_cast<uint64_t>(data));
-  const HostSpan found{{static_cast<uint64_t>(data)}, hole < 0 ? within.end : HostOffset{static_cast<uint64_t>(hole)}};
-  const HostSpan span = found.CutTo(within);
-  return span.empty() ? HostSpan{within.end, within.end} : span;
+  const MediumSpan found{{static_cast<uint64_t>(data)},
+                         hole < 0 ? within.end : MediumOffset{static_cast<uint64_t>(hole)}};
+  const MediumSpan span = found.CutTo(within);
+  return span.empty() ? MediumSpan{within.end, within.end} : span;
 }
 
-Result<Mapping> HostChannel::Map(HostOffset at, size_t size, MapMode mode) {
+Result<Mapping> HostChannel::Map(MediumOffset at, size_t size, MapMode mode) {
   return Mapping::Create(*file_.host, file_.fd, at, size, mode);
 }
 

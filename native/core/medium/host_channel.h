@@ -14,23 +14,23 @@ class HostChannel final : public Channel, private MediumWindows {
   // `mappable`: a file whose pages can be had; a node need not be one, and what does not tell its size has none.
   explicit HostChannel(const HostFile& file, bool mappable = true) : file_(file), mappable_(mappable) {}
 
-  Moved Read(HostOffset at, void* data, size_t size, const PieceRules& rules) override;
-  Moved Write(HostOffset at, const void* data, size_t size, const PieceRules& rules) override;
+  Moved Read(MediumOffset at, void* data, size_t size, const PieceRules& rules) override;
+  Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules) override;
   Status Sync() override { return file_.Sync(); }
   // O_DIRECT stays on its own descriptor, which a per-call sync of the other would miss.
   bool durable_writes() const override { return file_.direct_fd < 0; }
-  Status CheckReaches(HostOffset end) override { return file_.CheckReaches(end.value); }
-  void Prefetch(HostOffset at, uint64_t size) noexcept override;
+  Status CheckReaches(MediumOffset end) override { return file_.CheckReaches(end.value); }
+  void Prefetch(MediumOffset at, uint64_t size) noexcept override;
   // Where the host cannot tell, as of nodes, all of it is data.
-  HostSpan NextData(HostSpan within) override;
+  MediumSpan NextData(MediumSpan within) override;
   // What goes by O_DIRECT goes past the pages of a map.
   MediumWindows* windows() override { return mappable_ && file_.direct_fd < 0 ? this : nullptr; }
 
   const HostFile& file() const { return file_; }
 
  private:
-  Result<Mapping> Map(HostOffset at, size_t size, MapMode mode) override;
-  Status WhyLost(HostSpan lost) override { return file_.WhyLost(lost); }
+  Result<Mapping> Map(MediumOffset at, size_t size, MapMode mode) override;
+  Status WhyLost(MediumSpan lost) override { return file_.WhyLost(lost); }
   bool TellsResidency() override { return file_.host->TellsResidency(file_.fd); }
   int Mincore(void* address, size_t size, unsigned char* residency) override {
     return file_.host->Mincore(address, size, residency);

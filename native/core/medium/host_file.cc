@@ -50,7 +50,7 @@ bool HostFile::FitsDirect(const void* data, size_t size, uint64_t offset) const 
          reinterpret_cast<uintptr_t>(data) % alignment.memory == 0;
 }
 
-Moved HostFile::ReadNow(void* data, size_t size, HostOffset offset) const {
+Moved HostFile::ReadNow(void* data, size_t size, MediumOffset offset) const {
   // What is in the page cache is not asked for: to look there would even make the kernel read ahead into it.
   if (HasDirect()) return {0, {EAGAIN, Op::kPread}};
   Scratch scratch;
@@ -69,7 +69,7 @@ Moved HostFile::ReadNow(void* data, size_t size, HostOffset offset) const {
   return {size, Status::Ok()};
 }
 
-Moved HostFile::ReadAll(void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const {
+Moved HostFile::ReadAll(void* data, size_t size, MediumOffset offset, const std::atomic<bool>* cancel) const {
   Scratch scratch;
   uint8_t* to = static_cast<uint8_t*>(data);
   return MoveAll(Op::kPread, size, cancel, [&](size_t done, size_t n) {
@@ -85,7 +85,7 @@ Moved HostFile::ReadAll(void* data, size_t size, HostOffset offset, const std::a
   });
 }
 
-Moved HostFile::WriteAll(const void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const {
+Moved HostFile::WriteAll(const void* data, size_t size, MediumOffset offset, const std::atomic<bool>* cancel) const {
   const uint8_t* from = static_cast<const uint8_t*>(data);
   return MoveAll(Op::kPwrite, size, cancel, [&](size_t done, size_t n) {
     const uint64_t at = offset.value + done;
@@ -99,7 +99,7 @@ Moved HostFile::WriteAll(const void* data, size_t size, HostOffset offset, const
   });
 }
 
-Moved HostFile::WriteAllDurable(const void* data, size_t size, HostOffset offset,
+Moved HostFile::WriteAllDurable(const void* data, size_t size, MediumOffset offset,
                                 const std::atomic<bool>* cancel) const {
   const uint8_t* from = static_cast<const uint8_t*>(data);
   return MoveAll(Op::kPwrite, size, cancel,
@@ -113,7 +113,7 @@ Status HostFile::CheckReaches(uint64_t end) const {
   return info.type == FileType::kRegular && info.size < end ? Status{EIO, Op::kMsync} : Status::Ok();
 }
 
-Status HostFile::WhyLost(HostSpan lost) const {
+Status HostFile::WhyLost(MediumSpan lost) const {
   if (CheckReaches(lost.end.value).ok()) {
     const Status first = WhyPageLost(lost.begin.value);
     return first.err == EIO ? WhyPageLost(lost.end.value - 1) : first;

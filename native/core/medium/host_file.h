@@ -25,22 +25,22 @@ struct HostFile {
   // and otherwise, they go through fd: both are of one file, and the kernel keeps its page cache in step.
   // Errors: the host's · EIO the file ends before · ECANCELED.   What moved is a prefix.   Thread: any; they wait for
   // the disk.
-  Moved ReadAll(void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const;
-  Moved WriteAll(const void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const;
+  Moved ReadAll(void* data, size_t size, MediumOffset offset, const std::atomic<bool>* cancel) const;
+  Moved WriteAll(const void* data, size_t size, MediumOffset offset, const std::atomic<bool>* cancel) const;
 
   // The same, and durable when it returns. EOPNOTSUPP, ENOSYS, EINVAL: the host has no such call; EPERM: it may be
   // denied.
-  Moved WriteAllDurable(const void* data, size_t size, HostOffset offset, const std::atomic<bool>* cancel) const;
+  Moved WriteAllDurable(const void* data, size_t size, MediumOffset offset, const std::atomic<bool>* cancel) const;
   // Reads all of it if that needs no disk. With nothing moved: EAGAIN, it would, as always with a direct_fd;
   // EOPNOTSUPP, the host cannot tell.
-  Moved ReadNow(void* data, size_t size, HostOffset offset) const;
+  Moved ReadNow(void* data, size_t size, MediumOffset offset) const;
 
-  // EIO when a regular file ends before host offset `end`. Of this moment: somebody else may cut it right after.
+  // EIO when a regular file ends before medium offset `end`. Of this moment: somebody else may cut it right after.
   Status CheckReaches(uint64_t end) const;
 
   // Why the host could not give the pages of a mapping at both ends of `lost`: ENOSPC when they can be read and there
   // is no room for them, else EIO. Never ok: the bytes are lost whatever holds by now.
-  Status WhyLost(HostSpan lost) const;
+  Status WhyLost(MediumSpan lost) const;
 
   // Makes what was written durable, by whichever descriptor. Errors: fdatasync's, which the host tells once, but for
   // EINTR, after which it may be asked again; EINVAL of a character node that has nothing to sync is ok.

@@ -72,7 +72,7 @@ Result<uint64_t> HostMedium::SizeNow() {
   return info.size;
 }
 
-Status HostMedium::Read(HostOffset at, void* data, size_t size) {
+Status HostMedium::Read(MediumOffset at, void* data, size_t size) {
   HostFile file;
   file.host = &host_;
   file.fd = read_fd_.get();

@@ -35,7 +35,7 @@ class HostMedium final : public Medium {
   uint64_t sector_size() const override;
   // Of a node what it said first: only files are cut.
   Result<uint64_t> SizeNow() override;
-  Status Read(HostOffset at, void* data, size_t size) override;
+  Status Read(MediumOffset at, void* data, size_t size) override;
   Result<std::unique_ptr<Channel>> Attach(const Attachment& wanted) override EXCLUDES(mu_);
   Status Detach(const Attachment& wanted) override EXCLUDES(mu_);
   int Holder(const Attachment& wanted) override EXCLUDES(mu_);

@@ -13,25 +13,25 @@ class LateChannel final : public Channel {
   LateChannel(std::unique_ptr<Channel> under, std::shared_ptr<LateAnswers> answers)
       : under_(std::move(under)), answers_(std::move(answers)) {}
 
-  Moved Read(HostOffset at, void* data, size_t size, const PieceRules& rules) override {
+  Moved Read(MediumOffset at, void* data, size_t size, const PieceRules& rules) override {
     if (rules.nowait) return {0, {EAGAIN, Op::kPread}};
     return StartAndWait(*this, {StartedMove::Kind::kRead, at, data, size, rules});
   }
-  Moved Write(HostOffset at, const void* data, size_t size, const PieceRules& rules) override {
+  Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules) override {
     // Only read from, as it is a write.
     return StartAndWait(*this, {StartedMove::Kind::kWrite, at, const_cast<void*>(data), size, rules});
   }
   Status Sync() override { return under_->Sync(); }
-  Moved Discard(HostOffset at, uint64_t size, const PieceRules& rules) override {
+  Moved Discard(MediumOffset at, uint64_t size, const PieceRules& rules) override {
     return under_->Discard(at, size, rules);
   }
-  Moved Zero(HostOffset at, uint64_t size, const PieceRules& rules) override { return under_->Zero(at, size, rules); }
-  void Prefetch(HostOffset at, uint64_t size) noexcept override { under_->Prefetch(at, size); }
+  Moved Zero(MediumOffset at, uint64_t size, const PieceRules& rules) override { return under_->Zero(at, size, rules); }
+  void Prefetch(MediumOffset at, uint64_t size) noexcept override { under_->Prefetch(at, size); }
   bool starts() const override { return true; }
   void Start(StartedMove& move) override { answers_->Put(*under_, move); }
   bool durable_writes() const override { return under_->durable_writes(); }
-  Status CheckReaches(HostOffset end) override { return under_->CheckReaches(end); }
-  HostSpan NextData(HostSpan within) override { return under_->NextData(within); }
+  Status CheckReaches(MediumOffset end) override { return under_->CheckReaches(end); }
+  MediumSpan NextData(MediumSpan within) override { return under_->NextData(within); }
 
  private:
   const std::unique_ptr<Channel> under_;

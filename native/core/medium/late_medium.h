@@ -75,7 +75,7 @@ class LateMedium final : public Medium {
   std::optional<uint64_t> size() const override { return under_->size(); }
   uint64_t sector_size() const override { return under_->sector_size(); }
   Result<uint64_t> SizeNow() override { return under_->SizeNow(); }
-  Status Read(HostOffset at, void* data, size_t size) override { return under_->Read(at, data, size); }
+  Status Read(MediumOffset at, void* data, size_t size) override { return under_->Read(at, data, size); }
   Result<std::unique_ptr<Channel>> Attach(const Attachment& wanted) override;
   Status Detach(const Attachment& wanted) override { return under_->Detach(wanted); }
   int Holder(const Attachment& wanted) override { return under_->Holder(wanted); }

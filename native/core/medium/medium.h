@@ -33,7 +33,7 @@ struct Attachment {
   bool direct = false;  // past the page cache, where the medium can
   // Keep others off the range, of a block node off all of it: all of them from one that writes, else those that write.
   bool lock = false;
-  HostSpan range;  // what it uses
+  MediumSpan range;  // what it uses
 };
 
 class Medium {
@@ -51,7 +51,7 @@ class Medium {
   // Bytes now, of a medium that tells: it may have been cut. Errors: the medium's.   REQUIRES: not closed.
   virtual Result<uint64_t> SizeNow() { return *size(); }
   // Reads [at, at + size) past all opens: for who looks at tables. Errors: the medium's.   REQUIRES: not closed.
-  virtual Status Read(HostOffset at, void* data, size_t size) = 0;
+  virtual Status Read(MediumOffset at, void* data, size_t size) = 0;
 
   // Makes a channel for an open, which ends with Detach(). After a failure nothing of it is left.
   // Errors: EACCES, EROFS by what it wants · EBUSY somebody else has the range · ESTALE.   REQUIRES: not closed.

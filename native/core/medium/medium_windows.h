@@ -16,11 +16,11 @@ class MediumWindows {
  public:
   // Maps [at, at + size) of the medium; `at` is a multiple of the page, size is not 0.   Errors: those of
   // Mapping::Create().
-  virtual Result<Mapping> Map(HostOffset at, size_t size, MapMode mode) = 0;
+  virtual Result<Mapping> Map(MediumOffset at, size_t size, MapMode mode) = 0;
 
   // Why pages of a mapping could not be had at both ends of `lost`: ENOSPC when they can be read and there is no room
   // for them, else EIO. Never ok: the bytes are lost whatever holds by now.
-  virtual Status WhyLost(HostSpan lost) = 0;
+  virtual Status WhyLost(MediumSpan lost) = 0;
 
   // Whether Mincore() tells the truth of mappings of this medium.
   virtual bool TellsResidency() = 0;

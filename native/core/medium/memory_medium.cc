@@ -17,26 +17,26 @@ class MemoryChannel final : public Channel {
   explicit MemoryChannel(std::shared_ptr<MemoryMedium::Store> store) : store_(std::move(store)) {}
 
   // Nothing here waits: `nowait` is always kept.
-  Moved Read(HostOffset at, void* data, size_t size, const PieceRules& rules) override {
+  Moved Read(MediumOffset at, void* data, size_t size, const PieceRules& rules) override {
     return Copy(Op::kPread, at, size, rules, [&](size_t done, size_t n, uint8_t* bytes) {
       CopyBytes(static_cast<uint8_t*>(data) + done, bytes, n);
     });
   }
-  Moved Write(HostOffset at, const void* data, size_t size, const PieceRules& rules) override {
+  Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules) override {
     return Copy(Op::kPwrite, at, size, rules, [&](size_t done, size_t n, uint8_t* bytes) {
       CopyBytes(bytes, static_cast<const uint8_t*>(data) + done, n);
     });
   }
   Status Sync() override { return Status::Ok(); }
   // A granule is a page of the host.
-  Moved Discard(HostOffset at, uint64_t size, const PieceRules& rules) override {
+  Moved Discard(MediumOffset at, uint64_t size, const PieceRules& rules) override {
     if (IsCancelled(rules.cancel)) return {0, {ECANCELED, Op::kDiscard}};
     static_cast<void>(FreePages(at.value, at.value + size));
     return {static_cast<size_t>(size), Status::Ok()};
   }
-  Moved Zero(HostOffset at, uint64_t size, const PieceRules& rules) override {
+  Moved Zero(MediumOffset at, uint64_t size, const PieceRules& rules) override {
     if (IsCancelled(rules.cancel)) return {0, {ECANCELED, Op::kZero}};
-    const HostSpan freed = rules.keep_room ? HostSpan{} : FreePages(at.value, at.value + size);
+    const MediumSpan freed = rules.keep_room ? MediumSpan{} : FreePages(at.value, at.value + size);
     if (freed.empty()) return Channel::Zero(at, size, rules);
     uint8_t* const data = store_->memory.data();
     std::memset(data + at.value, 0, static_cast<size_t>(freed.begin.value - at.value));
@@ -46,14 +46,14 @@ class MemoryChannel final : public Channel {
 
  private:
   // Makes the whole pages in [begin, end) zeros that cost nothing. -> those; empty when there are none.
-  HostSpan FreePages(uint64_t begin, uint64_t end) const {
-    const HostSpan pages{{AlignUp(begin, PageSize())}, {AlignDown(end, PageSize())}};
+  MediumSpan FreePages(uint64_t begin, uint64_t end) const {
+    const MediumSpan pages{{AlignUp(begin, PageSize())}, {AlignDown(end, PageSize())}};
     if (pages.begin.value >= pages.end.value) return {};
     const auto offset = static_cast<size_t>(pages.begin.value);
-    return store_->memory.Free(offset, static_cast<size_t>(pages.end.value) - offset) ? pages : HostSpan{};
+    return store_->memory.Free(offset, static_cast<size_t>(pages.end.value) - offset) ? pages : MediumSpan{};
   }
   template <typename CopyFn>
-  Moved Copy(Op op, HostOffset at, size_t size, const PieceRules& rules, CopyFn&& copy) {
+  Moved Copy(Op op, MediumOffset at, size_t size, const PieceRules& rules, CopyFn&& copy) {
     const uint64_t end = store_->size;
     const uint64_t rest = at.value < end ? end - at.value : 0;
     const Moved moved = MoveAll(op, static_cast<size_t>(std::min<uint64_t>(size, rest)), rules.cancel,

@@ -9,25 +9,25 @@ class NullChannel final : public Channel {
  public:
   explicit NullChannel(uint64_t size) : size_(size) {}
 
-  Moved Read(HostOffset at, void* data, size_t size, const PieceRules& rules) override {
+  Moved Read(MediumOffset at, void* data, size_t size, const PieceRules& rules) override {
     const Moved moved = Move(Op::kPread, at, size, rules);
     std::memset(data, 0, moved.bytes);
     return moved;
   }
-  Moved Write(HostOffset at, const void* data, size_t size, const PieceRules& rules) override {
+  Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules) override {
     static_cast<void>(data);
     return Move(Op::kPwrite, at, size, rules);
   }
   Status Sync() override { return Status::Ok(); }
-  Moved Discard(HostOffset at, uint64_t size, const PieceRules& rules) override {
+  Moved Discard(MediumOffset at, uint64_t size, const PieceRules& rules) override {
     return Move(Op::kDiscard, at, static_cast<size_t>(size), rules);
   }
-  Moved Zero(HostOffset at, uint64_t size, const PieceRules& rules) override {
+  Moved Zero(MediumOffset at, uint64_t size, const PieceRules& rules) override {
     return Move(Op::kZero, at, static_cast<size_t>(size), rules);
   }
 
  private:
-  Moved Move(Op op, HostOffset at, size_t size, const PieceRules& rules) const {
+  Moved Move(Op op, MediumOffset at, size_t size, const PieceRules& rules) const {
     if (IsCancelled(rules.cancel)) return {0, {ECANCELED, op}};
     const uint64_t rest = at.value < size_ ? size_ - at.value : 0;
     if (size > rest) return {static_cast<size_t>(rest), {EIO, op}};

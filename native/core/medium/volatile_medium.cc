@@ -4,25 +4,25 @@
 
 namespace blk {
 
-bool RangeHolds::InTheWay(const void* owner, HostSpan range, bool writes) const {
+bool RangeHolds::InTheWay(const void* owner, MediumSpan range, bool writes) const {
   return std::any_of(holds_.begin(), holds_.end(), [&](const Hold& hold) {
     return hold.owner != owner && (hold.writes || writes) && !hold.range.CutTo(range).empty();
   });
 }
 
-bool RangeHolds::Taken(const void* owner, HostSpan range, bool writes) {
+bool RangeHolds::Taken(const void* owner, MediumSpan range, bool writes) {
   MutexLock lock(mu_);
   return InTheWay(owner, range, writes);
 }
 
-Status RangeHolds::Add(const void* owner, HostSpan range, bool writes) {
+Status RangeHolds::Add(const void* owner, MediumSpan range, bool writes) {
   MutexLock lock(mu_);
   if (InTheWay(owner, range, writes)) return {EBUSY, Op::kLock};
   if (!HadMemory([&]() REQUIRES(mu_) { holds_.push_back({owner, range, writes}); })) return {ENOMEM, Op::kLock};
   return Status::Ok();
 }
 
-void RangeHolds::Remove(const void* owner, HostSpan range, bool writes) {
+void RangeHolds::Remove(const void* owner, MediumSpan range, bool writes) {
   MutexLock lock(mu_);
   const auto found = std::find_if(holds_.begin(), holds_.end(), [&](const Hold& hold) {
     return hold.owner == owner && hold.writes == writes && hold.range.begin.value == range.begin.value &&
@@ -31,7 +31,7 @@ void RangeHolds::Remove(const void* owner, HostSpan range, bool writes) {
   holds_.erase(found);
 }
 
-Status VolatileMedium::Read(HostOffset at, void* data, size_t size) {
+Status VolatileMedium::Read(MediumOffset at, void* data, size_t size) {
   std::unique_ptr<Channel> channel;
   if (!HadMemory([&] { channel = MakeChannel(); })) return {ENOMEM, Op::kPread};
   return channel->Read(at, data, size, {}).status;

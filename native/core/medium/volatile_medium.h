@@ -20,20 +20,20 @@ namespace blk {
 class RangeHolds {
  public:
   // Errors: EBUSY another owner has some of it, and one of the two writes · ENOMEM.
-  Status Add(const void* owner, HostSpan range, bool writes) EXCLUDES(mu_);
+  Status Add(const void* owner, MediumSpan range, bool writes) EXCLUDES(mu_);
   // Whether Add() of the same would answer EBUSY.
-  bool Taken(const void* owner, HostSpan range, bool writes) EXCLUDES(mu_);
+  bool Taken(const void* owner, MediumSpan range, bool writes) EXCLUDES(mu_);
   // REQUIRES: Add() of the same was ok.
-  void Remove(const void* owner, HostSpan range, bool writes) EXCLUDES(mu_);
+  void Remove(const void* owner, MediumSpan range, bool writes) EXCLUDES(mu_);
 
  private:
   struct Hold {
     const void* owner;
-    HostSpan range;
+    MediumSpan range;
     bool writes;
   };
 
-  bool InTheWay(const void* owner, HostSpan range, bool writes) const REQUIRES(mu_);
+  bool InTheWay(const void* owner, MediumSpan range, bool writes) const REQUIRES(mu_);
 
   Mutex mu_;
   std::vector<Hold> holds_ GUARDED_BY(mu_);
@@ -56,7 +56,7 @@ class VolatileMedium : public Medium {
   MediumIdentity identity() const final { return {kind_, reinterpret_cast<uintptr_t>(store_.get()), 0}; }
   std::optional<uint64_t> size() const final { return store_->size; }
   uint64_t sector_size() const final { return store_->sector_size; }
-  Status Read(HostOffset at, void* data, size_t size) final;
+  Status Read(MediumOffset at, void* data, size_t size) final;
   Result<std::unique_ptr<Channel>> Attach(const Attachment& wanted) final;
   Status Detach(const Attachment& wanted) final;
   // This process or none: nobody else has such a medium.

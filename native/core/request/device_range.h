@@ -1,4 +1,4 @@
-// DeviceRange: which bytes of the host file one open may touch, and where it counts. Plain data, of which each strategy
+// DeviceRange: which bytes of the medium one open may touch, and where it counts. Plain data, of which each strategy
 // has a copy.
 #ifndef RUMPBLK_CORE_REQUEST_DEVICE_RANGE_H_
 #define RUMPBLK_CORE_REQUEST_DEVICE_RANGE_H_
@@ -17,8 +17,8 @@ namespace blk {
 
 // What it points to outlives the open.
 struct DeviceRange {
-  uint64_t size = 0;  // bytes of the device
-  HostOffset begin;   // where it starts in the host file
+  uint64_t size = 0;   // bytes of the device
+  MediumOffset begin;  // where it starts in the medium
   bool writable = false;
   Counters* counters = nullptr;
   FlushState* flush = nullptr;

@@ -6,7 +6,7 @@
 
 namespace blk {
 
-Moved DiskChannel::MoveSome(const Piece& piece, uint8_t* data, HostOffset at, size_t size) {
+Moved DiskChannel::MoveSome(const Piece& piece, uint8_t* data, MediumOffset at, size_t size) {
   if (piece.operation == Operation::kRead) return channel_.Read(at, data, size, {false, piece.nowait, piece.cancel});
   // Larger ones would sync after each segment, where one sync behind all of them does.
   if (piece.durable && durable_calls_ && size <= kSegmentSize) return WriteDurable(piece, data, at, size);
@@ -18,7 +18,7 @@ Moved DiskChannel::MoveSome(const Piece& piece, uint8_t* data, HostOffset at, si
   return moved;
 }
 
-Moved DiskChannel::Move(const Piece& piece, HostOffset at, size_t size) {
+Moved DiskChannel::Move(const Piece& piece, MediumOffset at, size_t size) {
   if (!piece.durable || (piece.first && piece.last)) return MoveSome(piece, piece.data, at, size);
   Piece part = piece;
   part.durable = false;
@@ -28,7 +28,7 @@ Moved DiskChannel::Move(const Piece& piece, HostOffset at, size_t size) {
 }
 
 // The data goes through and is synced in one call, which leaves alone what else of the file is dirty (B45).
-Moved DiskChannel::WriteDurable(const Piece& piece, const uint8_t* data, HostOffset at, size_t size) {
+Moved DiskChannel::WriteDurable(const Piece& piece, const uint8_t* data, MediumOffset at, size_t size) {
   const Moved moved = channel_.Write(at, data, size, {true, false, piece.cancel});
   const int err = moved.status.err;
   if (moved.bytes > 0) counters_.Add(Counter::kFlushes, 1, piece.lane);
@@ -53,7 +53,7 @@ Moved DiskChannel::WriteDurable(const Piece& piece, const uint8_t* data, HostOff
   return {moved.bytes + rest.bytes, rest.status};
 }
 
-Moved DiskChannel::Apply(const Piece& piece, HostOffset at, size_t size) {
+Moved DiskChannel::Apply(const Piece& piece, MediumOffset at, size_t size) {
   PieceRules rules;
   rules.cancel = piece.cancel;
   rules.keep_room = piece.keep_room;
@@ -89,7 +89,7 @@ Moved DiskChannel::FinishMove(const Piece& piece, const Moved& moved) {
   return moved.status.err == EIO ? Moved{moved.bytes, flush_.Fail(moved.status)} : moved;
 }
 
-Status DiskChannel::CheckStored(HostOffset at, size_t size) {
+Status DiskChannel::CheckStored(MediumOffset at, size_t size) {
   const Status status = channel_.CheckReaches({at.value + size});
   if (status.ok()) return status;
   flush_.NoteLoss({at, {at.value + size}});
@@ -100,7 +100,7 @@ Status DiskChannel::SyncAll() {
   const Status status = channel_.Sync();
   if (!status.ok()) return status;
   // After the sync, which may be what meets the page that cannot be written.
-  const HostSpan lost = flush_.LostStores();
+  const MediumSpan lost = flush_.LostStores();
   // Only windows lose stores.
   return lost.empty() ? status : channel_.windows()->WhyLost(lost);
 }

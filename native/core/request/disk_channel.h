@@ -31,15 +31,15 @@ class DiskChannel {
   // dirty. Counts syncs, but no bytes: BoundedStrategy does. Errors: the medium's · EIO it ends before · ECANCELED ·
   // those of IsUndone(), nothing moved · the sync's, which sticks.   Thread: any.   REQUIRES: [at, at + size) lies
   // inside the disk.
-  Moved MoveSome(const Piece& piece, uint8_t* data, HostOffset at, size_t size);
+  Moved MoveSome(const Piece& piece, uint8_t* data, MediumOffset at, size_t size);
 
   // The same for all that `piece` has: of a request in parts, its last one makes all of them durable.
-  Moved Move(const Piece& piece, HostOffset at, size_t size);
+  Moved Move(const Piece& piece, MediumOffset at, size_t size);
 
   // Does what moves no bytes of the caller's: makes everything durable, discards, makes zeros or prefetches
   // [at, at + size). What changes bytes is dirty then, and durable zeros are synced.
   // Errors: the medium's · ECANCELED · the sync's, which sticks.   Thread: any.
-  Moved Apply(const Piece& piece, HostOffset at, size_t size);
+  Moved Apply(const Piece& piece, MediumOffset at, size_t size);
 
   // Begins the transfer of piece.move, which the channel answers later. -> false when it does not, or when a sync would
   // have to follow: nothing has begun.   Thread: any.
@@ -52,7 +52,7 @@ class DiskChannel {
 
   // What a piece gets that was stored into a window: EIO, for good, when the medium has come to end before it. Then the
   // host dropped the bytes, which is noted, and no later write may make up for it by growing the file again.
-  Status CheckStored(HostOffset at, size_t size);
+  Status CheckStored(MediumOffset at, size_t size);
 
   // Makes everything written so far durable, by all opens of the disk, unless it is. Counts a sync that reached the
   // medium.
@@ -66,7 +66,7 @@ class DiskChannel {
   // The sync, then what a sync cannot know: stores that never reached the page cache.
   Status SyncAll();
   // By the medium's durable write; falls back to a write and Sync(), for good when the medium has no such call.
-  Moved WriteDurable(const Piece& piece, const uint8_t* data, HostOffset at, size_t size);
+  Moved WriteDurable(const Piece& piece, const uint8_t* data, MediumOffset at, size_t size);
 
   Channel& channel_;
   FlushState& flush_;

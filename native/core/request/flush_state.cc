@@ -21,9 +21,9 @@ void FlushState::EndStores(StoreSource& source, Status why) {
   if (!Hear(source).empty()) Remember(why);
 }
 
-HostSpan FlushState::Hear(StoreSource& source) {
-  const HostSpan lost = source.Lost();
-  const HostSpan& known = source.noted_;
+MediumSpan FlushState::Hear(StoreSource& source) {
+  const MediumSpan lost = source.Lost();
+  const MediumSpan& known = source.noted_;
   if (known.empty()) {
     untold_.Add(lost);
   } else {
@@ -35,14 +35,14 @@ HostSpan FlushState::Hear(StoreSource& source) {
   return lost;
 }
 
-HostSpan FlushState::LostStores() {
+MediumSpan FlushState::LostStores() {
   MutexLock lock(mu_);
-  HostSpan lost;
+  MediumSpan lost;
   for (StoreSource* source : sources_) lost = lost.With(Hear(*source));
   return lost;
 }
 
-HostSpan FlushState::TakeLoss(HostSpan within) {
+MediumSpan FlushState::TakeLoss(MediumSpan within) {
   MutexLock lock(mu_);
   for (StoreSource* source : sources_) Hear(*source);
   return untold_.Take(within);

@@ -19,13 +19,13 @@
 
 namespace blk {
 
-// Memory through which bytes of the host file are stored to unseen, and may be lost unseen: a lease. Not owned through
+// Memory through which bytes of the medium are stored to unseen, and may be lost unseen: a lease. Not owned through
 // this.
 class StoreSource {
  public:
   // The part of the file whose stores did not reach it; empty while there is none, and only ever larger. Thread: any,
   // under FlushState's mutex: it takes no lock that is held around FlushState.
-  virtual HostSpan Lost() const = 0;
+  virtual MediumSpan Lost() const = 0;
 
  protected:
   ~StoreSource() = default;
@@ -33,7 +33,7 @@ class StoreSource {
  private:
   friend class FlushState;
   // FlushState's, under its mutex.
-  HostSpan noted_;  // of Lost(), what it has heard of
+  MediumSpan noted_;  // of Lost(), what it has heard of
   // Where it is listed; empty while it is not, and after a Reset().
   std::optional<std::list<StoreSource*>::iterator> listed_;
 };
@@ -53,15 +53,15 @@ class FlushState {
   void EndStores(StoreSource& source, Status why) EXCLUDES(mu_);
 
   // What sources that have not ended have lost so far, as the smallest span that holds all of it.
-  HostSpan LostStores() EXCLUDES(mu_);
+  MediumSpan LostStores() EXCLUDES(mu_);
   // Notes bytes that are lost for another reason.
-  void NoteLoss(HostSpan lost) EXCLUDES(mu_) {
+  void NoteLoss(MediumSpan lost) EXCLUDES(mu_) {
     MutexLock lock(mu_);
     untold_.Add(lost);
   }
   // The losses in `within` that no call has taken before, as the smallest span that holds them all: each is told once,
   // to who has those bytes.
-  HostSpan TakeLoss(HostSpan within) EXCLUDES(mu_);
+  MediumSpan TakeLoss(MediumSpan within) EXCLUDES(mu_);
 
   // Makes everything marked before the call durable by calling `sync`, which gives a Status, at most once; not at all
   // when all of it is durable already. `*reached_host` tells whether this call made the sync.
@@ -99,7 +99,7 @@ class FlushState {
     return error_;
   }
   // Notes what a source has lost since the last call. -> all that it has lost.
-  HostSpan Hear(StoreSource& source) REQUIRES(mu_);
+  MediumSpan Hear(StoreSource& source) REQUIRES(mu_);
   // The first error sticks, later ones are its consequences. EINTR is none: the sync has told nothing yet, and what was
   // dirty still is.
   void Remember(Status status) REQUIRES(mu_) {

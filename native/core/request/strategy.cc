@@ -5,8 +5,8 @@
 namespace blk {
 namespace {
 
-// The one conversion from device to host coordinates.
-HostOffset ToHost(DeviceOffset position, HostOffset begin) { return {begin.value + position.value}; }
+// The one conversion from device to medium coordinates.
+MediumOffset ToMedium(DeviceOffset position, MediumOffset begin) { return {begin.value + position.value}; }
 
 }  // namespace
 
@@ -15,7 +15,7 @@ void BoundedStrategy::Submit(Piece& piece) {
   assert(piece.position <= range_.size && piece.size <= range_.size - piece.position);
   Moved moved{0, MayBegin(piece)};
   if (moved.status.ok() && piece.size > 0) {
-    const HostOffset at = ToHost({piece.position}, range_.begin);
+    const MediumOffset at = ToMedium({piece.position}, range_.begin);
     moved = MovesBytes(piece.operation) ? Move(piece, at, piece.size) : Apply(piece, at, piece.size);
   }
   // It comes again, through the queue, and is counted then.
@@ -28,7 +28,7 @@ void BoundedStrategy::Start(StartedPiece& piece) {
   if (MovesBytes(piece.operation) && piece.size > 0 && MayBegin(piece).ok()) {
     StartedMove& move = piece.move;
     move.kind = piece.operation == Operation::kRead ? StartedMove::Kind::kRead : StartedMove::Kind::kWrite;
-    move.at = ToHost({piece.position}, range_.begin);
+    move.at = ToMedium({piece.position}, range_.begin);
     move.data = piece.data;
     move.size = piece.size;
     move.rules = {piece.durable, false, piece.cancel};
@@ -52,7 +52,7 @@ void BoundedStrategy::OnMoved(StartedMove& move, const Moved& moved) {
 
 void BoundedStrategy::Expect(const Piece& piece) {
   if (piece.operation == Operation::kRead && piece.size > 0)
-    ExpectRead(ToHost({piece.position}, range_.begin), piece.size);
+    ExpectRead(ToMedium({piece.position}, range_.begin), piece.size);
 }
 
 void BoundedStrategy::Count(const Piece& piece, const Moved& moved) {

@@ -61,19 +61,19 @@ class BoundedStrategy : public Strategy {
   void Expect(const Piece& piece) final;
 
  protected:
-  // Moves `size` bytes between piece.data and the host file from `at` on; a durable write is on the medium when it
+  // Moves `size` bytes between piece.data and the medium from `at` on; a durable write is on the medium when it
   // returns. The range lies inside the device, and size is not 0.   Thread: any.
-  virtual Moved Move(const Piece& piece, HostOffset at, size_t size) = 0;
+  virtual Moved Move(const Piece& piece, MediumOffset at, size_t size) = 0;
   // Does what moves no bytes of the caller's: a flush, a discard, zeros, a prefetch of `size` bytes from `at` on, which
   // lie inside the device; size is not 0.   Thread: any.
-  virtual Moved Apply(const Piece& piece, HostOffset at, size_t size) = 0;
+  virtual Moved Apply(const Piece& piece, MediumOffset at, size_t size) = 0;
   // Begins to do the same by piece.move, whose place, rules and answer are filled in. -> false when the access or the
   // medium does not answer later: nothing has begun.
   virtual bool StartMove(StartedPiece& piece) { return static_cast<void>(piece), false; }
   // What becomes of a piece whose move was answered.   Thread: the medium's; it does not wait.
   virtual Moved FinishMove(const Piece& piece, const Moved& moved) { return static_cast<void>(piece), moved; }
   // Hints that `size` bytes from `at` on, inside the device, are read soon.   Thread: any; never waits.
-  virtual void ExpectRead(HostOffset at, size_t size) {
+  virtual void ExpectRead(MediumOffset at, size_t size) {
     static_cast<void>(at);
     static_cast<void>(size);
   }

@@ -14,13 +14,13 @@
 
 namespace blk {
 
-// Where the windows of one open lie, all of it in host coordinates: a device's own offset does not move the windows,
+// Where the windows of one open lie, all of it in medium coordinates: a device's own offset does not move the windows,
 // and the number of windows and the length of each come from its range (B6, B7). Plain data.
 struct WindowGeometry {
   uint64_t size = kDefaultWindowSize;    // bytes, a power of two, at least a page
   uint32_t count = kDefaultWindowCount;  // most windows mapped at once
-  HostOffset begin;                      // the device's range of the host file, [begin, end)
-  HostOffset end;
+  MediumOffset begin;                    // the device's range of the host file, [begin, end)
+  MediumOffset end;
 
   // Number of the window that holds the first byte of the range; window n starts at n * size.
   uint64_t first() const { return begin.value / size; }
@@ -29,7 +29,7 @@ struct WindowGeometry {
   uint64_t needed() const { return end.value <= begin.value ? 0 : (end.value - 1) / size - first() + 1; }
   // Where the window around `at` starts in the host file: at or before `begin` for the first one. All 64 bits count
   // (B3).
-  uint64_t StartOf(HostOffset at) const { return AlignDown(at.value, size); }
+  uint64_t StartOf(MediumOffset at) const { return AlignDown(at.value, size); }
   // Bytes of the window that starts at `start`: all of it, or up to the end of the range.   REQUIRES: start < end.
   size_t LengthAt(uint64_t start) const {
     return static_cast<size_t>(end.value - start < size ? end.value - start : size);
@@ -38,7 +38,7 @@ struct WindowGeometry {
 
 // What is told of a mapped window.
 struct WindowInfo {
-  HostOffset offset;    // where it starts
+  MediumOffset offset;  // where it starts
   uint64_t length = 0;  // bytes
   uint32_t refs = 0;    // requests and leases that hold it at this moment
 };
@@ -79,20 +79,22 @@ class WindowRef {
     if (owner_ != nullptr) owner_->Release(window_);
   }
 
-  // Address of host offset `at`. REQUIRES: `at` lies in the window.
-  uint8_t* At(HostOffset at) const { return mapping_->data() + (at.value - start_); }
+  // Address of medium offset `at`. REQUIRES: `at` lies in the window.
+  uint8_t* At(MediumOffset at) const { return mapping_->data() + (at.value - start_); }
   // Bytes from `at` to the window's end.   REQUIRES: `at` lies in the window.
-  size_t RoomFrom(HostOffset at) const { return mapping_->size() - static_cast<size_t>(at.value - start_); }
+  size_t RoomFrom(MediumOffset at) const { return mapping_->size() - static_cast<size_t>(at.value - start_); }
   // Where the window starts in the host file, and its bytes.
   uint64_t start() const { return start_; }
   size_t size() const { return mapping_->size(); }
   // As Mapping::poisoned(): asked after each copy, since only then it says something about that copy (B34).
   bool poisoned() const { return mapping_->poisoned(); }
   // Makes [at, at + size) durable. Errors: those of Mapping::Sync().   REQUIRES: the range lies in the window.
-  Status Sync(HostOffset at, size_t size) const { return mapping_->Sync(static_cast<size_t>(at.value - start_), size); }
+  Status Sync(MediumOffset at, size_t size) const {
+    return mapping_->Sync(static_cast<size_t>(at.value - start_), size);
+  }
 
   // As Mapping::Advise().   REQUIRES: the range lies in the window.
-  void Advise(HostOffset at, size_t size, Advice advice) const {
+  void Advise(MediumOffset at, size_t size, Advice advice) const {
     mapping_->Advise(static_cast<size_t>(at.value - start_), size, advice);
   }
 

@@ -37,7 +37,7 @@ Status WindowCache::MapFirstWindows() {
   return Status::Ok();
 }
 
-Result<WindowRef> WindowCache::Acquire(HostOffset at, Lane lane) {
+Result<WindowRef> WindowCache::Acquire(MediumOffset at, Lane lane) {
   const uint64_t start = geometry_.StartOf(at);
   bool counted_busy = false;
   MutexLock lock(mu_);
@@ -100,7 +100,7 @@ Status WindowCache::Remap(Order::iterator victim, uint64_t start, MutexLock& loc
   Status status = old.Unmap();
   Mapping fresh;
   if (status.ok()) {
-    auto mapped = medium_.Map(HostOffset{start}, geometry_.LengthAt(start), mode_);
+    auto mapped = medium_.Map(MediumOffset{start}, geometry_.LengthAt(start), mode_);
     status = mapped.status();
     if (mapped.ok()) fresh = mapped.Take();
   }

@@ -36,7 +36,7 @@ class WindowCache final : public WindowOwner {
   // Errors: those of MediumWindows::Map() and Mapping::Unmap(); the caller falls back to pread and pwrite.
   // Thread: any; it waits while all windows are held, for as long as others copy.   Locks: EXCLUDES(mu_), and holds
   // none while it maps.   REQUIRES: `at` lies in the geometry's range, and the caller holds no window.
-  Result<WindowRef> Acquire(HostOffset at, Lane lane) EXCLUDES(mu_);
+  Result<WindowRef> Acquire(MediumOffset at, Lane lane) EXCLUDES(mu_);
 
   // The mapped windows, most recently used first; one that is being mapped right now is not among them.
   std::vector<WindowInfo> List() const EXCLUDES(mu_);

@@ -26,7 +26,7 @@ WindowTable::~WindowTable() { static_cast<void>(UnmapAll()); }
 
 bool WindowTable::Fill(Slot& slot, uint64_t number, uint64_t tag_now) {
   const uint64_t start = number << shift_;
-  auto mapped = medium_.Map(HostOffset{start}, geometry_.LengthAt(start), mode_);
+  auto mapped = medium_.Map(MediumOffset{start}, geometry_.LengthAt(start), mode_);
   if (mapped.ok()) {
     slot.mapping = mapped.Take();
     slot.mapping.Advise(0, slot.mapping.size(), Advice::kRandom);
@@ -37,7 +37,7 @@ bool WindowTable::Fill(Slot& slot, uint64_t number, uint64_t tag_now) {
   return mapped.ok();
 }
 
-std::optional<WindowRef> WindowTable::Find(HostOffset at) {
+std::optional<WindowRef> WindowTable::Find(MediumOffset at) {
   const uint64_t number = NumberOf(at);
   Slot& slot = slots_[SlotOf(at)];
   // Acquire, with the release in Fill(): the mapping is there to be seen.
@@ -48,7 +48,7 @@ std::optional<WindowRef> WindowTable::Find(HostOffset at) {
   return WindowRef(number << shift_, slot.mapping);
 }
 
-std::optional<WindowRef> WindowTable::Pin(HostOffset at) {
+std::optional<WindowRef> WindowTable::Pin(MediumOffset at) {
   const uint64_t number = NumberOf(at);
   Slot& slot = slots_[SlotOf(at)];
   // Counted first, looked at then: from here on Replace() fails, so a number that is right stays right. Acquire as in
@@ -66,7 +66,7 @@ std::optional<WindowRef> WindowTable::Pin(HostOffset at) {
 // Release order: what the reader did with the mapping is over before the count goes down.
 void WindowTable::Release(void* window) { static_cast<Slot*>(window)->word.fetch_sub(1, std::memory_order_release); }
 
-bool WindowTable::Replace(HostOffset at) {
+bool WindowTable::Replace(MediumOffset at) {
   const uint64_t number = NumberOf(at);
   Slot& slot = slots_[SlotOf(at)];
   // Relaxed: only a guess, which the exchange below checks.

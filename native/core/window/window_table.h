@@ -32,22 +32,22 @@ class WindowTable final : public WindowOwner {
   // The window around `at`, or nothing when it is not mapped. Counts a reference only where windows are replaced. Never
   // blocks.
   // Thread: any.   REQUIRES: `at` lies in the geometry's range.
-  std::optional<WindowRef> Find(HostOffset at);
+  std::optional<WindowRef> Find(MediumOffset at);
 
   // The same with a reference that is counted, and seen in List(), even where nothing is ever replaced. Nothing as well
   // when the window has as many as can be counted.
-  std::optional<WindowRef> Pin(HostOffset at);
+  std::optional<WindowRef> Pin(MediumOffset at);
 
   // Maps the window around `at` in the place of the one in its slot. -> false when that is in use, has it already or is
   // being replaced, or when mapping fails, which leaves the slot empty.
   // Thread: any; of several for one slot, one succeeds.
-  bool Replace(HostOffset at);
+  bool Replace(MediumOffset at);
 
   // True when every window of the range has a slot of its own.
   bool covers() const { return covers_; }
   const WindowGeometry& geometry() const { return geometry_; }
   // Slot of the window around `at`, below slot_count().
-  size_t SlotOf(HostOffset at) const {
+  size_t SlotOf(MediumOffset at) const {
     const uint64_t index = NumberOf(at) - first_;
     return static_cast<size_t>(covers_ ? index
                                        : index % slot_count_);  // a division costs as much as the rest of Find()
@@ -79,7 +79,7 @@ class WindowTable final : public WindowOwner {
   static constexpr uint64_t kBusy = ~uint64_t{0} >> kRefBits;
 
   // Windows are numbered from the start of the host file, as in WindowGeometry.
-  uint64_t NumberOf(HostOffset at) const { return at.value >> shift_; }
+  uint64_t NumberOf(MediumOffset at) const { return at.value >> shift_; }
   static uint64_t RefsOf(uint64_t word) { return word & ((uint64_t{1} << kRefBits) - 1); }
   static uint64_t Tag(uint64_t number) { return (number + 1) << kRefBits; }
   void Release(void* window) override;

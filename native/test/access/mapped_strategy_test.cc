@@ -133,7 +133,7 @@ TEST_CASE("B34: a file that was cut off gives EIO, with the bytes before the end
   MappedRig rig;
   rig.file.Truncate(kMiB + 5000);
   std::vector<uint8_t> back(64 * kKiB);
-  const Piece piece = rig.Read(2048, back);  // host offset 1 MiB + 512
+  const Piece piece = rig.Read(2048, back);  // medium offset 1 MiB + 512
   CHECK(piece.status.err == EIO);
   CHECK(piece.status.op == Op::kPread);
   CHECK(back.size() - piece.resid() == 5000 - 512);

@@ -32,7 +32,7 @@ struct PioRig : Rig {
   PioStrategy pio;
 };
 
-TEST_CASE("reads and writes by one call each, at the host offset") {
+TEST_CASE("reads and writes by one call each, at the medium offset") {
   PioRig rig;
   std::vector<uint8_t> back(1024);
   Piece piece = ReadPiece(2, back);

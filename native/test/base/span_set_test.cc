@@ -8,10 +8,10 @@
 namespace blk {
 namespace {
 
-constexpr HostSpan kAll{{0}, {UINT64_MAX}};
+constexpr MediumSpan kAll{{0}, {UINT64_MAX}};
 
-HostSpan Span(uint64_t begin, uint64_t end) { return {{begin}, {end}}; }
-std::pair<uint64_t, uint64_t> Numbers(HostSpan span) { return {span.begin.value, span.end.value}; }
+MediumSpan Span(uint64_t begin, uint64_t end) { return {{begin}, {end}}; }
+std::pair<uint64_t, uint64_t> Numbers(MediumSpan span) { return {span.begin.value, span.end.value}; }
 using Pair = std::pair<uint64_t, uint64_t>;
 
 TEST_CASE("what is taken is what lies within, and stays no more") {
@@ -41,10 +41,10 @@ TEST_CASE("a piece out of the middle leaves both ends") {
 
 TEST_CASE("spans that overlap or touch are one; the order in which they come does not matter") {
   for (const bool backwards : {false, true}) {
-    std::vector<HostSpan> spans = {Span(10, 20), Span(20, 30), Span(50, 60), Span(55, 70), Span(5, 6), Span(0, 12)};
+    std::vector<MediumSpan> spans = {Span(10, 20), Span(20, 30), Span(50, 60), Span(55, 70), Span(5, 6), Span(0, 12)};
     if (backwards) spans = {spans.rbegin(), spans.rend()};
     SpanSet set;
-    for (const HostSpan& span : spans) set.Add(span);
+    for (const MediumSpan& span : spans) set.Add(span);
     CHECK(Numbers(set.Take(Span(0, 40))) == Pair(0, 30));
     CHECK(Numbers(set.Take(kAll)) == Pair(50, 70));
   }

@@ -134,9 +134,9 @@ TEST_CASE("medium: no byte that was written is told as nothing") {
     REQUIRE(channel.Write({2 << 20}, ones.data(), 1, {}).status.ok());
     // From stretch to stretch, each inside what was asked, the last one empty at its end.
     bool told = false;
-    HostSpan rest{{0}, {kMediumSize}};
+    MediumSpan rest{{0}, {kMediumSize}};
     while (!rest.empty()) {
-      const HostSpan data = channel.NextData(rest);
+      const MediumSpan data = channel.NextData(rest);
       REQUIRE(data.begin.value >= rest.begin.value);
       REQUIRE(data.end.value <= rest.end.value);
       if (data.empty()) break;
@@ -207,7 +207,7 @@ TEST_CASE("medium: one writer or many readers of a range, among media of one ide
   ForEachMedium([](const Kind& kind) {
     if (kind.name == "node") return;  // taken as a whole, by O_EXCL
     const auto first = kind.make(), second = kind.make();
-    const HostSpan low{{0}, {4096}}, high{{4096}, {8192}};
+    const MediumSpan low{{0}, {4096}}, high{{4096}, {8192}};
     REQUIRE(first->Attach(Writer(low)).ok());
     REQUIRE(second->Attach(Writer(high)).ok());
     CHECK(second->Attach(Writer(low)).status().err == EBUSY);

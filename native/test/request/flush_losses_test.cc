@@ -5,13 +5,13 @@
 namespace blk {
 namespace {
 
-constexpr HostSpan kAll{{0}, {UINT64_MAX}};
+constexpr MediumSpan kAll{{0}, {UINT64_MAX}};
 
 Status Good() { return Status::Ok(); }
 
 struct Source final : StoreSource {
-  HostSpan Lost() const override { return lost; }
-  HostSpan lost;
+  MediumSpan Lost() const override { return lost; }
+  MediumSpan lost;
 };
 
 TEST_CASE("while bytes may be stored to unseen, and once after that, there is something to sync") {
@@ -41,12 +41,12 @@ TEST_CASE("a loss of a source is told once, and again only when it grows") {
   two.lost = {{50}, {60}};
   CHECK(flush.LostStores().begin.value == 50);
   CHECK(flush.LostStores().end.value == 200);  // what is lost stays lost
-  const HostSpan told = flush.TakeLoss(kAll);
+  const MediumSpan told = flush.TakeLoss(kAll);
   CHECK(told.begin.value == 50);
   CHECK(told.end.value == 200);
   CHECK(flush.TakeLoss(kAll).empty());
   one.lost = {{100}, {300}};
-  const HostSpan more = flush.TakeLoss(kAll);  // without a sync in between
+  const MediumSpan more = flush.TakeLoss(kAll);  // without a sync in between
   CHECK(more.begin.value == 200);
   CHECK(more.end.value == 300);
   flush.EndStores(two, {EIO, Op::kMap});
@@ -65,11 +65,11 @@ TEST_CASE("a loss is told to who has those bytes, whoever asks first") {
   source.lost = {{1000}, {3000}};
   flush.NoteLoss({{100}, {200}});
   CHECK(flush.TakeLoss({{200}, {1000}}).empty());
-  const HostSpan first = flush.TakeLoss({{0}, {2000}});
+  const MediumSpan first = flush.TakeLoss({{0}, {2000}});
   CHECK(first.begin.value == 100);
   CHECK(first.end.value == 2000);
   CHECK(flush.TakeLoss({{0}, {2000}}).empty());
-  const HostSpan second = flush.TakeLoss({{2000}, {4000}});
+  const MediumSpan second = flush.TakeLoss({{2000}, {4000}});
   CHECK(second.begin.value == 2000);
   CHECK(second.end.value == 3000);
   flush.EndStores(source, {EIO, Op::kMap});

@@ -27,11 +27,11 @@ class Recorder final : public BoundedStrategy {
   std::optional<Moved> answer;
 
  protected:
-  Moved Move(const Piece&, HostOffset at, size_t size) override {
+  Moved Move(const Piece&, MediumOffset at, size_t size) override {
     asked.push_back({at.value, size});
     return answer.value_or(Moved{size, Status::Ok()});
   }
-  Moved Apply(const Piece& piece, HostOffset at, size_t size) override { return Move(piece, at, size); }
+  Moved Apply(const Piece& piece, MediumOffset at, size_t size) override { return Move(piece, at, size); }
 };
 
 struct Bench {
@@ -65,7 +65,7 @@ struct Bench {
   std::vector<uint8_t> memory;
 };
 
-TEST_CASE("B2: bounds are checked in device coordinates, the host offset is added once") {
+TEST_CASE("B2: bounds are checked in device coordinates, the medium offset is added once") {
   Bench bench(8 * 512, 1000 * 512);
   const Request request = bench.Read(7, 512);
   CHECK(request.status.ok());

@@ -52,13 +52,13 @@ inline std::vector<Kind> Media(FakeHost& host, const TempFile& file, const LoopD
   return kinds;
 }
 
-inline Attachment Writer(HostSpan range = {{0}, {kMediumSize}}) {
+inline Attachment Writer(MediumSpan range = {{0}, {kMediumSize}}) {
   Attachment wanted;
   wanted.write = wanted.lock = true;
   wanted.range = range;
   return wanted;
 }
-inline Attachment Reader(HostSpan range = {{0}, {kMediumSize}}) {
+inline Attachment Reader(MediumSpan range = {{0}, {kMediumSize}}) {
   Attachment wanted = Writer(range);
   wanted.write = false;
   return wanted;

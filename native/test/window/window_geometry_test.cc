@@ -18,7 +18,7 @@ WindowGeometry Range(uint64_t begin, uint64_t end, uint64_t size = kMiB) {
   return geometry;
 }
 
-TEST_CASE("B7: the windows that a range needs are counted in host coordinates") {
+TEST_CASE("B7: the windows that a range needs are counted in medium coordinates") {
   CHECK(Range(0, 20 * kMiB).needed() == 20);
   CHECK(Range(0, 1).needed() == 1);
   CHECK(Range(0, kMiB).needed() == 1);
