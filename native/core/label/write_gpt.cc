@@ -9,6 +9,7 @@
 
 #include "core/label/crc32.h"
 #include "core/label/gpt.h"
+#include "core/label/gpt_layout.h"
 #include "core/label/hybrid_mbr.h"
 #include "core/label/write_table.h"
 
@@ -16,112 +17,6 @@ namespace blk {
 namespace {
 
 using Kind = Verdict::Kind;
-
-uint64_t SectorsOf(uint64_t bytes, uint64_t sector_size) { return (bytes + sector_size - 1) / sector_size; }
-
-// What is to be written over what is there.
-struct Layout {
-  GptHeader primary;
-  GptHeader backup;
-  bool moves = false;  // a copy comes to lie where none lay
-};
-
-// Where the array of a damaged primary header lies: where the backup's array is read again, else where the damaged
-// header says, as far as that can be, else where everybody has it. What lies in front of the partitions may be a boot
-// loader, which is why some arrays do not lie there.
-Result<uint64_t> LostArray(TableSource& source, const GptCopy& backup, uint64_t ss) {
-  constexpr uint64_t kUsual = 2;
-  const uint64_t sectors = SectorsOf(backup.array.size(), ss);
-  if (backup.header.first_usable < sectors + kUsual) return kUsual;
-  const uint64_t last = backup.header.first_usable - sectors;
-  std::vector<uint8_t> header(ss);
-  Status status = source.Read(ss, header.data(), header.size());
-  if (!status.ok()) return status;
-  const GptHeader damaged = DecodeGptHeader(header.data());
-  const bool believed = damaged.signature == kGptSignature && damaged.array_lba >= kUsual && damaged.array_lba <= last;
-  const uint64_t said = believed ? damaged.array_lba : kUsual;
-  for (const uint64_t lba : {said, kUsual, last}) {
-    std::vector<uint8_t> array(backup.array.size());
-    if (!source.Holds(lba * ss, array.size())) continue;
-    status = source.Read(lba * ss, array.data(), array.size());
-    if (!status.ok()) return status;
-    if (array == backup.array) return lba;
-  }
-  return said;
-}
-
-Layout FreshLayout(uint32_t slots, uint64_t sectors, uint64_t ss) {
-  Layout layout;
-  GptHeader& header = layout.primary;
-  header.entry_count = std::max(kGptEntryCount, (slots + 3) / 4 * 4);
-  const uint64_t array = SectorsOf(header.array_bytes(), ss);
-  header.array_lba = 2;
-  header.first_usable = header.array_lba + array;
-  header.last_usable = sectors - std::min(sectors, array + 2);
-  header.own_lba = 1;
-  header.other_lba = sectors - 1;
-  layout.backup = header;
-  std::swap(layout.backup.own_lba, layout.backup.other_lba);
-  layout.backup.array_lba = sectors - 1 - std::min(sectors - 1, array);
-  layout.moves = true;
-  return layout;
-}
-
-// All numbers stay, unless the table asks for more slots than there are, or the medium has another size.
-Result<Layout> KeptLayout(TableSource& source, const GptFound& found, uint32_t slots, uint64_t ss) {
-  const uint64_t sectors = source.size() / ss;
-  const GptCopy& old = found.primary ? *found.primary : *found.backup;
-  Layout layout{old.header, found.backup ? found.backup->header : old.header, false};
-  GptHeader& primary = layout.primary;
-  if (found.primary) {
-    primary.array_lba = old.header.array_lba;
-  } else {
-    auto lost = LostArray(source, old, ss);
-    if (!lost.ok()) return lost.status();
-    primary.array_lba = lost.value();
-  }
-  const bool grows = slots > old.header.entry_count;
-  if (grows) primary.entry_count = (slots + 3) / 4 * 4;
-  const uint64_t array = SectorsOf(primary.array_bytes(), ss);
-  primary.first_usable = std::max(primary.first_usable, grows ? primary.array_lba + array : 0);
-  // Only one that is in its place, and has room for all the slots, keeps its array.
-  const bool in_place = found.backup && found.backup_lba == sectors - 1;
-  const bool kept = in_place && !grows && found.backup->array.size() == old.array.size();
-  GptHeader& backup = layout.backup;
-  if (!kept) backup.array_lba = sectors - 1 - std::min(sectors - 1, array);
-  const uint64_t old_last = found.primary ? old.header.other_lba : found.backup_lba;
-  if (old_last < sectors - 1) primary.last_usable = backup.array_lba - 1;
-  if (!kept) primary.last_usable = std::min(primary.last_usable, backup.array_lba - 1);
-  layout.moves = !kept || !found.primary || grows;
-  primary.own_lba = backup.other_lba = 1;
-  primary.other_lba = backup.own_lba = sectors - 1;
-  backup.first_usable = primary.first_usable;
-  backup.last_usable = primary.last_usable;
-  backup.entry_count = primary.entry_count;
-  backup.entry_bytes = primary.entry_bytes;
-  return layout;
-}
-
-// Whether arrays that are to grow do so over bytes that are not 0, which somebody may need.
-Result<bool> GrowsOver(TableSource& source, const GptFound& found, const Layout& layout, uint64_t ss) {
-  const GptCopy& old = found.primary ? *found.primary : *found.backup;
-  const uint64_t sectors = SectorsOf(layout.primary.array_bytes(), ss);
-  const uint64_t before = SectorsOf(old.array.size(), ss);
-  const uint64_t backup = layout.backup.array_lba;
-  const uint64_t old_backup = found.backup ? found.backup->header.array_lba : backup + sectors;
-  const std::pair<uint64_t, uint64_t> stretches[] = {
-      {layout.primary.array_lba + before, sectors - before},
-      {backup, std::min(sectors, old_backup - std::min(backup, old_backup))},
-  };
-  for (const auto& [lba, count] : stretches) {
-    std::vector<uint8_t> bytes(count * ss);
-    if (!source.Holds(lba * ss, bytes.size())) return true;
-    const Status status = bytes.empty() ? Status::Ok() : source.Read(lba * ss, bytes.data(), bytes.size());
-    if (!status.ok()) return status;
-    if (std::any_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte != 0; })) return true;
-  }
-  return false;
-}
 
 // Whether the partition of a slot is to go on, changed as it may be, or another one comes in its place.
 bool IsSame(const GptEntry& old, const GptEntry& entry) { return old.uuid == entry.uuid || old.first == entry.first; }
@@ -165,7 +60,7 @@ std::vector<uint8_t> EncodeArray(const PartitionTable& table, const GptHeader& h
 // header.
 Status AddCopy(TableSource& source, std::vector<TableWrite>& step, const GptHeader& header, std::vector<uint8_t> sector,
                const std::vector<uint8_t>& array, uint64_t ss) {
-  auto entries = ReadForWrite(source, header.array_lba * ss, SectorsOf(array.size(), ss) * ss);
+  auto entries = ReadForWrite(source, header.array_lba * ss, GptSectorsOf(array.size(), ss) * ss);
   if (!entries.ok()) return entries.status();
   std::copy(array.begin(), array.end(), entries.value().bytes.begin());
   step.push_back(entries.Take());
@@ -193,7 +88,7 @@ void JudgeGpt(PartitionTable& table, const GptHeader& header, uint64_t medium_si
 
 // The partitions that lie there, and the area they have to lie in; none when a copy moves, since what lay outside of
 // that area was out of its way before, and now may not be.
-OldTable OldOf(const PartitionTable* there, const GptFound& found, const Layout& layout, uint64_t ss) {
+OldTable OldOf(const PartitionTable* there, const GptFound& found, const GptLayout& layout, uint64_t ss) {
   OldTable old{there, {}};
   if (there == nullptr) return old;
   const GptHeader& header = found.primary ? found.primary->header : found.backup->header;
@@ -203,9 +98,9 @@ OldTable OldOf(const PartitionTable* there, const GptFound& found, const Layout&
 }
 
 // Names the entries, and finds the layout. -> nothing with a verdict.
-Result<std::optional<Layout>> PlanLayout(TableSource& source, PartitionTable& table, const GptFound& found,
-                                         bool goes_on) {
-  using Nothing = std::optional<Layout>;
+Result<std::optional<GptLayout>> PlanLayout(TableSource& source, PartitionTable& table, const GptFound& found,
+                                            bool goes_on) {
+  using Nothing = std::optional<GptLayout>;
   const uint64_t ss = table.sector_size;
   const uint64_t sectors = source.size() / ss;
   const GptCopy* old = !goes_on ? nullptr : found.primary ? &*found.primary : &*found.backup;
@@ -220,15 +115,15 @@ Result<std::optional<Layout>> PlanLayout(TableSource& source, PartitionTable& ta
   for (PartitionEntry& entry : table.partitions) entry.name = NumberedName('p', uint64_t{entry.index} + 1);
   if (!table.verdicts.empty()) return Nothing();
   const uint32_t slots = table.partitions.empty() ? 0 : table.partitions.back().index + 1;
-  Layout layout;
+  GptLayout layout;
   if (old == nullptr) {
-    layout = FreshLayout(slots, sectors, ss);
+    layout = FreshGptLayout(slots, sectors, ss);
   } else {
-    auto kept = KeptLayout(source, found, slots, ss);
+    auto kept = KeptGptLayout(source, found, slots, ss);
     if (!kept.ok()) return kept.status();
     layout = kept.Take();
     const bool grows = layout.primary.entry_count != old->header.entry_count;
-    const auto over = grows ? GrowsOver(source, found, layout, ss) : Result<bool>(false);
+    const auto over = grows ? GptGrowsOver(source, found, layout, ss) : Result<bool>(false);
     if (!over.ok()) return over.status();
     if (over.value()) return table.verdicts.push_back({Kind::kNoRoom}), Nothing();
   }
@@ -255,7 +150,7 @@ Status PlanGpt(TableSource& source, PartitionTable& table, const PartitionTable*
   const bool goes_on = there != nullptr && found.any();
   const auto planned = PlanLayout(source, table, found, goes_on);
   if (!planned.ok() || !planned.value()) return planned.status();
-  Layout layout = *planned.value();
+  GptLayout layout = *planned.value();
   const OldTable old = goes_on ? OldOf(there, found, layout, ss) : OldTable();
   JudgeGpt(table, layout.primary, source.size(), old);
   if (!table.verdicts.empty()) return Status::Ok();

@@ -2,90 +2,39 @@
 // from several threads at once.
 #include "core/device/table_ioctl.h"
 
-#include <functional>
 #include <thread>
 
 #include "core/device/label_ioctl.h"
 #include "test/support/check.h"
-#include "test/support/device_rig.h"
 #include "test/support/memory_source.h"
+#include "test/support/table_trial.h"
 
 namespace blk {
 namespace {
 
 using test::Call;
-using test::kMiB;
+using test::FailEach;
+using test::kTableSectors;
+using test::Make;
 using test::MemorySource;
 using test::Names;
 using test::Table;
+using test::TableRig;
+using test::Tables;
+using test::Trial;
 
-constexpr uint64_t kSectors = 4 * kMiB / 512;
-
-PartitionTable Make(Scheme scheme, const std::vector<std::pair<uint64_t, uint64_t>>& spans, uint8_t type = 0x83) {
-  PartitionTable table;
-  table.scheme = scheme;
-  table.disk_id = 7;
-  for (const auto& [start, sectors] : spans) {
-    PartitionEntry entry;
-    entry.index = static_cast<uint32_t>(table.partitions.size());
-    entry.start = start * 512;
-    entry.size = sectors * 512;
-    entry.type = scheme == Scheme::kBsd ? uint8_t{7} : type;
-    entry.type_guid.bytes.fill(0x11);
-    entry.uuid.bytes.fill(static_cast<uint8_t>(entry.index + 1));
-    table.partitions.push_back(std::move(entry));
-  }
-  return table;
-}
-
-// A disk with `old` on it, its other bytes a pattern.
-struct TableRig : test::DeviceRig {
-  explicit TableRig(PartitionTable old) {
-    device = Open(Access::kPio);
-    Must(WriteTable(*device, old, 0).ok(), "the table to begin with");
-    Must(device->Flush(0).ok(), "its sync");
-  }
-  static void Must(bool ok, const char* what) { test::Must(ok, what); }
-  std::string Read() {
-    MemorySource source(file.Read(0, kSectors * 512));
-    auto table = ReadPartitionTable(source);
-    Must(table.ok(), "reading memory");
-    return table.value() ? Names(*table.value()) : "none";
-  }
-  std::unique_ptr<Device> device;
-};
-
-using Tables = std::function<PartitionTable()>;
-
-// Writes `fresh` over `old` while the n-th call fails, for every n. -> what was read after each failure.
+// Writes `fresh` over `old`. -> the names that were read after each failure.
 std::vector<std::string> FailEach(const Tables& old, const Tables& fresh, uint64_t damage_at, int err) {
-  std::vector<std::string> seen;
-  for (uint64_t pass = 0;; pass++) {
-    TableRig rig(old());
-    if (damage_at != 0) rig.file.Write(damage_at, {0xff});
-    PartitionTable first = fresh();
-    const uint64_t before = rig.host.calls(Call::kPwrite) + rig.host.calls(Call::kFdatasync);
-    uint64_t count = 0;
-    rig.host.before = [&](const test::CallRecord& record) {
-      const bool counts = record.call == Call::kPwrite || record.call == Call::kFdatasync;
-      if (counts && count++ == pass) rig.host.Fail(record.call, err);
-    };
-    const Status status = WriteTable(*rig.device, first, 0);
-    rig.host.before = nullptr;
-    const uint64_t made = rig.host.calls(Call::kPwrite) + rig.host.calls(Call::kFdatasync) - before;
-    if (made <= pass) return seen;
-    if (err != test::kHalfway) CHECK(status.err == err);
-    seen.push_back(rig.Read());
-    rig.host.Heal();
-    // A failed sync sticks to the minor until its last close.
-    static_cast<void>(rig.device->Close(0));
-    rig.device = rig.Open(Access::kPio);
-    PartitionTable again = fresh();
-    REQUIRE(WriteTable(*rig.device, again, 0).ok());
-    MemorySource source(rig.file.Read(0, kSectors * 512));
-    CHECK(Table(source).verdicts.empty());
-    CHECK(Names(Table(source)) == Names(again));
-  }
+  Trial trial;
+  trial.disk = [&] {
+    auto rig = std::make_unique<TableRig>(old());
+    if (damage_at != 0) rig->file.Write(damage_at, {0xff});
+    return rig;
+  };
+  trial.fresh = trial.again = fresh;
+  trial.err = err;
+  trial.show = Names;
+  return FailEach(trial);
 }
 std::vector<std::string> FailEach(Scheme scheme, uint64_t damage_at, int err) {
   return FailEach(
@@ -113,7 +62,7 @@ TEST_CASE("whichever write or sync fails, the old table is there or the new one;
   };
   const std::vector<Case> cases = {{Scheme::kGpt, 0, "p1", "p1 p2"},
                                    {Scheme::kGpt, 512, "p1", "p1 p2"},
-                                   {Scheme::kGpt, (kSectors - 1) * 512, "p1", "p1 p2"},
+                                   {Scheme::kGpt, (kTableSectors - 1) * 512, "p1", "p1 p2"},
                                    {Scheme::kMbr, 0, "s1", "s1 s2"},
                                    {Scheme::kBsd, 0, "a", "a b"}};
   for (const Case& one : cases) {
@@ -209,11 +158,11 @@ TEST_CASE("tables that several threads write at once: one of them, whole") {
         PartitionTable table = Make(Scheme::kGpt, {{100 * thread, 50}, {1000 * thread, 10 * thread}});
         CHECK(WriteTable(*rig.device, table, 0).ok());
         Verdicts faults;
-        CHECK(SetLabel(*rig.device, DefaultLabel(kSectors * 512, 0), LabelWrite::kInMemory, &faults).ok());
+        CHECK(SetLabel(*rig.device, DefaultLabel(kTableSectors * 512, 0), LabelWrite::kInMemory, &faults).ok());
       });
     }
     for (std::thread& thread : threads) thread.join();
-    MemorySource source(rig.file.Read(0, kSectors * 512));
+    MemorySource source(rig.file.Read(0, kTableSectors * 512));
     const PartitionTable table = Table(source);
     CHECK(table.verdicts.empty());
     REQUIRE(table.partitions.size() == 2);

@@ -99,5 +99,18 @@ TEST_CASE("whatever part of a step has reached the medium, what was there and st
   }
 }
 
+TEST_CASE("the same of a GPT whose array grows, with both copies and with either alone") {
+  constexpr size_t kSectors = 1000;
+  for (const size_t damaged : {size_t{0}, size_t{1}, kSectors - 1}) {
+    for (const uint32_t index : {129, 200, 600}) {
+      Medium medium(kSectors);
+      medium.PutGpt({test::Gpt(300, 399, 1), test::Gpt(400, 499, 2)});
+      if (damaged != 0) medium.bytes[damaged * kSector + 60] ^= 1;
+      CutPower(medium, [&](PartitionTable& t) { t.partitions.push_back(Partition(index, 600, 30)); });
+      CHECK(Table(medium).verdicts.empty());
+    }
+  }
+}
+
 }  // namespace
 }  // namespace blk
