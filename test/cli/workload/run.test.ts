@@ -163,6 +163,21 @@ describe('the report', () => {
     TIMEOUT,
   );
 
+  testWith(FIO)(
+    'of several passes over a small file every engine has as cold a first one and as warm others as fio',
+    async () => {
+      const file = bench.image(pattern(4 * MiB));
+      const { jobs } = ok(await cli(['bench', file, '--rw', 'randread', '--loops', '400', '--engine', 'sync,fs-sync,fio', '--json']));
+      const [sync, fs, fio] = jobs;
+      expect(jobs.map((job: any) => [job.engine, requests(job)])).toEqual(['sync', 'fs-sync', 'fio'].map((engine) => [engine, 400 * 1024]));
+      for (const own of [sync, fs]) {
+        expect(own.read.iops / fio.read.iops).toBeLessThan(20);
+        expect(fio.read.iops / own.read.iops).toBeLessThan(20);
+      }
+    },
+    TIMEOUT,
+  );
+
   test('the figures of a job agree with each other', async () => {
     const report = ok(await cli(['bench', '--rw', 'randread', '--size', '1m', '--runtime', '1200ms', '--time_based', '--json']));
     const [{ read, latency_ns, latency_us, latency_ms, iodepth_level, job_runtime }] = report.jobs;
