@@ -152,7 +152,7 @@ bool BatchRun::RunSingle(uint32_t i, Piece& piece) {
 
 bool BatchRun::IsAllStarted() const {
   for (uint32_t i = next_; i < count_; i++) {
-    if (OpOf(i) == BatchOp::kFlush || IsDurable(i)) return false;
+    if (OpOf(i) == BatchOp::kFlush || IsRange(i) || IsDurable(i)) return false;
   }
   return target_.starts && next_ < count_;
 }

@@ -82,7 +82,7 @@ class BatchRun {
   bool Run(bool nowait, Lane lane, const std::atomic<bool>* cancel, SyncFn&& sync) {
     while (next_ < count_) {
       if (target_.starts && !nowait) {
-        RunStartedGroup(cancel);
+        RunStartedGroup(lane, cancel);
       } else if (!RunGroup(nowait, lane, cancel)) {
         return false;
       }
@@ -91,7 +91,8 @@ class BatchRun {
     return true;
   }
 
-  // Whether what is left of the entries needs no sync, so that none of it waits on a medium that answers later.
+  // Whether what is left of the entries moves bytes and needs no sync, so that none of it waits on a medium that
+  // answers later.
   bool IsAllStarted() const;
   // The end of that: what StartedGroup has run was the last group.   REQUIRES: IsAllStarted() when it began.
   void EndStarted() { EndGroup(Status::Ok()); }
@@ -110,7 +111,7 @@ class BatchRun {
 
   // RunGroup() on a medium that answers later: with as many entries under way as can be, and waits for them. Defined
   // beside StartedGroup.
-  void RunStartedGroup(const std::atomic<bool>* cancel);
+  void RunStartedGroup(Lane lane, const std::atomic<bool>* cancel);
   // Run() up to the end of the group, without the sync.
   bool RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel);
   // Gives the outcome of the group's sync to the entries that it served. After a flush that failed no write begins.
@@ -122,6 +123,8 @@ class BatchRun {
   BatchOp OpOf(uint32_t i) const { return static_cast<BatchOp>(arrays_.op[i]); }
   // REQUIRES: OpOf(i) is one of BatchOp's.
   Operation OperationOf(uint32_t i) const;
+  // A discard or a writing of zeros.
+  bool IsRange(uint32_t i) const { return OpOf(i) == BatchOp::kDiscard || OpOf(i) == BatchOp::kZeroes; }
   // Fills in the piece of entry i: what it asks for, wherever that lies. -> 0, or the errno that the entry gets
   // instead.
   int Prepare(uint32_t i, Lane lane, Piece* piece) const;

@@ -73,7 +73,7 @@ Moved DiskChannel::Apply(const Piece& piece, MediumOffset at, size_t size) {
 }
 
 bool DiskChannel::Start(StartedPiece& piece) {
-  const bool syncs = piece.durable && piece.operation == Operation::kWrite && !durable_calls_;
+  const bool syncs = piece.durable && piece.operation == Operation::kWrite && !starts_durable_;
   if (!channel_.starts() || syncs) return false;
   channel_.Start(piece.move);
   return true;

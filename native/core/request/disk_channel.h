@@ -25,6 +25,7 @@ class DiskChannel {
       : channel_(channel),
         flush_(flush),
         counters_(counters),
+        starts_durable_(durable == Durable::kPerCall && channel.starts() && channel.durable_writes()),
         durable_calls_(durable == Durable::kPerCall && channel.durable_writes()) {}
 
   // Moves the part of `piece` that starts at `data`, and makes it durable if the piece is. Marks what it writes as
@@ -71,6 +72,8 @@ class DiskChannel {
   Channel& channel_;
   FlushState& flush_;
   Counters& counters_;
+  // Fixed, so that no piece of a request has to be synced on the thread of a medium that answers the one before.
+  const bool starts_durable_;
   std::atomic<bool> durable_calls_;  // cleared for good when the medium turns out not to have them
 };
 

@@ -26,9 +26,15 @@ void Stretches::Add(uint64_t begin, uint64_t end) {
   ends_[begin] = end;
 }
 
-void BatchRun::RunStartedGroup(const std::atomic<bool>* cancel) {
-  StartedGroup group(*this, cancel);
-  group.Run();
+void BatchRun::RunStartedGroup(Lane lane, const std::atomic<bool>* cancel) {
+  for (;;) {
+    StartedGroup group(*this, cancel);
+    group.Run();
+    if (!group.waits_for_range()) return;
+    Piece piece;
+    if (!IsWithoutPiece(next_, lane, &piece)) static_cast<void>(RunSingle(next_, piece));  // it may wait
+    next_++;
+  }
 }
 
 StartedGroup::StartedGroup(BatchRun& run, const std::atomic<bool>* cancel)
@@ -66,7 +72,8 @@ void StartedGroup::GoOn() {
   }
   if (IsCancelled(cancel_)) {
     run_.CancelRest();
-  } else if (run_.next_ < run_.count_) {
+    waits_for_range_ = false;
+  } else if (run_.next_ < run_.count_ && !waits_for_range_) {
     run_.TakeFlush();
   }
   done_(owner_);
@@ -79,6 +86,8 @@ void StartedGroup::StartWave() {
   for (Stretches* stretches : {&read_, &written_, &filled_, &sent_}) stretches->Clear();
   for (;;) {
     over_ = run_.next_ == run_.count_ || IsCancelled(cancel_) || run_.OpOf(run_.next_) == BatchOp::kFlush;
+    waits_for_range_ = !over_ && run_.IsRange(run_.next_);
+    over_ = over_ || waits_for_range_;
     if (over_ || alone_ || used_ == entries_.size() || !StartNext()) return;
   }
 }
@@ -108,14 +117,12 @@ bool StartedGroup::Claim(const Piece& piece) {
   if (piece.size == 0) return true;
   const bool read = piece.operation == Operation::kRead;
   const uint64_t at = piece.position, end = at + piece.size;
-  // What has no memory meets none.
-  const uint64_t from = reinterpret_cast<uintptr_t>(piece.data),
-                 to = MovesBytes(piece.operation) ? from + piece.size : from;
+  const uint64_t from = reinterpret_cast<uintptr_t>(piece.data), to = from + piece.size;
   if (written_.Meets(at, end) || filled_.Meets(from, to)) return false;
   if (read ? sent_.Meets(from, to) : read_.Meets(at, end)) return false;
   const bool noted = HadMemory([&] {
     (read ? read_ : written_).Add(at, end);
-    if (from < to) (read ? filled_ : sent_).Add(from, to);
+    (read ? filled_ : sent_).Add(from, to);
   });
   alone_ = !noted;
   return noted || used_ == 0;

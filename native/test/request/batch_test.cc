@@ -12,10 +12,12 @@ namespace {
 using test::BatchRig;
 using test::Call;
 using test::Entry;
+using test::kDiscard;
 using test::kFlush;
 using test::kMiB;
 using test::kRead;
 using test::kWrite;
+using test::kZeroes;
 using test::Pattern;
 
 TEST_CASE("reads and writes move between their blocks and their places in the arena") {
@@ -231,11 +233,11 @@ TEST_CASE("discards and zeros are entries without an arena, in order with the ot
     BatchRig rig(access);
     const uint32_t nowhere = UINT32_MAX;
     CHECK(rig.Run({{kRead, 0, 4096, 0},
-                   {4, 1, 1024, nowhere},
+                   {kZeroes, 1, 1024, nowhere},
                    {kRead, 0, 4096, 4096},
-                   {3, 2, 512, nowhere},
-                   {4, 2046, 4096, nowhere},
-                   {4, 2049, 512, nowhere}}));
+                   {kDiscard, 2, 512, nowhere},
+                   {kZeroes, 2046, 4096, nowhere},
+                   {kZeroes, 2049, 512, nowhere}}));
     CHECK(rig.error == std::vector<int32_t>{0, 0, 0, 0, 0, -EINVAL});
     // A host file cannot discard: nothing of it was done, which is no error.
     CHECK(rig.resid == std::vector<uint32_t>{0, 0, 0, 512, 3072, 512});
@@ -250,7 +252,7 @@ TEST_CASE("discards and zeros are entries without an arena, in order with the ot
 
 TEST_CASE("durable zeros share the sync of their group with writes") {
   BatchRig rig;
-  CHECK(rig.Run({{kWrite, 0, 512, 0, 1}, {4, 8, 512, 0, 1}, {kWrite, 16, 512, 0, 1}}));
+  CHECK(rig.Run({{kWrite, 0, 512, 0, 1}, {kZeroes, 8, 512, 0, 1}, {kWrite, 16, 512, 0, 1}}));
   CHECK(rig.succeeded == 3);
   CHECK(rig.Syncs() == 1);
 }

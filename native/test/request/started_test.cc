@@ -24,6 +24,7 @@ using test::kKiB;
 using test::kMiB;
 using test::kRead;
 using test::kWrite;
+using test::kZeroes;
 using test::Pattern;
 
 constexpr uint64_t kDisk = kMiB + 512;
@@ -153,7 +154,7 @@ TEST_CASE("started: batches whose entries overlap, on the device and in the aren
     std::vector<Entry> entries(1 + random() % 64);
     for (Entry& entry : entries) {
       const uint32_t kind = random() % 20;
-      entry.op = kind == 0 ? kFlush : kind == 1 ? uint8_t{9} : kind % 2 == 0 ? kRead : kWrite;
+      entry.op = kind == 0 ? kFlush : kind == 1 ? uint8_t{9} : kind == 2 ? kZeroes : kind % 2 == 0 ? kRead : kWrite;
       entry.fua = random() % 10 == 0 ? 1 : 0;
       entry.blkno = random() % 30 == 0 ? static_cast<double>(kDisk / 512 - 3) : static_cast<double>(random() % 100);
       entry.bcount = random() % 10 == 0 ? 0 : static_cast<uint32_t>(512 * (1 + random() % 8));
