@@ -35,12 +35,13 @@ inline PartitionTable Make(Scheme scheme, const std::vector<std::pair<uint64_t, 
   return table;
 }
 
-// As in "mbr s1 100+50(bsd s1a 110+10)", in sectors of 512 bytes.
+// As in "mbr 0:100+50(bsd 0:110+10)": indices, and places in sectors of 512 bytes.
 inline std::string Drawn(const PartitionTable& table) {
   static constexpr const char* kSchemes[] = {"bsd", "mbr", "ebr", "gpt", "apm", "sun", "unknown"};
   std::string drawn = kSchemes[static_cast<size_t>(table.scheme)];
   for (const PartitionEntry& entry : table.partitions) {
-    drawn += " " + entry.name + " " + std::to_string(entry.start / 512) + "+" + std::to_string(entry.size / 512);
+    drawn += " " + std::to_string(entry.index) + ":" + std::to_string(entry.start / 512) + "+" +
+             std::to_string(entry.size / 512);
     if (entry.table) drawn += "(" + Drawn(*entry.table) + ")";
   }
   return drawn;
