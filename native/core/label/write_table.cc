@@ -114,13 +114,20 @@ bool IsChangeOf(const PartitionTable& table, const PartitionTable& there) {
 // it. What one signature hid may have another.
 Status EraseSignatures(TableSource& source, const PartitionTable& table, std::vector<TableWrite>& step) {
   constexpr int kMostRounds = 16;
+  // A label in a boot block lies among bytes of a file system's.
+  const bool is_label = table.scheme == Scheme::kBsd;
+  const ByteRange own = is_label ? ByteRange{table.position, table.position + kLabelHeaderBytes} : ByteRange{};
   for (int round = 0; round < kMostRounds; round++) {
     const auto ranges = SignaturesBeside(source, table);
     if (!ranges.ok()) return ranges.status();
     if (ranges.value().empty()) break;
     for (const ByteRange& range : ranges.value()) {
-      const Status status = AddErasure(source, range.begin, range.size(), step);
-      if (!status.ok()) return status;
+      for (const ByteRange& part : {ByteRange{range.begin, std::min(range.end, own.begin)},
+                                    ByteRange{std::max(range.begin, own.end), range.end}}) {
+        if (part.begin >= part.end) continue;
+        const Status status = AddErasure(source, part.begin, part.size(), step);
+        if (!status.ok()) return status;
+      }
     }
   }
   // A boot sector that is no file system's any more is an MBR by its last two bytes.

@@ -3,7 +3,10 @@
 #include "core/device/table_ioctl.h"
 
 #include <algorithm>
+#include <functional>
+#include <string_view>
 
+#include "core/label/sun_label.h"
 #include "test/support/check.h"
 #include "test/support/table_trial.h"
 
@@ -120,6 +123,110 @@ TEST_CASE("of a tree that changes at once each table is the old one or the new o
         if (found != stages.end()) stage = found;
       }
       CHECK(*stage == stages.back());
+    }
+  }
+}
+
+// A disk of zeros with something on it that no table of ours is, put there by `put`.
+using Bytes = std::vector<uint8_t>;
+struct Foreign {
+  const char* name;
+  std::function<void(Bytes&)> put;
+};
+constexpr ByteOrder kBig = ByteOrder::kBig;
+
+void Say(Bytes& bytes, size_t at, std::string_view text) {
+  std::copy(text.begin(), text.end(), bytes.begin() + static_cast<ptrdiff_t>(at));
+}
+void PutAppleEntry(Bytes& bytes, size_t block, uint32_t start, uint32_t size) {
+  uint8_t* at = &bytes[block * 512];
+  Store<uint16_t>(at, 0x504d, kBig);
+  Store<uint32_t>(at + 4, 2, kBig);
+  Store<uint32_t>(at + 8, start, kBig);
+  Store<uint32_t>(at + 12, size, kBig);
+}
+void PutFat(Bytes& bytes) {
+  Say(bytes, 0, "\xeb\x3c\x90");
+  Store<uint16_t>(&bytes[11], 512);
+  bytes[13] = 4;
+  Store<uint16_t>(&bytes[14], 1);
+  bytes[16] = 2;
+  Store<uint16_t>(&bytes[17], 512);
+  Store<uint16_t>(&bytes[19], kTableSectors);
+  bytes[21] = 0xf8;
+  Store<uint16_t>(&bytes[22], 8);
+  bytes[38] = 0x29;
+  Say(bytes, 54, "FAT16   ");
+  Store<uint16_t>(&bytes[kMbrSignatureAt], kMbrSignature);
+}
+
+const std::vector<Foreign> kForeign = {
+    {"Apple map",
+     [](Bytes& bytes) {
+       Store<uint16_t>(bytes.data(), 0x4552, kBig);
+       Store<uint16_t>(&bytes[2], 512, kBig);
+       PutAppleEntry(bytes, 1, 1, 2);
+       PutAppleEntry(bytes, 2, 100, 900);
+     }},
+    {"Sun label",
+     [](Bytes& bytes) {
+       Store<uint16_t>(&bytes[436], 2, kBig);
+       Store<uint16_t>(&bytes[438], 10, kBig);
+       Store<uint32_t>(&bytes[444], 3, kBig);
+       Store<uint32_t>(&bytes[448], 40, kBig);
+       Store<uint16_t>(&bytes[kSunMagicAt], 0xdabe, kBig);
+       KeepSunSum(bytes.data());
+     }},
+    {"PC-98",
+     [](Bytes& bytes) {
+       Say(bytes, 4, "IPL1");
+       Store<uint16_t>(&bytes[kMbrSignatureAt], kMbrSignature);
+     }},
+    {"AIX", [](Bytes& bytes) { Say(bytes, 0, "\xc9\xc2\xd4\xc1"); }},
+    {"DASD", [](Bytes& bytes) { Say(bytes, 512, "\xd3\xd5\xe7\xf1"); }},
+    {"LDM",
+     [](Bytes& bytes) {
+       bytes[kMbrEntriesAt + 4] = 0x42;
+       Store<uint32_t>(&bytes[kMbrEntriesAt + 8], 63);
+       Store<uint32_t>(&bytes[kMbrEntriesAt + 12], 8000);
+       Store<uint16_t>(&bytes[kMbrSignatureAt], kMbrSignature);
+       Say(bytes, 6 * 512, "PRIVHEAD");
+     }},
+    {"FAT", PutFat},
+    {"swap", [](Bytes& bytes) { Say(bytes, 4096 - 10, "SWAPSPACE2"); }},
+};
+
+TEST_CASE(
+    "whichever write over another scheme or a file system fails, no table is read but the old one or the new one") {
+  struct Fresh {
+    Scheme scheme;
+    uint64_t place;
+  };
+  constexpr Fresh kFresh[] = {{Scheme::kGpt, 0},  {Scheme::kMbr, 0},   {Scheme::kBsd, 512},
+                              {Scheme::kBsd, 64}, {Scheme::kBsd, 128}, {Scheme::kBsd, 4096}};
+  for (const Foreign& foreign : kForeign) {
+    Bytes bytes(kTableSectors * 512);
+    foreign.put(bytes);
+    TableRig there(bytes);
+    const std::string old = there.Read(Drawn);
+    for (const Fresh& fresh : kFresh) {
+      Trial trial;
+      trial.disk = [&] { return std::make_unique<TableRig>(bytes); };
+      trial.fresh = trial.again = [&] {
+        PartitionTable table = Make(fresh.scheme, {{200, 56}, {304, 72}});
+        table.position = fresh.place;
+        return table;
+      };
+      PartitionTable unasked = trial.fresh();
+      CHECK(WriteTable(*there.device, unasked, 0).err == EINVAL);
+      trial.overwrite = Overwrite::kAllow;
+      const std::string wanted = Drawn(trial.fresh());
+      const auto seen = FailEach(trial);
+      CHECK(seen.size() >= 2);
+      for (const std::string& one : seen) {
+        const bool known = one == old || one == wanted;
+        CHECK(foreign.name + std::string(known ? "" : ": " + one + " on the way to " + wanted) == foreign.name);
+      }
     }
   }
 }
