@@ -1,12 +1,14 @@
 // floors: what reading costs without Node. Times each way to read blocks of a file, turn by turn, and prints JSON.
 //
 //   floors FILE key=value...
-//     tests=memcpy,pread   any of memcpy copy relay pread remap core core-pio core-mmap core-seed; NAME@2 on two
-//     threads size=BYTES           of the file that are used; default all block=4096  pattern=uniform|zipf|sequential
-//     ops=100000  passes=3  seed=1 marks=10000,100000   also the time after so many requests cold=1               every
-//     pass starts with a new map or device; otherwise the whole range is read once before stamps=1             the
-//     first word of every page is its number: check what was read steps=1              around every test of a pass,
-//     prints "ready" and "done" and waits for a line; "end" ends it
+//     tests=memcpy,pread   any of memcpy copy relay pread remap core core-pio core-mmap core-seed
+//                          NAME@2: on two threads
+//     size=BYTES           of the file that are used; default all
+//     block=4096  pattern=uniform|zipf|sequential  ops=100000  passes=3  seed=1
+//     marks=10000,100000   also the time after so many requests
+//     cold=1               every pass starts with a new map or device; otherwise the whole range is read once before
+//     stamps=1             the first word of every page is its number: check what was read
+//     steps=1              around every test of a pass, prints "ready" and "done" and waits for a line; "end" ends it
 #include <sys/stat.h>
 
 #include <algorithm>
