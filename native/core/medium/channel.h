@@ -7,9 +7,12 @@
 
 #include <atomic>
 #include <cstddef>
+#include <span>
 
 #include "core/base/moved.h"
+#include "core/base/status.h"
 #include "core/base/units.h"
+#include "core/medium/extent.h"
 
 namespace blk {
 
@@ -89,6 +92,18 @@ class Channel {
   // The first stretch in `within` that may hold something else than zeros, empty at its end when there is none. All of
   // it where the medium cannot tell. Of this moment.
   virtual MediumSpan NextData(MediumSpan within) { return within; }
+
+  // Lists what `within` is made of, from its start on: ascending, without gaps, neighbours perhaps of one kind, the
+  // last one cut to `within`. -> how many of `found` were filled in: at least one, fewer than it takes where `found` is
+  // full or the medium has looked long enough; the next call begins behind the last. kData where the medium cannot
+  // tell: a byte that was written before the call is never in a hole. Reads no data, syncs nothing. Errors: ECANCELED ·
+  // ENOMEM.   Thread: any; it may wait.   REQUIRES: `within` lies inside the medium; neither is empty.
+  virtual Result<size_t> Extents(MediumSpan within, ExtentLayer layer, std::span<MediumExtent> found,
+                                 const PieceRules& rules) {
+    static_cast<void>(layer), static_cast<void>(rules);
+    found[0] = {within.begin, within.end.value - within.begin.value, ExtentType::kData, 0, kNoHostOffset};
+    return size_t{1};
+  }
 
   // The medium as memory; null of one that cannot be mapped. Lives as long as the channel. Fixed.
   virtual MediumWindows* windows() { return nullptr; }
