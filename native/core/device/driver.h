@@ -21,6 +21,7 @@
 #include "core/work/intake.h"
 #include "core/work/io_queue.h"
 #include "core/work/request_memory.h"
+#include "core/work/shared_work.h"
 
 namespace blk {
 
@@ -111,6 +112,8 @@ class Driver {
   IoQueue& queue() { return queue_; }
   Intake& intake() { return intake_; }
   RequestMemory& request_memory() { return request_memory_; }
+  // Loops that a thread and idle workers of the queue run together.
+  SharedWork& shared_work() { return shared_work_; }
 
  private:
   Result<std::shared_ptr<Device>> OpenMinor(const std::shared_ptr<Minor>& minor, const OpenOptions& options,
@@ -139,6 +142,7 @@ class Driver {
 
   // Last: its workers stop, and the tasks in it give their memory back, before what they use goes.
   RequestMemory request_memory_;
+  SharedWork shared_work_{queue_};
   IoQueue queue_;
   Intake intake_;
 };
