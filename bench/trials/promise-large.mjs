@@ -1,6 +1,5 @@
-// Promise reads of 512 KiB to 16 MiB, four at once, of a file that is in memory: with windows, where some of it is copied
-// on the spot, and by pread alone. Beside them what C takes when two threads read straight into the caller's memory, as
-// fs.promises does, and when one thread alone may write there, as the JavaScript thread of this package.
+// Promise reads of 512 KiB to 16 MiB, four at once, of a file that is in memory: with windows, and by pread alone. Beside
+// them what C takes when two threads read straight into the caller's memory.
 import { floorContenders, openDevice, openFileHandle, readThrough, ring } from '../support/context.mjs';
 import { promiseLanes } from '../support/lanes.mjs';
 import { checked } from './promise.mjs';
@@ -19,8 +18,7 @@ export default Object.entries(SIZES).map(([id, block]) => ({
   native: true,
   checks: [
     { label: 'time of fs.promises', kind: 'time', of: 'read', to: 'fs.promises', max: 1.2 },
-    { label: 'time of C relay, one thread writes the memory', kind: 'time', of: 'read', to: 'C relay' },
-    { label: 'C relay: time of C pread on two threads', kind: 'time', of: 'C relay', to: 'C pread@2' },
+    { label: 'time of C pread on two threads', kind: 'time', of: 'read', to: 'C pread@2' },
     { label: 'time of fs.promises, access pio', kind: 'time', of: 'read pio', to: 'fs.promises', max: 1.2 },
   ],
   contenders: async (context) => {
@@ -34,7 +32,7 @@ export default Object.entries(SIZES).map(([id, block]) => ({
       'fs.promises': lanes((memory, position) => handle.read(memory, 0, block, position)),
       read: lanes((memory, position) => device.read(memory, position)),
       'read pio': lanes((memory, position) => pio.read(memory, position)),
-      ...floorContenders(context, ['relay', 'pread@2'], { pattern: 'uniform', block, ops: Math.max(16, (256 * 1024 * KIB) / block) }),
+      ...floorContenders(context, ['pread@2'], { pattern: 'uniform', block, ops: Math.max(16, (256 * 1024 * KIB) / block) }),
     };
   },
 }));

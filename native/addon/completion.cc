@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/base/no_memory.h"
+
 namespace blk_addon {
 
 Completion::Completion(napi_env env) : env_(env) {
@@ -59,6 +61,19 @@ void Completion::OnTurn(napi_env env, napi_value, void* context, void*) {
   completion.turn_asked_ = false;
   completion.turn_began_ = Clock::now();
   completion.answers_left_ = kAnswersALook;
+  if (!completion.for_turn_.empty()) completion.Wake();
+}
+
+bool Completion::AwaitTurn(const blk::IntakeFlow* flow, std::shared_ptr<TurnWaiter> waiter, blk::Intake::Place place) {
+  // Without one that is asked for, none comes that would serve it.
+  if (!turn_asked_) return false;
+  return blk::HadMemory([&] {
+    std::list<std::shared_ptr<TurnWaiter>> added{std::move(waiter)};
+    auto line = std::find_if(for_turn_.begin(), for_turn_.end(), [&](const TurnLine& of) { return of.flow == flow; });
+    if (line == for_turn_.end()) line = for_turn_.insert(line, {flow, {}});
+    auto& waiters = line->waiters;
+    waiters.splice(place == blk::Intake::Place::kAhead ? waiters.begin() : waiters.end(), added);
+  });
 }
 
 napi_value Completion::Submit(CallIntake& intake, blk::IntakeFlow& flow, std::unique_ptr<PendingCall> call) {
@@ -108,9 +123,13 @@ void Completion::Post(std::unique_ptr<Call> call) {
   do {
     posted->done_before_ = before;
   } while (!done_.compare_exchange_weak(before, posted, std::memory_order_release, std::memory_order_relaxed));
+  if (before == nullptr) Wake();
+}
+
+void Completion::Wake() {
   // The queue of the thread-safe function is unbounded, so this fails only when the environment is closing; Abandon()
   // then takes what is left.
-  if (before == nullptr) static_cast<void>(napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking));
+  static_cast<void>(napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking));
 }
 
 void Completion::OnWake(napi_env env, napi_value, void* context, void*) {
@@ -132,9 +151,30 @@ void Completion::SettleAll() {
     call.reset();
     napi_close_handle_scope(env_, scope);
   }
+  settled += ServeTurns();
   // Once more: those that have settled gave their memory back.
   Refill();
   CountPending(-settled);
+}
+
+int Completion::ServeTurns() {
+  int settled = 0;
+  while (!for_turn_.empty() && MayAnswerNow(0)) {
+    auto& waiters = for_turn_.front().waiters;
+    const std::shared_ptr<TurnWaiter> waiter = std::move(waiters.front());
+    waiters.pop_front();
+    // Before it runs, as it may wait for another turn.
+    if (waiters.empty()) {
+      for_turn_.pop_front();
+    } else {
+      for_turn_.splice(for_turn_.end(), for_turn_, for_turn_.begin());
+    }
+    napi_handle_scope scope;
+    napi_open_handle_scope(env_, &scope);
+    settled += waiter->Turn();
+    napi_close_handle_scope(env_, scope);
+  }
+  return settled;
 }
 
 Call* Completion::TakeDone() {
@@ -184,6 +224,7 @@ void Completion::Abandon() {
     const std::unique_ptr<Call> call(next);
     next = call->done_before_;
   }
+  for_turn_.clear();
   // An error of these calls would have nobody left to see it.
   static_cast<void>(napi_release_threadsafe_function(wake_, napi_tsfn_abort));
   static_cast<void>(napi_release_threadsafe_function(turn_, napi_tsfn_abort));

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <list>
 #include <memory>
 
 #include "addon/call.h"
@@ -37,6 +38,14 @@ class CallIntake {
   bool listed_ = false;
 };
 
+// What goes on in a later turn of the event loop without a worker.
+class TurnWaiter {
+ public:
+  virtual ~TurnWaiter() = default;
+  // Its turn has come. -> how many calls that count as pending have settled by it.
+  virtual int Turn() = 0;
+};
+
 class Completion {
  public:
   // Makes the thread-safe functions, unreferenced: nothing is pending yet.
@@ -52,6 +61,11 @@ class Completion {
     answers_left_ -= static_cast<unsigned>(std::min<size_t>(cost, answers_left_));
     return true;
   }
+
+  // Gives `waiter`, whose device has `flow`, its turn when promise forms may answer on the spot again. Devices take
+  // turns; of one device those that have begun (kAhead) come first. -> false, and it gets none, when they may now, or
+  // without memory for it.
+  bool AwaitTurn(const blk::IntakeFlow* flow, std::shared_ptr<TurnWaiter> waiter, blk::Intake::Place place);
 
   // Queues `call` as the last one of `flow`, as soon as there are memory and room for it; its promise settles in a
   // later turn. When no thread or no memory for the queue can be had it runs here if it must, else settles with EAGAIN
@@ -108,8 +122,12 @@ class Completion {
   static void OnTurn(napi_env env, napi_value callback, void* context, void* data);
   // Called by the runtime, several times in one turn perhaps, with a null env when the environment is closing.
   static void OnWake(napi_env env, napi_value callback, void* context, void* data);
+  // Asks for OnWake().   Thread: any.
+  void Wake();
   // Settles what is done, in one pass: reactions of the promises run when it is over.
   void SettleAll();
+  // Gives those that wait for a turn theirs, for as long as this one lasts. -> as TurnWaiter::Turn().
+  int ServeTurns();
   // Takes all that is done: the call that was first, which leads to the next one. The caller owns them.
   Call* TakeDone();
   // For a call that cannot be queued: runs it here if it must run, else settles it with `err`. Counts it out.
@@ -120,6 +138,12 @@ class Completion {
   const napi_env env_;
   napi_threadsafe_function turn_ = nullptr;
   napi_threadsafe_function wake_ = nullptr;
+  // What of one device waits for a turn, oldest first, and never nothing.
+  struct TurnLine {
+    const blk::IntakeFlow* flow;
+    std::list<std::shared_ptr<TurnWaiter>> waiters;
+  };
+
   // Calls that wait, are queued, at work, or done, and not settled.
   size_t pending_ = 0;
   bool turn_asked_ = false;  // OnTurn() is still to come
@@ -128,6 +152,7 @@ class Completion {
   unsigned answers_left_ = kAnswersALook;
   // Those in which calls wait: which of them a wake-up made room in is not known, so each pass looks at all.
   CallIntake* with_waiting_ = nullptr;
+  std::list<TurnLine> for_turn_;  // the device whose turn it is first
   LentMemory lent_;
   blk::CallsInFlight started_;
 

@@ -5,6 +5,7 @@
 
 #include "addon/edge.h"
 #include "addon/outcome.h"
+#include "addon/shared_read.h"
 
 namespace blk_addon {
 
@@ -120,13 +121,13 @@ LongTransfer::LongTransfer(napi_env env, std::shared_ptr<DeviceState> device, co
 }
 
 napi_value LongTransfer::Submit(napi_env env, const std::shared_ptr<DeviceState>& device, const blk::Request& request,
-                                blk::Strategy& entry, napi_value view, size_t view_offset, uint64_t token) {
+                                blk::Strategy& entry, Now now, napi_value view, size_t view_offset, uint64_t token) {
   // The parts keep it; this holds it until they do.
   const std::shared_ptr<LongTransfer> whole(new LongTransfer(env, device, request, entry, view, view_offset, token));
   napi_value promise = nullptr;
   napi_create_promise(env, &whole->deferred_, &promise);
   whole->completion_.CountIn();
-  whole->PutParts();
+  whole->GoOn(now);
   if (whole->SettleIfOver()) whole->completion_.CountOut();
   return promise;
 }
@@ -170,6 +171,30 @@ bool LongTransfer::Returned(Part& part, Ran ran) {
   }
   PutParts();
   return SettleIfOver();
+}
+
+void LongTransfer::GoOn(Now now) {
+  // What has begun goes on before others of its device begin.
+  const auto place = begun_ == start_ ? blk::Intake::Place::kBehind : blk::Intake::Place::kAhead;
+  if (now != Now::kNotTried || !completion_.AwaitTurn(&under_way_->flow, shared_from_this(), place)) PutParts();
+}
+
+int LongTransfer::Turn() {
+  // It was cancelled meanwhile.
+  if (over_) return 0;
+  const size_t left = request_.length - request_.moved;
+  uint8_t* const data = view_.Bytes(request_.moved, left);
+  if (data == nullptr) {
+    Stop({EFAULT, blk::Op::kPread});
+  } else {
+    const bool may_run = !under_way_->lent.Meets(data, left);
+    const auto may_go_on = [&](size_t bytes) { return may_run && under_way_->driver->MayAnswerNow(bytes); };
+    const Now now = RunNowShared(under_way_->driver->driver.shared_work(), entry_, request_, data, may_go_on);
+    begun_ = request_.moved;
+    if (now == Now::kDone) Stop(request_.status);
+    GoOn(may_run ? now : Now::kUnknown);
+  }
+  return SettleIfOver() ? 1 : 0;
 }
 
 void LongTransfer::TakeIn(const Ran& ran) {

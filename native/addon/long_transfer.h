@@ -1,8 +1,8 @@
 // LongTransfer: a read, write or strategy that is longer than a part, on its way through the I/O queue part by part, so
-// that it takes little memory however long it is. Of a read several parts are under way at once, and one is copied into
-// the caller's view while the next ones come in; a write goes in order, as what follows a failure must not be written,
-// and so do the pieces of a raw request.
-// JavaScript thread only, but for Part::Work().
+// that it takes little memory however long it is. Of a read from the disk several parts are under way at once, and one
+// is copied into the caller's view while the next ones come in; one from memory has a part only for the event loop to
+// get its turn, behind which it is read on in place. A write goes in order, as what follows a failure must not be
+// written, and so do the pieces of a raw request. JavaScript thread only, but for Part::Work().
 #ifndef RUMPBLK_ADDON_LONG_TRANSFER_H_
 #define RUMPBLK_ADDON_LONG_TRANSFER_H_
 
@@ -22,12 +22,15 @@
 namespace blk_addon {
 
 // Kept by its parts.
-class LongTransfer final : public Cancellable, public std::enable_shared_from_this<LongTransfer> {
+class LongTransfer final : public Cancellable, public TurnWaiter, public std::enable_shared_from_this<LongTransfer> {
  public:
   // Begins what is left of `request`, which was admitted to `entry` and whose data points into `view` at `view_offset`
-  // bytes. Otherwise as TransferCall::Submit(). -> a promise of the outcome.
+  // bytes; `now`: what is known of it. Otherwise as TransferCall::Submit(). -> a promise of the outcome.
   static napi_value Submit(napi_env env, const std::shared_ptr<DeviceState>& device, const blk::Request& request,
-                           blk::Strategy& entry, napi_value view, size_t view_offset, uint64_t token);
+                           blk::Strategy& entry, Now now, napi_value view, size_t view_offset, uint64_t token);
+
+  // Reads on where no disk is needed.
+  int Turn() override;
 
   // Parts that have not begun are not run, those that run end after their current segment; it settles when none runs.
   void Cancel(napi_env env) override;
@@ -53,6 +56,9 @@ class LongTransfer final : public Cancellable, public std::enable_shared_from_th
   LongTransfer(napi_env env, std::shared_ptr<DeviceState> device, const blk::Request& request, blk::Strategy& entry,
                napi_value view, size_t view_offset, uint64_t token);
 
+  // Goes on with what is left, of which `now` is known: in a later turn of the event loop when that is all it needs,
+  // else by parts.
+  void GoOn(Now now);
   // Puts parts into the queue, as many as may be under way at once: one in any case, others while nobody waits.
   void PutParts();
   void PutPart();

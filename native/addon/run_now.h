@@ -21,6 +21,14 @@ inline constexpr size_t PartOf(blk::Operation op) { return op == blk::Operation:
 // What became of an attempt to run without waiting: if it was not run, whether it has to wait, as far as is known.
 enum class Now : uint8_t { kNotTried, kDone, kWouldWait, kUnknown };
 
+// What an attempt that has ended says: a read that would have had to wait is not over.
+inline Now RunOutcome(blk::Request& request) {
+  if (!blk::IsUndone(request.status)) return Now::kDone;
+  const Now now = request.status.err == EAGAIN ? Now::kWouldWait : Now::kUnknown;
+  request.status = blk::Status::Ok();
+  return now;
+}
+
 // Runs what is left of `request` on `data`, which holds that, part by part for as long as `may_go_on(bytes)`. What a
 // part did not move has not happened. kDone: it is over, well or not.
 template <typename MayGoOn>
@@ -34,11 +42,7 @@ Now RunNow(blk::Strategy& entry, blk::Request& request, uint8_t* data, MayGoOn&&
     const size_t before = request.moved;
     more = blk::RunPart(entry, request, data, size);
     data += request.moved - before;
-    if (more) continue;
-    now = Now::kDone;
-    if (!blk::IsUndone(request.status)) break;
-    now = request.status.err == EAGAIN ? Now::kWouldWait : Now::kUnknown;
-    request.status = blk::Status::Ok();
+    if (!more) now = RunOutcome(request);
   }
   request.nowait = false;
   return now;

@@ -5,6 +5,7 @@
 #include "addon/args.h"
 #include "addon/long_transfer.h"
 #include "addon/outcome.h"
+#include "addon/shared_read.h"
 #include "core/host/copy.h"
 
 namespace blk_addon {
@@ -33,11 +34,11 @@ napi_value TransferCall::Submit(napi_env env, const std::shared_ptr<DeviceState>
   // to.
   // What a lease lends is not answered on the spot: the host must not touch it inside a call.
   const bool may_run = !state.lent.Meets(request.data, request.length);
-  const Now now =
-      RunNow(entry, request, request.data, [&](size_t bytes) { return may_run && state.driver->MayAnswerNow(bytes); });
+  const auto may_go_on = [&](size_t bytes) { return may_run && state.driver->MayAnswerNow(bytes); };
+  const Now now = RunNowShared(state.driver->driver.shared_work(), entry, request, request.data, may_go_on);
   if (now == Now::kDone) return ToOutcome(env, request);
   const bool is_long = request.moves() && request.length - request.moved > PartOf(request.operation);
-  if (is_long) return LongTransfer::Submit(env, device, request, entry, view, view_offset, token);
+  if (is_long) return LongTransfer::Submit(env, device, request, entry, now, view, view_offset, token);
   std::unique_ptr<TransferCall> call(new TransferCall(env, device, request, entry, now, view, view_offset, token));
   // The view is where the answer goes. A write looks at it once more if it has to wait.
   if (request.operation == blk::Operation::kRead) call->view_.Keep();

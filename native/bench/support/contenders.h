@@ -3,20 +3,15 @@
 #ifndef RUMPBLK_BENCH_SUPPORT_CONTENDERS_H_
 #define RUMPBLK_BENCH_SUPPORT_CONTENDERS_H_
 
-#include <algorithm>
-#include <array>
-#include <atomic>
 #include <cstring>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "bench/support/host_map.h"
-#include "core/base/sync.h"
 #include "core/device/driver.h"
 #include "core/host/copy.h"
 
@@ -98,66 +93,6 @@ class PreadContender final : public TimedContender<PreadContender> {
  private:
   const size_t block_;
   Fd fd_;
-};
-
-// A block in parts of 256 KiB, each copied out of a map by a thread of its own into memory that is used again, and from
-// there by the caller's: what a promise form cannot be faster than, whose worker must not touch the caller's memory.
-// Into four destinations by turns, which begin 16 bytes into a page, as those of four large Buffers under way do.
-class RelayContender final : public TimedContender<RelayContender> {
- public:
-  explicit RelayContender(const Setting& s)
-      : block_(s.block), fd_(s.file), map_(fd_.get(), 0, s.size), relay_([this] { Relay(); }) {
-    for (std::vector<uint8_t>& part : ring_) part.assign(kPart, 0);
-    for (std::vector<uint8_t>& memory : into_) memory.assign(block_ + 8192, 0);
-    started_.store(true, std::memory_order_release);
-  }
-  ~RelayContender() override {
-    ended_.store(true, std::memory_order_release);
-    relay_.join();
-  }
-  void Read(uint64_t at, uint8_t* to, blk::Lane) {
-    at_ = at;
-    std::vector<uint8_t>& memory = into_[turn_++ % into_.size()];
-    uint8_t* const into = memory.data() + (4096 + 16 - reinterpret_cast<uintptr_t>(memory.data()) % 4096);
-    const size_t first = taken_.load(std::memory_order_relaxed), parts = (block_ + kPart - 1) / kPart;
-    asked_.store(first + parts, std::memory_order_release);
-    for (size_t i = 0; i < parts; i++) {
-      while (filled_.load(std::memory_order_acquire) <= first + i) blk::Relax();
-      blk::CopyBytes(into + i * kPart, ring_[(first + i) % kParts].data(), std::min(kPart, block_ - i * kPart));
-      taken_.store(first + i + 1, std::memory_order_release);
-    }
-    std::memcpy(to, into, sizeof(uint64_t));
-  }
-
- private:
-  static constexpr size_t kPart = 256 * 1024, kParts = 4;
-
-  void Relay() {
-    while (!started_.load(std::memory_order_acquire)) blk::Relax();
-    for (size_t next = 0, begun = 0; !ended_.load(std::memory_order_acquire);) {
-      if (next == asked_.load(std::memory_order_acquire) || next - taken_.load(std::memory_order_acquire) == kParts) {
-        blk::Relax();
-        continue;
-      }
-      const size_t parts = (block_ + kPart - 1) / kPart;
-      if ((next - begun) == parts) begun = next;
-      const size_t offset = (next - begun) * kPart;
-      blk::CopyBytes(ring_[next % kParts].data(), map_.data() + at_ + offset, std::min(kPart, block_ - offset));
-      filled_.store(++next, std::memory_order_release);
-    }
-  }
-
-  const size_t block_;
-  Fd fd_;
-  HostMap map_;
-  uint64_t at_ = 0;  // of the block under way; written before asked_ grows
-  size_t turn_ = 0;
-  std::array<std::vector<uint8_t>, kParts> ring_;
-  std::array<std::vector<uint8_t>, 4> into_;
-  // Parts, since the beginning.
-  std::atomic<size_t> asked_{0}, filled_{0}, taken_{0};
-  std::atomic<bool> started_{false}, ended_{false};
-  std::thread relay_;  // last: it uses the others
 };
 
 // As rumpblk.c r1.31 lines 196-293 do it: 16 windows of 1 MiB in a list, least recently used last, under one mutex; one
@@ -247,7 +182,6 @@ class CoreContender final : public TimedContender<CoreContender> {
 inline std::unique_ptr<Contender> MakeContender(const std::string& name, Setting setting) {
   if (name == "memcpy") return std::make_unique<MemcpyContender>(setting);
   if (name == "copy") return std::make_unique<CopyContender>(setting);
-  if (name == "relay") return std::make_unique<RelayContender>(setting);
   if (name == "pread") return std::make_unique<PreadContender>(setting);
   if (name == "remap") return std::make_unique<RemapContender>(setting);
   if (name == "core") return std::make_unique<CoreContender>(setting);
