@@ -61,7 +61,9 @@ void Completion::OnTurn(napi_env env, napi_value, void* context, void*) {
   completion.turn_asked_ = false;
   completion.turn_began_ = Clock::now();
   completion.answers_left_ = kAnswersALook;
-  if (!completion.for_turn_.empty()) completion.Wake();
+  // Relaxed: whoever posts to an empty list wakes this thread anyhow.
+  const bool done = completion.done_.load(std::memory_order_relaxed) != nullptr;
+  if (done || !completion.for_turn_.empty()) completion.Wake();
 }
 
 bool Completion::AwaitTurn(const blk::IntakeFlow* flow, std::shared_ptr<TurnWaiter> waiter, blk::Intake::Place place) {
@@ -133,7 +135,11 @@ void Completion::Wake() {
 }
 
 void Completion::OnWake(napi_env env, napi_value, void* context, void*) {
-  if (env != nullptr) static_cast<Completion*>(context)->SettleAll();
+  if (env == nullptr) return;
+  Completion& completion = *static_cast<Completion*>(context);
+  // The runtime calls this again and again in one turn, for as long as workers have something done. What is done when
+  // the turn has taken long is settled in the next one.
+  if (completion.HasTimeLeft()) completion.SettleAll();
 }
 
 void Completion::SettleAll() {
