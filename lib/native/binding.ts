@@ -415,7 +415,8 @@ function load(): NativeBinding {
   }
 }
 
-export const binding: NativeBinding = load();
+// A copy: what Node-API has filled in is an object of V8's slow kind, in which each call looks its function up by name.
+export const binding: NativeBinding = { ...load() };
 
 export const {
   mode: MODE,
