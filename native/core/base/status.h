@@ -33,6 +33,7 @@ enum class Op : uint8_t {
   kMap,
   kDiscard,
   kZero,
+  kExtents,
   kCount  // number of operations, not one of them
 };
 
@@ -58,6 +59,7 @@ constexpr const char* OpName(Op op) {
     case Op::kMap: return "map";
     case Op::kDiscard: return "discard";
     case Op::kZero: return "zero";
+    case Op::kExtents: return "extents";
     case Op::kCount: break;
   }
   return "unknown";

@@ -98,6 +98,16 @@ class HostIo {
   virtual int64_t SeekHole(int fd, uint64_t offset) = 0;
   // Takes room on the host for [offset, offset + size); bytes and file size stay. -EOPNOTSUPP: the host cannot.
   virtual int Allocate(int fd, uint64_t offset, uint64_t size) = 0;
+  // Makes [offset, offset + size) zeros, giving up the room for them, or keeping and taking it. The file never grows.
+  // Of a node both are multiples of its sector. -EOPNOTSUPP, -EINVAL and others: the host cannot.
+  virtual int PunchHole(int fd, uint64_t offset, uint64_t size) = 0;
+  virtual int ZeroRange(int fd, uint64_t offset, uint64_t size) = 0;
+  // Tells a block node that [offset, offset + size) is not needed any more; makes it zeros, by writing them if need be.
+  // Both are multiples of its sector. -EOPNOTSUPP: the node cannot; -ENOTTY: it is none.
+  virtual int NodeDiscard(int fd, uint64_t offset, uint64_t size) = 0;
+  virtual int NodeZero(int fd, uint64_t offset, uint64_t size) = 0;
+  // Bytes that are freed at once: the block of a file, the discard granularity of a block node. 0: nobody can tell.
+  virtual uint64_t Granule(int fd) = 0;
 
   // Maps [offset, offset + size); offset is a multiple of the page. Reads nothing yet. -> 0 and *address.
   virtual int Mmap(int fd, uint64_t offset, size_t size, MapMode mode, void** address) = 0;

@@ -1,11 +1,13 @@
 // The real host: the one file of core with file system calls, but for those of lock_holder.cc. Each method makes one
 // call and turns errno into a negative result; nothing here decides anything.
+// Over 300 lines: one method for each of HostIo.
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -64,6 +66,16 @@ struct flock ToFlock(LockKind kind, uint64_t offset, uint64_t size) {
 const char* FdLink(int fd, char (&link)[32]) {
   std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   return link;
+}
+
+// The number that a file of /proc or /sys begins with; 0 where there is none.
+uint64_t NumberIn(const char* path) {
+  char text[24] = {};
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  const ssize_t length = ::read(fd, text, sizeof text - 1);
+  ::close(fd);
+  return length > 0 ? std::strtoull(text, nullptr, 10) : 0;
 }
 
 class Posix final : public HostIo {
@@ -183,6 +195,36 @@ class Posix final : public HostIo {
   int Allocate(int fd, uint64_t offset, uint64_t size) override {
     return OrErrno(::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(size)));
   }
+  int PunchHole(int fd, uint64_t offset, uint64_t size) override {
+    return OrErrno(::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                               static_cast<off_t>(size)));
+  }
+  int ZeroRange(int fd, uint64_t offset, uint64_t size) override {
+    return OrErrno(::fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                               static_cast<off_t>(size)));
+  }
+  int NodeDiscard(int fd, uint64_t offset, uint64_t size) override {
+    uint64_t range[2] = {offset, size};
+    return OrErrno(::ioctl(fd, BLKDISCARD, range));
+  }
+  int NodeZero(int fd, uint64_t offset, uint64_t size) override {
+    uint64_t range[2] = {offset, size};
+    return OrErrno(::ioctl(fd, BLKZEROOUT, range));
+  }
+  uint64_t Granule(int fd) override {
+    struct stat st;
+    if (::fstat(fd, &st) < 0) return 0;
+    if (!S_ISBLK(st.st_mode)) return static_cast<uint64_t>(st.st_blksize);
+    // Of a partition the queue is that of its disk, one folder up.
+    for (const char* folder : {"", "/.."}) {
+      char path[96];
+      std::snprintf(path, sizeof path, "/sys/dev/block/%u:%u%s/queue/discard_granularity", major(st.st_rdev),
+                    minor(st.st_rdev), folder);
+      const uint64_t granularity = NumberIn(path);
+      if (granularity != 0) return granularity;
+    }
+    return 0;
+  }
 
   int Mmap(int fd, uint64_t offset, size_t size, MapMode mode, void** address) override {
     const int protection = PROT_READ | (mode == MapMode::kRead ? 0 : PROT_WRITE);
@@ -250,13 +292,8 @@ HostIo& PosixHostIo() {
 
 size_t MappingLimit() {
   constexpr size_t kUsual = 65530;  // DEFAULT_MAX_MAP_COUNT of Linux
-  char text[24] = {};
-  const int fd = ::open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return kUsual;
-  const ssize_t length = ::read(fd, text, sizeof text - 1);
-  ::close(fd);
-  const unsigned long limit = length > 0 ? std::strtoul(text, nullptr, 10) : 0;
-  return limit == 0 ? kUsual : limit;
+  const uint64_t limit = NumberIn("/proc/sys/vm/max_map_count");
+  return limit == 0 ? kUsual : static_cast<size_t>(limit);
 }
 
 uint64_t AddressSpaceLimit() {

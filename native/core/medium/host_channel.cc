@@ -25,6 +25,31 @@ void HostChannel::Prefetch(MediumOffset at, uint64_t size) noexcept {
   }
 }
 
+Moved HostChannel::Zero(MediumOffset at, uint64_t size, const PieceRules& rules) {
+  if (holes_ == nullptr || size == 0) return Channel::Zero(at, size, rules);
+  const MediumSpan inner = holes_->ZeroSpan(file_, at, size);
+  if (inner.empty()) return Channel::Zero(at, size, rules);
+  // The middle first: it decides whether all of it is fast.
+  const Moved middle = holes_->Zero(file_, inner, rules);
+  const bool refused = middle.status.err == EOPNOTSUPP;
+  if (refused && middle.bytes == 0) return Channel::Zero(at, size, rules);
+  if (!middle.status.ok() && middle.bytes == 0) return middle;
+  PieceRules written = rules;
+  written.fast = false;
+  const Moved head = Channel::Zero(at, inner.begin.value - at.value, written);
+  if (!head.status.ok()) return head;
+  const uint64_t done = head.bytes + middle.bytes;
+  if (!middle.status.ok() && !refused) return {static_cast<size_t>(done), middle.status};
+  const Moved tail = Channel::Zero({at.value + done}, size - done, written);
+  return {static_cast<size_t>(done) + tail.bytes, tail.status};
+}
+
+Result<size_t> HostChannel::Extents(MediumSpan within, ExtentLayer layer, std::span<MediumExtent> found,
+                                    const PieceRules& rules) {
+  return holes_ == nullptr ? Channel::Extents(within, layer, found, rules)
+                           : holes_->Extents(file_, within, found, rules);
+}
+
 MediumSpan HostChannel::NextData(MediumSpan within) {
   if (!mappable_) return within;
   const int64_t data = file_.host->SeekData(file_.fd, within.begin.value);

@@ -5,6 +5,7 @@
 
 #include "core/medium/channel.h"
 #include "core/medium/host_file.h"
+#include "core/medium/host_holes.h"
 #include "core/medium/medium_windows.h"
 
 namespace blk {
@@ -12,7 +13,9 @@ namespace blk {
 class HostChannel final : public Channel, private MediumWindows {
  public:
   // `mappable`: a file whose pages can be had; a node need not be one, and what does not tell its size has none.
-  explicit HostChannel(const HostFile& file, bool mappable = true) : file_(file), mappable_(mappable) {}
+  // `holes`: of the same file, and outlives this; null where it can have none.
+  explicit HostChannel(const HostFile& file, bool mappable = true, HostHoles* holes = nullptr)
+      : file_(file), mappable_(mappable), holes_(holes) {}
 
   Moved Read(MediumOffset at, void* data, size_t size, const PieceRules& rules) override;
   Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules) override;
@@ -20,13 +23,21 @@ class HostChannel final : public Channel, private MediumWindows {
   // O_DIRECT stays on its own descriptor, which a per-call sync of the other would miss.
   bool durable_writes() const override { return file_.direct_fd < 0; }
   Status CheckReaches(MediumOffset end) override { return file_.CheckReaches(end.value); }
+  Moved Discard(MediumOffset at, uint64_t size, const PieceRules& rules) override {
+    return holes_ == nullptr ? Moved{} : holes_->Discard(file_, at, size, rules);
+  }
+  Moved Zero(MediumOffset at, uint64_t size, const PieceRules& rules) override;
   void Prefetch(MediumOffset at, uint64_t size) noexcept override;
   // Where the host cannot tell, as of nodes, all of it is data.
   MediumSpan NextData(MediumSpan within) override;
+  Result<size_t> Extents(MediumSpan within, ExtentLayer layer, std::span<MediumExtent> found,
+                         const PieceRules& rules) override;
   // What goes by O_DIRECT goes past the pages of a map.
   MediumWindows* windows() override { return mappable_ && file_.direct_fd < 0 ? this : nullptr; }
 
   const HostFile& file() const { return file_; }
+  // Of a node that is held by O_EXCL.   REQUIRES: nobody uses the channel yet.
+  void UseExclusive(int fd) { file_.exclusive_fd = fd; }
 
  private:
   Result<Mapping> Map(MediumOffset at, size_t size, MapMode mode) override;
@@ -39,8 +50,9 @@ class HostChannel final : public Channel, private MediumWindows {
   int64_t Nanoseconds() override { return file_.host->Nanoseconds(); }
   uint32_t CoarseMilliseconds() override { return file_.host->CoarseMilliseconds(); }
 
-  const HostFile file_;
+  HostFile file_;  // fixed once the channel is used
   const bool mappable_;
+  HostHoles* const holes_;
 };
 
 }  // namespace blk

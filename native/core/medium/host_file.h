@@ -17,6 +17,7 @@ struct HostFile {
   int fd = -1;
   int direct_fd = -1;         // the same file opened with O_DIRECT, or -1
   DirectAlignment alignment;  // what direct_fd asks for
+  int exclusive_fd = -1;      // the same node, writable and opened as its only holder, or -1
   bool character = false;     // a character node: has no page cache that a sync could write
 
   // Read and write all of [offset, offset + size), however often the host has to be asked (B40).

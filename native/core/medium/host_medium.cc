@@ -37,7 +37,12 @@ Result<std::optional<uint64_t>> SizeOf(HostIo& host, int fd, const FileInfo& inf
 }  // namespace
 
 HostMedium::HostMedium(HostIo& host, std::string path, UniqueFd fd, const FileInfo& info, std::optional<uint64_t> size)
-    : host_(host), path_(std::move(path)), identity_(IdentityOf(info)), size_(size), read_fd_(std::move(fd)) {}
+    : host_(host),
+      path_(std::move(path)),
+      identity_(IdentityOf(info)),
+      size_(size),
+      holes_(host_, path_, is_block()),
+      read_fd_(std::move(fd)) {}
 
 Result<std::unique_ptr<HostMedium>> HostMedium::Create(HostIo& host, const std::string& path) {
   FileInfo info;
@@ -108,7 +113,7 @@ Result<std::unique_ptr<Channel>> HostMedium::Attach(const Attachment& wanted) {
   attached_++;
   Status status = wanted.write ? OpenForWriting() : Status::Ok();
   if (status.ok() && wanted.direct) status = OpenDirect(wanted.write);
-  std::unique_ptr<Channel> channel;
+  std::unique_ptr<HostChannel> channel;
   const auto make = [&]() REQUIRES(mu_) {
     HostFile file;
     file.host = &host_;
@@ -117,11 +122,16 @@ Result<std::unique_ptr<Channel>> HostMedium::Attach(const Attachment& wanted) {
     if (wanted.direct) file.direct_fd = wanted.write ? direct_write_fd_.get() : direct_read_fd_.get();
     file.alignment = alignment_;
     file.character = identity_.kind == MediumKind::kCharacter;
-    channel = std::make_unique<HostChannel>(file, identity_.kind == MediumKind::kFile && size_);
+    const bool mappable = identity_.kind == MediumKind::kFile && size_;
+    channel = std::make_unique<HostChannel>(file, mappable, mappable || is_block() ? &holes_ : nullptr);
   };
   if (status.ok() && !HadMemory(make)) status = {ENOMEM, Op::kOpen};
   if (status.ok() && wanted.lock) status = TakeLock(RangeOf(wanted), KindOf(wanted));
-  if (status.ok()) return channel;
+  if (status.ok()) {
+    // Until the last writer with a lock has gone: as long as this one has one.
+    if (wanted.write && wanted.lock) channel->UseExclusive(claim_fd_.get());
+    return std::unique_ptr<Channel>(std::move(channel));
+  }
   // The open's own error is the one to tell; what this attempt opened holds no data of ours.
   if (--attached_ == 0) static_cast<void>(CloseAll());
   return status;
@@ -210,8 +220,9 @@ Status HostMedium::AdjustLock() {
 Status HostMedium::Claim() {
   if (!is_block() || claim_fd_.valid()) return Status::Ok();
   OpenFlags flags;
-  // A descriptor of its own, read-only: O_EXCL holds for as long as it is open, whatever the others are used for.
-  flags.exclusive = true;
+  // A descriptor of its own: O_EXCL holds for as long as it is open, whatever the others are used for. One that writes,
+  // for discards and zeros: through another one the node is somebody else's.
+  flags.write = flags.exclusive = true;
   const int rc = Reopen(flags);
   if (rc < 0) return {-rc, Op::kOpen};
   claim_fd_ = UniqueFd(host_, rc);
@@ -263,6 +274,8 @@ Status HostMedium::CloseAll() {
     const Status status = fd->Close();
     if (first.ok()) first = status;
   }
+  const Status walk = holes_.Close();
+  if (first.ok()) first = walk;
   locks_.ForgetWriter();  // what was not dropped before went with the descriptor
   return first;
 }

@@ -16,6 +16,7 @@
 #include "core/host/host_io.h"
 #include "core/host/unique_fd.h"
 #include "core/medium/host_file.h"
+#include "core/medium/host_holes.h"
 #include "core/medium/medium.h"
 #include "core/medium/qemu_lock.h"
 #include "core/medium/range_locks.h"
@@ -74,12 +75,13 @@ class HostMedium final : public Medium {
   const std::string path_;
   const MediumIdentity identity_;
   const std::optional<uint64_t> size_;
+  HostHoles holes_;
   // From Create() to Close(), which nobody calls while it is used.
   UniqueFd read_fd_;
 
   Mutex mu_;
   UniqueFd write_fd_ GUARDED_BY(mu_);  // from the first open that writes to the last Detach()
-  UniqueFd claim_fd_ GUARDED_BY(mu_);  // of a block node, while a writer has a lock: O_EXCL, for nothing but that
+  UniqueFd claim_fd_ GUARDED_BY(mu_);  // of a block node, while a writer has a lock: O_EXCL, also for its holes
   UniqueFd direct_read_fd_ GUARDED_BY(mu_);
   UniqueFd direct_write_fd_ GUARDED_BY(mu_);
   DirectAlignment alignment_ GUARDED_BY(mu_);

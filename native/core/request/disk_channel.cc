@@ -67,7 +67,9 @@ Moved DiskChannel::Apply(const Piece& piece, MediumOffset at, size_t size) {
     case Operation::kRead:
     case Operation::kWrite: assert(false); break;
   }
-  if (moved.bytes > 0) flush_.MarkDirty();
+  // What failed half-way may have changed bytes that it does not count, unless it refused to begin.
+  const bool refused = moved.bytes == 0 && moved.status.err == EOPNOTSUPP;
+  if (moved.bytes > 0 || (!moved.status.ok() && !refused)) flush_.MarkDirty();
   if (moved.status.ok() && piece.durable) moved.status = Sync(piece.lane);
   return moved;
 }

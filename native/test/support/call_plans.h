@@ -37,18 +37,23 @@ enum class Call : uint8_t {
   kHasContent,
   kSeekData,
   kSeekHole,
+  kPunchHole,
+  kZeroRange,
+  kNodeDiscard,
+  kNodeZero,
   kCount
 };
 
 inline const char* CallName(Call call) {
   static constexpr std::array<const char*, static_cast<size_t>(Call::kCount)> kNames = {
-      "Open",      "Reopen",   "Close",         "Stat",
-      "StatPath",  "NodeSize", "NodeReadOnly",  "AlignmentForDirect",
-      "Pread",     "Pwrite",   "PwriteDurable", "PreadNowait",
-      "Fdatasync", "WillNeed", "Allocate",      "Mmap",
-      "Munmap",    "Msync",    "Advise",        "Mincore",
-      "Lock",      "TestLock", "HasContent",    "SeekData",
-      "SeekHole"};
+      "Open",      "Reopen",    "Close",         "Stat",
+      "StatPath",  "NodeSize",  "NodeReadOnly",  "AlignmentForDirect",
+      "Pread",     "Pwrite",    "PwriteDurable", "PreadNowait",
+      "Fdatasync", "WillNeed",  "Allocate",      "Mmap",
+      "Munmap",    "Msync",     "Advise",        "Mincore",
+      "Lock",      "TestLock",  "HasContent",    "SeekData",
+      "SeekHole",  "PunchHole", "ZeroRange",     "NodeDiscard",
+      "NodeZero"};
   return kNames[static_cast<size_t>(call)];
 }
 

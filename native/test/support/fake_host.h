@@ -60,7 +60,8 @@ class FakeHost final : public FakeClock {
   std::optional<Node> node;
   // O_DIRECT opens succeed, without the flag, and ask for this alignment.
   std::optional<DirectAlignment> direct;
-  bool pretend_syncs = false;  // syncs answer 0 without a disk; durable writes are plain ones
+  bool pretend_syncs = false;       // syncs answer 0 without a disk; durable writes are plain ones
+  std::optional<uint64_t> granule;  // what is freed at once
   // What is not known to be in memory is not asked for.
   bool tells_residency = true;
 
@@ -181,6 +182,21 @@ class FakeHost final : public FakeClock {
   int Allocate(int fd, uint64_t offset, uint64_t size) override {
     return Simple(MakeRecord(Call::kAllocate, fd, offset, size), [&] { return real_.Allocate(fd, offset, size); });
   }
+  int PunchHole(int fd, uint64_t offset, uint64_t size) override {
+    return Simple(MakeRecord(Call::kPunchHole, fd, offset, size), [&] { return real_.PunchHole(fd, offset, size); });
+  }
+  int ZeroRange(int fd, uint64_t offset, uint64_t size) override {
+    return Simple(MakeRecord(Call::kZeroRange, fd, offset, size), [&] { return real_.ZeroRange(fd, offset, size); });
+  }
+  int NodeDiscard(int fd, uint64_t offset, uint64_t size) override {
+    return Simple(MakeRecord(Call::kNodeDiscard, fd, offset, size),
+                  [&] { return real_.NodeDiscard(fd, offset, size); });
+  }
+  int NodeZero(int fd, uint64_t offset, uint64_t size) override {
+    return Simple(MakeRecord(Call::kNodeZero, fd, offset, size), [&] { return real_.NodeZero(fd, offset, size); });
+  }
+  // Cannot fail: 0 is an answer.
+  uint64_t Granule(int fd) override { return granule ? *granule : real_.Granule(fd); }
   int Mmap(int fd, uint64_t offset, size_t size, MapMode mode, void** address) override {
     CallRecord record = MakeRecord(Call::kMmap, fd, offset, size);
     record.mode = mode;
