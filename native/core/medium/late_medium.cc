@@ -32,6 +32,10 @@ class LateChannel final : public Channel {
   bool durable_writes() const override { return under_->durable_writes(); }
   Status CheckReaches(MediumOffset end) override { return under_->CheckReaches(end); }
   MediumSpan NextData(MediumSpan within) override { return under_->NextData(within); }
+  Result<size_t> Extents(MediumSpan within, ExtentLayer layer, std::span<MediumExtent> found,
+                         const PieceRules& rules) override {
+    return under_->Extents(within, layer, found, rules);
+  }
 
  private:
   const std::unique_ptr<Channel> under_;

@@ -23,9 +23,12 @@ class MemoryChannel final : public Channel {
     });
   }
   Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules) override {
-    return Copy(Op::kPwrite, at, size, rules, [&](size_t done, size_t n, uint8_t* bytes) {
+    const Moved moved = Copy(Op::kPwrite, at, size, rules, [&](size_t done, size_t n, uint8_t* bytes) {
       CopyBytes(bytes, static_cast<const uint8_t*>(data) + done, n);
     });
+    // Behind the bytes: pages that are freed meanwhile are unmarked first, so that none with data is left unmarked.
+    store_->pages.Mark(at.value, moved.bytes);
+    return moved;
   }
   Status Sync() override { return Status::Ok(); }
   // A granule is a page of the host.
@@ -43,6 +46,18 @@ class MemoryChannel final : public Channel {
     std::memset(data + freed.end.value, 0, static_cast<size_t>(at.value + size - freed.end.value));
     return {static_cast<size_t>(size), Status::Ok()};
   }
+  Result<size_t> Extents(MediumSpan within, ExtentLayer, std::span<MediumExtent> found,
+                         const PieceRules& rules) override {
+    size_t count = 0;
+    while (!within.empty() && count < found.size()) {
+      if (IsCancelled(rules.cancel)) return Status{ECANCELED, Op::kExtents};
+      const MediumOffset end{store_->pages.EndOfRun(within.begin.value, within.end.value)};
+      const ExtentType type = store_->pages.Marked(within.begin.value) ? ExtentType::kData : ExtentType::kHole;
+      found[count++] = {within.begin, end.value - within.begin.value, type};
+      within.begin = end;
+    }
+    return count;
+  }
 
  private:
   // Makes the whole pages in [begin, end) zeros that cost nothing. -> those; empty when there are none.
@@ -50,7 +65,12 @@ class MemoryChannel final : public Channel {
     const MediumSpan pages{{AlignUp(begin, PageSize())}, {AlignDown(end, PageSize())}};
     if (pages.begin.value >= pages.end.value) return {};
     const auto offset = static_cast<size_t>(pages.begin.value);
-    return store_->memory.Free(offset, static_cast<size_t>(pages.end.value) - offset) ? pages : MediumSpan{};
+    const auto size = static_cast<size_t>(pages.end.value) - offset;
+    store_->pages.Unmark(offset, pages.end.value);
+    if (store_->memory.Free(offset, size)) return pages;
+    // They are as they were, of a process whose memory is locked.
+    store_->pages.Mark(offset, size);
+    return {};
   }
   template <typename CopyFn>
   Moved Copy(Op op, MediumOffset at, size_t size, const PieceRules& rules, CopyFn&& copy) {
@@ -75,7 +95,11 @@ Result<std::shared_ptr<MemoryMedium::Store>> MemoryMedium::CreateStore(uint64_t 
   if (size > std::numeric_limits<size_t>::max()) return Status{ENOMEM, Op::kMap};
   auto memory = AnonymousMemory::Create(static_cast<size_t>(size));
   if (!memory.ok()) return memory.status();
-  return std::make_shared<Store>(memory.Take(), std::move(name), sector_size);
+  std::shared_ptr<Store> store;
+  if (!HadMemory([&] { store = std::make_shared<Store>(memory.Take(), std::move(name), sector_size); })) {
+    return Status{ENOMEM, Op::kMap};
+  }
+  return store;
 }
 
 std::unique_ptr<Channel> MemoryMedium::MakeChannel() { return std::make_unique<MemoryChannel>(bytes_); }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/host/anonymous_memory.h"
+#include "core/medium/page_marks.h"
 #include "core/medium/volatile_medium.h"
 
 namespace blk {
@@ -17,8 +18,9 @@ class MemoryMedium final : public VolatileMedium {
   // The bytes, which any number of media share.
   struct Store : VolatileStore {
     Store(AnonymousMemory bytes, std::string called, uint64_t sector)
-        : VolatileStore(bytes.size(), std::move(called), sector), memory(std::move(bytes)) {}
+        : VolatileStore(bytes.size(), std::move(called), sector), memory(std::move(bytes)), pages(size) {}
     const AnonymousMemory memory;
+    PageMarks pages;  // that were written
   };
 
   // `size` bytes of zeros. Errors: ENOMEM no address space for them.

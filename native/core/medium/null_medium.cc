@@ -25,6 +25,12 @@ class NullChannel final : public Channel {
   Moved Zero(MediumOffset at, uint64_t size, const PieceRules& rules) override {
     return Move(Op::kZero, at, static_cast<size_t>(size), rules);
   }
+  Result<size_t> Extents(MediumSpan within, ExtentLayer, std::span<MediumExtent> found,
+                         const PieceRules& rules) override {
+    if (IsCancelled(rules.cancel)) return Status{ECANCELED, Op::kExtents};
+    found[0] = {within.begin, within.end.value - within.begin.value, ExtentType::kHole};
+    return size_t{1};
+  }
 
  private:
   Moved Move(Op op, MediumOffset at, size_t size, const PieceRules& rules) const {

@@ -1,4 +1,5 @@
 // What medium.h and channel.h promise, asked of every medium there is (support/media.h). A new medium has to pass.
+// Over 300 lines: one case for each promise.
 #include <algorithm>
 #include <atomic>
 #include <optional>
@@ -145,6 +146,92 @@ TEST_CASE("medium: no byte that was written is told as nothing") {
     }
     CHECK(told);
     CHECK(channel.CheckReaches({kMediumSize}).ok());
+  });
+}
+
+// What `within` is made of by calls that take `room` extents each, checked for what channel.h says of their form.
+std::vector<MediumExtent> ExtentsOf(Channel& channel, MediumSpan within, size_t room) {
+  std::vector<MediumExtent> all;
+  while (!within.empty()) {
+    std::vector<MediumExtent> some(room);
+    const auto count = channel.Extents(within, ExtentLayer::kAll, some, {});
+    REQUIRE(count.ok());
+    REQUIRE(count.value() >= 1);
+    REQUIRE(count.value() <= room);
+    for (size_t i = 0; i < count.value(); i++) {
+      REQUIRE(some[i].at.value == within.begin.value);
+      REQUIRE(some[i].size > 0);
+      REQUIRE(some[i].at.value + some[i].size <= within.end.value);
+      REQUIRE(some[i].depth == 0);
+      REQUIRE(some[i].type != ExtentType::kUnallocated);
+      within.begin.value += some[i].size;
+      all.push_back(some[i]);
+    }
+  }
+  return all;
+}
+
+TEST_CASE("medium: extents are in order without a gap, and cut to what was asked") {
+  ForEachChannel([](const Kind& kind, Medium&, Channel& channel) {
+    const auto ones = std::vector<uint8_t>(5000, 1);
+    for (const uint64_t at : {uint64_t{10'000}, uint64_t{1} << 20, kMediumSize - 5000}) {
+      REQUIRE(channel.Write({at}, ones.data(), ones.size(), {}).status.ok());
+    }
+    for (const size_t room : {size_t{1}, size_t{2}, size_t{1024}}) {
+      for (const MediumSpan within : {MediumSpan{{0}, {kMediumSize}}, MediumSpan{{1}, {12'000}},
+                                      MediumSpan{{12'345}, {12'346}}, MediumSpan{{kMediumSize - 1}, {kMediumSize}}}) {
+        for (const MediumExtent& extent : ExtentsOf(channel, within, room)) {
+          if (!kind.keeps) CHECK(extent.type == ExtentType::kHole);
+          const bool in_file = kind.name == "host" || kind.name == "node";
+          CHECK(extent.host_offset == (in_file ? extent.at.value : kNoHostOffset));
+        }
+      }
+    }
+    std::atomic<bool> cancel{true};
+    std::vector<MediumExtent> some(1);
+    const auto off = channel.Extents({{0}, {kMediumSize}}, ExtentLayer::kAll, some, {false, false, &cancel});
+    if (kind.name != "node") CHECK(off.status().err == ECANCELED);
+  });
+}
+
+TEST_CASE("medium: no byte that was written is in a hole, and every hole reads as zeros") {
+  ForEachChannel([](const Kind& kind, Medium&, Channel& channel) {
+    if (!kind.keeps) return;
+    std::vector<uint8_t> model(kMediumSize);
+    uint64_t state = 4;
+    const auto next = [&](uint64_t below) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      return (state >> 33) % below;
+    };
+    bool had_hole = false;
+    for (uint64_t round = 0; round < 150; round++) {
+      const uint64_t at = next(kMediumSize - 1);
+      const auto size = static_cast<size_t>(std::min(kMediumSize - at, 1 + next(round % 3 == 0 ? 300'000 : 9000)));
+      if (round % 3 == 0) {
+        PieceRules rules;
+        rules.keep_room = next(2) == 0;
+        REQUIRE(channel.Zero({at}, size, rules).bytes == size);
+        std::fill_n(model.begin() + static_cast<ptrdiff_t>(at), size, uint8_t{0});
+      } else if (round % 7 == 1) {
+        REQUIRE(channel.Discard({at}, size, {}).status.ok());
+        REQUIRE(channel.Read({at}, model.data() + at, size, {}).status.ok());
+      } else {
+        const auto bytes = std::vector<uint8_t>(size, static_cast<uint8_t>(round + 1));
+        REQUIRE(channel.Write({at}, bytes.data(), size, {}).status.ok());
+        std::copy(bytes.begin(), bytes.end(), model.begin() + static_cast<ptrdiff_t>(at));
+      }
+      for (const MediumExtent& extent : ExtentsOf(channel, {{0}, {kMediumSize}}, 1 + next(5))) {
+        if (extent.type == ExtentType::kData) continue;
+        had_hole = true;
+        const auto begin = model.begin() + static_cast<ptrdiff_t>(extent.at.value);
+        const auto zeros = std::count(begin, begin + static_cast<ptrdiff_t>(extent.size), uint8_t{0});
+        REQUIRE(zeros == static_cast<ptrdiff_t>(extent.size));
+      }
+    }
+    std::vector<uint8_t> back(kMediumSize);
+    REQUIRE(channel.Read({0}, back.data(), kMediumSize, {}).status.ok());
+    CHECK(back == model);
+    CHECK(had_hole == (kind.name != "node"));
   });
 }
 
