@@ -26,6 +26,7 @@ class AutoStrategy final : public BoundedStrategy {
  protected:
   Moved Move(const Piece& piece, MediumOffset at, size_t size) override;
   Moved Apply(const Piece& piece, MediumOffset at, size_t size) override { return disk_.Apply(piece, at, size); }
+  bool expects() const override { return true; }
   // Fetches the head of the range into the cache, if its window is mapped.
   void ExpectRead(MediumOffset at, size_t size) override;
 

@@ -45,7 +45,8 @@ class Counters {
 
   // Adds `n`: events, or bytes where the counter counts bytes.
   // Thread: that of the lane's lease, any for kSharedLane.   Locks: none.   REQUIRES: lane <= kSharedLane.
-  void Add(Counter counter, uint64_t n, Lane lane) {
+  // Always in line: it is a third as long as a call of it.
+  [[gnu::always_inline]] void Add(Counter counter, uint64_t n, Lane lane) {
     // Relaxed: a count orders nothing; only its sum is read. A lane's own thread is its only writer, so load and store
     // lose nothing and cost a third of a locked add.
     std::atomic<uint64_t>& count = lanes_[lane].counts[static_cast<size_t>(counter)];

@@ -39,6 +39,7 @@ class FilterChain::Stack final : public Strategy {
   }
 
   void Expect(const Piece& piece) override { path_.Expect(piece); }
+  bool expects() const override { return path_.expects(); }
 
  private:
   Status Refuses(const Piece& piece) const {

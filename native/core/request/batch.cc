@@ -41,7 +41,9 @@ int BatchRun::Prepare(uint32_t i, Lane lane, Piece* piece) const {
   const double blkno = arrays_.blkno[i];
   // Written so that NaN is refused, for which every comparison is false. Negative ones go on to the bounds check (B4),
   // like those behind the end.
-  if (!(std::fabs(blkno) <= kMaxBlkno) || std::trunc(blkno) != blkno) return EINVAL;
+  if (!(std::fabs(blkno) <= kMaxBlkno)) return EINVAL;
+  const auto sector = static_cast<int64_t>(blkno);
+  if (static_cast<double>(sector) != blkno) return EINVAL;
   piece->operation = OperationOf(i);
   if (MovesBytes(piece->operation)) {
     // 64 bits: the sum of two of 32 does not wrap.
@@ -49,7 +51,7 @@ int BatchRun::Prepare(uint32_t i, Lane lane, Piece* piece) const {
     if (end > arena_size_) return EINVAL;
     piece->data = arena_ + arrays_.offset[i];
   }
-  piece->position = static_cast<uint64_t>(PositionOfSector(static_cast<int64_t>(blkno)));
+  piece->position = static_cast<uint64_t>(PositionOfSector(sector));
   piece->size = arrays_.bcount[i];
   piece->lane = lane;
   return 0;
@@ -80,7 +82,7 @@ bool BatchRun::RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel)
       CancelRest();
       return true;
     }
-    if (i + 1 < count_) Expect(i + 1, lane);
+    if (expects_ && i + 1 < count_) Expect(i + 1, lane);
     if (OpOf(i) == BatchOp::kFlush) return TakeFlush(), true;
     Piece piece;
     uint32_t served = 1;
@@ -174,11 +176,13 @@ uint32_t BatchRun::Merge(uint32_t i, Piece* piece) const {
   if (piece->operation != Operation::kWrite || IsStopped(i) || filters_.may_refuse_pieces) return 1;
   uint32_t n = 1;
   for (; i + n < count_ && piece->size < kMaxMerged; n++) {
+    // On the device and in the arena: one write takes one piece of memory. Looked at first, as most do not continue.
+    const uint64_t end = piece->position + piece->size;
+    if (arrays_.blkno[i + n] != static_cast<double>(end) / kDevBsize) break;
+    if (arena_ + arrays_.offset[i + n] != piece->data + piece->size) break;
     Piece next;
     if (OpOf(i + n) != BatchOp::kWrite || Prepare(i + n, piece->lane, &next) != 0) break;
-    // In the arena as well as on the device: one write takes one piece of memory.
-    const bool continues = next.position == piece->position + piece->size && next.data == piece->data + piece->size;
-    if (!continues || IsStopped(i + n) || next.size == 0 || IsDurable(i + n) != IsDurable(i)) break;
+    if (next.position != end || IsStopped(i + n) || next.size == 0 || IsDurable(i + n) != IsDurable(i)) break;
     piece->size += next.size;
   }
   return n;

@@ -54,7 +54,8 @@ class BatchRun {
         arena_size_(arena_size),
         count_(count),
         target_(target),
-        filters_(target.entry->filters()) {}
+        filters_(target.entry->filters()),
+        expects_(target.entry->expects()) {}
   // Goes on where `begun` has stopped, on copies of its arrays and its arena.
   // REQUIRES: begun.Run() has answered false, with `nowait`.
   BatchRun(const BatchArrays& arrays, uint8_t* arena, BatchRun&& begun)
@@ -64,6 +65,7 @@ class BatchRun {
         count_(begun.count_),
         target_(begun.target_),
         filters_(begun.filters_),
+        expects_(begun.expects_),
         plans_(std::move(begun.plans_)),
         next_(begun.next_) {}
 
@@ -170,6 +172,7 @@ class BatchRun {
   const uint32_t count_;
   const BatchTarget target_;
   const FilterTraits filters_;
+  const bool expects_;  // of the entry to the strategies
   // What each entry was admitted with; empty while no filter asks for that, and each is planned as it runs.
   std::vector<Plan> plans_;
   // Entries below it have an outcome.

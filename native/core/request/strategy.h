@@ -43,6 +43,8 @@ class Strategy {
   // Hints that `piece` is submitted soon, so that its bytes can be on their way meanwhile. Changes nothing that anybody
   // sees: it may never come.   Thread: any.   REQUIRES: as Submit().
   virtual void Expect(const Piece& piece) { static_cast<void>(piece); }
+  // Whether Expect() does anything. Fixed.
+  virtual bool expects() const { return false; }
 };
 
 // The innermost strategy: what is the same for every access mode. Submit() is final so that no mode forgets a rule.
