@@ -68,14 +68,15 @@ function prepare(rows, options) {
   process.once('exit', cleanUp);
   const sizes = { big: options.effort.bigSize, hot: 16 << 20, scratch: options.effort.scratchSize };
   const plan = planOf(rows, places, options);
+  if (plan.length === 0) throw new Error(`no row matches --only ${options.only?.source}; --list names them`);
   for (const { row, place } of plan) for (const name of row.files) place.provide(name, sizes[name]);
   return { plan, sizes };
 }
 
 async function measure(rows, options, keep) {
+  const { plan, sizes } = prepare(rows, options);
   const noFloors = await buildFloors();
   if (noFloors !== undefined) process.stderr.write(`the C floors are left out: ${noFloors}\n`);
-  const { plan, sizes } = prepare(rows, options);
   const results = await runPlan(plan, { ...options, sizes, noFloors }, showProgress, keep);
   showProgress('');
   return results;
