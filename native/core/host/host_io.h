@@ -61,6 +61,11 @@ class HostIo {
   virtual int Open(const std::string& path, OpenFlags flags) = 0;
   // Opens again the very file behind `fd`, whatever its path names by now. -> descriptor, or -ESTALE.
   virtual int Reopen(int fd, const std::string& path, OpenFlags flags) = 0;
+  // Makes an empty file that has no name, in `folder`, for reading and writing; it goes with its last descriptor.
+  // -> descriptor, the caller's to close.
+  virtual int OpenUnnamed(const std::string& folder) = 0;
+  // Makes a file as long as `size`; what is new of it is a hole.
+  virtual int Resize(int fd, uint64_t size) = 0;
   // The descriptor is gone whatever this answers: closing it again would close somebody else's.
   virtual int Close(int fd) = 0;
 

@@ -107,6 +107,18 @@ class Posix final : public HostIo {
     return -ESTALE;
   }
 
+  int OpenUnnamed(const std::string& folder) override {
+    const int fd = OrErrno(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    // A file system without such files, and a kernel without the flag.
+    if (fd != -EOPNOTSUPP && fd != -EISDIR && fd != -EINVAL) return fd;
+    std::string path = folder + "/rumpblk-XXXXXX";
+    const int named = OrErrno(::mkostemp(path.data(), O_CLOEXEC));
+    if (named >= 0) static_cast<void>(::unlink(path.c_str()));  // else it keeps a name, and is as good
+    return named;
+  }
+
+  int Resize(int fd, uint64_t size) override { return OrErrno(::ftruncate(fd, static_cast<off_t>(size))); }
+
   int Close(int fd) override { return OrErrno(::close(fd)); }
 
   int Stat(int fd, FileInfo* info) override {

@@ -54,13 +54,25 @@ Result<std::unique_ptr<HostMedium>> HostMedium::Create(HostIo& host, const std::
   // Read-only: that fixes which file it is and needs no right to write, which only an 'r+' open asks for.
   rc = Uninterrupted([&] { return host.Open(path, {}); });
   if (rc < 0) return Status{-rc, Op::kOpen};
-  UniqueFd fd(host, rc);
-  rc = Uninterrupted([&] { return host.Stat(fd.get(), &info); });
+  return Of(host, path, UniqueFd(host, rc));
+}
+
+Result<std::unique_ptr<HostMedium>> HostMedium::Of(HostIo& host, const std::string& path, UniqueFd fd) {
+  FileInfo info;
+  const int rc = Uninterrupted([&] { return host.Stat(fd.get(), &info); });
   if (rc < 0) return Status{-rc, Op::kStat};
   if (info.type == FileType::kOther) return Status{EINVAL, Op::kRegister};
   const auto size = SizeOf(host, fd.get(), info);
   if (!size.ok()) return size.status();
   return std::unique_ptr<HostMedium>(new HostMedium(host, path, std::move(fd), info, size.value()));
+}
+
+Result<std::unique_ptr<Medium>> HostMedium::Again() {
+  const int rc = Reopen({});
+  if (rc < 0) return Status{-rc, Op::kOpen};
+  auto again = Of(host_, path_, UniqueFd(host_, rc));
+  if (!again.ok()) return again.status();
+  return std::unique_ptr<Medium>(again.Take());
 }
 
 uint64_t HostMedium::sector_size() const {

@@ -40,10 +40,14 @@ class HostMedium final : public Medium {
   Result<std::unique_ptr<Channel>> Attach(const Attachment& wanted) override EXCLUDES(mu_);
   Status Detach(const Attachment& wanted) override EXCLUDES(mu_);
   int Holder(const Attachment& wanted) override EXCLUDES(mu_);
+  Result<std::unique_ptr<Medium>> Again() override;
   Status Close() override { return read_fd_.Close(); }
 
  private:
   HostMedium(HostIo& host, std::string path, UniqueFd fd, const FileInfo& info, std::optional<uint64_t> size);
+
+  // Of the file behind `fd`, once it is open.
+  static Result<std::unique_ptr<HostMedium>> Of(HostIo& host, const std::string& path, UniqueFd fd);
 
   bool is_block() const { return identity_.kind == MediumKind::kBlock; }
   static LockKind KindOf(const Attachment& wanted) { return wanted.write ? LockKind::kExclusive : LockKind::kShared; }
@@ -53,7 +57,7 @@ class HostMedium final : public Medium {
   // Those that its lock may lie on, the reader's first.
   std::vector<int> Descriptors() EXCLUDES(mu_);
   // One more descriptor of the host file. -> it, or a negative errno.
-  int Reopen(OpenFlags flags) REQUIRES(mu_);
+  int Reopen(OpenFlags flags);
   // Opens the descriptor that writers share, if it is not open. Errors: EROFS a node that refuses writes · open(2)'s.
   Status OpenForWriting() REQUIRES(mu_);
   // The same for O_DIRECT, by mode; leaves it closed where the host has none.

@@ -79,6 +79,11 @@ class LateMedium final : public Medium {
   Result<std::unique_ptr<Channel>> Attach(const Attachment& wanted) override;
   Status Detach(const Attachment& wanted) override { return under_->Detach(wanted); }
   int Holder(const Attachment& wanted) override { return under_->Holder(wanted); }
+  Result<std::unique_ptr<Medium>> Again() override {
+    auto under = under_->Again();
+    if (!under.ok()) return under;
+    return std::unique_ptr<Medium>(std::make_unique<LateMedium>(under.Take(), answers_));
+  }
   Status Close() override { return under_->Close(); }
 
  private:

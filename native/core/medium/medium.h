@@ -15,7 +15,7 @@
 namespace blk {
 
 // Their names cross by addon/layout.cc.
-enum class MediumKind : uint8_t { kFile = 0, kBlock = 1, kCharacter = 2, kMemory = 3, kNull = 4 };
+enum class MediumKind : uint8_t { kFile = 0, kBlock = 1, kCharacter = 2, kMemory = 3, kNull = 4, kOverlay = 5 };
 
 // Which bytes they are, whatever the medium is called: two media with the same identity have the same bytes at the same
 // positions. Of a host file st_dev and st_ino, of a node st_rdev and 0 (B21).
@@ -61,6 +61,11 @@ class Medium {
   virtual Status Detach(const Attachment& wanted) = 0;
   // A process that is in the way of such an attachment, 0 where nobody can tell. Slow.
   virtual int Holder(const Attachment& wanted) { return static_cast<void>(wanted), 0; }
+
+  // Another medium of the very same bytes, whatever its name stands for by now, with attachments and locks of its own:
+  // the two keep each other out as two media of one identity do.
+  // Errors: ENOTSUP it cannot be had twice · the medium's.   REQUIRES: not closed.
+  virtual Result<std::unique_ptr<Medium>> Again() { return Status{ENOTSUP, Op::kOpen}; }
 
   // Lets go of what the medium is made of. Once.   Errors: the medium's; it is closed all the same.
   // REQUIRES: nothing is attached.

@@ -29,6 +29,10 @@ class MemoryMedium final : public VolatileMedium {
   explicit MemoryMedium(std::shared_ptr<Store> store)
       : VolatileMedium(MediumKind::kMemory, store), bytes_(std::move(store)) {}
 
+  Result<std::unique_ptr<Medium>> Again() override {
+    return std::unique_ptr<Medium>(std::make_unique<MemoryMedium>(bytes_));
+  }
+
  private:
   std::unique_ptr<Channel> MakeChannel() override;
 

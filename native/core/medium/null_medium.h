@@ -11,10 +11,17 @@ namespace blk {
 
 class NullMedium final : public VolatileMedium {
  public:
-  explicit NullMedium(std::shared_ptr<VolatileStore> store) : VolatileMedium(MediumKind::kNull, std::move(store)) {}
+  explicit NullMedium(std::shared_ptr<VolatileStore> store)
+      : VolatileMedium(MediumKind::kNull, store), store_(std::move(store)) {}
+
+  Result<std::unique_ptr<Medium>> Again() override {
+    return std::unique_ptr<Medium>(std::make_unique<NullMedium>(store_));
+  }
 
  private:
   std::unique_ptr<Channel> MakeChannel() override;
+
+  const std::shared_ptr<VolatileStore> store_;
 };
 
 }  // namespace blk

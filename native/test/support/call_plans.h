@@ -14,6 +14,8 @@ namespace blk::test {
 enum class Call : uint8_t {
   kOpen,
   kReopen,
+  kOpenUnnamed,
+  kResize,
   kClose,
   kStat,
   kStatPath,
@@ -46,13 +48,12 @@ enum class Call : uint8_t {
 
 inline const char* CallName(Call call) {
   static constexpr std::array<const char*, static_cast<size_t>(Call::kCount)> kNames = {
-      "Open",      "Reopen",    "Close",         "Stat",
-      "StatPath",  "NodeSize",  "NodeReadOnly",  "AlignmentForDirect",
-      "Pread",     "Pwrite",    "PwriteDurable", "PreadNowait",
-      "Fdatasync", "WillNeed",  "Allocate",      "Mmap",
-      "Munmap",    "Msync",     "Advise",        "Mincore",
-      "Lock",      "TestLock",  "HasContent",    "SeekData",
-      "SeekHole",  "PunchHole", "ZeroRange",     "NodeDiscard",
+      "Open",     "Reopen",   "OpenUnnamed",   "Resize",       "Close",
+      "Stat",     "StatPath", "NodeSize",      "NodeReadOnly", "AlignmentForDirect",
+      "Pread",    "Pwrite",   "PwriteDurable", "PreadNowait",  "Fdatasync",
+      "WillNeed", "Allocate", "Mmap",          "Munmap",       "Msync",
+      "Advise",   "Mincore",  "Lock",          "TestLock",     "HasContent",
+      "SeekData", "SeekHole", "PunchHole",     "ZeroRange",    "NodeDiscard",
       "NodeZero"};
   return kNames[static_cast<size_t>(call)];
 }

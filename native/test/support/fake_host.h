@@ -116,6 +116,12 @@ class FakeHost final : public FakeClock {
     return static_cast<int>(
         Opened(MakeRecord(Call::kReopen, fd, 0, 0, flags), [&] { return real_.Reopen(fd, path, Real(flags)); }));
   }
+  int OpenUnnamed(const std::string& folder) override {
+    return static_cast<int>(Opened(MakeRecord(Call::kOpenUnnamed, -1), [&] { return real_.OpenUnnamed(folder); }));
+  }
+  int Resize(int fd, uint64_t size) override {
+    return Simple(MakeRecord(Call::kResize, fd, 0, size), [&] { return real_.Resize(fd, size); });
+  }
   int Close(int fd) override {
     CallRecord record = MakeRecord(Call::kClose, fd);
     const int planned = Begin(record);

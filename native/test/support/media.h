@@ -13,6 +13,7 @@
 #include "core/medium/late_medium.h"
 #include "core/medium/memory_medium.h"
 #include "core/medium/null_medium.h"
+#include "core/medium/overlay_medium.h"
 #include "test/support/check.h"
 #include "test/support/fake_host.h"
 #include "test/support/loop_device.h"
@@ -34,6 +35,15 @@ inline std::vector<Kind> Media(FakeHost& host, const TempFile& file, const LoopD
   const auto memory = MemoryMedium::CreateStore(kMediumSize, "memory", 512).Take();
   const auto late = MemoryMedium::CreateStore(kMediumSize, "late", 512).Take();
   const auto answers = std::make_shared<LateAnswers>(std::chrono::microseconds(200), 1);
+  // Over the same medium once with a delta in memory and once with one in a file.
+  const auto base = MemoryMedium::CreateStore(kMediumSize, "base", 512).Take();
+  const auto overlay = [base](const char* name, const OverlaySetting& setting) {
+    return OverlayStore::Create(OverlayBase(std::make_unique<MemoryMedium>(base), {0}, kMediumSize), name, setting)
+        .Take();
+  };
+  OverlaySetting in_file;
+  in_file.delta = {&host, std::filesystem::temp_directory_path().string()};
+  const auto over = overlay("overlay", {}), over_file = overlay("overlay in a file", in_file);
   const auto nothing = std::make_shared<VolatileStore>(kMediumSize, "null", 512);
   std::vector<Kind> kinds = {
       {"host", [&] { return std::unique_ptr<Medium>(HostMedium::Create(host, file.path()).Take()); }, true},
@@ -42,6 +52,9 @@ inline std::vector<Kind> Media(FakeHost& host, const TempFile& file, const LoopD
        [late, answers] {
          return std::unique_ptr<Medium>(std::make_unique<LateMedium>(std::make_unique<MemoryMedium>(late), answers));
        },
+       true},
+      {"overlay", [over] { return std::unique_ptr<Medium>(std::make_unique<OverlayMedium>(over)); }, true},
+      {"overlay in a file", [over_file] { return std::unique_ptr<Medium>(std::make_unique<OverlayMedium>(over_file)); },
        true},
       {"null", [nothing] { return std::unique_ptr<Medium>(std::make_unique<NullMedium>(nothing)); }, false},
   };

@@ -1,0 +1,97 @@
+// OverlayStore: an overlay: changes to a base that is only read. Each block is the base's, or a layer's, or zeros
+// (block_map.h); a write goes to the top layer, at the same place. Shared by the media of one identity
+// (overlay_medium.h). At a freeze point all of it changes at once: requests under way end before, and what comes waits.
+// Thread-safe. Reads take no lock. What changes the state of blocks has their region's lock, of 32 blocks each: a write
+// to blocks that the top layer has already takes none. Lock order: changes_, the gate, one region, the base's.
+// Nothing of it is durable: it is gone with its last reference.
+#ifndef RUMPBLK_CORE_MEDIUM_OVERLAY_STORE_H_
+#define RUMPBLK_CORE_MEDIUM_OVERLAY_STORE_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "core/base/sync.h"
+#include "core/medium/extent.h"
+#include "core/medium/freeze_gate.h"
+#include "core/medium/overlay_base.h"
+#include "core/medium/overlay_layer.h"
+#include "core/medium/volatile_medium.h"
+
+namespace blk {
+
+inline constexpr uint64_t kLeastOverlayBlock = 512, kMostOverlayBlock = uint64_t{1} << 20;
+
+struct OverlaySetting {
+  uint64_t block = 4096;         // bytes, a power of two from kLeastOverlayBlock to kMostOverlayBlock
+  std::optional<uint64_t> size;  // bytes; default those of the base, behind whose end it reads zeros
+  uint64_t sector = kDevBsize;   // what tables on it count in
+  DeltaKind delta;
+};
+
+// What an overlay was when it was taken. It lasts as long as somebody has it, whatever becomes of the overlay; of use
+// only to that one.
+struct OverlaySnapshot {
+  std::shared_ptr<OverlayLayer> layer;  // the top one then; null: nothing had changed
+  uint64_t base = 0;                    // which content of the base it lies over
+};
+
+class OverlayStore final : public VolatileStore {
+ public:
+  // Attaches the base and makes an empty overlay over it. Errors: EINVAL a size smaller than the base's · those of
+  // OverlayBase::Open() and OverlayDelta::Create().
+  static Result<std::shared_ptr<OverlayStore>> Create(OverlayBase base, std::string name,
+                                                      const OverlaySetting& setting);
+
+  // As Channel has them.
+  Moved Read(MediumOffset at, void* data, size_t size, const PieceRules& rules);
+  Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules);
+  // Makes the whole blocks of [from, end) zeros, which never show the base again. -> those.
+  MediumSpan ZeroBlocks(uint64_t from, uint64_t end);
+  Result<size_t> Extents(MediumSpan within, ExtentLayer layer, std::span<MediumExtent> found, const PieceRules& rules);
+  MediumSpan NextData(MediumSpan within);
+  void Prefetch(uint64_t at, uint64_t size) noexcept;
+
+  // Freeze points.
+  // All is the base's again.
+  void Reset() EXCLUDES(changes_);
+
+ private:
+  // Blocks side by side that are in one state, by whichever layer: it ends at `end`. `layer` has it; null: the base.
+  struct Run {
+    BlockState state = BlockState::kBelow;
+    uint64_t end = 0;
+    const OverlayLayer* layer = nullptr;
+  };
+
+  OverlayStore(OverlayBase base, std::string name, const OverlaySetting& setting, const OverlayBlocks& blocks,
+               std::unique_ptr<OverlayLayer> top);
+
+  // The run that begins with `block`, at most up to `end`, as seen from `layer` down.
+  static Run RunAt(const OverlayLayer* layer, uint64_t block, uint64_t end);
+  // Inside the overlay, from `layer` down.
+  Moved ReadFrom(const OverlayLayer* layer, uint64_t at, uint8_t* data, size_t size, const PieceRules& rules) const;
+  // Writes inside one region, some blocks of which the top layer may not have.
+  Moved WriteRegion(uint64_t at, const uint8_t* data, size_t size, const PieceRules& rules);
+  // A part of one block that the top layer has not: with the rest of the block as it reads now.
+  // REQUIRES: the region's lock.
+  Status WritePart(uint64_t block, uint64_t at, const uint8_t* data, size_t size);
+  Mutex& RegionOf(uint64_t block) { return regions_[block / BlockMap::kBlocksPerWord % regions_.size()]; }
+
+  const OverlayBlocks blocks_;
+  const DeltaKind delta_;
+
+  Mutex changes_;  // held by whoever changes all of it
+  FreezeGate gate_;
+  std::array<Mutex, 64> regions_;
+  // What lies below: looked at in a pass, or by whoever has changes_; changed while frozen.
+  OverlayBase base_;
+  std::shared_ptr<OverlayLayer> top_;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_MEDIUM_OVERLAY_STORE_H_
