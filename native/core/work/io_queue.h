@@ -28,7 +28,7 @@
 
 namespace blk {
 
-class IoQueue {
+class IoQueue final : private IoWorker::Queue {
  public:
   // A worker that finds the same task at work after this takes over what is queued behind it.
   static constexpr std::chrono::milliseconds kPatience{2};
@@ -66,17 +66,16 @@ class IoQueue {
   }
 
  private:
-  friend class IoWorker;
-
   // How long a worker that has run out of tasks spins before it sleeps: waking it costs as much.
   static constexpr std::chrono::microseconds kSpin{5};
 
   Outcome PutLocked(IoFlow& flow, std::unique_ptr<IoTask>& task) REQUIRES(mu_);
-  // The worker's task is about to wait.
-  void Block(WorkerPool::Worker& worker) EXCLUDES(mu_) {
+  // Of IoWorker::Queue.
+  void Block(WorkerPool::Worker& worker) override EXCLUDES(mu_) {
     MutexLock lock(mu_);
     pool_.Block(worker);
   }
+  bool AssumesBlocking() const override { return estimate_.AssumesBlocking(); }
   // What a worker does from its start to Stop().
   void Work(WorkerPool::Worker& self) EXCLUDES(mu_);
   // Waits for a task or the end, first spinning, then asleep. Steps out of `lock`, which holds mu_.

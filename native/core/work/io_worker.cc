@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "core/work/io_queue.h"
-
 namespace blk {
 
 void IoWorker::WillBlock() {
@@ -14,7 +12,7 @@ void IoWorker::WillBlock() {
 void IoWorker::MayBlock() {
   if (queue_ == nullptr) return;
   may_block_since_ = std::chrono::steady_clock::now();
-  if (queue_->estimate_.AssumesBlocking()) WillBlock();
+  if (queue_->AssumesBlocking()) WillBlock();
 }
 
 }  // namespace blk

@@ -10,10 +10,20 @@
 
 namespace blk {
 
-class IoQueue;
-
 class IoWorker {
  public:
+  // What a worker tells its queue, and asks it.   Thread: the worker's.
+  class Queue {
+   public:
+    // The worker's task is about to wait.
+    virtual void Block(WorkerPool::Worker& worker) = 0;
+    // Whether a task that may wait is taken for one that will.
+    virtual bool AssumesBlocking() const = 0;
+
+   protected:
+    ~Queue() = default;
+  };
+
   // For a task that is run by the very thread that would have queued it: nobody waits behind it.
   explicit IoWorker(Lane lane) : lane_(lane) {}
   IoWorker(const IoWorker&) = delete;
@@ -30,10 +40,10 @@ class IoWorker {
  private:
   friend class IoQueue;
 
-  IoWorker(IoQueue& queue, WorkerPool::Worker& worker, Lane lane) : queue_(&queue), worker_(&worker), lane_(lane) {}
+  IoWorker(Queue& queue, WorkerPool::Worker& worker, Lane lane) : queue_(&queue), worker_(&worker), lane_(lane) {}
 
   // Null where there is no queue.
-  IoQueue* const queue_ = nullptr;
+  Queue* const queue_ = nullptr;
   WorkerPool::Worker* const worker_ = nullptr;
   const Lane lane_;
   bool blocked_ = false;
