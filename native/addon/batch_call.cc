@@ -9,8 +9,8 @@
 namespace blk_addon {
 
 // A strong reference: batch_ is a plain reference into the object that it keeps.
-BatchCall::BatchCall(napi_env env, napi_value self, BatchWrap& wrap, uint64_t token)
-    : PendingCall(env, *EnvState::Of(env).completion), env_(env), batch_(wrap), under_way_(wrap.device_, token, this) {
+BatchCall::BatchCall(napi_env env, napi_value self, BatchState& batch, uint64_t token)
+    : PendingCall(env, *EnvState::Of(env).completion), env_(env), batch_(batch), under_way_(batch.device, token, this) {
   napi_create_reference(env, self, 1, &self_);
 }
 
@@ -24,10 +24,10 @@ void BatchCall::DropMemory() {
   control_ = {};
 }
 
-napi_value BatchCall::Submit(napi_env env, napi_value self, BatchWrap& wrap, blk::BatchRun&& begun, uint64_t token) {
-  std::unique_ptr<BatchCall> call(new BatchCall(env, self, wrap, token));
-  DeviceState& device = *wrap.device_;
-  wrap.running_ = call.get();
+napi_value BatchCall::Submit(napi_env env, napi_value self, BatchState& batch, blk::BatchRun&& begun, uint64_t token) {
+  std::unique_ptr<BatchCall> call(new BatchCall(env, self, batch, token));
+  DeviceState& device = *batch.device;
+  batch.running = true;
   if (!call->TakeControl(std::move(begun))) {
     // Taken before Refuse(), after which the call goes with this scope.
     napi_value promise = call->promise();
@@ -38,12 +38,12 @@ napi_value BatchCall::Submit(napi_env env, napi_value self, BatchWrap& wrap, blk
 }
 
 bool BatchCall::TakeControl(blk::BatchRun&& begun) {
-  const ViewBytes control = batch_.Control(env_);
+  const ViewBytes control = batch_.Control();
   control_ = blk::AlignedBuffer(control.size);
   if (control_.data() == nullptr) return false;
   std::memcpy(control_.data(), control.data, control.size);
-  arena_size_ = batch_.Arena(env_).size;
-  run_.emplace(ArraysIn(control_.data(), batch_.depth_), nullptr, std::move(begun));
+  arena_size_ = batch_.Arena().size;
+  run_.emplace(ArraysIn(control_.data(), batch_.depth), nullptr, std::move(begun));
   return true;
 }
 
@@ -64,10 +64,10 @@ bool BatchCall::Prepare(blk::AlignedBuffer memory) {
 bool BatchCall::Fetch() {
   napi_handle_scope scope;
   napi_open_handle_scope(env_, &scope);
-  const bool here = batch_.HasMemory(env_);
+  const bool here = batch_.HasMemory();
   if (here) {
-    const ViewBytes arena = batch_.Arena(env_);
-    const blk::BatchArrays arrays = ArraysIn(control_.data(), batch_.depth_);
+    const ViewBytes arena = batch_.Arena();
+    const blk::BatchArrays arrays = ArraysIn(control_.data(), batch_.depth);
     CopyAsked(arena_.data(), arena.data, arena_size_, arrays, run_->count(), blk::BatchOp::kWrite);
     // What was answered on the spot is in the caller's arena already, and is copied back over itself.
     CopyAsked(arena_.data(), arena.data, arena_size_, arrays, run_->begun(), blk::BatchOp::kRead);
@@ -101,18 +101,18 @@ void BatchCall::Work(blk::IoWorker& worker) {
 
 napi_value BatchCall::Settle(napi_env env) {
   // What was written is written all the same: EFAULT is about the answer, which has no place to go.
-  if (!GiveBack(env)) return ToFailure(env, {EFAULT, blk::Op::kStrategy});
+  if (!GiveBack()) return ToFailure(env, {EFAULT, blk::Op::kStrategy});
   // Relaxed: it was set on this very thread.
   if (cancel_.load(std::memory_order_relaxed)) return ToFailure(env, {ECANCELED, blk::Op::kStrategy});
   return ToNumber(env, run_->succeeded());
 }
 
-bool BatchCall::GiveBack(napi_env env) {
-  if (!batch_.HasMemory(env)) return false;
-  const ViewBytes control = batch_.Control(env);
-  const ViewBytes arena = batch_.Arena(env);
-  const blk::BatchArrays ours = ArraysIn(control_.data(), batch_.depth_);
-  const blk::BatchArrays theirs = ArraysIn(control.data, batch_.depth_);
+bool BatchCall::GiveBack() {
+  if (!batch_.HasMemory()) return false;
+  const ViewBytes control = batch_.Control();
+  const ViewBytes arena = batch_.Arena();
+  const blk::BatchArrays ours = ArraysIn(control_.data(), batch_.depth);
+  const blk::BatchArrays theirs = ArraysIn(control.data, batch_.depth);
   const uint32_t count = run_->count();
   // Only the two columns of the outcome: what the caller has put into the others meanwhile is its own.
   std::memcpy(theirs.resid, ours.resid, count * sizeof *ours.resid);
@@ -123,7 +123,7 @@ bool BatchCall::GiveBack(napi_env env) {
 }
 
 void BatchCall::Done() {
-  batch_.running_ = nullptr;
+  batch_.running = false;
   under_way_.End();
 }
 
@@ -133,7 +133,7 @@ void BatchCall::Cancel(napi_env env) {
   if (!GiveUp(env, {ECANCELED, blk::Op::kStrategy})) return;
   // It never runs: its entries say so, and the batch can run again before the queue comes to this call.
   run_->CancelRest();
-  static_cast<void>(GiveBack(env));
+  static_cast<void>(GiveBack());
   run_.reset();
   DropMemory();
 }

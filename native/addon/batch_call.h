@@ -8,7 +8,7 @@
 #include <memory>
 #include <optional>
 
-#include "addon/batch_wrap.h"
+#include "addon/batch_state.h"
 #include "addon/device_state.h"
 #include "addon/pending_call.h"
 #include "core/base/aligned_buffer.h"
@@ -19,12 +19,12 @@ namespace blk_addon {
 
 class BatchCall final : public PendingCall, public Cancellable {
  public:
-  // Queues what `begun` has left; it was admitted. `self` is the JavaScript object of `wrap`. `token` 0: cannot be
-  // cancelled.
+  // Queues what `begun` has left; it was admitted. `self` is the JavaScript object that has `batch`. `token` 0: cannot
+  // be cancelled.
   // -> a promise of the number that succeeded, or of a failure: ENOMEM no memory for the copies · EFAULT the caller's
   // arrays are gone when it settles · ECANCELED · those of Completion::Submit().
   // REQUIRES: no other run of this batch is under way.
-  static napi_value Submit(napi_env env, napi_value self, BatchWrap& wrap, blk::BatchRun&& begun, uint64_t token);
+  static napi_value Submit(napi_env env, napi_value self, BatchState& batch, blk::BatchRun&& begun, uint64_t token);
   ~BatchCall() override;
 
   size_t MemoryNeeded() const override { return taken_back() ? 0 : arena_size_; }
@@ -33,7 +33,7 @@ class BatchCall final : public PendingCall, public Cancellable {
   void Cancel(napi_env env) override;
 
  private:
-  BatchCall(napi_env env, napi_value self, BatchWrap& wrap, uint64_t token);
+  BatchCall(napi_env env, napi_value self, BatchState& batch, uint64_t token);
 
   // Copies the control block, and takes over what has begun. -> false when there is no memory.
   bool TakeControl(blk::BatchRun&& begun);
@@ -41,7 +41,7 @@ class BatchCall final : public PendingCall, public Cancellable {
   bool Fetch();
   void DropMemory();
   // Copies outcomes, and what was read, to the caller. -> false when its arrays are gone.
-  bool GiveBack(napi_env env);
+  bool GiveBack();
   bool Start(blk::IoWorker& worker) override;
   void Work(blk::IoWorker& worker) override;
   napi_value Settle(napi_env env) override;
@@ -50,8 +50,8 @@ class BatchCall final : public PendingCall, public Cancellable {
   // Member order is destruction order, last first: run_ points into control_ and arena_.
   const napi_env env_;
   napi_ref self_ = nullptr;  // keeps the batch alive
-  BatchWrap& batch_;
-  // Shared with batch_, for Work(), which touches nothing of the wrap on its thread.
+  BatchState& batch_;
+  // Shared with batch_, for Work(), which touches nothing else of that on its thread.
   DeviceCall under_way_;
   // Set on the JavaScript thread, looked at by the worker between entries and segments. Read again in Settle(), where a
   // run that was cancelled says so even if its last entry came through.

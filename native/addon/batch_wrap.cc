@@ -41,38 +41,24 @@ uint32_t RunOn(DeviceState& state, const blk::BatchArrays& arrays, ViewBytes are
 
 }  // namespace
 
-blk::BatchArrays ArraysIn(uint8_t* control, size_t depth) {
-  blk::BatchArrays arrays;
-  // The casts are right because each column holds numbers of its own type from the start: lib fills them through typed
-  // arrays over the same block, and a copy of the block is filled by memcpy.
-  arrays.blkno = reinterpret_cast<double*>(control);
-  uint32_t* words = reinterpret_cast<uint32_t*>(control + depth * sizeof(double));
-  arrays.bcount = words;
-  arrays.offset = words + depth;
-  arrays.resid = words + 2 * depth;
-  arrays.error = reinterpret_cast<int32_t*>(words + 3 * depth);
-  arrays.op = reinterpret_cast<uint8_t*>(words + 4 * depth);
-  arrays.fua = arrays.op + depth;
-  return arrays;
-}
-
 napi_value BatchWrap::RunSync(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   BatchWrap* wrap = args.Self<BatchWrap>();
   if (wrap == nullptr) return nullptr;
   const uint32_t count = static_cast<uint32_t>(args.Int(0));
-  const blk::Status status = wrap->Check(env, count);
+  const blk::Status status = wrap->Check(count);
   if (!status.ok()) return ToFailure(env, status);
-  const ViewBytes arena = wrap->Arena(env);
-  const blk::BatchArrays arrays = ArraysIn(wrap->Control(env).data, wrap->depth_);
-  if (!wrap->device_->lent.Meets(arena.data, arena.size)) {
-    return ToNumber(env, RunOn(*wrap->device_, arrays, arena, count));
+  const BatchState& state = *wrap->state_;
+  const ViewBytes arena = state.Arena();
+  const blk::BatchArrays arrays = ArraysIn(state.Control().data, state.depth);
+  if (!state.device->lent.Meets(arena.data, arena.size)) {
+    return ToNumber(env, RunOn(*state.device, arrays, arena, count));
   }
   // On memory of ours, for an arena that the host must not touch.
   const blk::AlignedBuffer memory(arena.size);
   if (memory.data() == nullptr) return ToFailure(env, {ENOMEM, blk::Op::kStrategy});
   CopyAsked(memory.data(), arena.data, arena.size, arrays, count, blk::BatchOp::kWrite);
-  const uint32_t succeeded = RunOn(*wrap->device_, arrays, {memory.data(), arena.size}, count);
+  const uint32_t succeeded = RunOn(*state.device, arrays, {memory.data(), arena.size}, count);
   CopyRead(arena.data, memory.data(), arena.size, arrays, count);
   return ToNumber(env, succeeded);
 }
@@ -82,32 +68,27 @@ napi_value BatchWrap::Run(napi_env env, napi_callback_info info) {
   BatchWrap* wrap = args.Self<BatchWrap>();
   if (wrap == nullptr) return nullptr;
   const uint32_t count = static_cast<uint32_t>(args.Int(0));
-  const blk::Status status = wrap->Check(env, count);
+  const blk::Status status = wrap->Check(count);
   if (!status.ok()) return ToFailure(env, status);
-  const ViewBytes control = wrap->Control(env);
-  const ViewBytes arena = wrap->Arena(env);
-  const blk::BatchArrays arrays = ArraysIn(control.data, wrap->depth_);
-  blk::BatchRun run(arrays, arena.data, arena.size, count, wrap->device_->device->ForBatch());
+  BatchState& state = *wrap->state_;
+  DeviceState& device = *state.device;
+  const ViewBytes arena = state.Arena();
+  const blk::BatchArrays arrays = ArraysIn(state.Control().data, state.depth);
+  blk::BatchRun run(arrays, arena.data, arena.size, count, device.device->ForBatch());
   run.Admit();
   // All reads, and none that would wait: done before the promise would be.
-  const bool may_run = !wrap->device_->lent.Meets(arena.data, arena.size);
-  if (may_run && FitsNow(arrays, count) && wrap->device_->driver->MayAnswerNow(0) &&
-      run.Run(true, wrap->device_->lane, nullptr, [] { return blk::Status::Ok(); })) {
+  const bool may_run = !device.lent.Meets(arena.data, arena.size);
+  if (may_run && FitsNow(arrays, count) && device.driver->MayAnswerNow(0) &&
+      run.Run(true, device.lane, nullptr, [] { return blk::Status::Ok(); })) {
     return ToNumber(env, run.succeeded());
   }
-  return BatchCall::Submit(env, args.self(), *wrap, std::move(run), static_cast<uint64_t>(args.Int(1)));
+  return BatchCall::Submit(env, args.self(), state, std::move(run), static_cast<uint64_t>(args.Int(1)));
 }
 
-blk::Status BatchWrap::Check(napi_env env, size_t count) const {
-  if (!device_->open()) return {EBADF, blk::Op::kStrategy};
-  if (running_ != nullptr) return {EBUSY, blk::Op::kStrategy};
-  return count <= depth_ && HasMemory(env) ? blk::Status::Ok() : blk::Status{EFAULT, blk::Op::kStrategy};
-}
-
-ViewBytes BatchWrap::BytesBehind(napi_env env, napi_ref reference) {
-  napi_value view = nullptr;
-  napi_get_reference_value(env, reference, &view);
-  return BytesOf(env, view);
+blk::Status BatchWrap::Check(size_t count) const {
+  if (!state_->device->open()) return {EBADF, blk::Op::kStrategy};
+  if (state_->running) return {EBUSY, blk::Op::kStrategy};
+  return count <= state_->depth && state_->HasMemory() ? blk::Status::Ok() : blk::Status{EFAULT, blk::Op::kStrategy};
 }
 
 Napi::Function BatchWrap::Define(Napi::Env env) {
@@ -117,16 +98,7 @@ Napi::Function BatchWrap::Define(Napi::Env env) {
 BatchWrap::BatchWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<BatchWrap>(info) {
   // `parts` is on the stack of Create(), which is still running.
   const Parts& parts = *info[0].As<Napi::External<Parts>>().Data();
-  device_ = parts.device;
-  depth_ = parts.depth;
-  arena_size_ = BytesOf(info.Env(), parts.arena).size;
-  napi_create_reference(info.Env(), parts.control, 1, &control_);
-  napi_create_reference(info.Env(), parts.arena, 1, &arena_);
-}
-
-BatchWrap::~BatchWrap() {
-  napi_delete_reference(Env(), control_);
-  napi_delete_reference(Env(), arena_);
+  state_ = std::make_unique<BatchState>(info.Env(), parts.device, parts.depth, parts.control, parts.arena);
 }
 
 napi_value BatchWrap::Create(napi_env env, std::shared_ptr<DeviceState> device, size_t depth, napi_value control,
