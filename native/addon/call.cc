@@ -1,6 +1,5 @@
 #include "addon/call.h"
 
-#include "addon/completion.h"
 #include "core/base/no_memory.h"
 
 namespace blk_addon {
@@ -15,7 +14,7 @@ void Call::Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) {
     if (StartIfMemory(worker)) return;
     if (!no_memory_) WorkIfMemory(worker);
   }
-  completion_.Post(std::unique_ptr<Call>(this));
+  sink_.Post(std::unique_ptr<Call>(this));
 }
 
 bool Call::StartIfMemory(blk::IoWorker& worker) {
@@ -28,7 +27,7 @@ bool Call::StartIfMemory(blk::IoWorker& worker) {
 }
 
 bool Call::BeginStart() {
-  auto started = completion_.started().Enter();
+  auto started = sink_.started().Enter();
   if (!started.ok()) return false;
   started_ = started.Take();
   return true;
@@ -37,7 +36,7 @@ bool Call::BeginStart() {
 void Call::Finished() {
   // Ends behind Post(), which is the last that needs the environment.
   blk::CallsInFlight::Call started = std::move(started_);
-  completion_.Post(std::unique_ptr<Call>(this));
+  sink_.Post(std::unique_ptr<Call>(this));
 }
 
 void Call::WorkIfMemory(blk::IoWorker& worker) {

@@ -15,14 +15,28 @@
 
 namespace blk_addon {
 
-class Completion;
+class Call;
+
+// Where calls go when their work is done, and what counts those that are pending. Outlives them.
+class CallSink {
+ public:
+  // Takes a call whose work is done.   Thread: any.   Never blocks.
+  virtual void Post(std::unique_ptr<Call> call) = 0;
+  // Calls that have begun on workers and end on threads of media.   Thread: any.
+  virtual blk::CallsInFlight& started() = 0;
+  // Counts out a pending call that has settled although its task is still on its way.   Thread: JavaScript.
+  virtual void CountOut() = 0;
+
+ protected:
+  ~CallSink() = default;
+};
 
 // Its states: queued, then running and done, or taken back. One that is taken back still passes through the queue and
 // the completion, or leaves the backlog at its turn, and is destroyed on the right thread.
 class Call : public blk::IntakeTask {
  public:
-  // Thread: JavaScript.   `completion` outlives the call.
-  explicit Call(Completion& completion) : completion_(completion) {}
+  // Thread: JavaScript.
+  explicit Call(CallSink& sink) : sink_(sink) {}
 
   // Runs Work() unless taken back, and hands itself to the completion; this object may be gone when it returns. Thread:
   // a worker.
@@ -32,7 +46,7 @@ class Call : public blk::IntakeTask {
   virtual int Return(napi_env env) = 0;
 
  protected:
-  Completion& completion() const { return completion_; }
+  CallSink& sink() const { return sink_; }
 
   // Begins what ends later, on another thread, with Finished(). -> false when it is nothing of that kind: Work() runs.
   // Thread: any worker. Touches nothing of JavaScript, and nothing of this object once it has begun.
@@ -62,7 +76,7 @@ class Call : public blk::IntakeTask {
   // -> whether it ends later.
   bool StartIfMemory(blk::IoWorker& worker);
 
-  Completion& completion_;
+  CallSink& sink_;
   // While it is started and not finished: the environment does not end meanwhile.
   blk::CallsInFlight::Call started_;
   // Moved once, from kQueued: by the worker that begins the call, or by TakeBack().

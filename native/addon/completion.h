@@ -46,7 +46,7 @@ class TurnWaiter {
   virtual int Turn() = 0;
 };
 
-class Completion {
+class Completion final : public CallSink {
  public:
   // Makes the thread-safe functions, unreferenced: nothing is pending yet.
   explicit Completion(napi_env env);
@@ -78,12 +78,12 @@ class Completion {
 
   // Takes a call whose work is done, and wakes the JavaScript thread if it is the first since the last pass.
   // Thread: any.   Never blocks.
-  void Post(std::unique_ptr<Call> call);
+  void Post(std::unique_ptr<Call> call) override;
 
   // Counts in what keeps the event loop alive without being a call of Submit(), and out what has settled although its
   // task is still on its way.
   void CountIn() { CountPending(+1); }
-  void CountOut() { CountPending(-1); }
+  void CountOut() override { CountPending(-1); }
 
   // Goes on with the calls that wait, as far as there are memory and room. Drops those of a queue that has stopped: a
   // driver is closed when no call of it is pending, so they are given up.
@@ -98,7 +98,7 @@ class Completion {
   void Abandon();
 
   // Calls that have begun on workers and end on threads of media.   Thread: any.
-  blk::CallsInFlight& started() { return started_; }
+  blk::CallsInFlight& started() override { return started_; }
 
   // Memory of devices, in the hands of the environment.
   LentMemory& lent() { return lent_; }

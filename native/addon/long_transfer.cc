@@ -69,7 +69,7 @@ bool LongTransfer::Part::Prepare(blk::AlignedBuffer memory) {
   ran.size = size_;
   ran.status = status;
   ran.failed_blkno = blk::SectorAt(request_.position);
-  if (whole_->Returned(*this, std::move(ran))) completion().CountOut();
+  if (whole_->Returned(*this, std::move(ran))) sink().CountOut();
   return false;
 }
 

@@ -1,14 +1,11 @@
 #include "addon/pending_call.h"
 
-#include "addon/completion.h"
 #include "addon/edge.h"
 #include "addon/outcome.h"
 
 namespace blk_addon {
 
-PendingCall::PendingCall(napi_env env, Completion& completion) : Call(completion) {
-  napi_create_promise(env, &deferred_, &promise_);
-}
+PendingCall::PendingCall(napi_env env, CallSink& sink) : Call(sink) { napi_create_promise(env, &deferred_, &promise_); }
 
 int PendingCall::Return(napi_env env) {
   // GiveUp() runs on this thread, and Run() is over: the state does not change any more.
@@ -37,7 +34,7 @@ bool PendingCall::GiveUp(napi_env env, blk::Status status) {
 }
 
 void PendingCall::EndUnrun(napi_env env, blk::Status status) {
-  completion().CountOut();
+  sink().CountOut();
   Refuse(env, status);
 }
 

@@ -15,8 +15,8 @@ namespace blk_addon {
 // A call that is given up is pending no more.   Thread: JavaScript, but for Work().
 class PendingCall : public Call {
  public:
-  // Makes the promise.   `completion` outlives the call.
-  PendingCall(napi_env env, Completion& completion);
+  // Makes the promise.
+  PendingCall(napi_env env, CallSink& sink);
 
   // The promise that JavaScript gets.
   napi_value promise() const { return promise_; }

@@ -7,12 +7,6 @@ const WANTED = [
   // `device.driver` is a BlockDriver, whose class makes devices: an interface in its place would not be one that `open({ driver })`
   // takes. Of types alone: neither module needs the other to load.
   ['lib/device', 'lib/driver'],
-  // A call hands itself to the completion, which gives it back to JavaScript.
-  ['native/addon/call', 'native/addon/completion', 'native/addon/pending_call'],
-  // A batch makes its calls, and a call answers into its batch.
-  ['native/addon/batch_call', 'native/addon/batch_wrap'],
-  // A queue runs tasks on workers, through which tasks speak to their queue.
-  ['native/core/work/io_queue', 'native/core/work/io_worker'],
 ];
 
 const IMPORT = /\bfrom\s+['"](\.[^'"]+)['"]/g;
