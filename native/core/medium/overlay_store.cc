@@ -146,7 +146,7 @@ Status OverlayStore::WritePart(uint64_t block, uint64_t at, const uint8_t* data,
   const auto whole = std::make_unique_for_overwrite<uint8_t[]>(length);
   Moved moved = ReadFrom(top_.get(), begin, whole.get(), length, {});
   if (moved.status.ok()) {
-    std::memcpy(whole.get() + (at - begin), data, size);
+    if (size > 0) std::memcpy(whole.get() + (at - begin), data, size);
     moved = top_->bytes().Write({begin}, whole.get(), length, {});
   }
   if (moved.status.ok()) top_->map.Set(block, block + 1, BlockState::kWritten);
@@ -225,14 +225,6 @@ void OverlayStore::Prefetch(uint64_t at, uint64_t size) noexcept {
     if (run.state == BlockState::kWritten) run.layer->bytes().Prefetch({position}, run_end - position);
     position = run_end;
   }
-}
-
-void OverlayStore::Reset() {
-  std::shared_ptr<OverlayLayer> dropped;
-  MutexLock lock(changes_);
-  const FreezeGate::Frozen frozen(gate_);
-  top_->Empty(blocks_);
-  dropped = std::exchange(top_->below, nullptr);
 }
 
 }  // namespace blk

@@ -58,6 +58,30 @@ class OverlayStore final : public VolatileStore {
   // Freeze points.
   // All is the base's again.
   void Reset() EXCLUDES(changes_);
+  // Takes what it is now. Costs a layer, and nothing where nothing has changed since the last one.
+  // Errors: those of OverlayDelta::Create().
+  Result<OverlaySnapshot> Snapshot() EXCLUDES(changes_);
+  // Makes it what it was.   Errors: ESTALE the base has been committed to, or is another one, since.
+  // REQUIRES: it is one of this overlay.
+  Status Revert(const OverlaySnapshot& snapshot) EXCLUDES(changes_);
+  // Writes what has changed into the base, makes that durable, and goes on empty. Requests go on meanwhile, and what
+  // they write stays in the overlay. Interrupted it leaves the overlay as it was, and some of the base new: again, it
+  // writes the same. Snapshots that were taken before are of no use after. -> bytes written.
+  // Errors: EBUSY somebody else has the base, another overlay say · EACCES, EROFS · ENOSPC what was written lies behind
+  // the end of the base, which is untouched · ECANCELED · those of the base.
+  Result<uint64_t> Commit(const std::atomic<bool>* cancel) EXCLUDES(changes_);
+  // Lies over another base from here on; snapshots are of no use after. `safe`: reads as before, and for that keeps
+  // what the new base has otherwise; else the blocks that were not changed are the new base's.
+  // Errors: those of OverlayBase::Open(), of reading both, and of writing; then all is as it was.
+  Status Rebase(OverlayBase base, bool safe) EXCLUDES(changes_);
+
+  // What has changed, from `from` on, as kData and kHole; `exact`: only blocks whose bytes are not the base's. Of this
+  // moment. Errors: those of the base.
+  struct Changed {
+    size_t count = 0;   // of `found` that were filled in; may be 0 although there is more
+    uint64_t next = 0;  // where to go on; the overlay's size: there are no more
+  };
+  Result<Changed> Diff(uint64_t from, bool exact, std::span<MediumExtent> found);
 
  private:
   // Blocks side by side that are in one state, by whichever layer: it ends at `end`. `layer` has it; null: the base.
@@ -79,6 +103,18 @@ class OverlayStore final : public VolatileStore {
   // A part of one block that the top layer has not: with the rest of the block as it reads now.
   // REQUIRES: the region's lock.
   Status WritePart(uint64_t block, uint64_t at, const uint8_t* data, size_t size);
+  // Takes the top layer out of use, and puts an empty one on it; nothing of that where it is empty itself. -> what lies
+  // below the top then.
+  Result<std::shared_ptr<OverlayLayer>> Seal() REQUIRES(changes_);
+  // Whether what has changed in [at, end), which lies behind the end of the base, is all zeros.
+  Result<bool> IsZero(const OverlayLayer* from, uint64_t at, uint64_t end) const;
+  // ENOSPC when the base has no place for what `from` and the layers below it have.
+  Status CheckFits(const OverlayLayer* from) const REQUIRES(changes_);
+  // Keeps what reads otherwise over `base`.
+  Status KeepDifferences(const OverlayBase& base) REQUIRES(changes_);
+  Status KeepBlock(uint64_t block);
+  // Those blocks in [from, end), which are in one state, whose bytes are not the base's.
+  Status AddDifferences(const Run& run, uint64_t from, std::span<MediumExtent> found, Changed* changed) const;
   Mutex& RegionOf(uint64_t block) { return regions_[block / BlockMap::kBlocksPerWord % regions_.size()]; }
 
   const OverlayBlocks blocks_;
@@ -90,6 +126,7 @@ class OverlayStore final : public VolatileStore {
   // What lies below: looked at in a pass, or by whoever has changes_; changed while frozen.
   OverlayBase base_;
   std::shared_ptr<OverlayLayer> top_;
+  uint64_t content_ GUARDED_BY(changes_) = 0;  // of the base: another number, another content
 };
 
 }  // namespace blk

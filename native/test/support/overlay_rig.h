@@ -93,6 +93,39 @@ inline bool ChangeSomething(std::mt19937& random, Channel& channel, std::vector<
   return moved.status.ok() && moved.bytes == size;
 }
 
+// An overlay with its channel.
+struct OpenedOverlay {
+  explicit OpenedOverlay(OverlayBase base, const OverlaySetting& setting = WithSize())
+      : store(OverlayStore::Create(std::move(base), "overlay", setting).Take()), medium(store) {
+    channel = medium.Attach(Wanted(true, kSize)).Take();
+  }
+  ~OpenedOverlay() { CHECK(medium.Detach(Wanted(true, kSize)).ok()); }
+
+  static OverlaySetting WithSize() {
+    OverlaySetting setting;
+    setting.size = kSize;
+    return setting;
+  }
+
+  const std::shared_ptr<OverlayStore> store;
+  OverlayMedium medium;
+  std::unique_ptr<Channel> channel;
+};
+
+// What has changed, by calls that take `room` extents each.
+inline std::vector<MediumExtent> DiffOf(OverlayStore& store, bool exact, size_t room = 3) {
+  std::vector<MediumExtent> all;
+  for (uint64_t at = 0; at < store.size;) {
+    std::vector<MediumExtent> some(room);
+    const auto changed = store.Diff(at, exact, some);
+    REQUIRE(changed.ok());
+    REQUIRE(changed.value().next > at);
+    at = changed.value().next;
+    all.insert(all.end(), some.begin(), some.begin() + static_cast<ptrdiff_t>(changed.value().count));
+  }
+  return all;
+}
+
 }  // namespace blk::test
 
 #endif  // RUMPBLK_TEST_SUPPORT_OVERLAY_RIG_H_
