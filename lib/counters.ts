@@ -33,6 +33,8 @@ export interface Counters {
   zeroes: number;
   /** Bytes that they made zeros. */
   bytesZeroed: number;
+  /** Extents that media listed, before neighbours are put together. */
+  extentsListed: number;
 }
 
 /** Names the numbers of `NativeDriver.counters()`. */

@@ -9,6 +9,7 @@ import { fromFailure, illegalConstructor, invalidArgType, invalidThis, isFailure
 import { DeviceHandle } from './request/handle.js';
 import { runIoctl, type IoctlMap } from './label/ioctl.js';
 import { BUF_KEYS, BUF_SYNC_KEYS, READ_KEYS, READ_SYNC_KEYS, WRITE_KEYS, WRITE_SYNC_KEYS } from './request/transfer.js';
+import { EXTENTS_KEYS, EXTENTS_SYNC_KEYS, list, listingOf, listSync, type Extent, type ExtentsOptions } from './request/extents.js';
 import { isRangeBuf, RANGE_BUF_KEYS, RANGE_BUF_SYNC_KEYS, rangeBufOf, type RangeBufRequest } from './request/range.js';
 import { rangeOf, ZEROES_KEYS, ZEROES_SYNC_KEYS, zeroesRule, type WriteZeroesOptions } from './request/range.js';
 import { blockNumber, direction, fuaRule, partOf, startOf, viewLength } from './request/transfer.js';
@@ -240,6 +241,36 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     const outcome = binding.writeZeroesSync(handle.requests, range.start, range.length, mayUnmap, fast, fua);
     if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { op: 'zero', position: range.start });
     return outcome;
+  }
+
+  /**
+   * Lists what a range is made of: in order, without gaps, neighbours of one kind as one, cut to the range. A byte that was written
+   * before the call is never in a hole; what cannot be known is data. Reads nothing unless `detectZeroes` is given, syncs nothing.
+   *
+   * @param options `position`, default 0; `length`, default to the end of the device; `layer`, default `'all'`; `detectZeroes`, default none; `signal`, default none
+   * @returns the extents, one at a time
+   * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; with `detectZeroes` EIO host or injected; EBADF closed
+   */
+  extents(options?: ExtentsOptions): AsyncIterableIterator<Extent> {
+    const handle = BlockDevice.#open(this, 'extents');
+    const listing = listingOf(options, EXTENTS_KEYS, this.size);
+    const abort = listing.signal === undefined ? {} : { signal: listing.signal };
+    return list(handle, listing, {
+      read: (buffer, position) => this.read(buffer, position, abort),
+      readSync: (buffer, position) => this.readSync(buffer, position),
+    });
+  }
+
+  /**
+   * Lists what a range is made of, on the calling thread.
+   *
+   * @param options `position`, default 0; `length`, default to the end of the device; `layer`, default `'all'`; `detectZeroes`, default none
+   * @returns the extents, one at a time
+   * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; with `detectZeroes` EIO host or injected; EBADF closed
+   */
+  extentsSync(options?: Omit<ExtentsOptions, 'signal'>): Generator<Extent, void, undefined> {
+    const handle = BlockDevice.#open(this, 'extents');
+    return listSync(handle, listingOf(options, EXTENTS_SYNC_KEYS, this.size), this);
   }
 
   /**

@@ -32,6 +32,7 @@ export type { PartitionChoice } from './label/choice.js';
 export type { MinorInfo, RegisteredPartition } from './minors.js';
 export type { BlockErrorInfo, LockHolder, LostRange } from './errors.js';
 export type { CacheMode, DriverOptions, NotAnEntry, OpenOptions, RegisterOptions } from './options.js';
+export type { Extent, ExtentsOptions, ExtentType } from './request/extents.js';
 export type { RangeBufRequest, WriteZeroesOptions } from './request/range.js';
 export type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './request/transfer.js';
 export type { BatchOptions } from './request/batch.js';

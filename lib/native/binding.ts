@@ -48,6 +48,8 @@ export interface Layout {
   readonly fua: Readonly<Record<'byCacheMode' | 'off' | 'on', number>>;
   readonly order: Readonly<Record<'little' | 'big', number>>;
   readonly op: Readonly<Record<'read' | 'write' | 'discard' | 'zero', number>>;
+  readonly extentLayer: Readonly<Record<'all' | 'top', number>>;
+  readonly extentTypes: readonly ['data', 'zero', 'hole', 'unallocated'];
   readonly mediumKinds: readonly ['file', 'block', 'character', 'memory', 'null'];
   readonly schemes: readonly ['bsd', 'mbr', 'ebr', 'gpt', 'apm', 'sun', 'unknown'];
   /** In the order of `NativeDriver.counters()`; the names are those of the public `Counters`. */
@@ -367,6 +369,9 @@ export interface NativeBinding {
   strategyRangeSync(target: NativeRequests, op: number, blkno: number, bcount: number, deferred: boolean): Outcome;
   strategyRange(target: NativeRequests, op: number, blkno: number, bcount: number, deferred: boolean, token: number): Eventual<Outcome>;
   prefetch(target: NativeRequests, position: number, length: number): void;
+  /** `Device::Extents` — five numbers an extent: position, bytes, an index of EXTENT_TYPES, depth, offset in the host file or -1. */
+  extentsSync(target: NativeRequests, position: number, length: number, layer: number): Float64Array | Failure;
+  extents(target: NativeRequests, position: number, length: number, layer: number, token: number): Eventual<Float64Array | Failure>;
   /** `LateMedium` over another one, for tests: answers up to `most` microseconds late and out of order, not at all while it is `held`. */
   lateMedium(under: NativeMedium, most: number, seed: number, held: boolean): NativeMedium;
   /** Of a late medium: requests under way, and the most that ever were. `held` holds its answers back, or lets them go. */
@@ -426,5 +431,7 @@ export const {
   order: ORDER,
   op: OP,
   mediumKinds: MEDIUM_KINDS,
+  extentLayer: EXTENT_LAYER,
+  extentTypes: EXTENT_TYPES,
   schemes: SCHEMES,
 } = binding.layout;

@@ -1,7 +1,7 @@
 // AbortSignal: one listener per signal, however many requests it ends.
 // A request that was aborted settles only when native has let go of its memory.
-import type { Eventual, Outcome } from '../native/binding.js';
-import { ECANCELED } from '../errors.js';
+import type { Eventual, Failure } from '../native/binding.js';
+import { ECANCELED, isFailure } from '../errors.js';
 
 interface Watch {
   readonly cancels: Set<() => void>;
@@ -23,11 +23,11 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
  * @param cancel asks native to end the request
  * @returns the outcome of native, also when the request succeeded in spite of the abort
  */
-export async function untilAborted(begun: Eventual<Outcome>, signal: AbortSignal, cancel: () => void): Promise<Outcome> {
+export async function untilAborted<T>(begun: Eventual<T | Failure>, signal: AbortSignal, cancel: () => void): Promise<T | Failure> {
   try {
     watch(signal, cancel);
     const outcome = await begun;
-    if (typeof outcome !== 'number' && outcome[0] === ECANCELED) throwIfAborted(signal);
+    if (isFailure(outcome) && outcome[0] === ECANCELED) throwIfAborted(signal);
     return outcome;
   } finally {
     // Only a signal that is no true AbortSignal throws before the request is done, or when it is let go of.

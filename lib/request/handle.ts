@@ -1,5 +1,5 @@
 // DeviceHandle: the owner of one native device. It decides what "closed" means, ends requests, and outlives a BlockDevice that nobody closed.
-import { ACCESS, NO_TOKEN, type Eventual, type NativeDevice, type NativeRequests, type Outcome } from '../native/binding.js';
+import { ACCESS, NO_TOKEN, type Eventual, type Failure, type NativeDevice, type NativeRequests } from '../native/binding.js';
 import { untilAborted } from './abort.js';
 import { EBUSY, closedError, fromFailure } from '../errors.js';
 
@@ -60,7 +60,7 @@ export class DeviceHandle {
   }
 
   /** Waits for a request that did not finish at once. */
-  settle(begun: Eventual<Outcome>, signal: AbortSignal | undefined, token: number): Eventual<Outcome> {
+  settle<T>(begun: Eventual<T | Failure>, signal: AbortSignal | undefined, token: number): Eventual<T | Failure> {
     return signal === undefined ? begun : untilAborted(begun, signal, () => this.native.cancel(token));
   }
 

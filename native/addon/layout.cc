@@ -8,6 +8,7 @@
 #include "core/device/options.h"
 #include "core/label/byte_order.h"
 #include "core/label/partition_table.h"
+#include "core/medium/extent.h"
 #include "core/medium/medium.h"
 #include "core/request/batch.h"
 #include "core/request/durability.h"
@@ -49,6 +50,7 @@ constexpr std::pair<blk::Counter, const char*> kCounters[] = {
     {blk::Counter::kDiscardsIgnored, "discardsIgnored"},
     {blk::Counter::kZeroes, "zeroes"},
     {blk::Counter::kBytesZeroed, "bytesZeroed"},
+    {blk::Counter::kExtentsListed, "extentsListed"},
 };
 static_assert(std::size(kCounters) == blk::kCounterCount, "a counter has no name");
 
@@ -75,6 +77,12 @@ Napi::Object MakeLayout(Napi::Env env) {
                                            {"write", Operation::kWrite},
                                            {"discard", Operation::kDiscard},
                                            {"zero", Operation::kZero}}));
+  using blk::ExtentLayer, blk::ExtentType;
+  layout.Set("extentLayer", ByName<ExtentLayer>(env, {{"all", ExtentLayer::kAll}, {"top", ExtentLayer::kTop}}));
+  layout.Set("extentTypes", ByNumber<ExtentType>(env, {{"data", ExtentType::kData},
+                                                       {"zero", ExtentType::kZero},
+                                                       {"hole", ExtentType::kHole},
+                                                       {"unallocated", ExtentType::kUnallocated}}));
   layout.Set("mediumKinds", ByNumber<MediumKind>(env, {{"file", MediumKind::kFile},
                                                        {"block", MediumKind::kBlock},
                                                        {"character", MediumKind::kCharacter},

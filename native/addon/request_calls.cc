@@ -5,6 +5,7 @@
 #include "addon/args.h"
 #include "addon/define.h"
 #include "addon/edge.h"
+#include "addon/extents_call.h"
 #include "addon/outcome.h"
 #include "addon/range_call.h"
 #include "addon/transfer_call.h"
@@ -158,6 +159,19 @@ napi_value Prefetch(const Args& args, Device device) {
   return nullptr;
 }
 
+// (target, position, length, layer)
+ExtentsWanted WantedExtents(const Args& args) {
+  // None is negative: lib refuses that.
+  return {static_cast<uint64_t>(args.Int(1)), static_cast<uint64_t>(args.Int(2)),
+          static_cast<blk::ExtentLayer>(args.Int(3))};
+}
+napi_value ExtentsSync(const Args& args, Device device) {
+  return ListExtents(args.env(), *device->device, WantedExtents(args), device->lane);
+}
+napi_value Extents(const Args& args, Device device) {
+  return ExtentsCall::Submit(args.env(), device, WantedExtents(args), static_cast<uint64_t>(args.Int(4)));
+}
+
 }  // namespace
 
 napi_value MakeRequestTarget(napi_env env, const std::shared_ptr<DeviceState>& device) {
@@ -186,6 +200,8 @@ void DefineRequestCalls(napi_env env, napi_value exports) {
   define("strategyRangeSync", Invoke<StrategyRangeSync>);
   define("strategyRange", Invoke<StrategyRange>);
   define("prefetch", Invoke<Prefetch>);
+  define("extentsSync", Invoke<ExtentsSync>);
+  define("extents", Invoke<Extents>);
 }
 
 }  // namespace blk_addon

@@ -29,7 +29,7 @@ const FLOORS = [
     'label/table-rows',
     'label/written',
   ],
-  ['label/ioctl', 'request/range', 'label/codec', 'label/partition-minor', 'media/volatile', 'minors'],
+  ['label/ioctl', 'request/range', 'request/extents', 'label/codec', 'label/partition-minor', 'media/volatile', 'minors'],
   ['device', 'driver', 'request/batch', 'request/window-view'],
   ['open', 'partitions', 'changes/free-ranges', 'changes/table-changes', 'changes/change-arguments', 'changes/partition-changes'],
   ['index', 'require-index', 'loads', 'media'],

@@ -16,6 +16,12 @@ export const DEPTH = 8;
 const positions = mostly(valuesOf(fc.oneof(fc.integer({ min: 0, max: SIZE + 600 }), fc.constantFrom(0n, 512n, 65536n))));
 const flags = mostly(values(true, false, undefined));
 const part = { offset: mostly(values(0, 8, 512)), length: mostly(values(0, 8, 500)) };
+const listing = {
+  position: positions,
+  length: positions,
+  layer: mostly(values('all', 'top')),
+  detectZeroes: mostly(values(undefined, 512, 4096, 3000)),
+};
 const minors = mostly(values(0, 0, 1, 15, 16));
 const transfer = [views, positions, options({ ...part, fua: flags, signal: signals })];
 const request = options({
@@ -245,6 +251,8 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     'BlockDevice#writeZeroes': [positions, positions, options({ mayUnmap: flags, fast: flags, fua: flags, signal: signals })],
     'BlockDevice#writeZeroesSync': [positions, positions, options({ mayUnmap: flags, fast: flags, fua: flags })],
     'BlockDevice#prefetch': [positions, positions],
+    'BlockDevice#extents': [options({ ...listing, signal: signals })],
+    'BlockDevice#extentsSync': [options(listing)],
     'BlockDevice#strategy': [request],
     'BlockDevice#strategySync': [request],
     'BlockDevice#createBatch': [batching],

@@ -1,6 +1,7 @@
 // The surface that callers rely on: names, parameters, results and optionality of everything the package exports.
 // It may grow; what is written here stays. Members of the classes are compared as function properties, since methods
 // would be compared too kindly.
+// Over 300 lines: all that is exported, once.
 import * as rumpblk from 'rumpblk';
 import type { Equal, Expect, Extends, SameShape } from './expect.js';
 
@@ -144,6 +145,21 @@ interface Counters {
   discardsIgnored: number;
   zeroes: number;
   bytesZeroed: Bytes;
+  extentsListed: number;
+}
+interface ExtentsOptions {
+  position?: Position;
+  length?: Position;
+  layer?: 'all' | 'top';
+  detectZeroes?: Bytes;
+  signal?: AbortSignal;
+}
+interface Extent {
+  readonly position: Bytes;
+  readonly length: Bytes;
+  readonly type: 'data' | 'zero' | 'hole' | 'unallocated';
+  readonly depth: number;
+  readonly offset: Bytes | undefined;
 }
 interface WriteZeroesOptions {
   mayUnmap?: boolean;
@@ -179,6 +195,7 @@ export type Options = [
   Expect<SameShape<rumpblk.BufRequest, BufRequest>>,
   Expect<SameShape<rumpblk.WriteZeroesOptions, WriteZeroesOptions>>,
   Expect<SameShape<rumpblk.RangeBufRequest, RangeBufRequest>>,
+  Expect<SameShape<rumpblk.ExtentsOptions, ExtentsOptions>>,
   Expect<SameShape<rumpblk.BatchOptions, BatchOptions>>,
   Expect<SameShape<rumpblk.FaultOptions, FaultOptions>>,
   Expect<SameShape<rumpblk.BlockErrorInfo, BlockErrorInfo>>,
@@ -188,6 +205,7 @@ export type Options = [
 export type Results = [
   Expect<Extends<rumpblk.MinorInfo, MinorInfo>>,
   Expect<Extends<rumpblk.BufResult, BufResult>>,
+  Expect<SameShape<rumpblk.Extent, Extent>>,
   Expect<Extends<rumpblk.WindowInfo, WindowInfo>>,
   Expect<Extends<rumpblk.Counters, Counters>>,
   Expect<Extends<rumpblk.FaultInjector, FaultInjector>>,
@@ -217,6 +235,8 @@ interface Device {
   writeZeroes: (position: Position, length: Position, options?: WriteZeroesOptions) => Promise<{ bytesWritten: Bytes }>;
   writeZeroesSync: (position: Position, length: Position, options?: Omit<WriteZeroesOptions, 'signal'>) => Bytes;
   prefetch: (position: Position, length: Position) => void;
+  extents: (options?: ExtentsOptions) => AsyncIterableIterator<rumpblk.Extent>;
+  extentsSync: (options?: Omit<ExtentsOptions, 'signal'>) => Generator<rumpblk.Extent, void, undefined>;
   strategy: (request: BufRequest | RangeBufRequest) => Promise<BufResult>;
   strategySync: (request: Omit<BufRequest, 'signal'> | Omit<RangeBufRequest, 'signal'>) => BufResult;
   createBatch: (options?: BatchOptions) => rumpblk.Batch;

@@ -32,6 +32,7 @@ enum class Counter : uint8_t {
   kDiscardsIgnored,    // discards of media that cannot
   kZeroes,             // writes of zeros that passed faults and bounds
   kBytesZeroed,        // bytes that they made zeros
+  kExtentsListed,      // extents that media listed
   kCount
 };
 

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "core/access/auto_strategy.h"
@@ -41,6 +42,15 @@ struct DeviceContext {
   FaultInjector& faults;
   WindowSize window_size;
   uint32_t window_count = kDefaultWindowCount;
+};
+
+// A MediumExtent as a device has it.
+struct DeviceExtent {
+  DeviceOffset at;
+  uint64_t size = 0;  // bytes
+  ExtentType type = ExtentType::kData;
+  uint32_t depth = 0;
+  uint64_t host_offset = kNoHostOffset;
 };
 
 class Device {
@@ -129,6 +139,13 @@ class Device {
   // the end of the device when there is none, all the rest where the host cannot tell. Reads nothing, draws no fault.
   // Of this moment. Thread: any; it may wait for the host.   REQUIRES: position <= size.
   ByteSpan NextData(uint64_t position) const;
+
+  // Lists what [position, position + length) of the device is made of, as Channel::Extents() does; what lies behind
+  // the end of the device is left out. -> how many, none at its end. Counts them, draws no fault.
+  // Errors: EINVAL beyond the end, or where a raw open may not begin · ECANCELED · ENOMEM.   Thread: any; it may wait
+  // for the host.   REQUIRES: `found` is not empty.
+  Result<size_t> Extents(uint64_t position, uint64_t length, ExtentLayer layer, std::span<DeviceExtent> found,
+                         const std::atomic<bool>* cancel, Lane lane) const;
 
   // The part of the device that is this one of the medium; empty where they do not meet.
   ByteSpan ToDevice(MediumSpan span) const;

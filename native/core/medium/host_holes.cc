@@ -120,49 +120,52 @@ Moved HostHoles::Zero(const HostFile& file, MediumSpan span, const PieceRules& r
   return moved;
 }
 
-uint64_t HostHoles::FileEnd() {
+uint64_t HostHoles::FileEnd(int fd) {
   FileInfo info;
-  return Uninterrupted([&] { return host_.Stat(walk_fd_.get(), &info); }) < 0 ? 0 : info.size;
+  return Uninterrupted([&] { return host_.Stat(fd, &info); }) < 0 ? 0 : info.size;
 }
 
-void HostHoles::Walk(MediumSpan within, std::span<MediumExtent> found, const PieceRules& rules, size_t* count) {
+size_t HostHoles::Walk(int fd, MediumSpan within, std::span<MediumExtent> found, const PieceRules& rules) {
+  size_t count = 0;
   const auto add = [&](uint64_t to, ExtentType type) {
     const uint64_t end = std::min(to, within.end.value);
     if (end <= within.begin.value) return;
-    found[(*count)++] = {within.begin, end - within.begin.value, type, 0, within.begin.value};
+    found[count++] = {within.begin, end - within.begin.value, type, 0, within.begin.value};
     within.begin.value = end;
   };
-  // Whatever is in doubt, from there on, is data.
-  while (!within.empty() && *count < found.size()) {
-    if (IsCancelled(rules.cancel)) return;
+  while (!within.empty() && count < found.size() && !IsCancelled(rules.cancel)) {
     const uint64_t at = within.begin.value;
-    const int64_t data = Refused(kSeek) ? -EINVAL : host_.SeekData(walk_fd_.get(), at);
-    // Behind the end of a file that was cut nothing can be read, zeros neither.
-    if (data == -ENXIO) add(FileEnd(), ExtentType::kHole);
-    if (data == -ENXIO && *count < found.size()) return add(within.end.value, ExtentType::kData);
-    if (data == -ENXIO) return;
+    const int64_t data = Refused(kSeek) ? -EINVAL : host_.SeekData(fd, at);
     if (data == -EINVAL || data == -EOPNOTSUPP || data == -ENOSYS) Remember(kSeek);
-    if (data < 0 || static_cast<uint64_t>(data) < at) return add(within.end.value, ExtentType::kData);
-    if (static_cast<uint64_t>(data) > at) {
-      add(static_cast<uint64_t>(data), ExtentType::kHole);
-      continue;
+    if (data == -ENXIO) {
+      // Behind the end of a file that was cut nothing can be read, zeros neither.
+      add(FileEnd(fd), ExtentType::kHole);
+      if (count < found.size()) add(within.end.value, ExtentType::kData);
+      break;
     }
-    const int64_t hole = host_.SeekHole(walk_fd_.get(), at);
-    add(hole < 0 || static_cast<uint64_t>(hole) <= at ? within.end.value : static_cast<uint64_t>(hole),
-        ExtentType::kData);
+    // Whatever is in doubt, from there on, is data.
+    if (data < 0 || static_cast<uint64_t>(data) < at) {
+      add(within.end.value, ExtentType::kData);
+    } else if (static_cast<uint64_t>(data) > at) {
+      add(static_cast<uint64_t>(data), ExtentType::kHole);
+    } else {
+      const int64_t hole = host_.SeekHole(fd, at);
+      add(hole < 0 || static_cast<uint64_t>(hole) <= at ? within.end.value : static_cast<uint64_t>(hole),
+          ExtentType::kData);
+    }
   }
+  return count;
 }
 
 Result<size_t> HostHoles::Extents(const HostFile& file, MediumSpan within, std::span<MediumExtent> found,
                                   const PieceRules& rules) {
-  size_t count = 0;
   MutexLock lock(walk_mu_);
   if (!Refused(kSeek) && !walk_fd_.valid()) {
     const int fd = Uninterrupted([&] { return host_.Reopen(file.fd, path_, {}); });
     if (fd >= 0) walk_fd_ = UniqueFd(host_, fd);
   }
   if (!Refused(kSeek) && walk_fd_.valid()) {
-    Walk(within, found, rules, &count);
+    const size_t count = Walk(walk_fd_.get(), within, found, rules);
     if (IsCancelled(rules.cancel)) return Status{ECANCELED, Op::kExtents};
     return count;
   }

@@ -58,10 +58,9 @@ class HostHoles {
   uint64_t GranuleOf(const HostFile& file);
   uint64_t SectorOf(const HostFile& file);
   // Lists `within` from its start on, until it ends, `found` is full or the call is off.
-  void Walk(MediumSpan within, std::span<MediumExtent> found, const PieceRules& rules, size_t* count)
-      REQUIRES(walk_mu_);
+  size_t Walk(int fd, MediumSpan within, std::span<MediumExtent> found, const PieceRules& rules) REQUIRES(walk_mu_);
   // Where the file ends, or 0.
-  uint64_t FileEnd() REQUIRES(walk_mu_);
+  uint64_t FileEnd(int fd);
 
   HostIo& host_;
   const std::string& path_;
