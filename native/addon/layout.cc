@@ -4,9 +4,9 @@
 #include <iterator>
 #include <utility>
 
+#include "core/base/byte_order.h"
 #include "core/base/counters.h"
 #include "core/device/options.h"
-#include "core/label/byte_order.h"
 #include "core/label/partition_table.h"
 #include "core/medium/extent.h"
 #include "core/medium/medium.h"

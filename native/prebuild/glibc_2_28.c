@@ -34,6 +34,15 @@ extern void* first_pthread_getspecific(pthread_key_t key);
 __asm__(".symver first_pthread_getspecific, pthread_getspecific@GLIBC_2.2.5");
 HIDDEN void* pthread_getspecific(pthread_key_t key) { return first_pthread_getspecific(key); }
 
+// 2.34 moved these from libdl, which node of that time has loaded, to libc.
+extern void* first_dlopen(const char* name, int flags);
+__asm__(".symver first_dlopen, dlopen@GLIBC_2.2.5");
+HIDDEN void* dlopen(const char* name, int flags) { return first_dlopen(name, flags); }
+
+extern void* first_dlsym(void* library, const char* name);
+__asm__(".symver first_dlsym, dlsym@GLIBC_2.2.5");
+HIDDEN void* dlsym(void* library, const char* name) { return first_dlsym(library, name); }
+
 // libstdc++ asks by this name, weakly, whether threads exist.
 HIDDEN int __pthread_key_create(pthread_key_t* key, void (*destructor)(void*)) {
   return pthread_key_create(key, destructor);

@@ -9,6 +9,8 @@
 #include <utility>
 #include <variant>
 
+#include "core/base/why.h"
+
 namespace blk {
 
 // What was being done when an error came: a call of the host, or a step of ours where no call was made. The values
@@ -69,6 +71,7 @@ constexpr const char* OpName(Op op) {
 struct [[nodiscard]] Status {
   int err = 0;            // 0, or a positive errno
   Op op = Op::kStrategy;  // means something only with an err
+  Why why = Why::kNone;   // what the errno cannot say, where somebody knows
 
   static Status Ok() { return {}; }
   bool ok() const { return err == 0; }

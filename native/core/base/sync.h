@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <shared_mutex>
 #include <thread>
 
 // std::mutex has no annotations of its own in the C++ library that is used here, which is why it is wrapped at all.
@@ -28,6 +29,10 @@
 #define EXCLUDES(...) BLK_ANNOTATE(locks_excluded(__VA_ARGS__))
 #define ACQUIRE(...) BLK_ANNOTATE(acquire_capability(__VA_ARGS__))
 #define RELEASE(...) BLK_ANNOTATE(release_capability(__VA_ARGS__))
+// The same for a lock that several threads may share.
+#define REQUIRES_SHARED(...) BLK_ANNOTATE(requires_shared_capability(__VA_ARGS__))
+#define ACQUIRE_SHARED(...) BLK_ANNOTATE(acquire_shared_capability(__VA_ARGS__))
+#define RELEASE_SHARED(...) BLK_ANNOTATE(release_shared_capability(__VA_ARGS__))
 // Of functions that clang cannot follow: one that steps out of a lock which its caller holds.
 #define NO_THREAD_SAFETY_ANALYSIS BLK_ANNOTATE(no_thread_safety_analysis)
 
@@ -112,6 +117,44 @@ class SCOPED_CAPABILITY MutexLock {
  private:
   Mutex& mu_;
   bool held_ = true;
+};
+
+// A lock that any number of readers share, or one writer has. Not recursive. For WriterLock and ReaderLock.
+class CAPABILITY("mutex") SharedMutex {
+ public:
+  SharedMutex() = default;
+  SharedMutex(const SharedMutex&) = delete;
+  SharedMutex& operator=(const SharedMutex&) = delete;
+
+  void Lock() ACQUIRE() { mu_.lock(); }
+  void Unlock() RELEASE() { mu_.unlock(); }
+  void LockShared() ACQUIRE_SHARED() { mu_.lock_shared(); }
+  void UnlockShared() RELEASE_SHARED() { mu_.unlock_shared(); }
+
+ private:
+  std::shared_mutex mu_;
+};
+
+// Hold a SharedMutex for a scope: alone, and with other readers. Used by the thread that made it.
+class SCOPED_CAPABILITY WriterLock {
+ public:
+  explicit WriterLock(SharedMutex& mu) ACQUIRE(mu) : mu_(mu) { mu_.Lock(); }
+  ~WriterLock() RELEASE() { mu_.Unlock(); }
+  WriterLock(const WriterLock&) = delete;
+  WriterLock& operator=(const WriterLock&) = delete;
+
+ private:
+  SharedMutex& mu_;
+};
+class SCOPED_CAPABILITY ReaderLock {
+ public:
+  explicit ReaderLock(SharedMutex& mu) ACQUIRE_SHARED(mu) : mu_(mu) { mu_.LockShared(); }
+  ~ReaderLock() RELEASE() { mu_.UnlockShared(); }
+  ReaderLock(const ReaderLock&) = delete;
+  ReaderLock& operator=(const ReaderLock&) = delete;
+
+ private:
+  SharedMutex& mu_;
 };
 
 // Waits for a change to what one Mutex guards. Always with the same Mutex.

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/label/byte_order.h"
+#include "core/base/byte_order.h"
 #include "core/label/content_probe.h"
 #include "core/label/fat_label.h"
 #include "core/label/mbr.h"

@@ -10,8 +10,8 @@
 #include <cstdint>
 #include <string>
 
+#include "core/base/byte_order.h"
 #include "core/base/units.h"
-#include "core/label/byte_order.h"
 #include "core/label/verdict.h"
 
 namespace blk {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/label/byte_order.h"
+#include "core/base/byte_order.h"
 
 namespace blk {
 namespace {

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/byte_order.h"
 #include "core/base/units.h"
-#include "core/label/byte_order.h"
 #include "core/label/guid.h"
 #include "core/label/verdict.h"
 

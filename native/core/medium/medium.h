@@ -18,11 +18,13 @@ namespace blk {
 enum class MediumKind : uint8_t { kFile = 0, kBlock = 1, kCharacter = 2, kMemory = 3, kNull = 4, kOverlay = 5 };
 
 // Which bytes they are, whatever the medium is called: two media with the same identity have the same bytes at the same
-// positions. Of a host file st_dev and st_ino, of a node st_rdev and 0 (B21).
+// positions. Of a host file st_dev and st_ino, of a node st_rdev and 0 (B21). Of an image that of the file it lies in,
+// and which format it is read as.
 struct MediumIdentity {
   MediumKind kind = MediumKind::kFile;
   uint64_t device = 0;
   uint64_t inode = 0;
+  uint8_t format = 0;  // of an image; 0: none
 
   bool operator==(const MediumIdentity& other) const = default;
 };

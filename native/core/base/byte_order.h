@@ -1,7 +1,7 @@
 // Byte order of what lies on a medium: loads and stores of unsigned numbers, and cursors that go through a structure
 // field by field, in the order of its layout. No state; the caller checks that the bytes are there.
-#ifndef RUMPBLK_CORE_LABEL_BYTE_ORDER_H_
-#define RUMPBLK_CORE_LABEL_BYTE_ORDER_H_
+#ifndef RUMPBLK_CORE_BASE_BYTE_ORDER_H_
+#define RUMPBLK_CORE_BASE_BYTE_ORDER_H_
 
 #include <array>
 #include <cstddef>
@@ -79,4 +79,4 @@ class FieldStorer {
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_LABEL_BYTE_ORDER_H_
+#endif  // RUMPBLK_CORE_BASE_BYTE_ORDER_H_

@@ -1,0 +1,104 @@
+// Why: what an errno cannot say of a failure: which rule of a format an image breaks, or what of it we do not do. The
+// values cross the addon as numbers, and lib reads the words from WhyText() once.
+#ifndef RUMPBLK_CORE_BASE_WHY_H_
+#define RUMPBLK_CORE_BASE_WHY_H_
+
+#include <cstdint>
+
+namespace blk {
+
+enum class Why : uint8_t {
+  kNone,
+  // Images of any format.
+  kNoImageSize,
+  kNotQcow2,
+  kNotVhd,
+  // qcow2: what the header says.
+  kQcow2Version,
+  kQcow2ClusterSize,
+  kQcow2Header,
+  kQcow2Extension,
+  kQcow2Feature,
+  kQcow2Encrypted,
+  kQcow2DataFile,
+  kQcow2Compression,
+  kQcow2L1Table,
+  kQcow2RefcountTable,
+  kQcow2Snapshots,
+  kQcow2Size,
+  kQcow2Changed,
+  // qcow2: what its tables say.
+  kQcow2Entry,
+  kQcow2PastEnd,
+  kQcow2Compressed,
+  kQcow2Refcount,
+  kNoZlib,
+  kNoZstd,
+  // qcow2: backing files.
+  kBackingName,
+  kBackingFormat,
+  kBackingLoop,
+  kBackingDepth,
+  kBackingMissing,
+  // qcow2: writing.
+  kReadOnlyVersion,
+  kReadOnlyDirty,
+  kReadOnlyCorrupt,
+  kReadOnlySnapshots,
+  kReadOnlyImage,
+  kImageFull,
+  // VHD.
+  kVhdDynamic,
+  kVhdFooter,
+  kCount  // number of reasons, not one of them
+};
+
+// A clause without a full stop. A switch without a default: a compiler warns of a reason that has no words yet.
+constexpr const char* WhyText(Why why) {
+  switch (why) {
+    case Why::kNone: return "";
+    case Why::kNoImageSize: return "an image lies in a file or a medium that tells its size";
+    case Why::kNotQcow2: return "not a qcow2 image";
+    case Why::kNotVhd: return "not a VHD image: it has no valid footer";
+    case Why::kQcow2Version: return "the qcow2 image has a version other than 2 and 3";
+    case Why::kQcow2ClusterSize: return "the qcow2 image has clusters outside 512 bytes to 2 MiB";
+    case Why::kQcow2Header: return "the header of the qcow2 image contradicts itself";
+    case Why::kQcow2Extension: return "a header extension of the qcow2 image reaches out of the header";
+    case Why::kQcow2Feature: return "the qcow2 image has an incompatible feature that is not known here";
+    case Why::kQcow2Encrypted: return "the qcow2 image is encrypted";
+    case Why::kQcow2DataFile: return "the qcow2 image keeps its data in an external file";
+    case Why::kQcow2Compression: return "the qcow2 image has a compression that is not known here";
+    case Why::kQcow2L1Table: return "the L1 table of the qcow2 image is too small, too large or in a wrong place";
+    case Why::kQcow2RefcountTable: return "the refcount table of the qcow2 image is too large or in a wrong place";
+    case Why::kQcow2Snapshots: return "the snapshot table of the qcow2 image is in a wrong place";
+    case Why::kQcow2Size: return "the qcow2 image is larger than can be addressed";
+    case Why::kQcow2Changed: return "the qcow2 image has changed its size since it was registered";
+    case Why::kQcow2Entry: return "an entry of the tables of the qcow2 image is damaged";
+    case Why::kQcow2PastEnd: return "the tables of the qcow2 image point past its end";
+    case Why::kQcow2Compressed: return "a compressed cluster of the qcow2 image cannot be decompressed";
+    case Why::kQcow2Refcount: return "the reference counts of the qcow2 image are damaged";
+    case Why::kNoZlib: return "the qcow2 image has clusters compressed by zlib, and libz.so.1 is not installed";
+    case Why::kNoZstd: return "the qcow2 image has clusters compressed by zstd, and libzstd.so.1 is not installed";
+    case Why::kBackingName: return "the backing file of the qcow2 image is no plain path";
+    case Why::kBackingFormat: return "the backing file of the qcow2 image is in a format that is not known here";
+    case Why::kBackingLoop: return "the qcow2 image is its own backing file";
+    case Why::kBackingDepth: return "the qcow2 image has too long a chain of backing files";
+    case Why::kBackingMissing: return "the backing file of the qcow2 image cannot be opened";
+    case Why::kReadOnlyVersion:
+      return "qcow2 images of version 2 are only read: qemu-img amend -o compat=1.1 makes it 3";
+    case Why::kReadOnlyDirty:
+      return "the qcow2 image was not closed and its reference counts may be wrong: qemu-img check -r all";
+    case Why::kReadOnlyCorrupt: return "the qcow2 image is marked as corrupt, and is only read";
+    case Why::kReadOnlySnapshots: return "qcow2 images with internal snapshots are only read";
+    case Why::kReadOnlyImage: return "images of this format are only read";
+    case Why::kImageFull: return "the image has no room to grow where it lies";
+    case Why::kVhdDynamic: return "only fixed VHD images are read here: serve others by qemu-nbd, or convert them";
+    case Why::kVhdFooter: return "the footer of the VHD image contradicts its size";
+    case Why::kCount: break;
+  }
+  return "";
+}
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_BASE_WHY_H_

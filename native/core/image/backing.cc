@@ -1,0 +1,89 @@
+#include "core/image/backing.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/medium/host_medium.h"
+
+namespace blk {
+namespace {
+
+Result<ImageFormat> FormatOf(const Qcow2Header& header) {
+  const std::string& format = header.backing_format;
+  if (format.empty() || format == "raw" || format == "file" || format == "host_device") return ImageFormat::kRaw;
+  if (format == "qcow2") return ImageFormat::kQcow2;
+  if (format == "vpc") return ImageFormat::kVhd;
+  return Status{ENOTSUP, Op::kOpen, Why::kBackingFormat};
+}
+
+Status Explained(Status status) {
+  if (status.why == Why::kNone) status.why = Why::kBackingMissing;
+  return status;
+}
+
+}  // namespace
+
+// QEMU takes what stands before a colon for a protocol, unless a slash stands before that.
+std::string BackingPath(const std::string& path, const std::string& name) {
+  std::string plain = name;
+  if (plain.rfind("file:", 0) == 0) plain.erase(0, 5);
+  const size_t colon = plain.find(':');
+  if (plain.empty() || plain.find('\0') != std::string::npos ||
+      (colon != std::string::npos && colon < plain.find('/'))) {
+    return "";
+  }
+  if (plain.front() == '/') return plain;
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? plain : path.substr(0, slash + 1) + plain;
+}
+
+Result<std::unique_ptr<Backing>> Backing::Open(HostIo& host, const std::string& path, const Qcow2Header& header,
+                                               const ImageChain& chain, bool lock) {
+  const std::string below = BackingPath(path, header.backing);
+  if (below.empty()) return Status{ENOTSUP, Op::kOpen, Why::kBackingName};
+  const Result<ImageFormat> format = FormatOf(header);
+  if (!format.ok()) return format.status();
+  auto file = HostMedium::Create(host, below);
+  if (!file.ok()) return Explained(file.status());
+  const MediumIdentity identity = file.value()->identity();
+  if (std::find(chain.above.begin(), chain.above.end(), identity) != chain.above.end()) {
+    return Status{ELOOP, Op::kOpen, Why::kBackingLoop};
+  }
+  if (chain.above.size() >= kMaxChain) return Status{ELOOP, Op::kOpen, Why::kBackingDepth};
+  ImageChain down = chain;
+  down.above.push_back(identity);
+  auto medium = chain.open(host, file.Take(), format.value(), std::move(down));
+  if (!medium.ok()) return Explained(medium.status());
+  if (!medium.value()->size()) return Status{EINVAL, Op::kOpen, Why::kNoImageSize};
+  Attachment attachment;
+  attachment.lock = lock;
+  attachment.range = {{0}, {kMaxSafeInteger}};
+  const uint64_t size = *medium.value()->size();
+  std::unique_ptr<Backing> backing(new Backing(medium.Take(), size, attachment));
+  auto channel = backing->medium_->Attach(attachment);
+  if (!channel.ok()) return Explained(channel.status());
+  backing->channel_ = channel.Take();
+  return backing;
+}
+
+Backing::~Backing() {
+  // Only read from: no error of these tells of lost bytes.
+  if (channel_) {
+    channel_.reset();
+    static_cast<void>(medium_->Detach(attachment_));
+  }
+  static_cast<void>(medium_->Close());
+}
+
+Moved Backing::Read(uint64_t at, uint8_t* data, size_t size, const PieceRules& rules) {
+  const auto there = static_cast<size_t>(at >= size_ ? 0 : std::min<uint64_t>(size, size_ - at));
+  if (there > 0) {
+    const Moved moved = channel_->Read({at}, data, there, rules);
+    if (!moved.status.ok()) return moved;
+  }
+  std::memset(data + there, 0, size - there);
+  return {size, Status::Ok()};
+}
+
+}  // namespace blk

@@ -1,0 +1,47 @@
+// Backing: the disk that an image goes on from, attached for reading as long as the image is. Thread-safe.
+#ifndef RUMPBLK_CORE_IMAGE_BACKING_H_
+#define RUMPBLK_CORE_IMAGE_BACKING_H_
+
+#include <memory>
+#include <string>
+
+#include "core/image/image_format.h"
+#include "core/image/qcow2_header.h"
+#include "core/medium/medium.h"
+
+namespace blk {
+
+class Backing {
+ public:
+  // Opens the backing file that `header` of the image at `path` names: a path, from the image's own folder unless it is
+  // absolute, in the format that the header says, raw where it says none. It is never guessed. Errors: ENOTSUP no plain
+  // path, or an unknown format · ELOOP a chain that is a circle, or too long · those of the media; with a Why.
+  static Result<std::unique_ptr<Backing>> Open(HostIo& host, const std::string& path, const Qcow2Header& header,
+                                               const ImageChain& chain, bool lock);
+  ~Backing();
+  Backing(const Backing&) = delete;
+  Backing& operator=(const Backing&) = delete;
+
+  // Bytes of it; behind them are zeros.
+  uint64_t size() const { return size_; }
+  Medium& medium() const { return *medium_; }
+  Channel& channel() const { return *channel_; }
+  // Reads [at, at + size), zeros behind the end. Errors: the medium's · ECANCELED.
+  Moved Read(uint64_t at, uint8_t* data, size_t size, const PieceRules& rules);
+
+ private:
+  Backing(std::unique_ptr<Medium> medium, uint64_t size, const Attachment& attachment)
+      : medium_(std::move(medium)), size_(size), attachment_(attachment) {}
+
+  const std::unique_ptr<Medium> medium_;
+  const uint64_t size_;
+  const Attachment attachment_;
+  std::unique_ptr<Channel> channel_;  // null: not attached
+};
+
+// Where the backing file lies that the image at `path` calls `name`; empty: `name` is no plain path.
+std::string BackingPath(const std::string& path, const std::string& name);
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_IMAGE_BACKING_H_

@@ -1,0 +1,55 @@
+// Qcow2Image: a qcow2 image while it is attached: its tables, the disk below it, and its compressed clusters. Reads the
+// bytes of the disk. Shared by all channels of a Qcow2Medium, each of which brings its own way to the file.
+// Thread-safe. Data moves without a lock: what the tables say of data that is read stays where it is.
+#ifndef RUMPBLK_CORE_IMAGE_QCOW2_IMAGE_H_
+#define RUMPBLK_CORE_IMAGE_QCOW2_IMAGE_H_
+
+#include <memory>
+#include <string>
+
+#include "core/image/backing.h"
+#include "core/image/qcow2_compressed.h"
+#include "core/image/qcow2_header.h"
+#include "core/image/qcow2_tables.h"
+#include "core/medium/medium.h"
+
+namespace blk {
+
+class Qcow2Image {
+ public:
+  // Reads the header and the L1 table of the image in `file`, which outlives this object, and attaches what lies below
+  // it. Errors: those of ReadQcow2Header() and Backing::Open().
+  static Result<std::unique_ptr<Qcow2Image>> Create(HostIo& host, Medium& file, const ImageChain& chain, bool lock);
+  Qcow2Image(const Qcow2Image&) = delete;
+  Qcow2Image& operator=(const Qcow2Image&) = delete;
+
+  const Qcow2Header& header() const { return header_; }
+  Qcow2Tables& tables() { return *tables_; }
+  Medium& file() const { return file_; }
+  // Null: there is none.
+  Backing* backing() const { return backing_.get(); }
+
+  // As Channel has them, with `file` the way to the image.   REQUIRES: [at, at + size) lies inside the disk.
+  Moved Read(Channel& file, uint64_t at, uint8_t* data, size_t size, const PieceRules& rules);
+  Result<size_t> Extents(Channel& file, MediumSpan within, ExtentLayer layer, std::span<MediumExtent> found,
+                         const PieceRules& rules);
+
+ private:
+  Qcow2Image(Medium& file, Qcow2Header header) : file_(file), header_(std::move(header)), compressed_(header_) {}
+
+  // [at, at + size) of one run, or a prefix of it.
+  Moved ReadRun(Channel& file, const Qcow2Run& run, uint64_t at, uint8_t* data, size_t size, const PieceRules& rules);
+  Moved ReadNow(Channel& file, uint64_t at, uint8_t* data, size_t size, const PieceRules& rules);
+  // Puts what lies below `span` into `found`. -> how many. Errors: those of Channel::Extents().
+  Result<size_t> ExtentsBelow(MediumSpan span, std::span<MediumExtent> found, const PieceRules& rules);
+
+  Medium& file_;
+  const Qcow2Header header_;
+  std::unique_ptr<Qcow2Tables> tables_;
+  std::unique_ptr<Backing> backing_;
+  CompressedClusters compressed_;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_IMAGE_QCOW2_IMAGE_H_

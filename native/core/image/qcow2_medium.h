@@ -1,0 +1,56 @@
+// Qcow2Medium: a disk that a qcow2 image in another medium holds. Thread-safe.
+// Lock order: mu_ is held across attaching and detaching, then the lock of the medium that the image lies in.
+#ifndef RUMPBLK_CORE_IMAGE_QCOW2_MEDIUM_H_
+#define RUMPBLK_CORE_IMAGE_QCOW2_MEDIUM_H_
+
+#include <memory>
+#include <string>
+
+#include "core/base/sync.h"
+#include "core/image/backing.h"
+#include "core/image/qcow2_image.h"
+#include "core/medium/medium.h"
+
+namespace blk {
+
+class Qcow2Medium final : public Medium {
+ public:
+  // Takes the medium that the image lies in, and reads its header. Errors: those of ReadQcow2Header().
+  // `host` outlives it.
+  static Result<std::unique_ptr<Medium>> Create(HostIo& host, std::unique_ptr<Medium> file, ImageChain chain);
+
+  const std::string& name() const override { return file_->name(); }
+  MediumIdentity identity() const override;
+  std::optional<uint64_t> size() const override { return size_; }
+  Status Read(MediumOffset at, void* data, size_t size) override EXCLUDES(mu_);
+  // Errors: those of the medium below · EROFS an image that is only read · those of Qcow2Image::Create().
+  Result<std::unique_ptr<Channel>> Attach(const Attachment& wanted) override EXCLUDES(mu_);
+  Status Detach(const Attachment& wanted) override EXCLUDES(mu_);
+  int Holder(const Attachment& wanted) override { return file_->Holder(Below(wanted)); }
+  Status Close() override { return file_->Close(); }
+
+ private:
+  Qcow2Medium(HostIo& host, std::unique_ptr<Medium> file, uint64_t size, ImageChain chain)
+      : host_(host), file_(std::move(file)), size_(size), chain_(std::move(chain)) {}
+
+  // Any part of the disk may lie anywhere in the file, and so may what an open makes it grow by.
+  static Attachment Below(Attachment wanted) {
+    wanted.range = {{0}, {kMaxSafeInteger}};
+    return wanted;
+  }
+  // Reads the image anew. Errors: those of Qcow2Image::Create() · ESTALE it has another size by now.
+  Result<std::shared_ptr<Qcow2Image>> OpenImage(bool lock) const;
+
+  HostIo& host_;
+  const std::unique_ptr<Medium> file_;
+  const uint64_t size_;  // bytes of the disk
+  const ImageChain chain_;
+
+  Mutex mu_;
+  std::shared_ptr<Qcow2Image> image_ GUARDED_BY(mu_);  // while anything is attached
+  uint32_t attached_ GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_IMAGE_QCOW2_MEDIUM_H_
