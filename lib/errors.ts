@@ -160,7 +160,7 @@ export interface TransferPlace {
  * @param transfer given for requests that move bytes; its blkno replaces the one that native reports
  */
 export function fromFailure(failure: Failure, place: FailurePlace, transfer?: TransferPlace): BlockDeviceError {
-  const [errno, op, moved, injected, nativeBlkno, holder, lostFrom, lostTo] = failure;
+  const [errno, op, moved, injected, nativeBlkno, holder, lostFrom, lostTo, why] = failure;
   const info: BlockErrorInfo & Remarked = { errno, syscall: binding.ops[op] ?? 'unknown' };
   const blkno = transfer?.blkno ?? (nativeBlkno >= 0 ? nativeBlkno : undefined);
   if (place.path !== undefined) info.path = place.path;
@@ -168,7 +168,8 @@ export function fromFailure(failure: Failure, place: FailurePlace, transfer?: Tr
   if (blkno !== undefined) info.blkno = blkno;
   if (transfer !== undefined) info.bytesTransferred = moved;
   if (injected === 1) info.injected = true;
-  const remark = injected === 1 ? faultRemark(failure, place, transfer) : (modeRemark(failure, place) ?? fullRemark(failure, place));
+  const remark =
+    injected === 1 ? faultRemark(failure, place, transfer) : (whyRemark(why) ?? modeRemark(failure, place) ?? fullRemark(failure, place));
   if (remark !== undefined) info[REMARK] = remark;
   if (holder > 0) info.holder = lockHolder(holder);
   if (lostFrom < lostTo) info.lost = { position: lostFrom, length: lostTo - lostFrom };
@@ -192,6 +193,11 @@ function faultRemark(failure: Failure, { seedOfFaults }: FailurePlace, transfer:
   const what = ['injected', transfer?.op, position === undefined ? undefined : `at byte ${position}`];
   const seed = seedOfFaults === undefined ? '' : `, seed ${seedOfFaults()}`;
   return `${what.filter((word) => word !== undefined).join(' ')}${seed}`;
+}
+
+/** Says what the errno cannot: which rule of a format an image breaks, say. */
+function whyRemark(why: number): string | undefined {
+  return binding.whys[why] || undefined;
 }
 
 /** Says of a refusal that it is ours: the host has not been asked. */

@@ -87,7 +87,7 @@ interface OpenPathRequest {
   readonly native: NativeDriver;
   readonly settings: OpenSettings;
   readonly source: GivenSource;
-  readonly range: readonly [offset: number, size: number, sectorSize: number];
+  readonly range: readonly [offset: number, size: number, sectorSize: number, format: number];
   readonly partition: ChosenPartition | undefined;
   /** The driver is the device's alone, and is closed with it. */
   readonly isIsolated: boolean;

@@ -1,6 +1,6 @@
 // Options of drivers, registrations and opens: their types, their defaults, and the numbers that native takes for them.
 // Every option is read once.
-import { ACCESS, binding, CACHE, LOCK, MODE, TO_THE_END, WINDOW_SIZE } from './native/binding.js';
+import { ACCESS, binding, CACHE, FORMAT, LOCK, MODE, TO_THE_END, WINDOW_SIZE } from './native/binding.js';
 import { BLKFAIL_MAX, faultOptions, type FaultOptions } from './faults.js';
 import type { Bytes, Position } from './request/transfer.js';
 import { keysOf, NO_SIGNAL, type KnownKeys } from './arguments/known-keys.js';
@@ -42,7 +42,15 @@ export interface RegisterOptions {
    * image of a disk with other sectors: requests go on counting in 512 bytes.
    */
   sectorSize?: Bytes;
+  /**
+   * What the file or the medium holds: the bytes of the disk, an image in the format qcow2, a fixed VHD, or `'auto'`, what its content
+   * says; default `'raw'`. A guest that writes into a raw disk decides what its content says, so `'auto'` is for images that no guest has had.
+   */
+  format?: ImageFormat;
 }
+
+/** Formats of images. */
+export type ImageFormat = 'raw' | 'qcow2' | 'vhd' | 'auto';
 
 /** Keeps a {@link PartitionEntry}, which has a `size` as well, from passing for the range of a file. */
 export interface NotAnEntry {
@@ -84,7 +92,7 @@ export interface OpenSettings {
 }
 
 type OpenArguments = [mode: number, raw: boolean, access: number, cache: number, direct: boolean, lock: number, protect: Float64Array];
-type RangeArguments = [offset: number, size: number, sectorSize: number];
+type RangeArguments = [offset: number, size: number, sectorSize: number, format: number];
 type DriverArguments = [
   minorCount: number,
   windowSize: number,
@@ -109,7 +117,7 @@ const DRIVER_KEYS = keysOf<DriverOptions>(
 
 /** Keys that other packages have for a range. */
 const RANGE_WORDS = { length: "'size'", start: "'offset'", position: "'offset'" } as const;
-const RANGE_NAMES = { offset: true, size: true, sectorSize: true } as const;
+const RANGE_NAMES = { offset: true, size: true, sectorSize: true, format: true } as const;
 const REGISTER_KEYS = keysOf<RegisterOptions>(RANGE_NAMES, { ...RANGE_WORDS, partition: 'registerPartition(minor, name)' });
 
 const OPEN_NAMES = { mode: true, raw: true, access: true, cache: true, direct: true, lock: true, protect: true } as const;
@@ -198,13 +206,14 @@ const NOT_NAMED = 0;
 
 /** Accepts the range of a registration, which is part of options with the keys of `known`. */
 export function rangeArguments(options: unknown, known: KnownKeys = REGISTER_KEYS): RangeArguments {
-  if (options === undefined) return [0, TO_THE_END, NOT_NAMED];
+  if (options === undefined) return [0, TO_THE_END, NOT_NAMED, FORMAT.raw];
   requireOptions(options, 'options', known);
-  const { offset = 0, size, sectorSize } = options as RegisterOptions;
+  const { offset = 0, size, sectorSize, format = 'raw' } = options as RegisterOptions;
   return [
     bytes(offset, 'options.offset'),
     size === undefined ? TO_THE_END : bytes(size, 'options.size'),
     sectorSize === undefined ? NOT_NAMED : sectorSizeOf(sectorSize, 'options.sectorSize'),
+    FORMAT[oneOf(format, 'options.format', FORMAT)],
   ];
 }
 

@@ -11,7 +11,7 @@ const LOAD_FAILED = 'ERR_DLOPEN_FAILED';
 
 /**
  * A failed call. errno is positive, op indexes `NativeBinding.ops`, blkno is -1 where none applies; holder is the process
- * that has a lock in the way, or 0; bytes [lostFrom, lostTo) of the device are lost.
+ * that has a lock in the way, or 0; bytes [lostFrom, lostTo) of the device are lost; why indexes `NativeBinding.whys`.
  */
 export type Failure = readonly [
   errno: number,
@@ -22,6 +22,7 @@ export type Failure = readonly [
   holder: number,
   lostFrom: number,
   lostTo: number,
+  why: number,
 ];
 /** Bytes moved (or 0 for calls that move none), or a failure. */
 export type Outcome = number | Failure;
@@ -50,6 +51,7 @@ export interface Layout {
   readonly op: Readonly<Record<'read' | 'write' | 'discard' | 'zero', number>>;
   readonly extentLayer: Readonly<Record<'all' | 'top', number>>;
   readonly extentTypes: readonly ['data', 'zero', 'hole', 'unallocated'];
+  readonly format: Readonly<Record<'raw' | 'qcow2' | 'vhd' | 'auto', number>>;
   readonly mediumKinds: readonly ['file', 'block', 'character', 'memory', 'null'];
   readonly schemes: readonly ['bsd', 'mbr', 'ebr', 'gpt', 'apm', 'sun', 'unknown'];
   /** In the order of `NativeDriver.counters()`; the names are those of the public `Counters`. */
@@ -234,8 +236,8 @@ export interface NativeDriver {
   /** 0, or ENOMEM of the constructor; other methods answer ENOMEM then as well. */
   ready(): Outcome;
   /** `Driver::Register` of a path in the host's bytes or a medium -> minor; a sectorSize of 0 is not named. */
-  registerSync(source: Uint8Array | NativeMedium, offset: number, size: number, sectorSize: number): Outcome;
-  register(source: Uint8Array | NativeMedium, offset: number, size: number, sectorSize: number): Promise<Outcome>;
+  registerSync(source: Uint8Array | NativeMedium, offset: number, size: number, sectorSize: number, format: number): Outcome;
+  register(source: Uint8Array | NativeMedium, offset: number, size: number, sectorSize: number, format: number): Promise<Outcome>;
   /** `Driver::RegisterPartition` -> minor. */
   registerPartitionSync(minor: number, name: string): Outcome;
   registerPartition(minor: number, name: string): Promise<Outcome>;
@@ -270,6 +272,7 @@ export interface NativeDriver {
     offset: number,
     size: number,
     sectorSize: number,
+    format: number,
     partition: string,
     mode: number,
     raw: boolean,
@@ -284,6 +287,7 @@ export interface NativeDriver {
     offset: number,
     size: number,
     sectorSize: number,
+    format: number,
     partition: string,
     mode: number,
     raw: boolean,
@@ -309,6 +313,8 @@ export interface NativeDriver {
 export interface NativeBinding {
   /** Names of `blk::Op`, by value: the `syscall` of an error. */
   readonly ops: readonly string[];
+  /** Texts of `blk::Why`, by value: what an errno cannot say; empty for none. */
+  readonly whys: readonly string[];
   readonly layout: Layout;
   /** Bytes of a memory page: the smallest window. */
   readonly pageSize: number;
@@ -430,6 +436,7 @@ export const {
   fua: FUA,
   order: ORDER,
   op: OP,
+  format: FORMAT,
   mediumKinds: MEDIUM_KINDS,
   extentLayer: EXTENT_LAYER,
   extentTypes: EXTENT_TYPES,

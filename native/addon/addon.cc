@@ -27,6 +27,15 @@ Napi::Array OpNames(Napi::Env env) {
   return names;
 }
 
+// What numbers of blk::Why mean, by their values.
+Napi::Array Whys(Napi::Env env) {
+  Napi::Array texts = Napi::Array::New(env);
+  for (uint32_t i = 0; i < static_cast<uint32_t>(blk::Why::kCount); i++) {
+    texts.Set(i, blk::WhyText(static_cast<blk::Why>(i)));
+  }
+  return texts;
+}
+
 // (buffer) -> bytes to the first page in an ArrayBuffer.
 napi_value PageSkip(napi_env env, napi_callback_info info) {
   const Args args(env, info);
@@ -49,6 +58,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   state->batch_constructor = Napi::Persistent(BatchWrap::Define(env));
   state->lease_constructor = Napi::Persistent(LeaseWrap::Define(env));
   exports.Set("ops", OpNames(env));
+  exports.Set("whys", Whys(env));
   exports.Set("layout", MakeLayout(env));
   DefineFunction(env, exports, "pageSkip", PageSkip);
   exports.Set("pageSize", static_cast<double>(blk::PageSize()));

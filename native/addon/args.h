@@ -32,7 +32,7 @@ inline ViewBytes BytesOf(napi_env env, napi_value view) {
 class Args {
  public:
   // Positional arguments of the longest call, openPath.
-  static constexpr size_t kMax = 12;
+  static constexpr size_t kMax = 13;
 
   // Arguments that were not given read as undefined, which the runtime sees to; those beyond kMax are dropped.
   Args(napi_env env, napi_callback_info info) : env_(env) {

@@ -92,10 +92,10 @@ auto ByMinor(const Args& args, Driver state) {
   };
 }
 
-// (source, offset, size, sector size, partition, ...options)
+// (source, offset, size, sector size, format, partition, ...options)
 auto BySource(const Args& args, Driver state) {
-  return [state, source = Source::At(args, 0), range = RangeAt(args, 1), partition = args.Text(4),
-          options = OptionsAt(args, 5)](int* holder) {
+  return [state, source = Source::At(args, 0, 4), range = RangeAt(args, 1), partition = args.Text(5),
+          options = OptionsAt(args, 6)](int* holder) {
     return source.OpenPrivate(state->driver, range, partition, options, holder);
   };
 }

@@ -7,6 +7,7 @@
 #include "core/base/byte_order.h"
 #include "core/base/counters.h"
 #include "core/device/options.h"
+#include "core/image/image.h"
 #include "core/label/partition_table.h"
 #include "core/medium/extent.h"
 #include "core/medium/medium.h"
@@ -63,8 +64,8 @@ Napi::Array CounterNames(Napi::Env env) {
 }  // namespace
 
 Napi::Object MakeLayout(Napi::Env env) {
-  using blk::Access, blk::ByteOrder, blk::CacheMode, blk::Fua, blk::MediumKind, blk::OpenMode, blk::Operation,
-      blk::Scheme;
+  using blk::Access, blk::ByteOrder, blk::CacheMode, blk::Fua, blk::ImageFormat, blk::MediumKind, blk::OpenMode,
+      blk::Operation, blk::Scheme;
   Napi::Object layout = Napi::Object::New(env);
   layout.Set("mode", ByName<OpenMode>(env, {{"r", OpenMode::kRead}, {"r+", OpenMode::kReadWrite}}));
   layout.Set("access", ByName<Access>(env, {{"auto", Access::kAuto}, {"mmap", Access::kMmap}, {"pio", Access::kPio}}));
@@ -88,6 +89,10 @@ Napi::Object MakeLayout(Napi::Env env) {
                                                        {"character", MediumKind::kCharacter},
                                                        {"memory", MediumKind::kMemory},
                                                        {"null", MediumKind::kNull}}));
+  layout.Set("format", ByName<ImageFormat>(env, {{"raw", ImageFormat::kRaw},
+                                                 {"qcow2", ImageFormat::kQcow2},
+                                                 {"vhd", ImageFormat::kVhd},
+                                                 {"auto", ImageFormat::kAuto}}));
   layout.Set("schemes", ByNumber<Scheme>(env, {{"bsd", Scheme::kBsd},
                                                {"mbr", Scheme::kMbr},
                                                {"ebr", Scheme::kEbr},

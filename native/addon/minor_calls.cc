@@ -52,13 +52,13 @@ napi_value PartitionsOutcome(napi_env raw, const Registered& partitions) {
 }  // namespace
 
 napi_value RegisterSync(const Args& args, Driver state) {
-  return MinorOutcome(args.env(), Source::At(args, 0).Register(state->driver, RangeAt(args, 1)));
+  return MinorOutcome(args.env(), Source::At(args, 0, 4).Register(state->driver, RangeAt(args, 1)));
 }
 
 napi_value Register(const Args& args, Driver state) {
   return Promise(
       args.env(), state,
-      [state, source = Source::At(args, 0), range = RangeAt(args, 1)](blk::Lane) {
+      [state, source = Source::At(args, 0, 4), range = RangeAt(args, 1)](blk::Lane) {
         return source.Register(state->driver, range);
       },
       MinorOutcome);

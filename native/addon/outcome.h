@@ -38,7 +38,7 @@ struct FailureDetail {
 };
 
 // The array that lib/errors.ts makes an Error of, in the order of Failure in lib/native/binding.ts: errno, positive;
-// op; moved; injected; blkno; holder; first and last byte lost.   REQUIRES: status is a failure.
+// op; moved; injected; blkno; holder; first and last byte lost; why.   REQUIRES: status is a failure.
 napi_value ToFailure(napi_env env, blk::Status status, const FailureDetail& detail = {});
 
 // 0, or the failure.

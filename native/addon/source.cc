@@ -7,6 +7,7 @@
 #include "addon/define.h"
 #include "addon/edge.h"
 #include "addon/outcome.h"
+#include "core/medium/host_medium.h"
 #include "core/medium/late_medium.h"
 #include "core/medium/memory_medium.h"
 #include "core/medium/null_medium.h"
@@ -97,23 +98,41 @@ napi_value LateState(napi_env env, napi_callback_info info) {
 
 }  // namespace
 
-Source Source::At(const Args& args, size_t i) {
+Source Source::At(const Args& args, size_t i, size_t format) {
   const MediumOwner* owner = OwnerAt(args, i);
-  return owner == nullptr ? Source(args.Bytes(i)) : Source(owner->make);
+  return {owner == nullptr ? From(args.Bytes(i)) : From(owner->make), static_cast<blk::ImageFormat>(args.Int(format))};
+}
+
+blk::Result<std::unique_ptr<blk::Medium>> Source::MakeMedium() const {
+  std::unique_ptr<blk::Medium> medium;
+  if (const auto* path = std::get_if<std::string>(&from_)) {
+    auto file = blk::HostMedium::Create(blk::PosixHostIo(), *path);
+    if (!file.ok()) return file.status();
+    medium = file.Take();
+  } else {
+    medium = std::get<MediumMaker>(from_)();
+  }
+  return blk::OpenImage(blk::PosixHostIo(), std::move(medium), format_);
 }
 
 blk::Result<int> Source::Register(blk::Driver& driver, const blk::MediumRange& range) const {
-  if (const auto* path = std::get_if<std::string>(&from_)) return driver.Register(*path, range);
-  return driver.Register(std::get<MediumMaker>(from_)(), range);
+  const auto* path = std::get_if<std::string>(&from_);
+  if (path != nullptr && format_ == blk::ImageFormat::kRaw) return driver.Register(*path, range);
+  auto medium = MakeMedium();
+  if (!medium.ok()) return medium.status();
+  return driver.Register(medium.Take(), range);
 }
 
 blk::Result<std::shared_ptr<blk::Device>> Source::OpenPrivate(blk::Driver& driver, const blk::MediumRange& range,
                                                               const std::string& partition,
                                                               const blk::OpenOptions& options, int* holder) const {
-  if (const auto* path = std::get_if<std::string>(&from_)) {
+  const auto* path = std::get_if<std::string>(&from_);
+  if (path != nullptr && format_ == blk::ImageFormat::kRaw) {
     return driver.OpenPrivate(*path, range, partition, options, holder);
   }
-  return driver.OpenPrivate(std::get<MediumMaker>(from_)(), range, partition, options, holder);
+  auto medium = MakeMedium();
+  if (!medium.ok()) return medium.status();
+  return driver.OpenPrivate(medium.Take(), range, partition, options, holder);
 }
 
 void DefineMediumFunctions(Napi::Env env, Napi::Object exports) {

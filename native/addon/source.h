@@ -11,6 +11,7 @@
 #include "addon/args.h"
 #include "addon/napi_setup.h"
 #include "core/device/driver.h"
+#include "core/image/image.h"
 
 namespace blk_addon {
 
@@ -21,21 +22,26 @@ using MediumMaker = std::function<std::unique_ptr<blk::Medium>()>;
 // Copied into the task that uses it, and used on any thread; made on the JavaScript thread.
 class Source {
  public:
-  // Argument `i`.
-  static Source At(const Args& args, size_t i);
+  // Argument `i`, with argument `format` the number of a blk::ImageFormat.
+  static Source At(const Args& args, size_t i, size_t format);
 
-  // Errors: those of blk::Driver::Register().
+  // Errors: those of blk::Driver::Register() and blk::OpenImage().
   blk::Result<int> Register(blk::Driver& driver, const blk::MediumRange& range) const;
-  // Errors: those of blk::Driver::OpenPrivate().
+  // Errors: those of blk::Driver::OpenPrivate() and blk::OpenImage().
   blk::Result<std::shared_ptr<blk::Device>> OpenPrivate(blk::Driver& driver, const blk::MediumRange& range,
                                                         const std::string& partition, const blk::OpenOptions& options,
                                                         int* holder) const;
 
  private:
-  explicit Source(std::string path) : from_(std::move(path)) {}
-  explicit Source(MediumMaker make) : from_(std::move(make)) {}
+  using From = std::variant<std::string, MediumMaker>;
 
-  std::variant<std::string, MediumMaker> from_;
+  Source(From from, blk::ImageFormat format) : from_(std::move(from)), format_(format) {}
+
+  // What a driver cannot make by itself of a path. Errors: those of blk::HostMedium::Create() and blk::OpenImage().
+  blk::Result<std::unique_ptr<blk::Medium>> MakeMedium() const;
+
+  From from_;
+  blk::ImageFormat format_;
 };
 
 // Sets memoryMedium, nullMedium and, for tests, lateMedium and lateState of lib/native/binding.ts in exports.

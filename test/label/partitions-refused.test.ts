@@ -137,7 +137,7 @@ describe('refused', () => {
     const script = `
       const { binding } = require(args.binding);
       const driver = new binding.Driver(1, 0, 16, 16, 1);
-      const device = driver.openPathSync(Buffer.from(args.file), 0, -1, 0, '', 1, false, 0, 1, false, true, new Float64Array(0));
+      const device = driver.openPathSync(Buffer.from(args.file), 0, -1, 0, 0, '', 1, false, 0, 1, false, true, new Float64Array(0));
       const entry = [0, 1048576, 512, 0x83, false, '', '', '', 0n, undefined];
       const rows = (...entries) => [1, 0, 0, 0, '', entries, undefined];
       const swap = (row, i, value) => row.map((each, at) => (at === i ? value : each));

@@ -55,6 +55,8 @@ const PROGRAMS = {
   'mkfs.ext4': 'e2fsprogs',
   'mkfs.vfat': 'dosfstools',
   mtype: 'mtools',
+  'qemu-img': 'qemu-utils',
+  'qemu-io': 'qemu-utils',
   sfdisk: 'fdisk',
 };
 

@@ -31,7 +31,12 @@ const request = options({
   deferred: flags,
   signal: signals,
 });
-const range = { offset: positions, size: mostly(values(0, 512, SIZE)), sectorSize: mostly(values(undefined, 512, 4096)) };
+const range = {
+  offset: positions,
+  size: mostly(values(0, 512, SIZE)),
+  sectorSize: mostly(values(undefined, 512, 4096)),
+  format: mostly(values(undefined, 'raw', 'auto')),
+};
 const opening = {
   mode: mostly(values('r', 'r+')),
   raw: flags,

@@ -9,6 +9,7 @@ type Bytes = number;
 type Position = number | bigint;
 type View = NodeJS.ArrayBufferView;
 type CacheMode = 'writethrough' | 'writeback' | 'unsafe';
+type ImageFormat = 'raw' | 'qcow2' | 'vhd' | 'auto';
 type Access = 'auto' | 'mmap' | 'pio';
 type Mode = 'r' | 'r+';
 
@@ -25,6 +26,7 @@ interface DriverOptions {
 }
 interface RegisterOptions {
   sectorSize?: Bytes;
+  format?: ImageFormat;
   offset?: Position;
   size?: Position;
 }
@@ -200,6 +202,7 @@ export type Options = [
   Expect<SameShape<rumpblk.FaultOptions, FaultOptions>>,
   Expect<SameShape<rumpblk.BlockErrorInfo, BlockErrorInfo>>,
   Expect<Equal<rumpblk.CacheMode, CacheMode>>,
+  Expect<Equal<rumpblk.ImageFormat, ImageFormat>>,
 ];
 /** Results may say more than this. */
 export type Results = [

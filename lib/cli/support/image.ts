@@ -1,7 +1,7 @@
 // Opens the FILE that every command works on, and knows when two names or descriptors mean the same one.
 import { fstatSync, statSync, type BigIntStats } from 'node:fs';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { BlockDriver, type BlockDevice, type OpenOptions, type RegisterOptions } from '../../index.js';
+import { BlockDriver, type BlockDevice, type ImageFormat, type OpenOptions, type RegisterOptions } from '../../index.js';
 import { useAndClose } from './scope.js';
 import { mediumKind, sourceOf } from './source.js';
 import { parseBytes } from './units.js';
@@ -11,6 +11,7 @@ export interface ImageOptions {
   offset?: number;
   size?: number;
   sectorSize?: number;
+  format?: ImageFormat;
   access: 'auto' | 'mmap' | 'pio';
   lock: boolean;
   partition?: string | number;
@@ -22,9 +23,15 @@ export function addImageOptions(command: Command): Command {
     .option('--offset <bytes>', 'where in FILE the device begins', parseBytes)
     .option('--size <bytes>', 'size of the device (default: to the end of FILE)', parseBytes)
     .option('--sector-size <bytes>', 'what tables on FILE count in (default: what a disk says, 512 for a file)', parseBytes)
+    .addOption(formatOption())
     .addOption(partitionOption())
     .addOption(new Option('--access <way>', 'how FILE is reached').choices(['auto', 'mmap', 'pio']).default('auto'))
     .option('--no-lock', 'work on FILE even when another process has it locked');
+}
+
+/** The option that says what FILE holds. */
+function formatOption(): Option {
+  return new Option('--format <format>', 'what FILE holds; auto: what its content says').choices(['raw', 'qcow2', 'vhd', 'auto']);
 }
 
 /** The option that chooses a partition of FILE. */
@@ -55,8 +62,13 @@ export async function withImage<T>(
   });
 }
 
-function rangeOf({ offset, size, sectorSize }: ImageOptions): RegisterOptions {
-  return { ...(offset !== undefined && { offset }), ...(size !== undefined && { size }), ...(sectorSize !== undefined && { sectorSize }) };
+function rangeOf({ offset, size, sectorSize, format }: ImageOptions): RegisterOptions {
+  return {
+    ...(offset !== undefined && { offset }),
+    ...(size !== undefined && { size }),
+    ...(sectorSize !== undefined && { sectorSize }),
+    ...(format !== undefined && { format }),
+  };
 }
 
 /** True when both name one file or device node: by path, or by number for an open descriptor. False where either cannot be told, and of media. */
