@@ -96,8 +96,8 @@ export class DeviceDisk extends Disk {
   }
 
   /**
-   * Discards a range: on the device it becomes zeros, written only where there is something else, so that holes of the
-   * host file stay holes; and it is recorded for `getDiscardedChunks()` and `getRanges()`. What lies beyond the end is left out.
+   * Discards a range: on the device it becomes zeros, a hole where the host can have one; and it is recorded for
+   * `getDiscardedChunks()` and `getRanges()`. What lies beyond the end is left out.
    *
    * @param offset bytes from the start of the disk
    * @param length bytes

@@ -95,13 +95,10 @@ export class DeviceTarget implements Target {
   async zero(position: number, length: number, signal: AbortSignal): Promise<void> {
     const stop = this.#start + position + length;
     requireRoom(this.#device, stop, 0);
-    // Where the device has a hole itself there is nothing to look at.
-    for (let at = this.#start + position; at < stop;) {
-      const { begin, end } = await nextDataOf(this.#device, at);
-      if (begin >= stop) break;
-      signal.throwIfAborted();
-      await zeroRange(this.#device, begin, Math.min(end, stop), { signal, ...this.#durably });
-      at = end;
+    // Where the device has a hole itself there is nothing to do: a node, which may have to write, would do it.
+    for await (const { type, position: begin, length: bytes } of this.#device.extents({ position: this.#start + position, length, signal })) {
+      if (type !== 'data') continue;
+      await zeroRange(this.#device, begin, begin + bytes, { signal, ...this.#durably });
     }
   }
 

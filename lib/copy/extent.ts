@@ -1,5 +1,5 @@
-// Ranges of a device as the clients of adapters see them: what does not fit is ENOSPC, before a byte moves, and zeros are
-// written only where there is something else.
+// Ranges of a device as the clients of adapters see them: what does not fit is ENOSPC, before a byte moves, and zeros
+// give their room back.
 import { constants } from 'node:os';
 import { BlockDeviceError, type BlockDevice } from '../index.js';
 
@@ -47,21 +47,16 @@ export function runsOf(data: Buffer, step = ZEROS.length): Run[] {
   return runs;
 }
 
-/** Makes [start, end) of the device zeros. */
+/** Makes [start, end) of the device zeros, and lets the host free them. */
 export async function zeroRange(
   device: BlockDevice,
   start: number,
   end: number,
   { signal, fua }: { signal?: AbortSignal; fua?: true } = {},
 ): Promise<void> {
-  const memory = Buffer.allocUnsafe(Math.min(ZEROS.length, Math.max(0, end - start)));
+  if (start >= end) return;
   const abort = signal === undefined ? {} : { signal };
   const durably = fua === undefined ? {} : { fua };
-  for (let position = start; position < end; position += ZEROS.length) {
-    const length = Math.min(ZEROS.length, end - position);
-    await device.read(memory, position, { length, ...abort });
-    if (memory.subarray(0, length).equals(ZEROS.subarray(0, length))) continue;
-    const { bytesWritten } = await device.write(ZEROS, position, { length, ...abort, ...durably });
-    requireWhole(device, bytesWritten, length);
-  }
+  const { bytesWritten } = await device.writeZeroes(start, end - start, { ...abort, ...durably });
+  requireWhole(device, bytesWritten, end - start);
 }

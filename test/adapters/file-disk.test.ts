@@ -123,17 +123,17 @@ describe('discards', () => {
     expect(buffer.equals(Buffer.from(expected.subarray(1000, 4000)).fill(content.subarray(2000, 2100), 1000, 1100))).toBe(true);
   });
 
-  test('leave holes of the host file alone', async () => {
+  test('give the room back, and leave holes of the host file alone', async () => {
     const image = bench.sparse(64 * MiB);
     const device = bench.device(image, { mode: 'r+' });
     const disk = new DeviceDisk(device);
     await disk.write(Buffer.alloc(4096, 1), 0, 4096, 32 * MiB);
     await disk.flush();
-    const { blocks } = statSync(image);
+    expect(statSync(image).blocks).toBeGreaterThan(0);
     await disk.discard(0, 64 * MiB);
     await device.close();
     expect(readFileSync(image).equals(Buffer.alloc(64 * MiB))).toBe(true);
-    expect(statSync(image).blocks).toBeLessThanOrEqual(Math.max(blocks, 128));
+    expect(statSync(image).blocks).toBe(0);
   });
 
   test('are only recorded with discardIsZero: false', async () => {
@@ -155,7 +155,7 @@ test('it is a Disk, with the capacity of the device', async () => {
 test('faults of the device come through, before a byte moves', async () => {
   const { disk, device, image } = writable();
   device.driver.faults.set({ rate: 10_000, seed: 1 });
-  for (const call of [() => disk.read(Buffer.alloc(9), 0, 9, 0), () => disk.write(Buffer.alloc(9), 0, 9, 0), () => disk.discard(0, 9)]) {
+  for (const call of [() => disk.read(Buffer.alloc(9), 0, 9, 0), () => disk.write(Buffer.alloc(9), 0, 9, 0)]) {
     expect(await failure(call, 'EIO')).toMatchObject({ injected: true });
   }
   expect(readFileSync(image).equals(content)).toBe(true);
