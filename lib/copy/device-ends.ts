@@ -96,7 +96,11 @@ export class DeviceTarget implements Target {
     const stop = this.#start + position + length;
     requireRoom(this.#device, stop, 0);
     // Where the device has a hole itself there is nothing to do: a node, which may have to write, would do it.
-    for await (const { type, position: begin, length: bytes } of this.#device.extents({ position: this.#start + position, length, signal })) {
+    for await (const { type, position: begin, length: bytes } of this.#device.extents({
+      position: this.#start + position,
+      length,
+      signal,
+    })) {
       if (type !== 'data') continue;
       await zeroRange(this.#device, begin, begin + bytes, { signal, ...this.#durably });
     }
