@@ -10,6 +10,7 @@ import type { PartitionChange } from '../index.js';
 import { labelCommand, type LabelOptions } from './label.js';
 import { partitionsCommand, type PartitionsOptions } from './partitions.js';
 import { infoCommand, type InfoOptions } from './info.js';
+import { discardCommand, type DiscardOptions, zeroCommand, type ZeroOptions } from './range.js';
 import { readCommand, type ReadOptions } from './read.js';
 import { emitJson, note, ReaderGone } from './support/report.js';
 import { parseSource, SOURCES } from './support/source.js';
@@ -53,6 +54,8 @@ function createProgram(done: Done): Command {
   addInfo(program, done);
   addRead(program, done);
   addWrite(program, done);
+  addDiscard(program, done);
+  addZero(program, done);
   addLabel(program, done);
   addPartitions(program, done);
   addBench(program, version(), done);
@@ -129,6 +132,29 @@ function addWrite(program: Command, done: Done): void {
     .option('--no-flush', 'end without making the data durable')
     .addHelpText('after', '\nInput that does not fit is ENOSPC, exit status 1; what fitted has been written.');
   addSharedOptions(command).action(async (file: string, options: WriteOptions) => done(await writeCommand(file, options)));
+}
+
+/** The options of the commands that work on a range and move no bytes. */
+function addRangeCommand(program: Command, name: string, description: string): Command {
+  return addFileCommand(program, name, description)
+    .requiredOption('-p, --position <bytes>', 'where on the device to begin', parseBytes)
+    .requiredOption('-l, --length <bytes>', 'how much of it', parseBytes)
+    .option('--no-flush', 'end without making it durable');
+}
+
+function addDiscard(program: Command, done: Done): void {
+  const command = addRangeCommand(program, 'discard', 'Give a range back to the host: it reads as before or as zeros.').addHelpText(
+    'after',
+    '\nParts of blocks at its ends stay as they are. A file system or a node that cannot does nothing, and a line on stderr says so.',
+  );
+  addSharedOptions(command).action(async (file: string, options: DiscardOptions) => done(await discardCommand(file, options)));
+}
+
+function addZero(program: Command, done: Done): void {
+  const command = addRangeCommand(program, 'zero', 'Make a range read as zeros, by holes where the host can have them.')
+    .option('--keep-room', 'keep, or take, the room of the range')
+    .option('--fua', 'make it durable before the command goes on');
+  addSharedOptions(command).action(async (file: string, options: ZeroOptions) => done(await zeroCommand(file, options)));
 }
 
 /** Runs one command line. With `--json` a failure is a document on stdout, too. */
