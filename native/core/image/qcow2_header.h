@@ -54,6 +54,8 @@ struct Qcow2Header {
   uint64_t bitmap_directory_bytes = 0;
   uint64_t bitmap_directory = 0;
 
+  bool operator==(const Qcow2Header& other) const = default;
+
   bool extended_l2() const { return (incompatible & kIncompatExtendedL2) != 0; }
   uint64_t cluster_size() const { return uint64_t{1} << cluster_bits; }
   // Words of 8 bytes in an entry of an L2 table, and entries in a table.

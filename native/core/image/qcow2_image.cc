@@ -25,6 +25,15 @@ Result<std::unique_ptr<Qcow2Image>> Qcow2Image::Create(HostIo& host, Medium& fil
   return image;
 }
 
+Status Qcow2Image::Reload() {
+  const Result<uint64_t> size = file_.SizeNow();
+  if (!size.ok()) return size.status();
+  const Result<Qcow2Header> header = ReadQcow2Header(file_, size.value());
+  if (!header.ok()) return header.status();
+  if (header.value() != header_) return {ESTALE, Op::kOpen, Why::kQcow2Changed};
+  return tables_->Reload(file_, size.value());
+}
+
 Moved Qcow2Image::ReadRun(Channel& file, const Qcow2Run& run, uint64_t at, uint8_t* data, size_t size,
                           const PieceRules& rules) {
   switch (run.kind) {

@@ -23,6 +23,9 @@ class Qcow2Image {
   Qcow2Image(const Qcow2Image&) = delete;
   Qcow2Image& operator=(const Qcow2Image&) = delete;
 
+  // Lets go of what lies below, and its locks. REQUIRES: nothing reads or writes any more; channels may still be there.
+  void Close() { backing_.reset(); }
+
   const Qcow2Header& header() const { return header_; }
   Qcow2Tables& tables() { return *tables_; }
   Medium& file() const { return file_; }
@@ -31,6 +34,12 @@ class Qcow2Image {
 
   // As Channel has them, with `file` the way to the image.   REQUIRES: [at, at + size) lies inside the disk.
   Moved Read(Channel& file, uint64_t at, uint8_t* data, size_t size, const PieceRules& rules);
+  // All of a compressed cluster. Errors: those of CompressedClusters::Read().
+  Status ReadCompressed(Channel& file, const Qcow2Run& run, uint8_t* data, size_t size) {
+    return compressed_.Read(file_, file, run, 0, data, size);
+  }
+  // Reads again what others may have changed until the image was locked. Errors: ESTALE the header · the medium's.
+  Status Reload();
   Result<size_t> Extents(Channel& file, MediumSpan within, ExtentLayer layer, std::span<MediumExtent> found,
                          const PieceRules& rules);
 

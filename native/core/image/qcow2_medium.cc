@@ -8,21 +8,34 @@
 namespace blk {
 namespace {
 
+// `body()` -> Moved. ENOMEM, with nothing moved that is known of, where it found no memory.
+template <typename Body>
+Moved WithMemory(Op op, Body&& body) {
+  Moved moved;
+  return HadMemory([&] { moved = body(); }) ? moved : Moved{0, {ENOMEM, op}};
+}
+
 class Qcow2Channel final : public Channel {
  public:
-  Qcow2Channel(std::shared_ptr<Qcow2Image> image, std::unique_ptr<Channel> file)
-      : image_(std::move(image)), file_(std::move(file)) {}
+  // `writer` is null of an open that only reads.
+  Qcow2Channel(std::shared_ptr<Qcow2Image> image, std::shared_ptr<Qcow2Writer> writer, std::unique_ptr<Channel> file)
+      : image_(std::move(image)), writer_(std::move(writer)), file_(std::move(file)) {}
 
   Moved Read(MediumOffset at, void* data, size_t size, const PieceRules& rules) override {
-    Moved moved;
-    const bool had =
-        HadMemory([&] { moved = image_->Read(*file_, at.value, static_cast<uint8_t*>(data), size, rules); });
-    return had ? moved : Moved{0, {ENOMEM, Op::kPread}};
+    return WithMemory(Op::kPread,
+                      [&] { return image_->Read(*file_, at.value, static_cast<uint8_t*>(data), size, rules); });
   }
-  Moved Write(MediumOffset, const void*, size_t, const PieceRules&) override {
-    return {0, {EROFS, Op::kPwrite, Why::kReadOnlyImage}};
+  Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules) override {
+    return WithMemory(Op::kPwrite,
+                      [&] { return writer_->Write(*file_, at.value, static_cast<const uint8_t*>(data), size, rules); });
   }
-  Status Sync() override { return file_->Sync(); }
+  Moved Discard(MediumOffset at, uint64_t size, const PieceRules& rules) override {
+    return WithMemory(Op::kDiscard, [&] { return writer_->Discard(*file_, at.value, size, rules); });
+  }
+  Moved Zero(MediumOffset at, uint64_t size, const PieceRules& rules) override {
+    return WithMemory(Op::kZero, [&] { return writer_->Zero(*file_, at.value, size, rules); });
+  }
+  Status Sync() override { return writer_ ? writer_->Sync(*file_) : file_->Sync(); }
   Result<size_t> Extents(MediumSpan within, ExtentLayer layer, std::span<MediumExtent> found,
                          const PieceRules& rules) override {
     Result<size_t> count = Status{ENOMEM, Op::kStat};
@@ -32,6 +45,7 @@ class Qcow2Channel final : public Channel {
 
  private:
   const std::shared_ptr<Qcow2Image> image_;
+  const std::shared_ptr<Qcow2Writer> writer_;
   const std::unique_ptr<Channel> file_;
 };
 
@@ -70,37 +84,80 @@ Status Qcow2Medium::Read(MediumOffset at, void* data, size_t size) {
   return read.ok() ? detached : read;
 }
 
+Result<std::unique_ptr<Medium>> Qcow2Medium::Again() {
+  auto file = file_->Again();
+  if (!file.ok()) return file;
+  return std::unique_ptr<Medium>(new Qcow2Medium(host_, file.Take(), size_, chain_));
+}
+
+Status Qcow2Medium::BeginWriting() {
+  auto own = file_->Attach(Own());
+  if (!own.ok()) return own.status();
+  own_ = own.Take();
+  Status status = image_->Reload();
+  if (status.ok()) {
+    auto writer = Qcow2Writer::Create(*image_, *own_);
+    status = writer.status();
+    if (status.ok()) writer_ = writer.Take();
+  }
+  if (status.ok()) return status;
+  own_.reset();
+  // The error to tell is the first one.
+  static_cast<void>(file_->Detach(Own()));
+  return status;
+}
+
+Status Qcow2Medium::EndWriting() {
+  Status status = writer_->End();
+  writer_.reset();
+  own_.reset();
+  const Status detached = file_->Detach(Own());
+  return status.ok() ? detached : status;
+}
+
+Status Qcow2Medium::Join(const Attachment& wanted) {
+  if (!image_) {
+    auto image = OpenImage(wanted.lock);
+    if (!image.ok()) return image.status();
+    image_ = image.Take();
+  }
+  if (!wanted.write || writer_) return Status::Ok();
+  return BeginWriting();
+}
+
 Result<std::unique_ptr<Channel>> Qcow2Medium::Attach(const Attachment& wanted) {
   MutexLock lock(mu_);
   auto file = file_->Attach(Below(wanted));
   if (!file.ok()) return file.status();
-  Status status = Status::Ok();
+  Status status = {ENOMEM, Op::kOpen};
   std::unique_ptr<Channel> channel;
-  const auto make = [&]() REQUIRES(mu_) {
-    if (!image_) {
-      auto image = OpenImage(wanted.lock);
-      status = image.status();
-      if (status.ok()) image_ = image.Take();
-    }
-    if (status.ok() && wanted.write) status = MayWriteQcow2(image_->header());
-    if (status.ok() && wanted.write) status = {EROFS, Op::kOpen, Why::kReadOnlyImage};
-    if (status.ok()) channel = std::make_unique<Qcow2Channel>(image_, file.Take());
+  const auto join = [&]() REQUIRES(mu_) {
+    status = Join(wanted);
+    if (status.ok()) channel = std::make_unique<Qcow2Channel>(image_, wanted.write ? writer_ : nullptr, file.Take());
   };
-  if (!HadMemory(make)) status = {ENOMEM, Op::kOpen};
+  if (!HadMemory(join)) status = {ENOMEM, Op::kOpen};
   if (status.ok()) {
     attached_++;
+    if (wanted.write) writers_++;
     return channel;
   }
+  // The open's own error is the one to tell.
+  if (writer_ && writers_ == 0) static_cast<void>(EndWriting());
   if (attached_ == 0) image_.reset();
-  // The open's own error is the one to tell; nothing was written.
   static_cast<void>(file_->Detach(Below(wanted)));
   return status;
 }
 
 Status Qcow2Medium::Detach(const Attachment& wanted) {
   MutexLock lock(mu_);
-  if (--attached_ == 0) image_.reset();
-  return file_->Detach(Below(wanted));
+  Status status = Status::Ok();
+  if (wanted.write && --writers_ == 0) status = EndWriting();
+  if (--attached_ == 0) {
+    image_->Close();
+    image_.reset();
+  }
+  const Status detached = file_->Detach(Below(wanted));
+  return status.ok() ? detached : status;
 }
 
 }  // namespace blk

@@ -9,6 +9,7 @@
 #include "core/base/sync.h"
 #include "core/image/backing.h"
 #include "core/image/qcow2_image.h"
+#include "core/image/qcow2_writer.h"
 #include "core/medium/medium.h"
 
 namespace blk {
@@ -26,6 +27,7 @@ class Qcow2Medium final : public Medium {
   // Errors: those of the medium below · EROFS an image that is only read · those of Qcow2Image::Create().
   Result<std::unique_ptr<Channel>> Attach(const Attachment& wanted) override EXCLUDES(mu_);
   Status Detach(const Attachment& wanted) override EXCLUDES(mu_);
+  Result<std::unique_ptr<Medium>> Again() override;
   int Holder(const Attachment& wanted) override { return file_->Holder(Below(wanted)); }
   Status Close() override { return file_->Close(); }
 
@@ -38,6 +40,18 @@ class Qcow2Medium final : public Medium {
     wanted.range = {{0}, {kMaxSafeInteger}};
     return wanted;
   }
+  // How the tables are written, by no open of their own.
+  static Attachment Own() {
+    Attachment own = Below({});
+    own.write = true;
+    return own;
+  }
+  // Makes what the first writer needs. Errors: those of Qcow2Writer::Create() and Medium::Attach().
+  Status BeginWriting() REQUIRES(mu_);
+  // Errors: those of Qcow2Writer::End() and Medium::Detach().
+  Status EndWriting() REQUIRES(mu_);
+  // Counts in an open, once its way to the file is there. Errors: those of Attach().
+  Status Join(const Attachment& wanted) REQUIRES(mu_);
   // Reads the image anew. Errors: those of Qcow2Image::Create() · ESTALE it has another size by now.
   Result<std::shared_ptr<Qcow2Image>> OpenImage(bool lock) const;
 
@@ -49,6 +63,10 @@ class Qcow2Medium final : public Medium {
   Mutex mu_;
   std::shared_ptr<Qcow2Image> image_ GUARDED_BY(mu_);  // while anything is attached
   uint32_t attached_ GUARDED_BY(mu_) = 0;
+  // While anything that writes is attached.
+  std::unique_ptr<Channel> own_ GUARDED_BY(mu_);
+  std::shared_ptr<Qcow2Writer> writer_ GUARDED_BY(mu_);
+  uint32_t writers_ GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace blk

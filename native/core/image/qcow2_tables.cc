@@ -23,22 +23,32 @@ uint64_t BigEndian(uint64_t word) {
 
 }  // namespace
 
-Qcow2Tables::Qcow2Tables(const Qcow2Header& header, uint64_t file_size)
+Qcow2Tables::Qcow2Tables(const Qcow2Header& header)
     : header_(header),
       piece_entries_(std::min(header.cluster_size(), kPieceBytes) / (8 * header.entry_words())),
-      file_size_(file_size) {}
+      file_size_(0) {}
 
 Result<std::unique_ptr<Qcow2Tables>> Qcow2Tables::Create(Medium& file, const Qcow2Header& header, uint64_t file_size) {
-  std::unique_ptr<Qcow2Tables> tables(new Qcow2Tables(header, file_size));
-  std::vector<uint64_t> l1(header.l1_entries);
+  std::unique_ptr<Qcow2Tables> tables(new Qcow2Tables(header));
+  const Status loaded = tables->Reload(file, file_size);
+  if (!loaded.ok()) return loaded;
+  return tables;
+}
+
+Status Qcow2Tables::Reload(Medium& file, uint64_t file_size) {
+  std::vector<uint64_t> l1(header_.l1_entries);
   if (!l1.empty()) {
-    const Status read = file.Read({header.l1_offset}, l1.data(), l1.size() * 8);
+    const Status read = file.Read({header_.l1_offset}, l1.data(), l1.size() * 8);
     if (!read.ok()) return read;
   }
   for (uint64_t& word : l1) word = BigEndian(word);
-  WriterLock lock(tables->mu_);
-  tables->l1_ = std::move(l1);
-  return tables;
+  WriterLock lock(mu_);
+  l1_ = std::move(l1);
+  by_number_.clear();
+  pieces_.clear();
+  hand_ = 0;
+  file_size_.store(file_size, std::memory_order_relaxed);
+  return Status::Ok();
 }
 
 void Qcow2Tables::NoteFileSize(uint64_t size) {
@@ -209,9 +219,11 @@ Result<Qcow2Entry> Qcow2Tables::Entry(Channel& file, uint64_t at) {
   return Qcow2Entry{words[i], header_.extended_l2() ? words[i + 1] : 0};
 }
 
-bool Qcow2Tables::HasTable(uint64_t at) {
+Result<Qcow2Tables::Table> Qcow2Tables::TableFor(uint64_t at) {
   ReaderLock lock(mu_);
-  return (l1_[static_cast<size_t>(at / header_.l2_span())] & kQcow2Offset) != 0;
+  const Result<uint64_t> table = TableAt(at);
+  if (!table.ok()) return table.status();
+  return Table{table.value(), (l1_[static_cast<size_t>(at / header_.l2_span())] & kQcow2Copied) != 0};
 }
 
 Status Qcow2Tables::SetTable(Channel& file, uint64_t at, uint64_t table) {

@@ -57,8 +57,12 @@ class Qcow2Tables {
 
   // The entry of the cluster that `at` lies in; one of zeros where it has no table. Errors: as of Map().
   Result<Qcow2Entry> Entry(Channel& file, uint64_t at) EXCLUDES(mu_);
-  // Whether the cluster that `at` lies in has a table.
-  bool HasTable(uint64_t at) EXCLUDES(mu_);
+  // The table that has the entry of the cluster that `at` lies in. Errors: EIO damaged, with a Why.
+  struct Table {
+    uint64_t offset = 0;    // 0: there is none
+    bool exclusive = true;  // its reference count is one
+  };
+  Result<Table> TableFor(uint64_t at) EXCLUDES(mu_);
   // Gives [at, at + l2_span()) of the disk, `at` a multiple of it, the table at `table` of the file, which is all
   // zeros. Errors: those of `file`.
   Status SetTable(Channel& file, uint64_t at, uint64_t table) EXCLUDES(mu_);
@@ -66,6 +70,9 @@ class Qcow2Tables {
   // Errors: those of `file`; what the file has then is not known.   REQUIRES: all of them lie in one table, which is
   // there; one thread writes at a time.
   Status SetEntries(Channel& file, uint64_t at, const std::vector<Qcow2Entry>& entries) EXCLUDES(mu_);
+
+  // Forgets what it knows and reads the L1 table again, for who has locked the image just now. Errors: the medium's.
+  Status Reload(Medium& file, uint64_t file_size) EXCLUDES(mu_);
 
   // The file is at least so long now.
   void NoteFileSize(uint64_t size);
@@ -78,7 +85,7 @@ class Qcow2Tables {
     std::atomic<bool> used{false};  // since the hand of the clock went by
   };
 
-  Qcow2Tables(const Qcow2Header& header, uint64_t file_size);
+  explicit Qcow2Tables(const Qcow2Header& header);
 
   // Numbers of the pieces that `at` lies in.
   uint64_t PieceAt(uint64_t at) const { return (at >> header_.cluster_bits) / piece_entries_; }

@@ -31,6 +31,11 @@ class VhdMedium final : public Medium {
   Status Read(MediumOffset at, void* data, size_t size) override { return file_->Read(at, data, size); }
   Result<std::unique_ptr<Channel>> Attach(const Attachment& wanted) override;
   Status Detach(const Attachment& wanted) override { return file_->Detach(Below(wanted)); }
+  Result<std::unique_ptr<Medium>> Again() override {
+    auto file = file_->Again();
+    if (!file.ok()) return file;
+    return std::unique_ptr<Medium>(new VhdMedium(file.Take(), size_));
+  }
   int Holder(const Attachment& wanted) override { return file_->Holder(Below(wanted)); }
   Status Close() override { return file_->Close(); }
 

@@ -1,0 +1,150 @@
+#include "core/image/qcow2_allocator.h"
+
+#include <algorithm>
+
+namespace blk {
+namespace {
+
+// Of the first claim, and of the largest: each one is twice the one before, so that few syncs serve many writes.
+constexpr uint64_t kFirstClaim = uint64_t{16} << 20, kLargestClaim = uint64_t{1} << 30;  // bytes
+constexpr uint64_t kLeastClaim = 16;                                                     // clusters
+// For data behind the end, before all of the file is taken for it.
+constexpr int kMostLooks = 64;
+// An entry has room for no more.
+constexpr uint64_t kMostOffset = uint64_t{1} << 55;
+
+}  // namespace
+
+Result<std::unique_ptr<Qcow2Allocator>> Qcow2Allocator::Create(Medium& medium, Channel& file, const Qcow2Header& header,
+                                                               Qcow2Tables& tables) {
+  const Result<uint64_t> size = medium.SizeNow();
+  if (!size.ok()) return size.status();
+  auto counts = Qcow2Refcounts::Create(file, header, size.value());
+  if (!counts.ok()) return counts.status();
+  std::unique_ptr<Qcow2Allocator> allocator(new Qcow2Allocator(medium, file, header, tables));
+  allocator->counts_ = counts.Take();
+  const Status found = allocator->FindNext(size.value());
+  if (!found.ok()) return found;
+  allocator->claim_ = std::max(kLeastClaim, kFirstClaim >> header.cluster_bits);
+  return allocator;
+}
+
+// Behind what is counted, the tables that the header names, and all that holds data: so nothing is written over that an
+// image whose counts are wrong has in use.
+Status Qcow2Allocator::FindNext(uint64_t file_size) {
+  const Result<uint64_t> counted = counts_->End();
+  if (!counted.ok()) return counted.status();
+  const uint64_t tables =
+      std::max(header_.l1_offset + uint64_t{header_.l1_entries} * 8,
+               header_.refcount_table + (uint64_t{header_.refcount_clusters} << header_.cluster_bits));
+  uint64_t end = std::max(counted.value() << header_.cluster_bits, tables);
+  if (medium_.identity().kind == MediumKind::kFile) {
+    for (int looks = 0; end < file_size; looks++) {
+      const MediumSpan data = file_.NextData({{end}, {file_size}});
+      if (data.empty()) break;
+      end = looks < kMostLooks ? data.end.value : file_size;
+    }
+  }
+  next_ = (end + header_.cluster_size() - 1) >> header_.cluster_bits;
+  return Status::Ok();
+}
+
+Result<uint64_t> Qcow2Allocator::Room(uint64_t want) const {
+  const Status full = {ENOSPC, Op::kPwrite, Why::kImageFull};
+  uint64_t end = kMostOffset;
+  if (medium_.identity().kind != MediumKind::kFile) {
+    const Result<uint64_t> size = medium_.SizeNow();
+    if (!size.ok()) return size.status();
+    end = size.value();
+  }
+  end >>= header_.cluster_bits;
+  if (end <= next_) return full;
+  return std::min(want, end - next_);
+}
+
+Status Qcow2Allocator::Clear(ClusterSpan clusters) {
+  const Result<uint64_t> size = medium_.SizeNow();
+  if (!size.ok()) return size.status();
+  const uint64_t begin = clusters.begin << header_.cluster_bits, end = clusters.end << header_.cluster_bits;
+  // What lies behind the end of a file is zeros as soon as it is longer.
+  const uint64_t there = std::min(end, size.value());
+  if (begin < there) {
+    const Status status = file_.Zero({begin}, there - begin, {}).status;
+    if (!status.ok()) return status;
+  }
+  if (there < end) {
+    constexpr uint8_t kZeros[512] = {};
+    const Status status = file_.Write({end - sizeof kZeros}, kZeros, sizeof kZeros, {}).status;
+    if (!status.ok()) return status;
+  }
+  tables_.NoteFileSize(end);
+  return Status::Ok();
+}
+
+Status Qcow2Allocator::Claim() {
+  if (!counts_->InTable(next_)) {
+    const Result<uint64_t> growth = counts_->Growth(next_);
+    if (!growth.ok()) return growth.status();
+    const Result<uint64_t> room = Room(growth.value());
+    if (!room.ok()) return room.status();
+    if (room.value() < growth.value()) return {ENOSPC, Op::kPwrite, Why::kImageFull};
+    const Status cleared = Clear({next_, next_ + growth.value()});
+    if (!cleared.ok()) return cleared;
+    const Result<ClusterSpan> old = counts_->Grow(next_);
+    if (!old.ok()) return old.status();
+    next_ += growth.value();
+    const Status freed = counts_->Drop(old.value());
+    if (!freed.ok()) return freed;
+  }
+  const uint64_t of_block = counts_->block_entries() - next_ % counts_->block_entries();
+  const Result<uint64_t> room = Room(std::min(claim_, of_block));
+  if (!room.ok()) return room.status();
+  ClusterSpan span = {next_, next_ + room.value()};
+  Status status = Clear(span);
+  if (!status.ok()) return status;
+  const bool adds = !counts_->HasBlock(next_);
+  if (adds) {
+    status = counts_->AddBlock(span.begin, span.end);
+    span.begin++;
+  } else {
+    status = counts_->Set(span, 1);
+    if (status.ok()) status = file_.Sync();
+  }
+  // After a failure it is not known what is counted: nobody gets these clusters.
+  next_ = span.end;
+  if (!status.ok()) return status;
+  claimed_ = span;
+  claim_ = std::min(claim_ * 2, std::max(kLeastClaim, kLargestClaim >> header_.cluster_bits));
+  return Status::Ok();
+}
+
+Result<ClusterSpan> Qcow2Allocator::Take(uint64_t most) {
+  while (claimed_.count() == 0) {
+    const Status claimed = Claim();
+    if (!claimed.ok()) return claimed;
+  }
+  const ClusterSpan taken = {claimed_.begin, claimed_.begin + std::min(most, claimed_.count())};
+  claimed_.begin = taken.end;
+  return taken;
+}
+
+Status Qcow2Allocator::Freed(const std::vector<ClusterSpan>& clusters) {
+  Status first = Status::Ok();
+  for (const ClusterSpan& span : clusters) {
+    const Status status = counts_->Drop(span);
+    if (first.ok()) first = status;
+  }
+  return first;
+}
+
+Status Qcow2Allocator::End() {
+  const ClusterSpan unused = std::exchange(claimed_, {});
+  if (unused.count() == 0) return Status::Ok();
+  const Status status = counts_->Set(unused, 0);
+  if (!status.ok()) return status;
+  // What made the file longer goes, so that the next one to write begins here.
+  const uint64_t begin = unused.begin << header_.cluster_bits, end = unused.end << header_.cluster_bits;
+  return file_.Discard({begin}, end - begin, {}).status;
+}
+
+}  // namespace blk
