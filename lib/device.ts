@@ -19,8 +19,8 @@ import { lend, type WindowView } from './request/window-view.js';
 import { toWindows, type WindowInfo } from './request/windows.js';
 
 const DEV_BSIZE = 512;
-/** Nothing outside this file can name it, so that only createDevice() can construct. */
-const KEY = Symbol('createDevice');
+/** No caller can name it, so that only createDevice(), and that of a class over this one, can construct. */
+export const DEVICE_KEY = Symbol('createDevice');
 
 /** Wraps a native device that was just opened. */
 export let createDevice: (driver: BlockDriver, native: NativeDevice, settings: OpenSettings) => BlockDevice;
@@ -59,7 +59,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
 
   static {
     markCopy(BlockDevice);
-    createDevice = (...given) => new BlockDevice(KEY, ...given);
+    createDevice = (...given) => new BlockDevice(DEVICE_KEY, ...given);
     handleOf = (device, method) => {
       if (!BlockDevice.#is(device)) throw invalidArgType('device', 'an instance of BlockDevice', device);
       return BlockDevice.#open(device, method);
@@ -71,8 +71,8 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     };
   }
 
-  private constructor(key: symbol, driver: BlockDriver, native: NativeDevice, settings: OpenSettings) {
-    if (key !== KEY) throw illegalConstructor();
+  protected constructor(key: symbol, driver: BlockDriver, native: NativeDevice, settings: OpenSettings) {
+    if (key !== DEVICE_KEY) throw illegalConstructor();
     const handle = new DeviceHandle(native, settings.mode, () => driver.faults.seed);
     this.driver = driver;
     this.minor = handle.minor;

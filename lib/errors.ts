@@ -218,7 +218,7 @@ export function isFailure(answer: unknown): answer is Failure {
 }
 
 /** Makes the EBADF of a call on something that is closed: `EBADF: device closed, read`. */
-export function closedError(what: 'device' | 'driver' | 'batch' | 'file', syscall: string): BlockDeviceError {
+export function closedError(what: 'device' | 'driver' | 'batch' | 'file' | 'overlay', syscall: string): BlockDeviceError {
   const error = new BlockDeviceError({ errno: -EBADF, syscall });
   return reword(error, `EBADF: ${what} closed, ${syscall}`, closedError);
 }
@@ -269,6 +269,7 @@ function objectOf(value: unknown, name: string): Record<string, unknown> {
 function describe(errno: number): readonly [code: string, text: string] {
   // Node's text for it ends in "on socket", and there is none here.
   if (errno === -constants.errno.ENOTSUP) return ['ENOTSUP', 'operation not supported'];
+  if (errno === -constants.errno.ESTALE) return ['ESTALE', 'stale file handle']; // not in Node's map
   return getSystemErrorMap().get(errno) ?? ['UNKNOWN', 'unknown error'];
 }
 

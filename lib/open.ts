@@ -82,6 +82,19 @@ export async function lockToGrow(path: PathLike): Promise<BlockDevice> {
   return openedDevice(request, await native.openPath(source.native, ...range, '', ...openArguments(settings, LOCK.growth)));
 }
 
+/**
+ * Opens a medium as a device that `create` makes.
+ *
+ * @internal
+ */
+export async function openWith<T extends BlockDevice>(source: Source, options: OpenPathOptions, create: CreateDevice<T>): Promise<T> {
+  const request = openPathRequest(source, options, OPEN_PATH_KEYS);
+  return openedDevice(request, await request.native.openPath(...argumentsFor(request)), create);
+}
+
+/** Wraps a native device that was just opened. */
+export type CreateDevice<T extends BlockDevice> = (driver: BlockDriver, native: NativeDevice, settings: OpenSettings) => T;
+
 interface OpenPathRequest {
   readonly driver: BlockDriver;
   readonly native: NativeDriver;
@@ -101,7 +114,7 @@ const NOWHERE = { start: -1, size: -1 } as const;
 let commonDriver: BlockDriver | undefined;
 
 /** Gives the driver of devices that name none; a caller can reach it through `device.driver` and close it. */
-function driverOf({ driver: given, isolated }: OpenPathOptions): BlockDriver {
+export function driverOf({ driver: given, isolated }: Pick<OpenPathOptions, 'driver' | 'isolated'>): BlockDriver {
   if (flag(isolated, 'options.isolated', false)) {
     if (given !== undefined)
       throw invalidArgValue('options.isolated', true, "cannot be used with 'driver', whose devices share its workers");
@@ -155,7 +168,11 @@ function failureFor({ source, partition = WHOLE }: OpenPathRequest, failure: Fai
   return unusable(failure[0], partition.name ?? partition.number ?? '', table, { path }, 'open') ?? fromFailure(failure, { path });
 }
 
-function openedDevice(request: OpenPathRequest, opened: NativeDevice | Failure): BlockDevice {
+function openedDevice<T extends BlockDevice = BlockDevice>(
+  request: OpenPathRequest,
+  opened: NativeDevice | Failure,
+  create = createDevice as CreateDevice<T>,
+): T {
   const { driver, settings, source, partition, isIsolated } = request;
   const path = source.name;
   try {
@@ -165,7 +182,7 @@ function openedDevice(request: OpenPathRequest, opened: NativeDevice | Failure):
     if (isIsolated) driver.close();
     throw error;
   }
-  const device = createDevice(driver, opened, settings);
+  const device = create(driver, opened, settings);
   if (isIsolated) handleOf(device, 'open').afterClose = () => closeUnused(driver);
   return device;
 }

@@ -58,6 +58,7 @@ const SOURCE_NAMES = {
   character: 'character device',
   memory: 'disk in memory',
   null: 'null medium',
+  overlay: 'overlay',
 } as const;
 
 function render(info: Description): string {

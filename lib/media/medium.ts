@@ -6,7 +6,7 @@ import type { NativeMedium } from '../native/binding.js';
 /** Where the bytes of a disk lie, apart from host files. It is gone, and what it holds with it, when neither a variable nor a minor nor a device has it any more. */
 export interface Medium {
   /** Tells which kind it is. */
-  readonly kind: 'memory' | 'null';
+  readonly kind: 'memory' | 'null' | 'overlay';
   /** Names it where a host file has its path: in errors, and as the `path` of devices. */
   readonly name: string;
   /** Gives its size, in bytes. */
@@ -16,6 +16,11 @@ export interface Medium {
 /** Gives the native medium of one that this package made; undefined for everything else. */
 export let nativeMediumOf: (value: unknown) => NativeMedium | undefined;
 
+/** Ends what a medium stands for: it gives no native one any more. */
+export let endMedium: (medium: MediumHandle) => void;
+/** Tells whether a medium was ended. */
+export let isEnded: (value: unknown) => boolean;
+
 /** Holds a native medium. Copies of the object, as those in another thread, are none. */
 export class MediumHandle implements Medium {
   readonly kind: Medium['kind'];
@@ -23,8 +28,14 @@ export class MediumHandle implements Medium {
   readonly size: number;
   readonly #native: NativeMedium;
 
+  static readonly #ended = new WeakSet<MediumHandle>();
+
   static {
     markCopy(MediumHandle);
+    endMedium = (medium) => {
+      MediumHandle.#ended.add(medium);
+    };
+    isEnded = (value) => MediumHandle.#ended.has(value as MediumHandle);
     nativeMediumOf = (value) => (typeof value === 'object' && value !== null && #native in value ? value.#native : undefined);
   }
 

@@ -1,8 +1,9 @@
 // Source: what register() and open() take, checked: a path of the host, or a medium.
 import type { PathLike } from 'node:fs';
 import { hostPath } from '../arguments/validate.js';
+import { closedError } from '../errors.js';
 import type { NativeMedium } from '../native/binding.js';
-import { nativeMediumOf, type Medium } from './medium.js';
+import { isEnded, nativeMediumOf, type Medium } from './medium.js';
 
 /** What becomes a device: the path of a host file, or a medium. A string is always a path. */
 export type Source = PathLike | Medium;
@@ -16,9 +17,10 @@ export interface GivenSource {
 }
 
 /** Accepts a path as Node's fs does, or a medium. */
-export function sourceOf(value: unknown, name: string): GivenSource {
+export function sourceOf(value: unknown, name: string, expected = 'of type string or an instance of Buffer, URL or Medium'): GivenSource {
   const medium = nativeMediumOf(value);
+  if (isEnded(value)) throw closedError('overlay', 'open');
   if (medium !== undefined) return { native: medium, name: (value as Medium).name };
-  const path = hostPath(value, name, 'of type string or an instance of Buffer, URL or Medium');
+  const path = hostPath(value, name, expected);
   return { native: path, name: path.toString() };
 }

@@ -52,14 +52,14 @@ export interface Layout {
   readonly extentLayer: Readonly<Record<'all' | 'top', number>>;
   readonly extentTypes: readonly ['data', 'zero', 'hole', 'unallocated'];
   readonly format: Readonly<Record<'raw' | 'qcow2' | 'vhd' | 'auto', number>>;
-  readonly mediumKinds: readonly ['file', 'block', 'character', 'memory', 'null'];
+  readonly mediumKinds: readonly ['file', 'block', 'character', 'memory', 'null', 'overlay'];
   readonly schemes: readonly ['bsd', 'mbr', 'ebr', 'gpt', 'apm', 'sun', 'unknown'];
   /** In the order of `NativeDriver.counters()`; the names are those of the public `Counters`. */
   readonly counters: readonly string[];
 }
 
 /** `[minor, path, offset, size, kind, openCount, disk, partition]`; kind: an index of MEDIUM_KINDS; path in the host's bytes, or the name of a medium; disk -1 and partition '' for what is no partition. */
-export type NativeMinorInfo = readonly [number, Buffer, number, number, 0 | 1 | 2 | 3 | 4, number, number, string];
+export type NativeMinorInfo = readonly [number, Buffer, number, number, 0 | 1 | 2 | 3 | 4 | 5, number, number, string];
 
 /** A partition with its minor; start and size in bytes, uuid '' where the scheme has none. */
 export type NativeRegistered = readonly [minor: number, name: string, start: number, size: number, uuid: string, label: string];
@@ -172,7 +172,22 @@ export interface NativeRequests {
 export interface NativeMedium {
   readonly [opaque]: never;
 }
+/** An external that keeps what an overlay was. */
+export interface NativeSnapshot {
+  readonly [opaque]: never;
+}
 declare const opaque: unique symbol;
+
+/** `blk::OverlayStore` as a medium, and its bytes. */
+export interface NativeOverlay {
+  readonly medium: NativeMedium;
+  readonly size: number;
+}
+/** `OverlayStore::Diff`: position, length and type (an index of EXTENT_TYPES) of each extent; `next`: where to go on. */
+export interface NativeDiff {
+  readonly next: number;
+  readonly extents: Float64Array;
+}
 
 /** Core `blk::Device`: one open of one minor. */
 export interface NativeDevice {
@@ -210,6 +225,15 @@ export interface NativeDevice {
   wedges(all: boolean): { readonly wedges: readonly NativeWedge[] } | Failure;
   /** `Device::Windows` — offset in the host file, length and references, three numbers a window, most recently used first. */
   windows(): Float64Array | Failure;
+  /** `OverlayStore::Create` over this device, which may be closed afterwards; size -1 is the base's, an empty folder is memory. */
+  overlay(name: Uint8Array, size: number, blockSize: number, folder: Uint8Array): Promise<NativeOverlay | Failure>;
+  /** Freeze points of an overlay, of a device that was opened from `medium`. */
+  overlayReset(medium: NativeMedium): Promise<Outcome>;
+  overlaySnapshot(medium: NativeMedium): Promise<{ readonly snapshot: NativeSnapshot } | Failure>;
+  overlayRevert(medium: NativeMedium, snapshot: NativeSnapshot): Promise<Outcome>;
+  overlayCommit(medium: NativeMedium, token: number): Eventual<Outcome>;
+  overlayRebase(medium: NativeMedium, base: Uint8Array | NativeMedium, safe: boolean, format: number): Promise<Outcome>;
+  overlayDiff(medium: NativeMedium, position: number, exact: boolean): Promise<NativeDiff | Failure>;
   /** `Device::Close` — drains, flushes, frees; the failure is the flush's. closeSync: EBUSY while a request is in flight. Both idempotent. */
   close(): Promise<Outcome>;
   closeSync(): Outcome;
@@ -297,6 +321,15 @@ export interface NativeDriver {
     lock: number,
     protect: Float64Array,
   ): Promise<NativeDevice | Failure>;
+  /** `OverlayStore::Create` over a path in the host's bytes or a medium, as `NativeDevice.overlay` has it. */
+  overlay(
+    name: Uint8Array,
+    size: number,
+    blockSize: number,
+    folder: Uint8Array,
+    base: Uint8Array | NativeMedium,
+    format: number,
+  ): Promise<NativeOverlay | Failure>;
   minors(): { readonly minors: readonly NativeMinorInfo[] } | Failure;
   /** `Counters::Snapshot` in the order of `Counters` in api: ioTotal, ioAsync, bytesRead, bytesWritten, bytesWrittenAsync, windowHits, windowBusy, windowMisses, faultsInjected, flushes. */
   counters(): Float64Array;
@@ -358,6 +391,8 @@ export interface NativeBinding {
   /** `MemoryMedium::CreateStore`; sizes in bytes. */
   memoryMedium(size: number, sectorSize: number, name: Uint8Array): NativeMedium | Failure;
   nullMedium(size: number, name: Uint8Array): NativeMedium | Failure;
+  /** `OverlayStore::Leave` for JavaScript: the medium is not handed over any more. */
+  overlayRelease(medium: NativeMedium): void;
   /** `Device::Discard` and its like: bytes of the device, 0 to 2^53 - 1; fua is one of FUA. */
   discardSync(target: NativeRequests, position: number, length: number): Outcome;
   discard(target: NativeRequests, position: number, length: number, token: number): Eventual<Outcome>;

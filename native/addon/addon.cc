@@ -9,6 +9,7 @@
 #include "addon/lease_wrap.h"
 #include "addon/napi_setup.h"
 #include "addon/outcome.h"
+#include "addon/overlay_calls.h"
 #include "addon/request_calls.h"
 #include "addon/source.h"
 #include "addon/table_calls.h"
@@ -65,6 +66,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineRequestCalls(env, exports);
   DefineLabelFunctions(env, exports);
   DefineMediumFunctions(env, exports);
+  DefineOverlayFunctions(env, exports);
   // The only class with a constructor in lib's hands: the others come from its methods.
   exports.Set("Driver", DriverWrap::Define(env));
   return exports;

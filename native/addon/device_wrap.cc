@@ -11,6 +11,7 @@
 #include "addon/label_object.h"
 #include "addon/lease_wrap.h"
 #include "addon/outcome.h"
+#include "addon/overlay_calls.h"
 #include "addon/promise_call.h"
 #include "addon/request_calls.h"
 #include "addon/table_calls.h"
@@ -207,6 +208,13 @@ Napi::Function DeviceWrap::Define(Napi::Env env) {
                          Property("setLabel", Method<SetLabel>),
                          Property("wedges", Method<Wedges>),
                          Property("windows", Method<Windows>),
+                         Property("overlay", Method<OverlayOfDevice>),
+                         Property("overlayReset", Method<OverlayReset>),
+                         Property("overlaySnapshot", Method<OverlaySnapshot>),
+                         Property("overlayRevert", Method<OverlayRevert>),
+                         Property("overlayCommit", Method<OverlayCommit>),
+                         Property("overlayRebase", Method<OverlayRebase>),
+                         Property("overlayDiff", Method<OverlayDiff>),
                          Property("close", Method<Close>),
                          Property("closeSync", Method<CloseSync>),
                      });

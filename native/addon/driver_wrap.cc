@@ -9,6 +9,7 @@
 #include "addon/edge.h"
 #include "addon/minor_calls.h"
 #include "addon/outcome.h"
+#include "addon/overlay_calls.h"
 #include "addon/promise_call.h"
 #include "addon/source.h"
 
@@ -175,6 +176,7 @@ Napi::Function DriverWrap::Define(Napi::Env env) {
                          Property("open", Method<Open>),
                          Property("openPathSync", Method<OpenPathSync>),
                          Property("openPath", Method<OpenPath>),
+                         Property("overlay", Method<OverlayOfSource>),
                          Property("minors", Method<Minors>),
                          Property("counters", Method<Counters>),
                          Property("resetCounters", Method<ResetCounters>),

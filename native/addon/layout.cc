@@ -88,7 +88,8 @@ Napi::Object MakeLayout(Napi::Env env) {
                                                        {"block", MediumKind::kBlock},
                                                        {"character", MediumKind::kCharacter},
                                                        {"memory", MediumKind::kMemory},
-                                                       {"null", MediumKind::kNull}}));
+                                                       {"null", MediumKind::kNull},
+                                                       {"overlay", MediumKind::kOverlay}}));
   layout.Set("format", ByName<ImageFormat>(env, {{"raw", ImageFormat::kRaw},
                                                  {"qcow2", ImageFormat::kQcow2},
                                                  {"vhd", ImageFormat::kVhd},

@@ -1,11 +1,11 @@
 #include "addon/source.h"
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "addon/define.h"
 #include "addon/edge.h"
+#include "addon/medium_owner.h"
 #include "addon/outcome.h"
 #include "core/medium/host_medium.h"
 #include "core/medium/late_medium.h"
@@ -15,43 +15,6 @@
 namespace blk_addon {
 namespace {
 
-// What the garbage collector is told that a disk in memory weighs: no more than this, since nobody knows how much of it
-// will be written, and enough for it to look for disks that are gone before many of them fill the memory.
-constexpr uint64_t kMostWeight = uint64_t{64} << 20;
-
-// What the external of a medium holds.
-struct MediumOwner {
-  MediumMaker make;
-  int64_t weight = 0;                      // bytes
-  std::shared_ptr<blk::LateAnswers> late;  // of a late one
-};
-
-MediumOwner* OwnerAt(const Args& args, size_t i) {
-  void* owner = nullptr;
-  if (napi_get_value_external(args.env(), args.at(i), &owner) != napi_ok) return nullptr;
-  return static_cast<MediumOwner*>(owner);
-}
-
-void Weigh(napi_env env, int64_t change) {
-  int64_t weight = 0;
-  napi_adjust_external_memory(env, change, &weight);
-}
-
-// JavaScript thread, when the external was collected or its thread ends.
-void FreeOwner(napi_env env, void* data, void*) {
-  const std::unique_ptr<MediumOwner> owner(static_cast<MediumOwner*>(data));
-  Weigh(env, -owner->weight);
-}
-
-napi_value ToExternal(napi_env env, std::unique_ptr<MediumOwner> owner) {
-  napi_value external = nullptr;
-  const int64_t weight = owner->weight;
-  if (napi_create_external(env, owner.get(), FreeOwner, nullptr, &external) != napi_ok) return nullptr;
-  static_cast<void>(owner.release());  // the external's
-  Weigh(env, weight);
-  return external;
-}
-
 // (size, sectorSize, name) -> an external, or a failure: those of blk::MemoryMedium::CreateStore().
 napi_value MakeMemoryMedium(napi_env env, napi_callback_info info) {
   const Args args(env, info);
@@ -60,8 +23,8 @@ napi_value MakeMemoryMedium(napi_env env, napi_callback_info info) {
   if (!store.ok()) return ToFailure(env, store.status());
   auto owner = std::make_unique<MediumOwner>();
   owner->make = [store = store.Take()] { return std::make_unique<blk::MemoryMedium>(store); };
-  owner->weight = static_cast<int64_t>(std::min(size, kMostWeight));
-  return ToExternal(env, std::move(owner));
+  owner->weight = WeightOf(size);
+  return ToMediumExternal(env, std::move(owner));
 }
 
 // (size, name) -> an external.
@@ -70,7 +33,7 @@ napi_value MakeNullMedium(napi_env env, napi_callback_info info) {
   auto store = std::make_shared<blk::VolatileStore>(static_cast<uint64_t>(args.Int(0)), args.Bytes(1), blk::kDevBsize);
   auto owner = std::make_unique<MediumOwner>();
   owner->make = [store = std::move(store)] { return std::make_unique<blk::NullMedium>(store); };
-  return ToExternal(env, std::move(owner));
+  return ToMediumExternal(env, std::move(owner));
 }
 
 // (medium, most, seed, held) -> an external of a late medium over `medium`. Delays in microseconds.
@@ -79,16 +42,16 @@ napi_value MakeLateMedium(napi_env env, napi_callback_info info) {
   const auto most = std::chrono::microseconds(args.Int(1));
   auto owner = std::make_unique<MediumOwner>();
   owner->late = std::make_shared<blk::LateAnswers>(most, static_cast<uint64_t>(args.Int(2)), args.Bool(3));
-  owner->make = [under = OwnerAt(args, 0)->make, late = owner->late] {
+  owner->make = [under = MediumOwnerAt(args, 0)->make, late = owner->late] {
     return std::make_unique<blk::LateMedium>(under(), late);
   };
-  return ToExternal(env, std::move(owner));
+  return ToMediumExternal(env, std::move(owner));
 }
 
 // (medium, held) -> transfers under way, and the most that ever were. `held` is optional.
 napi_value LateState(napi_env env, napi_callback_info info) {
   const Args args(env, info);
-  blk::LateAnswers& late = *OwnerAt(args, 0)->late;
+  blk::LateAnswers& late = *MediumOwnerAt(args, 0)->late;
   if (args.Has(1)) args.Bool(1) ? late.Hold() : late.Release();
   Napi::Array state = Napi::Array::New(env, 2);
   state.Set(0u, static_cast<double>(late.under_way()));
@@ -99,7 +62,7 @@ napi_value LateState(napi_env env, napi_callback_info info) {
 }  // namespace
 
 Source Source::At(const Args& args, size_t i, size_t format) {
-  const MediumOwner* owner = OwnerAt(args, i);
+  const MediumOwner* owner = MediumOwnerAt(args, i);
   return {owner == nullptr ? From(args.Bytes(i)) : From(owner->make), static_cast<blk::ImageFormat>(args.Int(format))};
 }
 

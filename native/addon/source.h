@@ -3,21 +3,17 @@
 #ifndef RUMPBLK_ADDON_SOURCE_H_
 #define RUMPBLK_ADDON_SOURCE_H_
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <variant>
 
 #include "addon/args.h"
+#include "addon/medium_owner.h"
 #include "addon/napi_setup.h"
 #include "core/device/driver.h"
 #include "core/image/image.h"
 
 namespace blk_addon {
-
-// Makes media of one identity, any number of them. Keeps what they share, so its last copy may be what frees a disk in
-// memory. Any thread.
-using MediumMaker = std::function<std::unique_ptr<blk::Medium>()>;
 
 // Copied into the task that uses it, and used on any thread; made on the JavaScript thread.
 class Source {
@@ -25,6 +21,8 @@ class Source {
   // Argument `i`, with argument `format` the number of a blk::ImageFormat.
   static Source At(const Args& args, size_t i, size_t format);
 
+  // A medium that is the caller's alone. Errors: those of blk::HostMedium::Create() and blk::OpenImage().
+  blk::Result<std::unique_ptr<blk::Medium>> MakeMedium() const;
   // Errors: those of blk::Driver::Register() and blk::OpenImage().
   blk::Result<int> Register(blk::Driver& driver, const blk::MediumRange& range) const;
   // Errors: those of blk::Driver::OpenPrivate() and blk::OpenImage().
@@ -36,9 +34,6 @@ class Source {
   using From = std::variant<std::string, MediumMaker>;
 
   Source(From from, blk::ImageFormat format) : from_(std::move(from)), format_(format) {}
-
-  // What a driver cannot make by itself of a path. Errors: those of blk::HostMedium::Create() and blk::OpenImage().
-  blk::Result<std::unique_ptr<blk::Medium>> MakeMedium() const;
 
   From from_;
   blk::ImageFormat format_;

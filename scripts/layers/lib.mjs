@@ -31,8 +31,18 @@ const FLOORS = [
   ],
   ['label/ioctl', 'request/range', 'request/extents', 'label/codec', 'label/partition-minor', 'media/volatile', 'minors'],
   ['device', 'driver', 'request/batch', 'request/window-view'],
-  ['open', 'partitions', 'changes/free-ranges', 'changes/table-changes', 'changes/change-arguments', 'changes/partition-changes'],
-  ['index', 'require-index', 'loads', 'media'],
+  [
+    'open',
+    'overlay/snapshot',
+    'partitions',
+    'changes/free-ranges',
+    'changes/table-changes',
+    'changes/change-arguments',
+    'changes/partition-changes',
+  ],
+  ['overlay/overlay-device'],
+  ['overlay/open-overlay'],
+  ['index', 'require-index', 'loads', 'media', 'overlay'],
 ];
 
 /**

@@ -14,6 +14,7 @@ const ENTRIES = {
   'rumpblk/file-disk': ['DeviceDisk'],
   'rumpblk/fs': ['openFileHandle'],
   'rumpblk/media': ['memory', 'nullMedium'],
+  'rumpblk/overlay': ['OverlayDevice', 'Snapshot', 'openOverlay'],
   'rumpblk/random-access-storage': ['RandomAccessDevice'],
 };
 
@@ -52,7 +53,16 @@ test('an entry whose peer is missing says which one; the others need none', asyn
   ]);
 });
 
-const FACES = ['index', 'media', 'adapters/copy', 'adapters/fatfs', 'adapters/fs', 'adapters/file-disk', 'adapters/random-access-storage'];
+const FACES = [
+  'index',
+  'media',
+  'overlay',
+  'adapters/copy',
+  'adapters/fatfs',
+  'adapters/fs',
+  'adapters/file-disk',
+  'adapters/random-access-storage',
+];
 
 /** What a caught `import()` of a face comes to, in a process that goes on for a while. */
 async function caughtImport(folder: string, face: string): Promise<unknown> {

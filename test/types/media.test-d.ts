@@ -8,11 +8,11 @@ import type { Equal, Expect, Extends } from './expect.js';
 export type Shapes = [
   Expect<Equal<ReturnType<typeof memory>, Medium>>,
   Expect<Equal<ReturnType<typeof nullMedium>, Medium>>,
-  Expect<Equal<Medium['kind'], 'memory' | 'null'>>,
+  Expect<Equal<Medium['kind'], 'memory' | 'null' | 'overlay'>>,
   Expect<Extends<PathLike | Medium, Source>>,
   Expect<Extends<Source, CopySource & CopyTarget>>,
   Expect<Equal<Source, import('rumpblk/media').Source>>,
-  Expect<Equal<MinorInfo['source'], 'file' | 'block' | 'character' | 'memory' | 'null'>>,
+  Expect<Equal<MinorInfo['source'], 'file' | 'block' | 'character' | 'memory' | 'null' | 'overlay'>>,
 ];
 
 export async function accepted(driver: BlockDriver): Promise<unknown[]> {

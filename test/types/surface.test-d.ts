@@ -35,7 +35,7 @@ interface MinorInfo {
   path: string;
   offset: Bytes;
   size: Bytes;
-  source: 'file' | 'block' | 'character' | 'memory' | 'null';
+  source: 'file' | 'block' | 'character' | 'memory' | 'null' | 'overlay';
   type: 'file' | 'block' | 'character';
   openCount: number;
 }

@@ -1,7 +1,7 @@
 // What FILE means: the path of an image or a node, or a medium that lasts as long as the command.
 import { InvalidArgumentError } from 'commander';
 import type { Source } from '../../index.js';
-import { memory, nullMedium, type Medium } from '../../media.js';
+import { memory, nullMedium } from '../../media.js';
 import { UsageError } from './failure.js';
 import { parseBytes, parsePath } from './units.js';
 
@@ -10,14 +10,17 @@ export const SOURCES = `FILE may be memory:SIZE, a disk of zeros in memory that 
 ends, or null:SIZE, which gives zeros and forgets what is written. A file that
 has such a name is ./memory:SIZE.`;
 
+/** The kinds of media that FILE can be. */
+type Kind = 'memory' | 'null';
+
 /** A name that stands for a medium, and the size that it says. */
-function wordsOf(file: string): { readonly kind: Medium['kind']; readonly size: string } | undefined {
+function wordsOf(file: string): { readonly kind: Kind; readonly size: string } | undefined {
   const [, kind, size] = /^(memory|null):(.*)$/s.exec(file) ?? [];
-  return kind === undefined || size === undefined ? undefined : { kind: kind as Medium['kind'], size };
+  return kind === undefined || size === undefined ? undefined : { kind: kind as Kind, size };
 }
 
 /** Tells which kind of medium FILE stands for; undefined for a path. */
-export function mediumKind(file: string): Medium['kind'] | undefined {
+export function mediumKind(file: string): Kind | undefined {
   return wordsOf(file)?.kind;
 }
 

@@ -44,8 +44,19 @@ class OverlayChannel final : public Channel {
   const std::shared_ptr<OverlayStore> store_;
 };
 
+// Of an overlay that is gone.
+class GoneChannel final : public Channel {
+ public:
+  Moved Read(MediumOffset, void*, size_t, const PieceRules&) override { return {0, {EBADF, Op::kPread}}; }
+  Moved Write(MediumOffset, const void*, size_t, const PieceRules&) override { return {0, {EBADF, Op::kPwrite}}; }
+  Status Sync() override { return Status::Ok(); }
+};
+
 }  // namespace
 
-std::unique_ptr<Channel> OverlayMedium::MakeChannel() { return std::make_unique<OverlayChannel>(overlay_); }
+std::unique_ptr<Channel> OverlayMedium::MakeChannel() {
+  if (!joined_) return std::make_unique<GoneChannel>();
+  return std::make_unique<OverlayChannel>(overlay_);
+}
 
 }  // namespace blk

@@ -13,9 +13,17 @@ namespace blk {
 
 class OverlayMedium final : public VolatileMedium {
  public:
+  // One of a store that all have left is as good as closed: its channels answer EBADF.
   explicit OverlayMedium(std::shared_ptr<OverlayStore> store)
-      : VolatileMedium(MediumKind::kOverlay, store), overlay_(std::move(store)) {}
+      : VolatileMedium(MediumKind::kOverlay, store), overlay_(std::move(store)), joined_(overlay_->Join()) {}
+  ~OverlayMedium() override { Leave(); }
+  OverlayMedium(const OverlayMedium&) = delete;
+  OverlayMedium& operator=(const OverlayMedium&) = delete;
 
+  Status Close() override {
+    Leave();
+    return Status::Ok();
+  }
   Result<std::unique_ptr<Medium>> Again() override {
     return std::unique_ptr<Medium>(std::make_unique<OverlayMedium>(overlay_));
   }
@@ -23,7 +31,12 @@ class OverlayMedium final : public VolatileMedium {
  private:
   std::unique_ptr<Channel> MakeChannel() override;
 
+  void Leave() {
+    if (std::exchange(joined_, false)) overlay_->Leave();
+  }
+
   const std::shared_ptr<OverlayStore> overlay_;
+  bool joined_;
 };
 
 }  // namespace blk

@@ -32,6 +32,20 @@ OverlayStore::OverlayStore(OverlayBase base, std::string name, const OverlaySett
       base_(std::move(base)),
       top_(std::move(top)) {}
 
+bool OverlayStore::Join() {
+  uint32_t users = users_.load(std::memory_order_relaxed);
+  while (users != 0 && !users_.compare_exchange_weak(users, users + 1, std::memory_order_relaxed)) {
+  }
+  return users != 0;
+}
+
+void OverlayStore::Leave() {
+  // What the others did to the base and the layers comes before their end.
+  if (users_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  base_.Close();
+  top_.reset();
+}
+
 OverlayStore::Run OverlayStore::RunAt(const OverlayLayer* layer, uint64_t block, uint64_t end) {
   for (; layer != nullptr; layer = layer->below.get()) {
     const BlockState state = layer->map.At(block);

@@ -8,6 +8,7 @@
 #define RUMPBLK_CORE_MEDIUM_OVERLAY_STORE_H_
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -46,7 +47,13 @@ class OverlayStore final : public VolatileStore {
   static Result<std::shared_ptr<OverlayStore>> Create(OverlayBase base, std::string name,
                                                       const OverlaySetting& setting);
 
-  // As Channel has them.
+  // Whoever made it and each medium of it that is not closed are its users. The last one to leave lets go of the base
+  // and of all that was written; objects of closed devices may have the store for long after that.
+  // -> false when the last one has left. Thread: any.
+  bool Join();
+  void Leave();
+
+  // As Channel has them.   REQUIRES: a user, for whom nobody else leaves meanwhile; so of all that follows.
   Moved Read(MediumOffset at, void* data, size_t size, const PieceRules& rules);
   Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules);
   // Makes the whole blocks of [from, end) zeros, which never show the base again. -> those.
@@ -120,6 +127,7 @@ class OverlayStore final : public VolatileStore {
   const OverlayBlocks blocks_;
   const DeltaKind delta_;
 
+  std::atomic<uint32_t> users_{1};
   Mutex changes_;  // held by whoever changes all of it
   FreezeGate gate_;
   std::array<Mutex, 64> regions_;

@@ -201,5 +201,28 @@ TEST_CASE("overlay: over a medium that answers late, and over an overlay") {
   CHECK(medium.Detach(Wanted(true, kSize)).ok());
 }
 
+TEST_CASE("overlay: with its last user go the base and what was written, whoever still has the store") {
+  const auto store = FilledBase();
+  const auto overlay = OverlayStore::Create(Over(store), "overlay", {}).Take();
+  MemoryMedium writer(store);
+  OverlayMedium first(overlay);
+  {
+    OverlayMedium second(overlay);
+    CHECK(second.Close().ok());
+  }
+  overlay->Leave();
+  CHECK(writer.Attach(Wanted(true, kBase)).status().err == EBUSY);
+  std::vector<uint8_t> bytes(512);
+  CHECK(first.Read({0}, bytes.data(), bytes.size()).ok());
+  CHECK(first.Close().ok());
+  CHECK(writer.Attach(Wanted(true, kBase)).ok());
+  CHECK(writer.Detach(Wanted(true, kBase)).ok());
+  OverlayMedium late(overlay);
+  CHECK(late.Read({0}, bytes.data(), bytes.size()).err == EBADF);
+  const auto channel = late.Attach(Wanted(true, kBase)).Take();
+  CHECK(channel->Write({0}, bytes.data(), bytes.size(), {}).status.err == EBADF);
+  CHECK(late.Detach(Wanted(true, kBase)).ok());
+}
+
 }  // namespace
 }  // namespace blk

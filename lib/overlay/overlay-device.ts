@@ -1,0 +1,205 @@
+// OverlayDevice: a device that is an overlay: its freeze points, and what has changed.
+import { inspect, type InspectOptions } from 'node:util';
+import { keysOf } from '../arguments/known-keys.js';
+import { abortSignal, flag, oneOf, requireOptions, SIGNAL_KEYS, text } from '../arguments/validate.js';
+import { BlockDevice, DEVICE_KEY, handleOf } from '../device.js';
+import type { BlockDriver } from '../driver.js';
+import { fromFailure, invalidArgType, isFailure } from '../errors.js';
+import { endMedium, nativeMediumOf, type Medium, type MediumHandle } from '../media/medium.js';
+import { sourceOf, type Source } from '../media/source.js';
+import { binding, FORMAT, type NativeDevice, type NativeDiff, type NativeMedium } from '../native/binding.js';
+import type { OpenSettings } from '../options.js';
+import type { DeviceHandle } from '../request/handle.js';
+import type { Bytes } from '../request/transfer.js';
+import { createSnapshot, nativeSnapshotOf, type Snapshot } from './snapshot.js';
+
+/** Options of `commit()`. */
+export interface CommitOptions {
+  /** Ends it early: the overlay stays as it was, and the commit can be made again. */
+  signal?: AbortSignal;
+}
+
+/** Options of `diff()`. */
+export interface DiffOptions {
+  /** Compares with the base, and lists only blocks whose bytes differ; default false: every block that was written or made zeros. */
+  exact?: boolean;
+}
+
+/** A stretch of an overlay that is its own, and not its base's. */
+export interface OverlayChange {
+  /** First byte. */
+  readonly position: Bytes;
+  /** Bytes in it. */
+  readonly length: Bytes;
+  /** Says whether it was written, or reads as zeros and has no room. */
+  readonly type: 'data' | 'hole';
+}
+
+const DIFF_KEYS = keysOf<DiffOptions>({ exact: true }, { compare: "'exact'" });
+const REBASE_MODES = { safe: 1, unsafe: 0 } as const;
+/** The numbers of ExtentType, core/medium/extent.h, that a change may have. */
+const DATA = 0;
+
+/** Wraps a native device that was opened from `medium`. */
+export let createOverlay: (
+  medium: MediumHandle,
+  base: BlockDevice | undefined,
+) => (driver: BlockDriver, native: NativeDevice, settings: OpenSettings) => OverlayDevice;
+
+/**
+ * Reads and writes an overlay: a base that is only read, and what was changed since; `openOverlay()` makes it. Its freeze points,
+ * `reset`, `snapshot`, `revert` and the end of `commit`, happen at one moment: requests under way are done before, and others wait.
+ *
+ * @example
+ * await using overlay = await openOverlay('disk.img');
+ * await overlay.write(Buffer.from('hello'), 4096);
+ * await overlay.reset();
+ */
+export class OverlayDevice extends BlockDevice {
+  /** Gives the device that it was opened over; undefined where that was a path or a medium. */
+  readonly base: BlockDevice | undefined;
+  /** Tells whether `flush()` keeps anything beyond the process: not of changes in memory or in a temporary file. */
+  readonly durable: boolean = false;
+  /** Gives the overlay as a medium, for `open(overlay.medium, { partition })`. */
+  readonly medium: Medium;
+
+  readonly #native: NativeMedium;
+
+  static {
+    createOverlay = (medium, base) => (driver, native, settings) => new OverlayDevice(DEVICE_KEY, driver, native, settings, medium, base);
+  }
+
+  protected constructor(
+    key: symbol,
+    driver: BlockDriver,
+    native: NativeDevice,
+    settings: OpenSettings,
+    medium: MediumHandle,
+    base: BlockDevice | undefined,
+  ) {
+    super(key, driver, native, settings);
+    this.base = base;
+    this.medium = medium;
+    this.#native = nativeMediumOf(medium) as NativeMedium;
+    const own = this.#native;
+    // The base is free, and what was written gone, with the last device that is open on it.
+    handleOf(this, 'open').afterClose = () => {
+      endMedium(medium);
+      binding.overlayRelease(own);
+    };
+  }
+
+  /**
+   * Drops all changes: the overlay reads as its base again. Its snapshots stay.
+   *
+   * @throws {BlockDeviceError} EBADF closed
+   */
+  async reset(): Promise<void> {
+    const { handle, native } = this.#at('reset');
+    const outcome = await handle.native.overlayReset(native);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle);
+  }
+
+  /**
+   * Takes what the overlay is now, which `revert()` can go back to. It costs no copy, and what is written from then on; it is gone
+   * when nobody has the object any more.
+   *
+   * @param name for people; default `snapshot`
+   * @returns the snapshot
+   * @throws {BlockDeviceError} ENOMEM, ENOSPC, EMFILE no place for what is written from then on; EBADF closed
+   */
+  async snapshot(name = 'snapshot'): Promise<Snapshot> {
+    const { handle, native } = this.#at('snapshot');
+    const called = text(name, 'name');
+    const taken = await handle.native.overlaySnapshot(native);
+    if (isFailure(taken)) throw fromFailure(taken, handle);
+    return createSnapshot(native, taken.snapshot, called);
+  }
+
+  /**
+   * Makes the overlay what it was. Any snapshot can be gone back to, in any order and any number of times.
+   *
+   * @param snapshot one of this overlay
+   * @throws {BlockDeviceError} ESTALE the base has another content since, by `commit()` or `rebase()`; EBADF closed
+   */
+  async revert(snapshot: Snapshot): Promise<void> {
+    const { handle, native } = this.#at('revert');
+    const to = nativeSnapshotOf(snapshot, native);
+    if (to === undefined) throw invalidArgType('snapshot', 'a Snapshot of this overlay', snapshot);
+    const outcome = await handle.native.overlayRevert(native, to);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle);
+  }
+
+  /**
+   * Writes all changes into the base and makes them durable; then the overlay is empty. Requests go on meanwhile, and what they
+   * write stays in the overlay. When it fails, or the process ends, the overlay is as it was and the base is new in part: the
+   * commit can be made again. Snapshots that were taken before are of no use after it.
+   *
+   * @param options `signal`, default none
+   * @returns the bytes written
+   * @throws {BlockDeviceError} EBUSY somebody else has the base, another overlay say; EACCES, EROFS it cannot be written; ENOSPC a change lies behind the end of the base, which is untouched; errors of the base; EBADF closed
+   */
+  async commit(options?: CommitOptions): Promise<{ bytes: Bytes }> {
+    const { handle, native } = this.#at('commit');
+    if (options !== undefined) requireOptions(options, 'options', SIGNAL_KEYS);
+    const signal = abortSignal(options?.signal, 'options.signal');
+    const token = handle.token(signal);
+    const outcome = await handle.settle(handle.native.overlayCommit(native, token), signal, token);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, handle);
+    return { bytes: outcome };
+  }
+
+  /**
+   * Lists what has changed, in order: whole blocks that were written, or made zeros. Of the moment at which each part of the list
+   * is made: take a snapshot first, or write nothing meanwhile.
+   *
+   * @param options `exact`, default false
+   * @returns the changes
+   * @throws {BlockDeviceError} errors of the base, when `exact`; EBADF closed
+   */
+  async *diff(options?: DiffOptions): AsyncGenerator<OverlayChange, undefined> {
+    this.#at('diff');
+    if (options !== undefined) requireOptions(options, 'options', DIFF_KEYS);
+    const exact = flag(options?.exact, 'options.exact', false);
+    for (let position = 0; position < this.size;) {
+      const { handle, native } = this.#at('diff');
+      const found: NativeDiff | readonly unknown[] = await handle.native.overlayDiff(native, position, exact);
+      if (isFailure(found)) throw fromFailure(found, handle);
+      const { next, extents } = found as NativeDiff;
+      yield* changesOf(extents);
+      position = next;
+    }
+    return undefined;
+  }
+
+  /**
+   * Lays the overlay over another base. Snapshots that were taken before are of no use after it.
+   *
+   * @param base path of raw bytes or medium; one that is shorter reads zeros behind its end
+   * @param mode 'safe', the default: it reads as before, and keeps what the new base has otherwise. 'unsafe': what was not changed is the new base's
+   * @throws {BlockDeviceError} EBUSY somebody writes the new base; errors of both; ENOSPC no room for what is kept; then all is as it was; EBADF closed
+   */
+  async rebase(base: Source, mode: 'safe' | 'unsafe' = 'safe'): Promise<void> {
+    const { handle, native } = this.#at('rebase');
+    const source = sourceOf(base, 'base');
+    const safe = REBASE_MODES[oneOf(mode, 'mode', REBASE_MODES)] === REBASE_MODES.safe;
+    const outcome = await handle.native.overlayRebase(native, source.native, safe, FORMAT.raw);
+    if (typeof outcome !== 'number') throw fromFailure(outcome, { path: source.name });
+  }
+
+  /** What `console.log` shows. */
+  override [inspect.custom](depth: number, options: InspectOptions): string {
+    return super[inspect.custom](depth, options).replace('BlockDevice', 'OverlayDevice');
+  }
+
+  #at(method: string): { handle: DeviceHandle; native: NativeMedium } {
+    return { handle: handleOf(this, method), native: this.#native };
+  }
+}
+
+function* changesOf(rows: Float64Array): Generator<OverlayChange> {
+  for (let i = 0; i + 2 < rows.length; i += 3) {
+    const [position = 0, length = 0, type] = rows.subarray(i, i + 3);
+    yield { position, length, type: type === DATA ? 'data' : 'hole' };
+  }
+}
