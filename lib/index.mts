@@ -10,6 +10,8 @@ export {
   BlockDevice,
   BlockDeviceError,
   BlockDriver,
+  createQcow2,
+  createQcow2Sync,
   open,
   openSync,
 } from './index.js';

@@ -23,6 +23,7 @@ export {
   resizePartition,
   resizePartitionSync,
 } from './changes/partition-changes.js';
+export { createQcow2, createQcow2Sync } from './images.js';
 export { BlockDeviceError } from './errors.js';
 
 export type { OpenPathOptions } from './open.js';
@@ -32,6 +33,7 @@ export type { PartitionChoice } from './label/choice.js';
 export type { MinorInfo, RegisteredPartition } from './minors.js';
 export type { BlockErrorInfo, LockHolder, LostRange } from './errors.js';
 export type { Extent, ExtentsOptions, ExtentType } from './request/extents.js';
+export type { CreateQcow2Options } from './images.js';
 export type { CacheMode, DriverOptions, ImageFormat, NotAnEntry, OpenOptions, RegisterOptions } from './options.js';
 export type { RangeBufRequest, WriteZeroesOptions } from './request/range.js';
 export type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './request/transfer.js';

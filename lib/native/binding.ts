@@ -268,6 +268,23 @@ export interface NativeDriver {
   /** `Driver::RegisterPartitions`. */
   registerPartitionsSync(minor: number): { readonly partitions: readonly NativeRegistered[] } | Failure;
   registerPartitions(minor: number): Promise<{ readonly partitions: readonly NativeRegistered[] } | Failure>;
+  /** `blk::CreateQcow2` of the file at a path in the host's bytes, which is there and empty; '' for no backing file. */
+  createQcow2Sync(
+    path: Uint8Array,
+    size: number,
+    clusterBits: number,
+    extendedL2: boolean,
+    backing: Uint8Array,
+    backingFormat: string,
+  ): Outcome;
+  createQcow2(
+    path: Uint8Array,
+    size: number,
+    clusterBits: number,
+    extendedL2: boolean,
+    backing: Uint8Array,
+    backingFormat: string,
+  ): Promise<Outcome>;
   deregister(minor: number): Outcome;
   /** `Driver::Open`. */
   openSync(

@@ -171,6 +171,8 @@ Napi::Function DriverWrap::Define(Napi::Env env) {
                          Property("registerPartition", Method<RegisterPartition>),
                          Property("registerPartitionsSync", Method<RegisterPartitionsSync>),
                          Property("registerPartitions", Method<RegisterPartitions>),
+                         Property("createQcow2Sync", Method<CreateQcow2Sync>),
+                         Property("createQcow2", Method<CreateQcow2>),
                          Property("deregister", Method<Deregister>),
                          Property("openSync", Method<OpenSync>),
                          Property("open", Method<Open>),

@@ -6,6 +6,8 @@
 #include "addon/outcome.h"
 #include "addon/promise_call.h"
 #include "addon/source.h"
+#include "core/image/qcow2_create.h"
+#include "core/medium/host_medium.h"
 
 namespace blk_addon {
 
@@ -86,6 +88,35 @@ napi_value RegisterPartitions(const Args& args, Driver state) {
       args.env(), state,
       [state, of = static_cast<int>(args.Int(0))](blk::Lane) { return state->driver.RegisterPartitions(of); },
       PartitionsOutcome);
+}
+
+namespace {
+
+// A call of createQcow2, to be made on any thread.
+auto Qcow2Maker(const Args& args) {
+  blk::Qcow2Creation creation;
+  creation.size = static_cast<uint64_t>(args.Int(1));
+  creation.cluster_bits = static_cast<unsigned>(args.Int(2));
+  creation.extended_l2 = args.Bool(3);
+  creation.backing = args.Bytes(4);
+  creation.backing_format = args.Text(5);
+  return [path = args.Bytes(0), creation]() -> blk::Status {
+    auto file = blk::HostMedium::Create(blk::PosixHostIo(), path);
+    if (!file.ok()) return file.status();
+    const blk::Status made = blk::CreateQcow2(*file.value(), creation);
+    const blk::Status closed = file.value()->Close();
+    return made.ok() ? closed : made;
+  };
+}
+
+}  // namespace
+
+napi_value CreateQcow2Sync(const Args& args, Driver) { return ToOutcome(args.env(), Qcow2Maker(args)()); }
+
+napi_value CreateQcow2(const Args& args, Driver state) {
+  return Promise(
+      args.env(), state, [make = Qcow2Maker(args)](blk::Lane) { return make(); },
+      [](napi_env env, const blk::Status& made) { return ToOutcome(env, made); });
 }
 
 napi_value Deregister(const Args& args, Driver state) {

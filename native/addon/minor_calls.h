@@ -29,6 +29,11 @@ napi_value RegisterPartition(const Args& args, const std::shared_ptr<DriverState
 napi_value RegisterPartitionsSync(const Args& args, const std::shared_ptr<DriverState>& state);
 napi_value RegisterPartitions(const Args& args, const std::shared_ptr<DriverState>& state);
 
+// (path, size, clusterBits, extendedL2, backing, backingFormat) -> 0, or a failure: those of blk::CreateQcow2() of the
+// file there. In no table: the driver lends its workers.
+napi_value CreateQcow2Sync(const Args& args, const std::shared_ptr<DriverState>& state);
+napi_value CreateQcow2(const Args& args, const std::shared_ptr<DriverState>& state);
+
 // (minor) -> 0, or a failure: those of blk::Driver::Deregister(). On this thread.
 napi_value Deregister(const Args& args, const std::shared_ptr<DriverState>& state);
 // () -> NativeMinorInfo[] in an object.

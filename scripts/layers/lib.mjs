@@ -32,6 +32,7 @@ const FLOORS = [
   ['label/ioctl', 'request/range', 'request/extents', 'label/codec', 'label/partition-minor', 'media/volatile', 'minors'],
   ['device', 'driver', 'request/batch', 'request/window-view'],
   [
+    'images',
     'open',
     'overlay/snapshot',
     'partitions',

@@ -1,4 +1,5 @@
 // What each public function takes: by name, an arbitrary for every argument. A name that is missing here fails the tests.
+// Over 300 lines: it is one list, of every public function.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { Readable, Writable } from 'node:stream';
@@ -194,6 +195,14 @@ const targets = (device: () => BlockDevice): Recipes =>
     recipe('half a Web stream', () => ({ getWriter: 5 })),
   );
 
+const creating = {
+  size: positions,
+  backing: mostly(values(undefined, 'base.img')),
+  backingFormat: mostly(values(undefined, 'raw', 'qcow2')),
+  clusterSize: mostly(values(undefined, 65536)),
+  extendedL2: flags,
+};
+
 /**
  * By name, the arguments of every public function, the last of which may be left out. Hostile paths name `file` among
  * others, and `device` gives the device that is called.
@@ -223,6 +232,9 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     encodeDiskLabel: [labels, options({ byteOrder: mostly(values('little', 'big')) })],
     open: [paths, options({ ...opening, ...range, driver: anyDriver })],
     openSync: [paths, options({ ...opening, ...range, driver: anyDriver })],
+    // There is such a file.
+    createQcow2: [mostly(values(file)), options(creating)],
+    createQcow2Sync: [mostly(values(file)), options(creating)],
     memory: [options({ size: positions, sectorSize: mostly(values(undefined, 512, 4096)), name: mostly(values(undefined, 'x')) })],
     nullMedium: [options({ size: positions })],
     BlockDriver: [

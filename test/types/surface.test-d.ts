@@ -217,6 +217,17 @@ export type Results = [
   Expect<Extends<rumpblk.IoctlMap, IoctlMap>>,
 ];
 
+export type Images = [
+  Expect<Equal<ReturnType<typeof rumpblk.createQcow2>, Promise<void>>>,
+  Expect<Equal<ReturnType<typeof rumpblk.createQcow2Sync>, void>>,
+  Expect<
+    SameShape<
+      rumpblk.CreateQcow2Options,
+      { size: number | bigint; backing?: PathLike; backingFormat?: 'raw' | 'qcow2' | 'vhd'; clusterSize?: Bytes; extendedL2?: boolean }
+    >
+  >,
+];
+
 // ---- classes and functions ---------------------------------------------------------------------------------------
 
 interface Device {
