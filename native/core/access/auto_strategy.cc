@@ -16,6 +16,7 @@ MediumOffset EndOf(const DeviceRange& range) { return {range.begin.value + range
 AutoStrategy::AutoStrategy(const DeviceRange& range, WindowTable& windows, DiskChannel& disk)
     : BoundedStrategy(range),
       medium_(*disk.channel().windows()),
+      fills_holes_(medium_.FillsHoles()),
       windows_(windows),
       disk_(disk),
       policy_(range.begin, EndOf(range)),
@@ -37,6 +38,13 @@ Moved AutoStrategy::Move(const Piece& piece, MediumOffset at, size_t size) {
   Piece resident = piece;
   resident.nowait = false;
   return Read(resident, at, size);
+}
+
+Moved AutoStrategy::Apply(const Piece& piece, MediumOffset at, size_t size) {
+  const Moved moved = disk_.Apply(piece, at, size);
+  // A warm block may have a hole now.
+  if (fills_holes_ && Mutates(piece.operation) && size > 0) policy_.ForgetSome(at, {at.value + size});
+  return moved;
 }
 
 // Block by block; neighbours that are pread's go to the host in one call.
@@ -104,7 +112,8 @@ void AutoStrategy::Invest(const WindowRef& window, MediumOffset at, MapPolicy::P
   const size_t size =
       static_cast<size_t>(std::min<uint64_t>(MapPolicy::kBlock, window.start() + window.size() - begin));
   const int64_t start = medium_.Nanoseconds();
-  if (path == MapPolicy::Path::kContinue && !residency_.Ask(window, begin, size)) return;
+  const bool ask = path == MapPolicy::Path::kContinue || fills_holes_;
+  if (ask && !residency_.Ask(window, begin, size)) return;
   // A read that nobody needs, but for the page fault: it maps all pages around that are in memory.
   static_cast<void>(*static_cast<const volatile uint8_t*>(window.At(at)));
   policy_.Invested(at, pread_ns, medium_.Nanoseconds() - start, lane);

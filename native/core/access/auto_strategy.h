@@ -25,7 +25,7 @@ class AutoStrategy final : public BoundedStrategy {
 
  protected:
   Moved Move(const Piece& piece, MediumOffset at, size_t size) override;
-  Moved Apply(const Piece& piece, MediumOffset at, size_t size) override { return disk_.Apply(piece, at, size); }
+  Moved Apply(const Piece& piece, MediumOffset at, size_t size) override;
   bool expects() const override { return true; }
   // Fetches the head of the range into the cache, if its window is mapped.
   void ExpectRead(MediumOffset at, size_t size) override;
@@ -49,6 +49,7 @@ class AutoStrategy final : public BoundedStrategy {
   void Challenge(MediumOffset at, Lane lane);
 
   MediumWindows& medium_;
+  const bool fills_holes_;  // then only what is in memory is touched through the map
   WindowTable& windows_;
   DiskChannel& disk_;
   // Which pieces are worth a page fault; which windows are worth a slot; which pages are in memory.

@@ -48,6 +48,12 @@ class MapPolicy {
   void Spend(int64_t ns, Lane lane) { Book(AccountOf(lane), -ns); }
   // Forgets [begin, end): its window is gone, and with it its pages' entries in the page table. Not empty.
   void Forget(MediumOffset begin, MediumOffset end);
+  // The same of any range: of a long one it forgets all that is warm instead of looking at each block.
+  void ForgetSome(MediumOffset begin, MediumOffset end) {
+    constexpr uint64_t kLong = 1024 * kBlock;
+    if (end.value - begin.value <= kLong) return Forget(begin, end);
+    age_.fetch_add(1, std::memory_order_relaxed);
+  }
 
   // Whether it is time to tell how often this thread has waited for a page, ever. When that has grown since it was last
   // told, no block is warm any more.

@@ -19,6 +19,13 @@ Moved MappedStrategy::Move(const Piece& piece, MediumOffset at, size_t size) {
   return {done, Status::Ok()};
 }
 
+Moved MappedStrategy::ReadInWindow(const Piece& piece, const WindowRef& window, uint8_t* data, MediumOffset at,
+                                   size_t size) {
+  CopyBytes(data, window.At(at), size);
+  // Zeros of the page guard may be among what was copied: again, by a call that names the error.
+  return window.poisoned() ? disk_.MoveSome(piece, data, at, size) : Moved{size, Status::Ok()};
+}
+
 Moved MappedStrategy::MoveInWindow(const Piece& piece, uint8_t* data, MediumOffset at, size_t size) {
   auto acquired = windows_.Acquire(at, piece.lane);
   // All of the rest, not this window's part alone (B33).
@@ -28,11 +35,7 @@ Moved MappedStrategy::MoveInWindow(const Piece& piece, uint8_t* data, MediumOffs
   if (piece.cancel != nullptr) size = std::min<size_t>(size, kSegmentSize);
   if (window.poisoned()) return disk_.MoveSome(piece, data, at, size);
 
-  if (piece.operation == Operation::kRead) {
-    CopyBytes(data, window.At(at), size);
-    // Zeros of the page guard may be among what was copied: again, by a call that names the error.
-    return window.poisoned() ? disk_.MoveSome(piece, data, at, size) : Moved{size, Status::Ok()};
-  }
+  if (piece.operation == Operation::kRead) return ReadInWindow(piece, window, data, at, size);
   CopyBytes(window.At(at), data, size);
   if (window.poisoned()) {
     // First whether the file still reaches there: pwrite would make it longer again, and hide what was lost.

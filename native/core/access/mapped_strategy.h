@@ -11,7 +11,7 @@
 
 namespace blk {
 
-class MappedStrategy final : public BoundedStrategy {
+class MappedStrategy : public BoundedStrategy {
  public:
   // `windows` and `disk` outlive this object.
   MappedStrategy(const DeviceRange& range, WindowCache& windows, DiskChannel& disk)
@@ -20,6 +20,11 @@ class MappedStrategy final : public BoundedStrategy {
  protected:
   Moved Move(const Piece& piece, MediumOffset at, size_t size) override;
   Moved Apply(const Piece& piece, MediumOffset at, size_t size) override { return disk_.Apply(piece, at, size); }
+
+  // A copy from `window`, or what serves in its place.   REQUIRES: the window holds [at, at + size), and is sound.
+  virtual Moved ReadInWindow(const Piece& piece, const WindowRef& window, uint8_t* data, MediumOffset at, size_t size);
+
+  DiskChannel& disk() { return disk_; }
 
  private:
   // Moves what of [at, at + size) lies in the window around `at`; at most a segment when the piece can be cancelled.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/access/mapped_over_holes.h"
 #include "core/base/no_memory.h"
 
 namespace blk {
@@ -104,7 +105,11 @@ void Device::MapWindows(const DeviceContext& context) {
     // All or nothing here: the seed's LRU is a promise about so many windows. A table takes what it can get.
     if (!cache.ok()) return;
     cache_ = cache.Take();
-    mapped_ = std::make_unique<MappedStrategy>(range_, *cache_, disk_);
+    if (channel_->windows()->FillsHoles()) {
+      mapped_ = std::make_unique<MappedOverHoles>(range_, *cache_, disk_);
+    } else {
+      mapped_ = std::make_unique<MappedStrategy>(range_, *cache_, disk_);
+    }
   }
   access_ = options_.access;
 }

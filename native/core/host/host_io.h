@@ -126,6 +126,8 @@ class HostIo {
   virtual int Advise(void* address, size_t size, Advice advice) = 0;
   // Whether Mincore() of a mapping of this file tells the truth: it does to who owns the file or may write it.
   virtual bool TellsResidency(int fd) = 0;
+  // Whether to read a hole of this file through a mapping takes room for it, as on tmpfs; a pread never does.
+  virtual bool FillsHoles(int fd) = 0;
   // One byte a page, bit 0 set where the page is in memory. Of this moment: pages may leave before the answer is read.
   virtual int Mincore(void* address, size_t size, unsigned char* residency) = 0;
 

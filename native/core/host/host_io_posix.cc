@@ -3,12 +3,14 @@
 // Over 300 lines: one method for each of HostIo.
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -263,6 +265,10 @@ class Posix final : public HostIo {
     if (::geteuid() == 0 || (::fstat(fd, &st) == 0 && st.st_uid == ::geteuid())) return true;
     char link[32];
     return ::faccessat(AT_FDCWD, FdLink(fd, link), W_OK, AT_EACCESS) == 0;
+  }
+  bool FillsHoles(int fd) override {
+    struct statfs fs;
+    return ::fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == HUGETLBFS_MAGIC);
   }
   int Mincore(void* address, size_t size, unsigned char* residency) override {
     return OrErrno(::mincore(address, size, residency));

@@ -43,6 +43,7 @@ class HostChannel final : public Channel, private MediumWindows {
   Result<Mapping> Map(MediumOffset at, size_t size, MapMode mode) override;
   Status WhyLost(MediumSpan lost) override { return file_.WhyLost(lost); }
   bool TellsResidency() override { return file_.host->TellsResidency(file_.fd); }
+  bool FillsHoles() override { return file_.host->FillsHoles(file_.fd); }
   int Mincore(void* address, size_t size, unsigned char* residency) override {
     return file_.host->Mincore(address, size, residency);
   }

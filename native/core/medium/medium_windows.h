@@ -24,6 +24,8 @@ class MediumWindows {
 
   // Whether Mincore() tells the truth of mappings of this medium.
   virtual bool TellsResidency() = 0;
+  // Whether to read a hole through a mapping takes room for it, which Read() of the channel never does.
+  virtual bool FillsHoles() = 0;
   // As HostIo has them: residency of [address, address + size) of a mapping · page faults of this thread that waited
   // for a disk · clocks.
   virtual int Mincore(void* address, size_t size, unsigned char* residency) = 0;

@@ -62,6 +62,7 @@ class FakeHost final : public FakeClock {
   std::optional<DirectAlignment> direct;
   bool pretend_syncs = false;       // syncs answer 0 without a disk; durable writes are plain ones
   std::optional<uint64_t> granule;  // what is freed at once
+  std::optional<bool> fills_holes;  // as tmpfs does, wherever the file lies
   // What is not known to be in memory is not asked for.
   bool tells_residency = true;
 
@@ -241,6 +242,7 @@ class FakeHost final : public FakeClock {
     record.advice = advice;
     return Simple(record, [&] { return real_.Advise(address, size, advice); });
   }
+  bool FillsHoles(int fd) override { return fills_holes.value_or(real_.FillsHoles(fd)); }
   bool TellsResidency(int fd) override { return tells_residency && real_.TellsResidency(fd); }
   int Mincore(void* address, size_t size, unsigned char* residency) override {
     return Simple(MakeRecord(Call::kMincore, -1, 0, size), [&] { return real_.Mincore(address, size, residency); });
