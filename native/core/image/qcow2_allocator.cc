@@ -8,6 +8,8 @@ namespace {
 // Of the first claim, and of the largest: each one is twice the one before, so that few syncs serve many writes.
 constexpr uint64_t kFirstClaim = uint64_t{16} << 20, kLargestClaim = uint64_t{1} << 30;  // bytes
 constexpr uint64_t kLeastClaim = 16;                                                     // clusters
+// That may be counted behind the end of the file.
+constexpr uint64_t kMostPastEnd = uint64_t{1} << 30;
 // For data behind the end, before all of the file is taken for it.
 constexpr int kMostLooks = 64;
 // An entry has room for no more.
@@ -39,6 +41,8 @@ Status Qcow2Allocator::FindNext(uint64_t file_size) {
                header_.refcount_table + (uint64_t{header_.refcount_clusters} << header_.cluster_bits));
   uint64_t end = std::max(counted.value() << header_.cluster_bits, tables);
   if (medium_.identity().kind == MediumKind::kFile) {
+    // Counted and never written: what a crash leaves, but not so much of it.
+    if (end > file_size && end - file_size > kMostPastEnd) return {EIO, Op::kOpen, Why::kQcow2Refcount};
     for (int looks = 0; end < file_size; looks++) {
       const MediumSpan data = file_.NextData({{end}, {file_size}});
       if (data.empty()) break;

@@ -74,6 +74,8 @@ class Qcow2Tables {
   // Forgets what it knows and reads the L1 table again, for who has locked the image just now. Errors: the medium's.
   Status Reload(Medium& file, uint64_t file_size) EXCLUDES(mu_);
 
+  // Whether the file reaches to `host`.
+  bool InFile(uint64_t host) const { return host < file_size_.load(std::memory_order_relaxed); }
   // The file is at least so long now.
   void NoteFileSize(uint64_t size);
 

@@ -181,6 +181,7 @@ Result<uint64_t> Qcow2Writer::PlaceMore(Channel& file, uint64_t at, const uint8_
   const uint64_t cluster = ClusterOf(at), host = entry.word & kQcow2Offset, end = at + size;
   if ((entry.word & kQcow2Copied) == 0) return Shared();
   if (host % header_.cluster_size() != 0) return Status{EIO, Op::kPwrite, Why::kQcow2Entry};
+  if (!image_.tables().InFile(host)) return Status{EIO, Op::kPwrite, Why::kQcow2PastEnd};
   const uint64_t unit = header_.unit_size();
   const auto has = [&](uint64_t position) {
     return header_.extended_l2() && (entry.bitmap & UnitsTouched(position, position + 1)) != 0;

@@ -25,6 +25,7 @@ struct Recording {
   // Writes since then, in pieces that do not cross a multiple of 4 KiB.
   std::vector<std::pair<uint64_t, std::vector<uint8_t>>> pieces;
   uint64_t syncs = 0;
+  uint64_t room = UINT64_MAX;  // it grows no further
 
   void Put(uint64_t at, const uint8_t* data, size_t size) {
     if (now.size() < at + size) now.resize(at + size);
@@ -92,6 +93,7 @@ class RecorderMedium final : public Medium {
     }
     Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules&) override {
       const std::lock_guard<std::mutex> lock(recording_->mu);
+      if (at.value + size > recording_->room) return {0, {ENOSPC, Op::kPwrite}};
       recording_->Put(at.value, static_cast<const uint8_t*>(data), size);
       return {size, Status::Ok()};
     }
