@@ -8,6 +8,7 @@ import { parseAdd, parseRemove, parseResize } from './support/changes.js';
 import { addImageOptions } from './support/image.js';
 import type { PartitionChange } from '../index.js';
 import { labelCommand, type LabelOptions } from './label.js';
+import { mapCommand, type MapOptions } from './map.js';
 import { partitionsCommand, type PartitionsOptions } from './partitions.js';
 import { infoCommand, type InfoOptions } from './info.js';
 import { discardCommand, type DiscardOptions, zeroCommand, type ZeroOptions } from './range.js';
@@ -54,6 +55,7 @@ function createProgram(done: Done): Command {
   addInfo(program, done);
   addRead(program, done);
   addWrite(program, done);
+  addMap(program, done);
   addDiscard(program, done);
   addZero(program, done);
   addLabel(program, done);
@@ -132,6 +134,15 @@ function addWrite(program: Command, done: Done): void {
     .option('--no-flush', 'end without making the data durable')
     .addHelpText('after', '\nInput that does not fit is ENOSPC, exit status 1; what fitted has been written.');
   addSharedOptions(command).action(async (file: string, options: WriteOptions) => done(await writeCommand(file, options)));
+}
+
+function addMap(program: Command, done: Done): void {
+  const command = addFileCommand(program, 'map', 'Show what of a device is data, and what is a hole.')
+    .option('-p, --position <bytes>', 'where on the device to begin', parseBytes, 0)
+    .option('-l, --length <bytes>', 'how much of it (default: to the end)', parseBytes)
+    .option('--detect-zeroes <bytes>', 'read the data, and show zeros in it, in steps of so much', parseBytes)
+    .addHelpText('after', '\nWhat the host does not tell is data. --json prints the keys of qemu-img map --output=json.');
+  addSharedOptions(command).action(async (file: string, options: MapOptions) => done(await mapCommand(file, options)));
 }
 
 /** The options of the commands that work on a range and move no bytes. */

@@ -43,7 +43,7 @@ export function table(columns: Columns, rows: readonly (readonly string[])[]): s
   const titles = columns.map((title) => title.replace(/^>/, ''));
   const cells = rows.map((row) => row.map(printable));
   const lines = titles.some((title) => title !== '') ? [titles, ...cells] : cells;
-  const widths = columns.map((_, index) => Math.max(...lines.map((line) => line[index]?.length ?? 0)));
+  const widths = columns.map((_, index) => lines.reduce((most, line) => Math.max(most, line[index]?.length ?? 0), 0));
   const cell = (text: string, index: number): string => {
     const width = widths[index] ?? 0;
     return columns[index]?.startsWith('>') === true ? text.padStart(width) : text.padEnd(width);
