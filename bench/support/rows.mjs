@@ -19,6 +19,7 @@ import large from '../trials/large.mjs';
 import media from '../trials/media.mjs';
 import memory from '../trials/memory.mjs';
 import overhead from '../trials/overhead.mjs';
+import overlay from '../trials/overlay.mjs';
 import policy from '../trials/policy.mjs';
 import promise from '../trials/promise.mjs';
 import promiseLarge from '../trials/promise-large.mjs';
@@ -43,6 +44,7 @@ export function allRows() {
     overhead,
     media,
     memory,
+    overlay,
     policy,
     sizes,
     images,
