@@ -7,8 +7,9 @@ import type { BlockDriver } from '../driver.js';
 import { fromFailure, invalidArgType, isFailure } from '../errors.js';
 import { endMedium, nativeMediumOf, type Medium, type MediumHandle } from '../media/medium.js';
 import { sourceOf, type Source } from '../media/source.js';
-import { binding, FORMAT, type NativeDevice, type NativeDiff, type NativeMedium } from '../native/binding.js';
+import { binding, EXTENT_TYPES, FORMAT, type NativeDevice, type NativeDiff, type NativeMedium } from '../native/binding.js';
 import type { OpenSettings } from '../options.js';
+import type { Extent } from '../request/extents.js';
 import type { DeviceHandle } from '../request/handle.js';
 import type { Bytes } from '../request/transfer.js';
 import { createSnapshot, nativeSnapshotOf, type Snapshot } from './snapshot.js';
@@ -25,21 +26,8 @@ export interface DiffOptions {
   exact?: boolean;
 }
 
-/** A stretch of an overlay that is its own, and not its base's. */
-export interface OverlayChange {
-  /** First byte. */
-  readonly position: Bytes;
-  /** Bytes in it. */
-  readonly length: Bytes;
-  /** Says whether it was written, or reads as zeros and has no room. */
-  readonly type: 'data' | 'hole';
-}
-
 const DIFF_KEYS = keysOf<DiffOptions>({ exact: true }, { compare: "'exact'" });
 const REBASE_MODES = { safe: 1, unsafe: 0 } as const;
-/** The numbers of ExtentType, core/medium/extent.h, that a change may have. */
-const DATA = 0;
-
 /** Wraps a native device that was opened from `medium`. */
 export let createOverlay: (
   medium: MediumHandle,
@@ -150,14 +138,14 @@ export class OverlayDevice extends BlockDevice {
   }
 
   /**
-   * Lists what has changed, in order: whole blocks that were written, or made zeros. Of the moment at which each part of the list
+   * Lists what has changed, in order: whole blocks that were written (`'data'`), or made zeros (`'hole'`). Of the moment at which each part of the list
    * is made: take a snapshot first, or write nothing meanwhile.
    *
    * @param options `exact`, default false
    * @returns the changes
    * @throws {BlockDeviceError} errors of the base, when `exact`; EBADF closed
    */
-  async *diff(options?: DiffOptions): AsyncGenerator<OverlayChange, undefined> {
+  async *diff(options?: DiffOptions): AsyncGenerator<Extent, undefined> {
     this.#at('diff');
     if (options !== undefined) requireOptions(options, 'options', DIFF_KEYS);
     const exact = flag(options?.exact, 'options.exact', false);
@@ -197,9 +185,9 @@ export class OverlayDevice extends BlockDevice {
   }
 }
 
-function* changesOf(rows: Float64Array): Generator<OverlayChange> {
+function* changesOf(rows: Float64Array): Generator<Extent> {
   for (let i = 0; i + 2 < rows.length; i += 3) {
-    const [position = 0, length = 0, type] = rows.subarray(i, i + 3);
-    yield { position, length, type: type === DATA ? 'data' : 'hole' };
+    const [position = 0, length = 0, type = 0] = rows.subarray(i, i + 3);
+    yield { position, length, type: EXTENT_TYPES[type] ?? 'data', depth: 0, offset: undefined };
   }
 }

@@ -1,6 +1,6 @@
 // Overlays under the packages that devices are for: what they write stays off the base until a commit, and the tools that made
 // the image judge it then.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { expect } from '@jest/globals';
 import ext2fs from 'ext2fs';
@@ -76,7 +76,7 @@ testWith(peer('qemu-img', 'qemu-utils'))('qemu-img compare finds a copy of an ov
   expect(run('qemu-img', 'compare', '-f', 'raw', '-F', 'raw', image, copied)).toContain('Images are identical');
 });
 
-testWith(peer('qemu-img', 'qemu-utils'))('a qcow2 image is a base', async () => {
+testWith(peer('qemu-img', 'qemu-utils'))('a qcow2 image is a base, which qemu-img finds sound after a commit', async () => {
   const raw = bench.image(pattern(4 * MiB));
   const image = bench.path('base.qcow2');
   run('qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', '-c', raw, image);
@@ -87,8 +87,12 @@ testWith(peer('qemu-img', 'qemu-utils'))('a qcow2 image is a base', async () => 
   const changed = pattern(4 * MiB);
   large.copy(changed, 1_000_001, 0, 100);
   expect(all(overlay).equals(changed)).toBe(true);
-  await overlay.close();
   expect(readFileSync(image).equals(before)).toBe(true);
+  await overlay.commit();
+  await overlay.close();
+  expect(run('qemu-img', 'check', image)).toContain('No errors');
+  writeFileSync(raw, changed);
+  expect(run('qemu-img', 'compare', '-f', 'raw', '-F', 'qcow2', raw, image)).toContain('Images are identical');
 });
 
 testWith()('random-access storage over an overlay writes, reads and deletes', async () => {

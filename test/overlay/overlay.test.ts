@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
-import { BlockDriver } from 'rumpblk';
+import { BlockDriver, type Extent } from 'rumpblk';
 import { memory } from 'rumpblk/media';
-import { openOverlay, OverlayDevice, Snapshot, type OverlayChange, type OverlayOptions } from 'rumpblk/overlay';
+import { openOverlay, OverlayDevice, Snapshot, type OverlayOptions } from 'rumpblk/overlay';
 import { failure, refusal, thrownBy } from '../support/failure';
 import { filled } from '../support/memory';
 import { all, overlays, withText } from '../support/overlays';
@@ -17,8 +17,8 @@ const word = Buffer.from('overlay');
 const over = overlays(bench);
 const withWord = (at: number, bytes = content): Buffer => withText(bytes, word, at);
 
-async function listed(changes: AsyncIterable<OverlayChange>): Promise<OverlayChange[]> {
-  const list: OverlayChange[] = [];
+async function listed(changes: AsyncIterable<Extent>): Promise<Extent[]> {
+  const list: Extent[] = [];
   for await (const change of changes) list.push(change);
   return list;
 }
@@ -81,12 +81,36 @@ describe.each(['memory', 'temporary'] as const)('changes in %s', (changes) => {
     await overlay.write(content.subarray(8192, 12_288), 8192);
     await overlay.write(word, 20_000);
     await overlay.writeZeroes(64 * KiB, 8192);
-    const differ = [
-      { position: 16_384, length: 4096, type: 'data' },
-      { position: 65_536, length: 8192, type: 'hole' },
-    ];
-    expect(await listed(overlay.diff())).toEqual([{ position: 8192, length: 4096, type: 'data' }, ...differ]);
+    const own = (position: number, length: number, type: Extent['type']): Extent => ({
+      position,
+      length,
+      type,
+      depth: 0,
+      offset: undefined,
+    });
+    const differ = [own(16_384, 4096, 'data'), own(65_536, 8192, 'hole')];
+    expect(await listed(overlay.diff())).toEqual([own(8192, 4096, 'data'), ...differ]);
     expect(await listed(overlay.diff({ exact: true }))).toEqual(differ);
+    const rest = (position: number, end: number): Extent => own(position, end - position, 'unallocated');
+    expect(await listed(overlay.extents({ layer: 'top' }))).toEqual([
+      rest(0, 8192),
+      own(8192, 4096, 'data'),
+      rest(12_288, 16_384),
+      differ[0],
+      rest(20_480, 65_536),
+      differ[1],
+      rest(73_728, content.length),
+    ]);
+    const depths = (await listed(overlay.extents())).map(({ type, depth }) => [type, depth]);
+    expect(depths).toEqual([
+      ['data', 1],
+      ['data', 0],
+      ['data', 1],
+      ['data', 0],
+      ['data', 1],
+      ['hole', 0],
+      ['data', 1],
+    ]);
   });
 });
 

@@ -1,7 +1,7 @@
 // Overlays as callers write them, and what must not compile. Never run.
-import { BlockDevice, BlockDriver, open, type Source } from 'rumpblk';
+import { BlockDevice, BlockDriver, open, type Extent, type Source } from 'rumpblk';
 import { memory } from 'rumpblk/media';
-import { openOverlay, OverlayDevice, Snapshot, type Medium, type OverlayChange, type OverlayOptions } from 'rumpblk/overlay';
+import { openOverlay, OverlayDevice, Snapshot, type Medium, type OverlayOptions } from 'rumpblk/overlay';
 import type { Equal, Expect, Extends } from './expect.js';
 
 export type Shapes = [
@@ -21,7 +21,7 @@ export async function accepted(driver: BlockDriver, device: BlockDevice): Promis
   await overlay.revert(snapshot);
   await overlay.reset();
   const { bytes } = await overlay.commit({ signal: AbortSignal.timeout(1000) });
-  const changes: OverlayChange[] = [];
+  const changes: Extent[] = [];
   for await (const change of overlay.diff({ exact: true })) changes.push(change);
   await overlay.rebase('other.img', 'unsafe');
   return [others, bytes, changes, overlay.durable];
