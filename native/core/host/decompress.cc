@@ -110,6 +110,7 @@ int Inflate(const uint8_t* from, size_t from_size, uint8_t* to, size_t size) {
   return stream.avail_out == 0 ? 0 : EIO;
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): the library writes there, by way of ZstdOut
 int Unzstd(const uint8_t* from, size_t from_size, uint8_t* to, size_t size) {
   static const Zstd zstd;
   if (!zstd.there) return ENOSYS;
