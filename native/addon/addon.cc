@@ -1,6 +1,7 @@
 // The addon's entry: state per environment, its cleanup hook, and the exports of lib/native/binding.ts.
 #include "addon/args.h"
 #include "addon/batch_wrap.h"
+#include "addon/change_calls.h"
 #include "addon/define.h"
 #include "addon/device_wrap.h"
 #include "addon/driver_wrap.h"
@@ -67,6 +68,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineLabelFunctions(env, exports);
   DefineMediumFunctions(env, exports);
   DefineOverlayFunctions(env, exports);
+  DefineChangeFunctions(env, exports);
   // The only class with a constructor in lib's hands: the others come from its methods.
   exports.Set("Driver", DriverWrap::Define(env));
   return exports;

@@ -6,6 +6,7 @@
 
 #include "addon/args.h"
 #include "addon/batch_wrap.h"
+#include "addon/change_calls.h"
 #include "addon/define.h"
 #include "addon/edge.h"
 #include "addon/label_object.h"
@@ -156,6 +157,11 @@ napi_value Info(const Args& args, Device device) {
   return info;
 }
 
+// (granularity) -> an external of change_calls.h, or ENOMEM as a failure.
+napi_value Track(const Args& args, Device device) {
+  return ToExternal(args.env(), device->driver->driver.Track(*device->device, static_cast<uint64_t>(args.Int(0))));
+}
+
 // Three numbers a window in one array: thousands of windows would be thousands of objects.
 napi_value Windows(const Args& args, Device device) {
   const std::vector<blk::WindowInfo> list = device->device->Windows();
@@ -197,6 +203,7 @@ Napi::Function DeviceWrap::Define(Napi::Env env) {
                          Property("nextData", Method<NextData>),
                          Property("createBatch", Method<CreateBatch>),
                          Property("map", Method<Map>),
+                         Property("track", Method<Track>),
                          Property("cancel", Method<Cancel, For::kAny>),
                          Property("ioctl", Method<Ioctl>),
                          Property("findLabelSync", Method<FindLabelSync>),

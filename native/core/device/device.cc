@@ -60,12 +60,15 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
       channel_(std::move(channel)),
       disk_(*channel_, minor_->disk().flush(), context.counters, DurableBy(options)),
       pio_(range_, disk_),
+      tracker_(range_.begin, minor_->disk().tracks()),
       faults_(context.counters, context.faults) {
   if (channel_->windows() != nullptr && !options.direct && options.access != Access::kPio) MapWindows(context);
   // A device that cannot write has nothing to be kept from.
   if (range_.writable) Guard();
-  // From inside to outside: the guard, and outermost the injector, which draws before anything is refused.
+  // From inside to outside: the guard, and outermost the injector, which draws before anything is refused. What they
+  // let through is tracked.
   std::vector<FilterChain::Link> links;
+  if (range_.writable) links.push_back({&tracker_, /*switched=*/true});
   if (guard_) links.push_back({guard_.get()});
   links.push_back({&faults_, /*switched=*/true});
   chain_.emplace(mapped_ ? *mapped_ : pio_, links);
@@ -186,7 +189,11 @@ Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lan
   request.lane = lane;
   PlanRequest(request, range);
   chain.entry().Admit(request);
+  const MediumSpan changed{{range.begin.value + position}, {range.begin.value + position + bytes.size()}};
+  // Before and behind it, as ChangeTracks has it of all changes.
+  minor_->disk().tracks().Mark(changed);
   RunRequest(chain.entry(), request);
+  minor_->disk().tracks().Mark(changed);
   // Short at the end of the disk: half a label is none.
   if (request.status.ok() && request.moved < request.length) return {ENOSPC, Op::kStrategy};
   return request.status;
@@ -249,5 +256,9 @@ std::vector<WindowInfo> Device::Windows() const {
 }
 
 void Device::SetFaulty(bool faulty) { chain_->Switch(faults_, faulty); }
+
+void Device::SetTracked(bool tracked) {
+  if (range_.writable) chain_->Switch(tracker_, tracked);
+}
 
 }  // namespace blk

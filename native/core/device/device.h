@@ -25,6 +25,7 @@
 #include "core/filter/fault_filter.h"
 #include "core/filter/filter_chain.h"
 #include "core/filter/guard_filter.h"
+#include "core/filter/track_filter.h"
 #include "core/medium/channel.h"
 #include "core/request/batch.h"
 #include "core/request/disk_channel.h"
@@ -153,6 +154,8 @@ class Device {
   // Puts the fault injector in force or takes it out. Requests admitted before keep what they were admitted to.
   // Thread: any.   Driver::SetFaults() calls it under its lock.
   void SetFaulty(bool faulty);
+  // The same of marking what it changes for those who track its disk.   Thread: as SetFaulty(), not both at once.
+  void SetTracked(bool tracked);
 
   // The mapped windows, none for a pread/pwrite device. Most recently used first under mmap; under auto, where nothing
   // orders them, by slot. Of this moment: requests go on meanwhile.
@@ -161,6 +164,7 @@ class Device {
   // Shared with the minor's other opens; lives at least as long as this object, also after Close().
   const Minor& minor() const { return *minor_; }
   Minor& minor() { return *minor_; }
+  const std::shared_ptr<Minor>& shared_minor() const { return minor_; }
   // Whether its medium may answer later (Strategy::Start()). Fixed.
   bool starts() const { return disk_.starts(); }
   // As it was asked for.
@@ -209,6 +213,7 @@ class Device {
   PioStrategy pio_;
   std::unique_ptr<Strategy> mapped_;    // over cache_ or table_
   std::unique_ptr<GuardFilter> guard_;  // when there is something to guard
+  TrackFilter tracker_;
   FaultFilter faults_;
   std::optional<FilterChain> chain_;  // before mapped_, or pio_; there from the constructor on
 };

@@ -1,6 +1,8 @@
 #include "core/device/device_group.h"
 
 #include <algorithm>
+#include <atomic>
+#include <bit>
 #include <utility>
 
 namespace blk {
@@ -15,6 +17,7 @@ std::shared_ptr<Device> DeviceGroup::Add(std::unique_ptr<Device> device) {
   devices_.push_back(added.get());
   // Listed and set under one lock: a SetFaults() at the same time is either seen here or sees the device.
   added->SetFaulty(faults_.settings().rate != 0);
+  added->SetTracked(added->minor().disk().tracks().any());
   return added;
 }
 
@@ -32,6 +35,35 @@ void DeviceGroup::SetFaults(FaultInjector::Settings settings) {
   MutexLock lock(mu_);
   faults_.Set(settings);
   for (Device* device : devices_) device->SetFaulty(settings.rate != 0);
+}
+
+std::unique_ptr<TrackedChanges> DeviceGroup::Track(Device& device, uint64_t granularity) {
+  const auto shift = static_cast<unsigned>(std::countr_zero(granularity));
+  auto map = std::make_shared<ChangeMap>(device.minor().span(), shift);
+  // Before anything is switched on: from here on it ends the tracking.
+  std::unique_ptr<TrackedChanges> tracked(new TrackedChanges(
+      [group = shared_from_this(), minor = device.shared_minor(), map] { group->EndTracking(minor->disk(), *map); },
+      device.shared_minor(), map));
+  Disk& disk = device.minor().disk();
+  MutexLock lock(mu_);
+  disk.tracks().Add(map);
+  for (Device* each : devices_) {
+    if (&each->minor().disk() != &disk) continue;
+    each->SetTracked(true);
+    // Sequentially consistent with the entry of calls: what was admitted past the tracker is counted here.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (each->mode() == OpenMode::kReadWrite && each->calls().count() > 0) map->Mark(each->minor().span());
+  }
+  return tracked;
+}
+
+void DeviceGroup::EndTracking(Disk& disk, const ChangeMap& map) {
+  MutexLock lock(mu_);
+  disk.tracks().Remove(map);
+  if (disk.tracks().any()) return;
+  for (Device* each : devices_) {
+    if (&each->minor().disk() == &disk) each->SetTracked(false);
+  }
 }
 
 }  // namespace blk

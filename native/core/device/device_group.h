@@ -11,6 +11,7 @@
 #include "core/base/lane_lease.h"
 #include "core/base/sync.h"
 #include "core/device/device.h"
+#include "core/device/tracked_changes.h"
 #include "core/filter/fault_injector.h"
 
 namespace blk {
@@ -30,6 +31,11 @@ class DeviceGroup : public std::enable_shared_from_this<DeviceGroup> {
   // Sets the injector, which starts its stream afresh, and puts it into the stacks of all devices, or takes it out.
   void SetFaults(FaultInjector::Settings settings) EXCLUDES(mu_);
 
+  // What is changed on a device from here on, by whichever open of its disk in this group, and by leases that there
+  // are. What is under way on an open when it begins counts as a change of all that the open has.   Throws
+  // std::bad_alloc. REQUIRES: granularity is a power of two from ChangeMap::kLeastBlock to kMostBlock.
+  std::unique_ptr<TrackedChanges> Track(Device& device, uint64_t granularity) EXCLUDES(mu_);
+
   Counters& counters() { return counters_; }
   FaultInjector& faults() { return faults_; }
   const FaultInjector& faults() const { return faults_; }
@@ -38,6 +44,7 @@ class DeviceGroup : public std::enable_shared_from_this<DeviceGroup> {
 
  private:
   void Forget(Device* device) EXCLUDES(mu_);
+  void EndTracking(Disk& disk, const ChangeMap& map) EXCLUDES(mu_);
 
   Counters counters_;
   FaultInjector faults_;

@@ -37,7 +37,9 @@ Result<std::unique_ptr<Lease>> Device::MapWindow(MediumOffset at, size_t length)
   const auto pin = pins_.Pin(geometry_, number);
   if (!pin) return Status{EBUSY, Op::kMap};
   // A window that is pinned already is always pinned once more.
-  const auto shared = [&] { return Lease::Shared{range_.flush, std::move(*pins_.Pin(geometry_, number))}; };
+  const auto shared = [&] {
+    return Lease::Shared{range_.flush, std::move(*pins_.Pin(geometry_, number)), &minor_->disk().tracks()};
+  };
   auto window = AcquireForLease(at);
   if (!window.ok()) return window.status();
   if (window.value()) {

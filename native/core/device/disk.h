@@ -18,6 +18,7 @@
 #include "core/device/use_count.h"
 #include "core/label/disk_label.h"
 #include "core/medium/medium.h"
+#include "core/request/change_tracks.h"
 #include "core/request/flush_state.h"
 
 namespace blk {
@@ -77,6 +78,7 @@ class Disk {
   LabelState& label_state() { return label_state_; }
   const LabelState& label_state() const { return label_state_; }
   FlushState& flush() { return flush_; }
+  ChangeTracks& tracks() { return tracks_; }
 
   // Bars the disk from being used again and lets go of the medium. Errors: EBUSY while it is used · ENXIO done before ·
   // the medium's. Against an open at the same time, one of the two wins.
@@ -95,6 +97,7 @@ class Disk {
   UseCount uses_;  // opens of the whole disk; holds: its partitions, and who makes them
   LabelState label_state_;
   FlushState flush_;
+  ChangeTracks tracks_;
 
   Mutex mu_;
   uint32_t attached_ GUARDED_BY(mu_) = 0;

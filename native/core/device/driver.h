@@ -92,6 +92,11 @@ class Driver {
   void SetFaults(FaultInjector::Settings settings) EXCLUDES(mu_);
   FaultInjector::Settings faults() const { return devices_->faults().settings(); }
 
+  // What is changed on a device of this driver from here on, as DeviceGroup::Track() has it.
+  std::unique_ptr<TrackedChanges> Track(Device& device, uint64_t granularity) {
+    return devices_->Track(device, granularity);
+  }
+
   // The calls of the driver: each function above that can answer EBADF is one while it runs, and whoever queues such a
   // call lets it enter before. calls().CloseAndWait() bars all that come, for a Close() that nobody is in the way of.
   CallsInFlight& calls() { return calls_; }

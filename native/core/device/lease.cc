@@ -1,5 +1,6 @@
 #include "core/device/lease.h"
 
+#include <list>
 #include <utility>
 
 namespace blk {
@@ -31,7 +32,11 @@ Lease::Lease(Memory memory, MediumOffset at, size_t size, MediumWindows& medium,
       shared_(std::move(shared)) {
   // Looked at after the watch has begun: from here on it is the watch that is marked.
   if (const auto* window = std::get_if<WindowRef>(&*memory_)) sound_ = !window->poisoned();
-  if (shared_) shared_->flush->BeginStores(*this);
+  if (!shared_) return;
+  // Allocated before anything has begun.
+  std::list<MediumSpan> stores{{at_, {at_.value + size_}}};
+  shared_->flush->BeginStores(*this);
+  stores_ = shared_->tracks->BeginStores(stores);
 }
 
 // Nobody is there to hear why, and the host file may be closed: a loss is EIO then.
@@ -58,7 +63,10 @@ Status Lease::End(Status why) {
   // In this order: the loss is looked at for the last time while the watch runs, then told while flushes can still be
   // failed by it, and only then does the watch stop, before the memory goes that it watches.
   lost_ = Lost();
-  if (shared_) shared_->flush->EndStores(*this, why);
+  if (shared_) {
+    shared_->flush->EndStores(*this, why);
+    shared_->tracks->EndStores(stores_);
+  }
   watch_.Stop();
   Status unmapped = Status::Ok();
   if (auto* mapping = std::get_if<Mapping>(&*memory_)) unmapped = mapping->Unmap();

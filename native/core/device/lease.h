@@ -14,6 +14,7 @@
 #include "core/device/lease_pins.h"
 #include "core/host/mapping.h"
 #include "core/medium/medium_windows.h"
+#include "core/request/change_tracks.h"
 #include "core/request/flush_state.h"
 #include "core/window/window.h"
 
@@ -28,6 +29,7 @@ class Lease final : public StoreSource {
   struct Shared {
     FlushState* flush;
     LeasePin pin;
+    ChangeTracks* tracks;  // as `flush`
   };
 
   // Lends [at, at + size), which lies in `memory`; a Mapping begins at the page of `at`. Dirty from here on, if shared.
@@ -75,6 +77,7 @@ class Lease final : public StoreSource {
   PageWatch watch_;  // after memory_, so that it ends before the memory goes
   // Empty for a private lease, and once it has ended.
   std::optional<Shared> shared_;
+  ChangeTracks::Stores stores_;  // where that is not empty
 };
 
 }  // namespace blk

@@ -16,6 +16,7 @@ class FilterChain::Stack final : public Strategy {
     for (Filter* filter : filters_) {
       traits_ = traits_.With(filter->traits());
       if (filter->traits().may_refuse_pieces) refusing_.insert(refusing_.begin(), filter);
+      if (filter->traits().watches_pieces) watching_.push_back(filter);
     }
   }
 
@@ -28,20 +29,37 @@ class FilterChain::Stack final : public Strategy {
   void Submit(Piece& piece) override {
     const Status why = Refuses(piece);
     if (!why.ok()) return Biodone(piece, 0, why);
+    Watch(piece);
     path_.Submit(piece);
+    Watch(piece);
   }
 
   void Start(StartedPiece& piece) override {
     const Status why = Refuses(piece);
-    if (why.ok()) return path_.Start(piece);
-    Biodone(piece, 0, why);
-    piece.finish(piece);
+    if (!why.ok()) {
+      Biodone(piece, 0, why);
+      return piece.finish(piece);
+    }
+    if (watching_.empty()) return path_.Start(piece);
+    Watch(piece);
+    piece.chain = this;
+    piece.filtered = std::exchange(piece.finish, Finished);
+    path_.Start(piece);
   }
 
   void Expect(const Piece& piece) override { path_.Expect(piece); }
   bool expects() const override { return path_.expects(); }
 
  private:
+  // A piece that was started is complete.
+  static void Finished(StartedPiece& piece) {
+    static_cast<const Stack*>(piece.chain)->Watch(piece);
+    piece.finish = piece.filtered;
+    piece.finish(piece);
+  }
+  void Watch(const Piece& piece) const {
+    for (Filter* filter : watching_) filter->Watch(piece);
+  }
   Status Refuses(const Piece& piece) const {
     for (Filter* filter : refusing_) {
       const Status why = filter->Refuses(piece);
@@ -53,6 +71,7 @@ class FilterChain::Stack final : public Strategy {
   Strategy& path_;
   const std::vector<Filter*> filters_;  // from the inside to the outside, as plans are looked at
   std::vector<Filter*> refusing_;       // from the outside to the inside, as pieces pass
+  std::vector<Filter*> watching_;       // in any order
   FilterTraits traits_;
 };
 

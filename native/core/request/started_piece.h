@@ -17,6 +17,9 @@ struct StartedPiece : Piece {
   void (*finish)(StartedPiece& piece) = nullptr;
   void* owner = nullptr;  // for `finish`
 
+  // A filter chain's, from its Start() on: what `finish` was, and the chain itself.
+  void (*filtered)(StartedPiece& piece) = nullptr;
+  const void* chain = nullptr;
   // The strategy's, from Start() on.
   BoundedStrategy* strategy = nullptr;
   StartedMove move;

@@ -1,0 +1,56 @@
+// TrackedChanges: what was changed on a device since DeviceGroup::Track(), or since it was last taken, and the end of
+// that with its owner. What Take() gives has the marks and gets no more.
+// Thread-safe, but for its destruction. Lock order: before DeviceGroup's.
+#ifndef RUMPBLK_CORE_DEVICE_TRACKED_CHANGES_H_
+#define RUMPBLK_CORE_DEVICE_TRACKED_CHANGES_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "core/base/units.h"
+#include "core/request/change_map.h"
+
+namespace blk {
+
+class Minor;
+
+class TrackedChanges {
+ public:
+  ~TrackedChanges();
+  TrackedChanges(const TrackedChanges&) = delete;
+  TrackedChanges& operator=(const TrackedChanges&) = delete;
+
+  // Bytes of the blocks that are marked.
+  uint64_t bytes() const { return map_->bytes(); }
+  // The first run of changed bytes of the device at `from` or behind it; empty at its end when there is none.
+  ByteSpan NextRun(uint64_t from) const;
+
+  // -> the marks so far, which this has no more. A change that is under way is marked in one of the two at least.
+  // Throws std::bad_alloc; nothing has changed then.
+  std::unique_ptr<TrackedChanges> Take();
+  void Clear();
+  // Marks what `from` has, which need not be of the same granularity.
+  // REQUIRES: it is of the same range of the same disk.
+  void Merge(const TrackedChanges& from);
+  // Whether both are of the same range of the same disk.
+  bool IsLike(const TrackedChanges& other) const;
+
+  // Ends the tracking; the marks stay. Idempotent.
+  void End();
+
+ private:
+  friend class DeviceGroup;
+
+  // `end` ends what marks the map, once; empty: nothing does.
+  TrackedChanges(std::function<void()> end, std::shared_ptr<Minor> minor, std::shared_ptr<ChangeMap> map);
+
+  std::function<void()> end_;  // empty once it has ended
+  const std::shared_ptr<Minor> minor_;
+  const std::shared_ptr<ChangeMap> map_;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_DEVICE_TRACKED_CHANGES_H_

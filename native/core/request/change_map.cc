@@ -1,0 +1,73 @@
+#include "core/request/change_map.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace blk {
+
+ChangeMap::ChangeMap(MediumSpan span, unsigned shift)
+    : span_(span),
+      shift_(shift),
+      blocks_(span.empty() ? 0 : ((span.end.value - span.begin.value - 1) >> shift) + 1),
+      words_(static_cast<size_t>(words() + 1)) {}
+
+void ChangeMap::Mark(MediumSpan changed) {
+  const MediumSpan inside = changed.CutTo(span_);
+  if (inside.empty()) return;
+  const uint64_t first = BlockAt(inside.begin.value), last = BlockAt(inside.end.value - 1);
+  for (uint64_t word = first / kBits; word <= last / kBits; word++) {
+    uint64_t bits = ~uint64_t{0};
+    if (word == first / kBits) bits &= ~uint64_t{0} << (first % kBits);
+    if (word == last / kBits) bits &= ~uint64_t{0} >> (kBits - 1 - last % kBits);
+    // Sequentially consistent, as MoveTo() is: a mark that is seen to be there has not been taken yet.
+    if ((words_[word].load() & bits) != bits) words_[word].fetch_or(bits);
+  }
+}
+
+uint64_t ChangeMap::bytes() const {
+  uint64_t marked = 0;
+  for (uint64_t word = 0; word < words(); word++) {
+    marked += static_cast<uint64_t>(std::popcount(words_[word].load(std::memory_order_acquire)));
+  }
+  const uint64_t size = span_.empty() ? 0 : span_.end.value - span_.begin.value;
+  const uint64_t cut = (blocks_ << shift_) - size;  // of the last block
+  const bool last = blocks_ > 0 && (words_[(blocks_ - 1) / kBits].load() >> ((blocks_ - 1) % kBits) & 1) != 0;
+  return (marked << shift_) - (last ? cut : 0);
+}
+
+MediumSpan ChangeMap::NextRun(MediumOffset from) const {
+  const MediumSpan none{span_.end, span_.end};
+  if (from.value >= span_.end.value) return none;
+  // The first block from `at` on whose bit is `marked`.
+  const auto find = [&](uint64_t at, bool marked) {
+    for (uint64_t word = at / kBits; word < words(); word++) {
+      uint64_t bits = words_[word].load(std::memory_order_acquire);
+      if (!marked) bits = ~bits;
+      if (word == at / kBits) bits &= ~uint64_t{0} << (at % kBits);
+      if (bits != 0) return std::min(blocks_, word * kBits + static_cast<uint64_t>(std::countr_zero(bits)));
+    }
+    return blocks_;
+  };
+  const uint64_t first = find(BlockAt(std::max(from.value, span_.begin.value)), true);
+  if (first == blocks_) return none;
+  // Never empty, also when somebody takes the mark meanwhile.
+  const uint64_t end = find(first + 1, false);
+  const auto position = [&](uint64_t block) { return span_.begin.value + (block << shift_); };
+  return {{position(first)}, {std::min(position(end), span_.end.value)}};
+}
+
+void ChangeMap::MoveTo(ChangeMap& to) {
+  for (uint64_t word = 0; word < words(); word++) {
+    const uint64_t marks = words_[word].load();
+    if (marks == 0) continue;
+    // There first, so that nobody who looks at both finds it in neither.
+    to.words_[word].fetch_or(marks);
+    words_[word].fetch_and(~marks);
+  }
+}
+
+void ChangeMap::Clear() {
+  for (uint64_t word = 0; word < words(); word++) words_[word].store(0);
+}
+
+}  // namespace blk
