@@ -15,6 +15,7 @@ import { rangeOf, ZEROES_KEYS, ZEROES_SYNC_KEYS, zeroesRule, type WriteZeroesOpt
 import { blockNumber, direction, fuaRule, partOf, startOf, viewLength } from './request/transfer.js';
 import type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './request/transfer.js';
 import { abortSignal, flag, requireOptions, SIGNAL_KEYS } from './arguments/validate.js';
+import { track, type DirtyBitmap, type TrackOptions } from './request/dirty-bitmap.js';
 import { lend, type WindowView } from './request/window-view.js';
 import { toWindows, type WindowInfo } from './request/windows.js';
 
@@ -341,6 +342,25 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    */
   createBatch(options?: BatchOptions): Batch {
     return createBatch(BlockDevice.#open(this, 'createBatch'), this, options);
+  }
+
+  /**
+   * Tracks what is changed on the device from now on, for backups that copy no more than that: by every open of its minor in this
+   * driver, those of its partitions and of the disk that it is a partition of too. What is under way on an open when it begins
+   * counts as a change of all that the open has; a view of `mapSync` on an 'r+' device as long as it is lent. Opens of the same
+   * file that are not of the same minor, and other processes, are not seen.
+   *
+   * @param options `granularity` in bytes of a block, default 65536
+   * @throws {BlockDeviceError} ENOMEM; EBADF closed
+   *
+   * @example
+   * const changes = device.track();
+   * await copy(device, 'backup.img');
+   * // Later, as often as it is wanted:
+   * for await (const { position, length } of changes.take().extents()) console.log(`changed: ${length} bytes at ${position}`);
+   */
+  track(options?: TrackOptions): DirtyBitmap {
+    return track(BlockDevice.#open(this, 'track'), options);
   }
 
   /**

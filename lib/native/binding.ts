@@ -203,6 +203,8 @@ export interface NativeDevice {
   createBatch(depth: number, control: Uint8Array, arena: Uint8Array): NativeBatch;
   /** `Device::Map` — (position, length), both in bytes. */
   map(position: number, length: number): NativeLease | Failure;
+  /** `DeviceGroup::Track` — granularity in bytes, a power of two from 512 to 2^30. ENOMEM alone. */
+  track(granularity: number): NativeChanges | Failure;
   /** `Device::Flush`. */
   flushSync(): Outcome;
   flush(token: number): Eventual<Outcome>;
@@ -360,6 +362,11 @@ export interface NativeDriver {
   close(): Outcome;
 }
 
+/** `blk::TrackedChanges`; ends when it is collected. */
+export interface NativeChanges {
+  readonly [opaque]: never;
+}
+
 export interface NativeBinding {
   /** Names of `blk::Op`, by value: the `syscall` of an error. */
   readonly ops: readonly string[];
@@ -434,6 +441,16 @@ export interface NativeBinding {
   lateMedium(under: NativeMedium, most: number, seed: number, held: boolean): NativeMedium;
   /** Of a late medium: requests under way, and the most that ever were. `held` holds its answers back, or lets them go. */
   lateState(late: NativeMedium, held?: boolean): [now: number, peak: number];
+  /** Bytes of the blocks that are marked. */
+  changeBytes(changes: NativeChanges): number;
+  /** Fills in runs of changed bytes from `from` on, of each its first byte and its length. -> how many. */
+  changeRuns(changes: NativeChanges, from: number, runs: Float64Array): number;
+  /** The marks so far, which `changes` has no more; ENOMEM alone. */
+  takeChanges(changes: NativeChanges): NativeChanges | Failure;
+  clearChanges(changes: NativeChanges): void;
+  /** False, and nothing is merged: they are not of the same bytes. */
+  mergeChanges(changes: NativeChanges, from: NativeChanges): boolean;
+  endChanges(changes: NativeChanges): void;
   readonly Driver: new (
     minorCount: number,
     windowSize: number,

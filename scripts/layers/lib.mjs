@@ -29,7 +29,16 @@ const FLOORS = [
     'label/table-rows',
     'label/written',
   ],
-  ['label/ioctl', 'request/range', 'request/extents', 'label/codec', 'label/partition-minor', 'media/volatile', 'minors'],
+  [
+    'label/ioctl',
+    'request/range',
+    'request/extents',
+    'request/dirty-bitmap',
+    'label/codec',
+    'label/partition-minor',
+    'media/volatile',
+    'minors',
+  ],
   ['device', 'driver', 'request/batch', 'request/window-view'],
   [
     'images',

@@ -2,6 +2,7 @@
 // It may grow; what is written here stays. Members of the classes are compared as function properties, since methods
 // would be compared too kindly.
 // Over 300 lines: all that is exported, once.
+import type { PathLike } from 'node:fs';
 import * as rumpblk from 'rumpblk';
 import type { Equal, Expect, Extends, SameShape } from './expect.js';
 
@@ -254,6 +255,7 @@ interface Device {
   strategy: (request: BufRequest | RangeBufRequest) => Promise<BufResult>;
   strategySync: (request: Omit<BufRequest, 'signal'> | Omit<RangeBufRequest, 'signal'>) => BufResult;
   createBatch: (options?: BatchOptions) => rumpblk.Batch;
+  track: (options?: TrackOptions) => rumpblk.DirtyBitmap;
   mapSync: (position: Position, length: Bytes) => rumpblk.WindowView;
   windows: () => WindowInfo[];
   flush: (options?: { signal?: AbortSignal }) => Promise<void>;
@@ -287,6 +289,17 @@ interface Batch {
   runSync: (count: number) => number;
   run: (count: number, options?: { signal?: AbortSignal }) => Promise<number>;
 }
+interface TrackOptions {
+  granularity?: Bytes;
+}
+interface DirtyBitmap {
+  readonly count: Bytes;
+  readonly isConsistent: boolean;
+  extents: () => AsyncIterableIterator<rumpblk.Extent>;
+  take: () => rumpblk.DirtyBitmap;
+  clear: () => void;
+  merge: (from: rumpblk.DirtyBitmap) => void;
+}
 interface WindowView {
   readonly bytes: Uint8Array;
   release: () => void;
@@ -307,6 +320,8 @@ export type Classes = [
   Expect<Extends<rumpblk.BlockDevice, Device & AsyncDisposable & Disposable>>,
   Expect<Extends<rumpblk.BlockDriver, Driver & Disposable>>,
   Expect<Extends<rumpblk.Batch, Batch & Disposable>>,
+  Expect<Extends<rumpblk.DirtyBitmap, DirtyBitmap & Disposable>>,
+  Expect<Equal<rumpblk.TrackOptions, TrackOptions>>,
   Expect<Extends<rumpblk.WindowView, WindowView & Disposable>>,
   Expect<Equal<[typeof rumpblk.BATCH_READ, typeof rumpblk.BATCH_WRITE, typeof rumpblk.BATCH_FLUSH], [0, 1, 2]>>,
   Expect<Equal<[typeof rumpblk.BATCH_DISCARD, typeof rumpblk.BATCH_ZEROES], [3, 4]>>,
