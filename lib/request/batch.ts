@@ -1,5 +1,5 @@
 // Batch: many bufs in one crossing into native code. The entries are columns of one block of memory, in the order that
-// native/addon/batch_wrap.cc reads them; nothing is allocated per request.
+// native/addon/batch_state.cc reads them; nothing is allocated per request.
 import { inspect, type InspectOptions } from 'node:util';
 import { markAsUntransferable } from 'node:worker_threads';
 

@@ -15,7 +15,8 @@ namespace blk_addon {
 // EBADF.
 napi_value MakeRequestTarget(napi_env env, const std::shared_ptr<DeviceState>& device);
 
-// Sets readSync, writeSync, strategySync, read, write and strategy of lib/native/binding.ts.
+// Sets the functions of lib/native/binding.ts that take a request target: reads, writes, bufs, discards, zeros and
+// prefetches.
 void DefineRequestCalls(napi_env env, napi_value exports);
 
 }  // namespace blk_addon

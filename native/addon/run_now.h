@@ -18,7 +18,8 @@ inline constexpr size_t kWritePart = 1024 * 1024;
 
 inline constexpr size_t PartOf(blk::Operation op) { return op == blk::Operation::kRead ? kReadPart : kWritePart; }
 
-// What became of an attempt to run without waiting: if it was not run, whether it has to wait, as far as is known.
+// How far RunNow() came. kNotTried: its time was up before it began. kDone: over. kWouldWait: the next bytes wait for a
+// disk. kUnknown: nobody can tell. A write is never run, only classified.
 enum class Now : uint8_t { kNotTried, kDone, kWouldWait, kUnknown };
 
 // What an attempt that has ended says: a read that would have had to wait is not over.

@@ -31,7 +31,7 @@ class MapPolicy {
     kContinue,  // the same for a sequential reader, who has read one page of it: only if all of it is in memory
   };
 
-  // For the range [begin, end) of the host file, which is not empty. Takes 4 bytes for each block, 4 MiB at most, as
+  // For the range [begin, end) of the medium, which is not empty. Takes 4 bytes for each block, 4 MiB at most, as
   // they are used.
   MapPolicy(MediumOffset begin, MediumOffset end);
 

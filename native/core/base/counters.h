@@ -1,5 +1,5 @@
-// Counters: the event counts of one driver. A counter's name, unit and meaning stand here once; each is added to in
-// exactly one place.
+// Counters: the event counts of one driver. A counter's name, unit and meaning stand here once; each is added to by
+// whoever makes the event happen.
 // Thread-safe, without locks: counts are spread over lanes so that threads do not share a cache line. A snapshot is
 // exact when nothing is in flight.
 // Model: the seven evcnts of rumpblk.c r1.31 lines 119-127, with bytes counted on completion (B14, B37, B43).
@@ -15,7 +15,7 @@
 
 namespace blk {
 
-// What is counted, for each driver by itself. The order is that of lib/counters.ts, which reads a snapshot by index.
+// What is counted, for each driver by itself. addon/layout.cc tells lib their names, in this order.
 enum class Counter : uint8_t {
   kIoTotal,            // bufs that passed faults and bounds, whatever the host then answered
   kIoAsync,            // those of them that were deferred

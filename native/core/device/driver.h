@@ -128,7 +128,7 @@ class Driver {
   // Gives the minor the lowest free slot. -> the number of the minor that is in the table now: this one, or one that
   // stands for the same; then this one goes.
   Result<int> Insert(std::shared_ptr<Minor> minor) EXCLUDES(mu_);
-  // A registered minor; it may be deregistered a moment later, which Minor::Enter() then answers. `op` is for the
+  // A registered minor; it may be deregistered a moment later, which Minor::Acquire() then answers. `op` is for the
   // error.
   Result<std::shared_ptr<Minor>> Find(int minor, Op op) const EXCLUDES(mu_);
   bool InTable(int minor) const REQUIRES(mu_) {

@@ -1,6 +1,6 @@
 // LabelState: what one disk knows of its label beside what its medium says: the label that was set in memory, where the
 // one on the medium lies, and which of its partitions are registered.
-// Thread-safe. Lock order: mu_ is a leaf; changes() comes before every lock that a request or Minor::Hold() takes.
+// Thread-safe. Lock order: mu_ is a leaf; changes() comes before every lock that a request or a hold on the disk takes.
 // Model: the disklabel of struct disk, and the label flags of NetBSD's drivers.
 #ifndef RUMPBLK_CORE_DEVICE_LABEL_STATE_H_
 #define RUMPBLK_CORE_DEVICE_LABEL_STATE_H_

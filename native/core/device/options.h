@@ -15,7 +15,7 @@ namespace blk {
 
 // What an open may do. There is no write-only open: a window of one could not be mapped (B28).
 enum class OpenMode : uint8_t { kRead, kReadWrite };
-// How requests reach the host file: the fastest way for each, the seed's windows, or pread and pwrite.
+// How requests reach the medium: the fastest way for each, the seed's windows, or pread and pwrite.
 enum class Access : uint8_t { kAuto, kMmap, kPio };
 
 // How the windows of an open are sized.
@@ -50,7 +50,7 @@ struct OpenOptions {
   CacheMode cache = CacheMode::kWriteback;
   bool direct = false;            // O_DIRECT where a request fits its alignment
   bool lock = true;               // keep others off the range, as AdjustLock() in host_medium.cc says
-  bool lock_growth = false;       // with `lock`: all that the host file may grow to as well
+  bool lock_growth = false;       // with `lock`: all that the medium may grow to as well
   std::vector<ByteSpan> protect;  // bytes of the device that this open must not write
 };
 

@@ -14,7 +14,7 @@ namespace blk {
 
 class GuardFilter final : public Filter {
  public:
-  // `begin` is where the device begins in the host file, `spans` are parts of that, in any order; they may overlap or
+  // `begin` is where the device begins in the medium, `spans` are parts of that, in any order; they may overlap or
   // be empty. `label` may be null, and outlives this object.
   GuardFilter(MediumOffset begin, std::vector<MediumSpan> spans, const LabelSector* label);
 

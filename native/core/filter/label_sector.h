@@ -1,4 +1,4 @@
-// LabelSector: the sector of a host file that holds the label of a disk, and whether partitions of that disk may write
+// LabelSector: the sector of a medium that holds the label of a disk, and whether partitions of that disk may write
 // over it (DIOCWLABEL). Thread-safe: two words, each read and written whole; a write that overlaps with a change of
 // either sees the one or the other.
 #ifndef RUMPBLK_CORE_FILTER_LABEL_SECTOR_H_

@@ -1,8 +1,9 @@
-// HostIo: the door to the host. Every system call of core is one virtual method here and is made in host_io_posix.cc
-// alone; tests put another HostIo in its place to fail, count or delay any call.
-// Methods are thin: one system call, no retry, no loop over short transfers (host/transfer_loop.h does that).
-// Results are those of the call, or a negative errno. Thread-safe: implementations keep no state that calls share.
-// Model: <rump/rumpuser.h>, the hypercalls of rumpblk.c r1.31.
+// HostIo: the door to the host. Every system call on a host file or node is one virtual method here and is made in
+// host_io_posix.cc alone (memory of our own, the SIGBUS handler and a look at /proc are made beside it); tests put
+// another HostIo in its place to fail, count or delay any call. Methods are thin: one system call, no retry, no loop
+// over short transfers (host/transfer_loop.h does that). Results are those of the call, or a negative errno.
+// Thread-safe: implementations keep no state that calls share. Model: <rump/rumpuser.h>, the hypercalls of rumpblk.c
+// r1.31.
 #ifndef RUMPBLK_CORE_HOST_HOST_IO_H_
 #define RUMPBLK_CORE_HOST_HOST_IO_H_
 

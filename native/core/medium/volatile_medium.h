@@ -1,5 +1,5 @@
-// VolatileMedium: what media without a host file have in common: a size, a name, and locks among those that were made
-// of the same one. Copies of what is shared are media of the same identity: registered twice it is one minor.
+// VolatileMedium: what media that end with the process have in common: a size, a name, and locks among those that were
+// made of the same one. Copies of what is shared are media of the same identity: registered twice it is one minor.
 // Thread-safe.
 #ifndef RUMPBLK_CORE_MEDIUM_VOLATILE_MEDIUM_H_
 #define RUMPBLK_CORE_MEDIUM_VOLATILE_MEDIUM_H_

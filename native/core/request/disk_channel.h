@@ -1,7 +1,8 @@
 // DiskChannel: one open's channel, with what its disk knows of durability: moves pieces, marks what they write as
-// dirty, and makes durable what has to be. The one place where a write becomes durable, whichever access asks: by the
-// medium's own durable writes, or by a sync that serves all who wait.
-// Thread-safe.   Model: rumpblk.c r1.31 lines 659-722: completion after the sync (B20), also of O_DIRECT (B38).
+// dirty, and makes durable what has to be. Whichever access asks, here a write becomes durable, by the medium's own
+// durable writes or by a sync that serves all who wait; but for stores through a window, which MappedStrategy syncs by
+// msync and tells FlushState of. Thread-safe.   Model: rumpblk.c r1.31 lines 659-722: completion after the sync (B20),
+// also of O_DIRECT (B38).
 #ifndef RUMPBLK_CORE_REQUEST_DISK_CHANNEL_H_
 #define RUMPBLK_CORE_REQUEST_DISK_CHANNEL_H_
 

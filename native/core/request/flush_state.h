@@ -1,4 +1,4 @@
-// FlushState: what of one minor is not durable yet, the sync error that sticks to it, and which bytes are known to be
+// FlushState: what of one disk is not durable yet, the sync error that sticks to it, and which bytes are known to be
 // lost. The one place that decides whether a sync is needed, who does it, and what every later flush and durable write
 // answers after one failed.
 // Thread-safe. Sync() calls the given function without holding its lock; callers that arrive meanwhile share the next
@@ -23,7 +23,7 @@ namespace blk {
 // this.
 class StoreSource {
  public:
-  // The part of the file whose stores did not reach it; empty while there is none, and only ever larger. Thread: any,
+  // The part of the medium whose stores did not reach it; empty while there is none, and only ever larger. Thread: any,
   // under FlushState's mutex: it takes no lock that is held around FlushState.
   virtual MediumSpan Lost() const = 0;
 
@@ -33,7 +33,7 @@ class StoreSource {
  private:
   friend class FlushState;
   // FlushState's, under its mutex.
-  MediumSpan noted_;  // of Lost(), what it has heard of
+  MediumSpan noted_;  // of Lost(), what it has counted
   // Where it is listed; empty while it is not, and after a Reset().
   std::optional<std::list<StoreSource*>::iterator> listed_;
 };
@@ -46,8 +46,8 @@ class FlushState {
   // sees the mark syncs what it stands for.   Thread: any.
   void MarkDirty() { written_.fetch_add(1, std::memory_order_release); }
 
-  // Brackets a time in which bytes of the file may be stored to unseen: all the while, and until the first sync that
-  // starts after its end, there is something to sync. A loss that was not heard of before ends it with `why`, which
+  // Brackets a time in which bytes of the medium may be stored to unseen: all the while, and until the first sync that
+  // starts after its end, there is something to sync. A loss that was not counted before ends it with `why`, which
   // sticks. One that outlasts the last close has nobody left to tell. Each Begin has its End, before `source` goes.
   void BeginStores(StoreSource& source) EXCLUDES(mu_);
   void EndStores(StoreSource& source, Status why) EXCLUDES(mu_);
@@ -83,7 +83,7 @@ class FlushState {
   }
 
   // Starts afresh after the last close. What no sync has covered, because the mode was unsafe or the sync failed, stays
-  // dirty: a flush of the next open is about that, too. REQUIRES: no open of the minor is left.
+  // dirty: a flush of the next open is about that, too. REQUIRES: no open of the disk is left.
   void Reset() EXCLUDES(mu_) {
     MutexLock lock(mu_);
     for (StoreSource* source : sources_) source->listed_.reset();

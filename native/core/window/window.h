@@ -1,5 +1,5 @@
-// Window: one mapped, aligned piece of the host file, and WindowRef, the reference that keeps it mapped. Windows start
-// at multiples of the window size in the host file and end at its edge or at the end of the device's range. A window
+// Window: one mapped, aligned piece of the medium, and WindowRef, the reference that keeps it mapped. Windows start
+// at multiples of the window size in the medium and end at its edge or at the end of the device's range. A window
 // belongs to the WindowOwner that made it: WindowCache or WindowTable. Model: struct blkwin of rumpblk.c r1.31 lines
 // 84-95; lengths come from the host range, not from the device size (B6).
 #ifndef RUMPBLK_CORE_WINDOW_WINDOW_H_
@@ -19,7 +19,7 @@ namespace blk {
 struct WindowGeometry {
   uint64_t size = kDefaultWindowSize;    // bytes, a power of two, at least a page
   uint32_t count = kDefaultWindowCount;  // most windows mapped at once
-  MediumOffset begin;                    // the device's range of the host file, [begin, end)
+  MediumOffset begin;                    // the device's range of the medium, [begin, end)
   MediumOffset end;
 
   // Number of the window that holds the first byte of the range; window n starts at n * size.
@@ -27,7 +27,7 @@ struct WindowGeometry {
   // Windows that it takes to cover the range, 0 for an empty one. Of a range that begins in the middle of a window,
   // that window counts too (B7).
   uint64_t needed() const { return end.value <= begin.value ? 0 : (end.value - 1) / size - first() + 1; }
-  // Where the window around `at` starts in the host file: at or before `begin` for the first one. All 64 bits count
+  // Where the window around `at` starts in the medium: at or before `begin` for the first one. All 64 bits count
   // (B3).
   uint64_t StartOf(MediumOffset at) const { return AlignDown(at.value, size); }
   // Bytes of the window that starts at `start`: all of it, or up to the end of the range.   REQUIRES: start < end.
@@ -83,7 +83,7 @@ class WindowRef {
   uint8_t* At(MediumOffset at) const { return mapping_->data() + (at.value - start_); }
   // Bytes from `at` to the window's end.   REQUIRES: `at` lies in the window.
   size_t RoomFrom(MediumOffset at) const { return mapping_->size() - static_cast<size_t>(at.value - start_); }
-  // Where the window starts in the host file, and its bytes.
+  // Where the window starts in the medium, and its bytes.
   uint64_t start() const { return start_; }
   size_t size() const { return mapping_->size(); }
   // As Mapping::poisoned(): asked after each copy, since only then it says something about that copy (B34).

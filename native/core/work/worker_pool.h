@@ -1,7 +1,7 @@
-// WorkerPool: the threads that run what waits in an IoTurns, the only owner of threads in core. Each worker is asleep,
-// spinning, running or blocked; here is decided which one is woken, when another thread is started, and who watches.
-// Workers start when they are needed, and end with the pool.
-// The invariant, which Holds() checks: while tasks wait,
+// WorkerPool: the threads that run what waits in an IoTurns, the only owner of threads that run requests. Each worker
+// is asleep, spinning, running or blocked; here is decided which one is woken, when another thread is started, and who
+// watches. Workers start when they are needed, and end with the pool. The invariant, which Holds() checks: while tasks
+// wait,
 //  - one worker is spinning, running or woken, unless all of them are blocked and no more can be had;
 //  - one worker is woken, or one watches that the others get on, unless none is asleep and no more can be had.
 // No more can be had when the limit is reached, or when the host gave none the last time that it was asked.
