@@ -30,6 +30,8 @@ export default {
   includeVersion: true,
   excludeInternal: true,
   excludePrivate: true,
+  // Constructors that only this package calls.
+  excludeProtected: true,
   disableSources: true,
   hideGenerator: true,
   githubPages: false,

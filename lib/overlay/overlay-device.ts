@@ -4,7 +4,7 @@ import { keysOf } from '../arguments/known-keys.js';
 import { abortSignal, flag, oneOf, requireOptions, SIGNAL_KEYS, text } from '../arguments/validate.js';
 import { BlockDevice, DEVICE_KEY, handleOf } from '../device.js';
 import type { BlockDriver } from '../driver.js';
-import { fromFailure, invalidArgType, isFailure } from '../errors.js';
+import { fromFailure, invalidArgType, invalidThis, isFailure } from '../errors.js';
 import { endMedium, nativeMediumOf, type Medium, type MediumHandle } from '../media/medium.js';
 import { sourceOf, type Source } from '../media/source.js';
 import { binding, EXTENT_TYPES, FORMAT, type NativeDevice, type NativeDiff, type NativeMedium } from '../native/binding.js';
@@ -83,7 +83,7 @@ export class OverlayDevice extends BlockDevice {
    * @throws {BlockDeviceError} EBADF closed
    */
   async reset(): Promise<void> {
-    const { handle, native } = this.#at('reset');
+    const { handle, native } = OverlayDevice.#at(this, 'reset');
     const outcome = await handle.native.overlayReset(native);
     if (typeof outcome !== 'number') throw fromFailure(outcome, handle);
   }
@@ -97,7 +97,7 @@ export class OverlayDevice extends BlockDevice {
    * @throws {BlockDeviceError} ENOMEM, ENOSPC, EMFILE no place for what is written from then on; EBADF closed
    */
   async snapshot(name = 'snapshot'): Promise<Snapshot> {
-    const { handle, native } = this.#at('snapshot');
+    const { handle, native } = OverlayDevice.#at(this, 'snapshot');
     const called = text(name, 'name');
     const taken = await handle.native.overlaySnapshot(native);
     if (isFailure(taken)) throw fromFailure(taken, handle);
@@ -111,7 +111,7 @@ export class OverlayDevice extends BlockDevice {
    * @throws {BlockDeviceError} ESTALE the base has another content since, by `commit()` or `rebase()`; EBADF closed
    */
   async revert(snapshot: Snapshot): Promise<void> {
-    const { handle, native } = this.#at('revert');
+    const { handle, native } = OverlayDevice.#at(this, 'revert');
     const to = nativeSnapshotOf(snapshot, native);
     if (to === undefined) throw invalidArgType('snapshot', 'a Snapshot of this overlay', snapshot);
     const outcome = await handle.native.overlayRevert(native, to);
@@ -128,7 +128,7 @@ export class OverlayDevice extends BlockDevice {
    * @throws {BlockDeviceError} EBUSY somebody else has the base, another overlay say; EACCES, EROFS it cannot be written; ENOSPC a change lies behind the end of the base, which is untouched; errors of the base; EBADF closed
    */
   async commit(options?: CommitOptions): Promise<{ bytes: Bytes }> {
-    const { handle, native } = this.#at('commit');
+    const { handle, native } = OverlayDevice.#at(this, 'commit');
     if (options !== undefined) requireOptions(options, 'options', SIGNAL_KEYS);
     const signal = abortSignal(options?.signal, 'options.signal');
     const token = handle.token(signal);
@@ -146,11 +146,11 @@ export class OverlayDevice extends BlockDevice {
    * @throws {BlockDeviceError} errors of the base, when `exact`; EBADF closed
    */
   async *diff(options?: DiffOptions): AsyncGenerator<Extent, undefined> {
-    this.#at('diff');
+    OverlayDevice.#at(this, 'diff');
     if (options !== undefined) requireOptions(options, 'options', DIFF_KEYS);
     const exact = flag(options?.exact, 'options.exact', false);
     for (let position = 0; position < this.size;) {
-      const { handle, native } = this.#at('diff');
+      const { handle, native } = OverlayDevice.#at(this, 'diff');
       const found: NativeDiff | readonly unknown[] = await handle.native.overlayDiff(native, position, exact);
       if (isFailure(found)) throw fromFailure(found, handle);
       const { next, extents } = found as NativeDiff;
@@ -168,7 +168,7 @@ export class OverlayDevice extends BlockDevice {
    * @throws {BlockDeviceError} EBUSY somebody writes the new base; errors of both; ENOSPC no room for what is kept; then all is as it was; EBADF closed
    */
   async rebase(base: Source, mode: 'safe' | 'unsafe' = 'safe'): Promise<void> {
-    const { handle, native } = this.#at('rebase');
+    const { handle, native } = OverlayDevice.#at(this, 'rebase');
     const source = sourceOf(base, 'base');
     const safe = REBASE_MODES[oneOf(mode, 'mode', REBASE_MODES)] === REBASE_MODES.safe;
     const outcome = await handle.native.overlayRebase(native, source.native, safe, FORMAT.raw);
@@ -180,8 +180,9 @@ export class OverlayDevice extends BlockDevice {
     return super[inspect.custom](depth, options).replace('BlockDevice', 'OverlayDevice');
   }
 
-  #at(method: string): { handle: DeviceHandle; native: NativeMedium } {
-    return { handle: handleOf(this, method), native: this.#native };
+  static #at(overlay: unknown, method: string): { handle: DeviceHandle; native: NativeMedium } {
+    if (typeof overlay !== 'object' || overlay === null || !(#native in overlay)) throw invalidThis('OverlayDevice');
+    return { handle: handleOf(overlay, method), native: overlay.#native };
   }
 }
 

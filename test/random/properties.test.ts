@@ -3,10 +3,12 @@
 // are in its message. RUMPBLK_PROPERTY_SECONDS makes it longer.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { inspect } from 'node:util';
-import { afterAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Batch, BlockDevice, BlockDeviceError, BlockDriver, type WindowView } from 'rumpblk';
 import { DeviceDisk } from 'rumpblk/file-disk';
+import { memory } from 'rumpblk/media';
+import { openOverlay, type OverlayDevice } from 'rumpblk/overlay';
 import { type Entry, entryPoints, functionsOf, membersOf } from '../support/api';
 import { anything, detach, FILL, INTEGERS, mostly, type Recipe, type Recipes, Sabotage, values } from '../support/hostile';
 import { rig } from '../support/rig';
@@ -105,6 +107,7 @@ const SELF: Record<string, (world: World) => object> = {
   DeviceDisk: ({ disk }) => disk,
   FaultInjector: ({ driver }) => driver.faults,
   WindowView: ({ view }) => view,
+  OverlayDevice: () => overlay,
 };
 
 /** Those whose success changes the image. */
@@ -195,6 +198,13 @@ async function perform({ name, kind, code }: Entry, call: Call, world: World): P
     await Promise.allSettled(underWay);
   }
 }
+
+/** Over a disk in memory; nothing that is called closes it. */
+let overlay: OverlayDevice;
+beforeAll(async () => {
+  overlay = await openOverlay(memory({ size: 65536 }));
+});
+afterAll(() => overlay.close());
 
 let tried = 0;
 const { RUMPBLK_PROPERTY_SEED: again, RUMPBLK_PROPERTY_PATH: at, RUMPBLK_PROPERTY_SECONDS: seconds = '6' } = process.env;

@@ -237,6 +237,24 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     createQcow2Sync: [mostly(values(file)), options(creating)],
     memory: [options({ size: positions, sectorSize: mostly(values(undefined, 512, 4096)), name: mostly(values(undefined, 'x')) })],
     nullMedium: [options({ size: positions })],
+    openOverlay: [
+      mostly(fc.oneof(devices, paths)),
+      options({
+        changes: mostly(values(undefined, 'memory', 'temporary')),
+        blockSize: mostly(values(undefined, 512, 4096, 65536)),
+        size: positions,
+        driver: anyDriver,
+      }),
+    ],
+    OverlayDevice: [anything, anything, anything],
+    'OverlayDevice#reset': [],
+    'OverlayDevice#snapshot': [mostly(values(undefined, 'before'))],
+    'OverlayDevice#revert': [anything],
+    'OverlayDevice#commit': [options({ signal: signals })],
+    'OverlayDevice#diff': [options({ exact: flags })],
+    // No base that a commit would then write to.
+    'OverlayDevice#rebase': [mostly(values('', 'no such file')), mostly(values(undefined, 'safe', 'unsafe'))],
+    Snapshot: [anything, anything],
     BlockDriver: [
       options({ minorCount: tunable, windowSize: tunable, windowCount: tunable, queueDepth: tunable, workers: tunable, faults }),
     ],
