@@ -2,6 +2,7 @@
 // neither the process nor a byte is lost. RUMPBLK_PROPERTY_SEED and RUMPBLK_PROPERTY_PATH replay a run that failed: both
 // are in its message. RUMPBLK_PROPERTY_SECONDS makes it longer.
 import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
@@ -198,6 +199,11 @@ async function perform({ name, kind, code }: Entry, call: Call, world: World): P
     await Promise.allSettled(underWay);
   }
 }
+
+// What is made by a relative name that a call was handed lies beside the images, and goes with them.
+const cwd = process.cwd();
+beforeAll(() => process.chdir(path.dirname(file)));
+afterAll(() => process.chdir(cwd));
 
 /** Over a disk in memory; nothing that is called closes it. */
 let overlay: OverlayDevice;
