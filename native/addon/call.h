@@ -10,8 +10,8 @@
 #include <memory>
 
 #include "addon/napi_setup.h"
-#include "core/work/calls_in_flight.h"
-#include "core/work/intake.h"
+#include "core/workers/calls_in_flight.h"
+#include "core/workers/intake.h"
 
 namespace blk_addon {
 

@@ -15,7 +15,7 @@
 #include "addon/lent_memory.h"
 #include "addon/napi_setup.h"
 #include "addon/pending_call.h"
-#include "core/work/intake.h"
+#include "core/workers/intake.h"
 
 namespace blk_addon {
 

@@ -12,7 +12,7 @@
 
 #include "addon/run_now.h"
 #include "core/base/no_memory.h"
-#include "core/work/shared_work.h"
+#include "core/workers/shared_work.h"
 
 namespace blk_addon {
 

@@ -1,7 +1,7 @@
 // Rules over native/: the floors of core, core below addon, one door to the host, one includer of <napi.h>.
 
 /** The floors of core, lowest first: a file includes its own and those before it. */
-const FLOORS = ['base', 'host', 'medium', 'image', 'label', 'window', 'work', 'request', 'filter', 'access', 'device'];
+const FLOORS = ['base', 'host', 'medium', 'image', 'label', 'window', 'workers', 'request', 'filter', 'access', 'device'];
 
 /** Headers of the host's system calls: core/host alone includes them. */
 const HOST_HEADERS = /^(fcntl\.h|unistd\.h|aio\.h|dirent\.h|dlfcn\.h|poll\.h|signal\.h|csignal|sys\/.*|linux\/.*|asm\/.*|liburing\.h)$/;

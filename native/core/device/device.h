@@ -33,7 +33,7 @@
 #include "core/request/plan.h"
 #include "core/window/window_cache.h"
 #include "core/window/window_table.h"
-#include "core/work/calls_in_flight.h"
+#include "core/workers/calls_in_flight.h"
 
 namespace blk {
 

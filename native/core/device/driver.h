@@ -17,11 +17,11 @@
 #include "core/device/minor.h"
 #include "core/device/options.h"
 #include "core/filter/fault_injector.h"
-#include "core/work/calls_in_flight.h"
-#include "core/work/intake.h"
-#include "core/work/io_queue.h"
-#include "core/work/request_memory.h"
-#include "core/work/shared_work.h"
+#include "core/workers/calls_in_flight.h"
+#include "core/workers/intake.h"
+#include "core/workers/io_queue.h"
+#include "core/workers/request_memory.h"
+#include "core/workers/shared_work.h"
 
 namespace blk {
 

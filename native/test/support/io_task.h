@@ -8,7 +8,7 @@
 #include <thread>
 #include <utility>
 
-#include "core/work/io_queue.h"
+#include "core/workers/io_queue.h"
 
 namespace blk::test {
 

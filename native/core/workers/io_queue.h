@@ -8,8 +8,8 @@
 // Thread-safe. A task runs without any lock of the queue. Lock order: mu_ is a leaf.
 // Model: the aio ring of rumpblk.c r1.31 lines 672-711 and rumpuser's aio thread; TryPut() never blocks, so that the
 // JavaScript thread never waits for room (line 695).
-#ifndef RUMPBLK_CORE_WORK_IO_QUEUE_H_
-#define RUMPBLK_CORE_WORK_IO_QUEUE_H_
+#ifndef RUMPBLK_CORE_WORKERS_IO_QUEUE_H_
+#define RUMPBLK_CORE_WORKERS_IO_QUEUE_H_
 
 #include <atomic>
 #include <chrono>
@@ -20,11 +20,11 @@
 
 #include "core/base/lane_lease.h"
 #include "core/base/sync.h"
-#include "core/work/blocking_estimate.h"
-#include "core/work/io_task.h"
-#include "core/work/io_turns.h"
-#include "core/work/io_worker.h"
-#include "core/work/worker_pool.h"
+#include "core/workers/blocking_estimate.h"
+#include "core/workers/io_task.h"
+#include "core/workers/io_turns.h"
+#include "core/workers/io_worker.h"
+#include "core/workers/worker_pool.h"
 
 namespace blk {
 
@@ -95,4 +95,4 @@ class IoQueue final : private IoWorker::Queue {
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_WORK_IO_QUEUE_H_
+#endif  // RUMPBLK_CORE_WORKERS_IO_QUEUE_H_

@@ -2,8 +2,8 @@
 // some gives one in turn, its oldest. So a device with thousands of requests holds up another one's next request by one
 // of its own, not by all of them. A turn is one task, however many bytes it moves.
 // Not thread-safe: the queue's lock guards flows and turns alike.
-#ifndef RUMPBLK_CORE_WORK_IO_TURNS_H_
-#define RUMPBLK_CORE_WORK_IO_TURNS_H_
+#ifndef RUMPBLK_CORE_WORKERS_IO_TURNS_H_
+#define RUMPBLK_CORE_WORKERS_IO_TURNS_H_
 
 #include <algorithm>
 #include <cstddef>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "core/base/no_memory.h"
-#include "core/work/io_task.h"
+#include "core/workers/io_task.h"
 
 namespace blk {
 
@@ -99,4 +99,4 @@ class IoTurns {
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_WORK_IO_TURNS_H_
+#endif  // RUMPBLK_CORE_WORKERS_IO_TURNS_H_

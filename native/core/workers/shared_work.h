@@ -1,14 +1,14 @@
 // SharedWork: a loop that the thread which needs its outcome and idle workers of a queue run together, while that
 // thread waits. For work on memory that only that thread may vouch for, and only as long as it does nothing else.
 // Thread-safe; several loops may run at once.
-#ifndef RUMPBLK_CORE_WORK_SHARED_WORK_H_
-#define RUMPBLK_CORE_WORK_SHARED_WORK_H_
+#ifndef RUMPBLK_CORE_WORKERS_SHARED_WORK_H_
+#define RUMPBLK_CORE_WORKERS_SHARED_WORK_H_
 
 #include <cstddef>
 #include <memory>
 
 #include "core/base/lane_lease.h"
-#include "core/work/io_queue.h"
+#include "core/workers/io_queue.h"
 
 namespace blk {
 
@@ -43,4 +43,4 @@ class SharedWork {
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_WORK_SHARED_WORK_H_
+#endif  // RUMPBLK_CORE_WORKERS_SHARED_WORK_H_

@@ -2,8 +2,8 @@
 // request that finds none waits until another one gives some back (intake.h). A request that needs more than the limit
 // is let through while no other one has any, so that every request is served in the end.
 // Thread-safe. Lock order: mu_ is a leaf.
-#ifndef RUMPBLK_CORE_WORK_REQUEST_MEMORY_H_
-#define RUMPBLK_CORE_WORK_REQUEST_MEMORY_H_
+#ifndef RUMPBLK_CORE_WORKERS_REQUEST_MEMORY_H_
+#define RUMPBLK_CORE_WORKERS_REQUEST_MEMORY_H_
 
 #include <algorithm>
 #include <cstddef>
@@ -76,4 +76,4 @@ class RequestMemory {
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_WORK_REQUEST_MEMORY_H_
+#endif  // RUMPBLK_CORE_WORKERS_REQUEST_MEMORY_H_

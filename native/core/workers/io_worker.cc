@@ -1,4 +1,4 @@
-#include "core/work/io_worker.h"
+#include "core/workers/io_worker.h"
 
 #include <utility>
 

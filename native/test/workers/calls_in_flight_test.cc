@@ -1,4 +1,4 @@
-#include "core/work/calls_in_flight.h"
+#include "core/workers/calls_in_flight.h"
 
 #include <atomic>
 #include <cerrno>

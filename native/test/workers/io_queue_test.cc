@@ -1,5 +1,5 @@
 // IoQueue: order, room, and which worker serves what. Its end is in io_queue_stop_test.cc.
-#include "core/work/io_queue.h"
+#include "core/workers/io_queue.h"
 
 #include <algorithm>
 #include <mutex>

@@ -1,4 +1,4 @@
-#include "core/work/worker_pool.h"
+#include "core/workers/worker_pool.h"
 
 #include <system_error>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "core/work/stall_watch.h"
+#include "core/workers/stall_watch.h"
 
 #include <chrono>
 

@@ -1,12 +1,12 @@
 // IoWorker: a worker of an IoQueue as the task that it runs sees it. Valid while the task runs, on its thread.
-#ifndef RUMPBLK_CORE_WORK_IO_WORKER_H_
-#define RUMPBLK_CORE_WORK_IO_WORKER_H_
+#ifndef RUMPBLK_CORE_WORKERS_IO_WORKER_H_
+#define RUMPBLK_CORE_WORKERS_IO_WORKER_H_
 
 #include <chrono>
 #include <optional>
 
 #include "core/base/lane_lease.h"
-#include "core/work/worker_pool.h"
+#include "core/workers/worker_pool.h"
 
 namespace blk {
 
@@ -52,4 +52,4 @@ class IoWorker {
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_WORK_IO_WORKER_H_
+#endif  // RUMPBLK_CORE_WORKERS_IO_WORKER_H_

@@ -1,4 +1,4 @@
-#include "core/work/io_queue.h"
+#include "core/workers/io_queue.h"
 
 #include <utility>
 

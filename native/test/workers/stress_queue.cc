@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/work/io_queue.h"
+#include "core/workers/io_queue.h"
 #include "test/support/threads.h"
 
 namespace blk::test {

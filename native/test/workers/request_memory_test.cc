@@ -1,4 +1,4 @@
-#include "core/work/request_memory.h"
+#include "core/workers/request_memory.h"
 
 #include <utility>
 #include <vector>

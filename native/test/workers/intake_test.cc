@@ -1,4 +1,4 @@
-#include "core/work/intake.h"
+#include "core/workers/intake.h"
 
 #include <functional>
 #include <string>

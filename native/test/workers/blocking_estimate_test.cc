@@ -1,4 +1,4 @@
-#include "core/work/blocking_estimate.h"
+#include "core/workers/blocking_estimate.h"
 
 #include <chrono>
 

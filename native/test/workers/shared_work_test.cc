@@ -1,5 +1,5 @@
 // SharedWork: every step once, on whichever thread; nothing runs when it returns; helpers that do not come are no loss.
-#include "core/work/shared_work.h"
+#include "core/workers/shared_work.h"
 
 #include <array>
 #include <atomic>

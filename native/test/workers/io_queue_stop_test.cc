@@ -1,5 +1,5 @@
 // IoQueue: Stop(), and a host that has no threads to give.
-#include "core/work/io_queue.h"
+#include "core/workers/io_queue.h"
 
 #include <atomic>
 #include <memory>

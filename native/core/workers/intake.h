@@ -2,14 +2,14 @@
 // or no room waits in the backlog of its device, behind the others there; devices take turns, so that a device with
 // thousands of requests holds up another one's next request by one of its own.
 // Not thread-safe: used by the one thread that submits, which calls Refill() when requests have ended.
-#ifndef RUMPBLK_CORE_WORK_INTAKE_H_
-#define RUMPBLK_CORE_WORK_INTAKE_H_
+#ifndef RUMPBLK_CORE_WORKERS_INTAKE_H_
+#define RUMPBLK_CORE_WORKERS_INTAKE_H_
 
 #include <cstddef>
 #include <memory>
 
-#include "core/work/io_queue.h"
-#include "core/work/request_memory.h"
+#include "core/workers/io_queue.h"
+#include "core/workers/request_memory.h"
 
 namespace blk {
 
@@ -103,4 +103,4 @@ class Intake {
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_WORK_INTAKE_H_
+#endif  // RUMPBLK_CORE_WORKERS_INTAKE_H_

@@ -1,6 +1,6 @@
 // WorkerPool: states, counts and the invariant, step by step. Its threads wait at a gate, and the case says in their
 // place what they do. What they do by themselves is in io_queue_test.cc and stress_queue.cc.
-#include "core/work/worker_pool.h"
+#include "core/workers/worker_pool.h"
 
 #include <chrono>
 #include <memory>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/sync.h"
-#include "core/work/io_turns.h"
+#include "core/workers/io_turns.h"
 #include "test/support/check.h"
 #include "test/support/io_task.h"
 #include "test/support/no_threads.h"

@@ -2,8 +2,8 @@
 // been taken for as long as its patience, the worker that is running is stuck. A state and a clock's readings, no
 // thread: who watches, sleeps in between (WorkerPool::Sleep()).
 // Not thread-safe: the queue's lock guards it.
-#ifndef RUMPBLK_CORE_WORK_STALL_WATCH_H_
-#define RUMPBLK_CORE_WORK_STALL_WATCH_H_
+#ifndef RUMPBLK_CORE_WORKERS_STALL_WATCH_H_
+#define RUMPBLK_CORE_WORKERS_STALL_WATCH_H_
 
 #include <chrono>
 #include <cstdint>
@@ -61,4 +61,4 @@ class StallWatch {
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_WORK_STALL_WATCH_H_
+#endif  // RUMPBLK_CORE_WORKERS_STALL_WATCH_H_

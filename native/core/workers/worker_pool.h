@@ -6,8 +6,8 @@
 //  - one worker is woken, or one watches that the others get on, unless none is asleep and no more can be had.
 // No more can be had when the limit is reached, or when the host gave none the last time that it was asked.
 // Not thread-safe: one lock of its owner guards pool and tasks alike.
-#ifndef RUMPBLK_CORE_WORK_WORKER_POOL_H_
-#define RUMPBLK_CORE_WORK_WORKER_POOL_H_
+#ifndef RUMPBLK_CORE_WORKERS_WORKER_POOL_H_
+#define RUMPBLK_CORE_WORKERS_WORKER_POOL_H_
 
 #include <array>
 #include <chrono>
@@ -18,8 +18,8 @@
 #include <thread>
 
 #include "core/base/sync.h"
-#include "core/work/io_turns.h"
-#include "core/work/stall_watch.h"
+#include "core/workers/io_turns.h"
+#include "core/workers/stall_watch.h"
 
 namespace blk {
 
@@ -128,4 +128,4 @@ class WorkerPool {
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_WORK_WORKER_POOL_H_
+#endif  // RUMPBLK_CORE_WORKERS_WORKER_POOL_H_

@@ -1,4 +1,4 @@
-#include "core/work/shared_work.h"
+#include "core/workers/shared_work.h"
 
 #include <algorithm>
 #include <atomic>

@@ -2,8 +2,8 @@
 // unmapped or given back under a call (B16). A call enters, and has a token until it is over; after a close none
 // enters. Thread-safe. A call takes no lock while no close has begun. Lock order: mu_ is a leaf; nothing of others runs
 // under it.
-#ifndef RUMPBLK_CORE_WORK_CALLS_IN_FLIGHT_H_
-#define RUMPBLK_CORE_WORK_CALLS_IN_FLIGHT_H_
+#ifndef RUMPBLK_CORE_WORKERS_CALLS_IN_FLIGHT_H_
+#define RUMPBLK_CORE_WORKERS_CALLS_IN_FLIGHT_H_
 
 #include <atomic>
 #include <cassert>
@@ -99,4 +99,4 @@ static_assert(std::is_nothrow_move_constructible_v<CallsInFlight::Call>);
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_WORK_CALLS_IN_FLIGHT_H_
+#endif  // RUMPBLK_CORE_WORKERS_CALLS_IN_FLIGHT_H_

@@ -1,7 +1,7 @@
 // IoTask: one piece of work for an I/O worker. IoTaskList: tasks in a row, owned, without memory of its own.
 // Not thread-safe: a task belongs to one list, one thread or one worker at a time.
-#ifndef RUMPBLK_CORE_WORK_IO_TASK_H_
-#define RUMPBLK_CORE_WORK_IO_TASK_H_
+#ifndef RUMPBLK_CORE_WORKERS_IO_TASK_H_
+#define RUMPBLK_CORE_WORKERS_IO_TASK_H_
 
 #include <cstddef>
 #include <memory>
@@ -76,4 +76,4 @@ class IoTaskList {
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_WORK_IO_TASK_H_
+#endif  // RUMPBLK_CORE_WORKERS_IO_TASK_H_

@@ -2,8 +2,8 @@
 // much to bring in another worker as to run a short task, and to wait behind a task that blocks costs more than both.
 // Thread-safe, without locks: several threads may record at once, and a record that gets lost changes nothing that
 // matters, since the estimate is a guess.
-#ifndef RUMPBLK_CORE_WORK_BLOCKING_ESTIMATE_H_
-#define RUMPBLK_CORE_WORK_BLOCKING_ESTIMATE_H_
+#ifndef RUMPBLK_CORE_WORKERS_BLOCKING_ESTIMATE_H_
+#define RUMPBLK_CORE_WORKERS_BLOCKING_ESTIMATE_H_
 
 #include <atomic>
 #include <chrono>
@@ -41,4 +41,4 @@ class BlockingEstimate {
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_WORK_BLOCKING_ESTIMATE_H_
+#endif  // RUMPBLK_CORE_WORKERS_BLOCKING_ESTIMATE_H_
