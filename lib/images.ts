@@ -4,7 +4,7 @@ import { keysOf } from './arguments/known-keys.js';
 import { bytes, flag, hostPath, oneOf, requireOptions } from './arguments/validate.js';
 import { BlockDriver, nativeOf } from './driver.js';
 import { BlockDeviceError, fromFailure, invalidArgValue } from './errors.js';
-import { FORMAT, type NativeDriver, type Outcome } from './native/binding.js';
+import { FORMAT, type Outcome, type NativeCreation } from './native/binding.js';
 import type { ImageFormat } from './options.js';
 import type { Bytes, Position } from './request/transfer.js';
 
@@ -32,8 +32,6 @@ const FORMATS = { raw: FORMAT.raw, qcow2: FORMAT.qcow2, vhd: FORMAT.vhd } as con
 const CLUSTER_MIN = 4096;
 const EXTENDED_MIN = 16384;
 const CLUSTER_MAX = 2 ** 21;
-
-type Creation = Parameters<NativeDriver['createQcow2Sync']>;
 
 /**
  * Makes a qcow2 image of version 3, in a new file. It is on the disk when this is done.
@@ -75,7 +73,7 @@ export function createQcow2Sync(path: PathLike, options: CreateQcow2Options): vo
   }
 }
 
-function creationOf(path: PathLike, options: CreateQcow2Options): Creation {
+function creationOf(path: PathLike, options: CreateQcow2Options): NativeCreation {
   const file = hostPath(path, 'path');
   requireOptions(options, 'options', KEYS);
   const { size, backing, backingFormat = 'raw', clusterSize = 131072, extendedL2 } = options;

@@ -258,6 +258,16 @@ export interface NativeLease {
 }
 
 /** Core `blk::Driver`: a table of minors. The open arguments stand for `OpenOptions`, one for one. */
+/** What an image is made with. */
+export type NativeCreation = readonly [
+  path: Uint8Array,
+  size: number,
+  clusterBits: number,
+  extendedL2: boolean,
+  backing: Uint8Array,
+  backingFormat: string,
+];
+
 export interface NativeDriver {
   /** 0, or ENOMEM of the constructor; other methods answer ENOMEM then as well. */
   ready(): Outcome;
@@ -271,22 +281,8 @@ export interface NativeDriver {
   registerPartitionsSync(minor: number): { readonly partitions: readonly NativeRegistered[] } | Failure;
   registerPartitions(minor: number): Promise<{ readonly partitions: readonly NativeRegistered[] } | Failure>;
   /** `blk::CreateQcow2` of the file at a path in the host's bytes, which is there and empty; '' for no backing file. */
-  createQcow2Sync(
-    path: Uint8Array,
-    size: number,
-    clusterBits: number,
-    extendedL2: boolean,
-    backing: Uint8Array,
-    backingFormat: string,
-  ): Outcome;
-  createQcow2(
-    path: Uint8Array,
-    size: number,
-    clusterBits: number,
-    extendedL2: boolean,
-    backing: Uint8Array,
-    backingFormat: string,
-  ): Promise<Outcome>;
+  createQcow2Sync(...image: NativeCreation): Outcome;
+  createQcow2(...image: NativeCreation): Promise<Outcome>;
   deregister(minor: number): Outcome;
   /** `Driver::Open`. */
   openSync(

@@ -68,7 +68,8 @@ class TrackedBitmap implements DirtyBitmap {
     for (let from = 0, count = RUNS; count === RUNS;) {
       count = binding.changeRuns(native, from, runs);
       for (let i = 0; i < count; i += 1) {
-        const [position = 0, length = 0] = runs.subarray(2 * i);
+        const position = runs[2 * i] ?? 0;
+        const length = runs[2 * i + 1] ?? 0;
         from = position + length;
         yield { position, length, type: 'data', depth: 0, offset: undefined };
       }

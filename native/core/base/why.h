@@ -45,7 +45,6 @@ enum class Why : uint8_t {
   kReadOnlyDirty,
   kReadOnlyCorrupt,
   kReadOnlySnapshots,
-  kReadOnlyImage,
   kImageFull,
   // VHD.
   kVhdDynamic,
@@ -90,7 +89,6 @@ constexpr const char* WhyText(Why why) {
       return "the qcow2 image was not closed and its reference counts may be wrong: qemu-img check -r all";
     case Why::kReadOnlyCorrupt: return "the qcow2 image is marked as corrupt, and is only read";
     case Why::kReadOnlySnapshots: return "qcow2 images with internal snapshots are only read";
-    case Why::kReadOnlyImage: return "images of this format are only read";
     case Why::kImageFull: return "the image has no room to grow where it lies";
     case Why::kVhdDynamic: return "only fixed VHD images are read here: serve others by qemu-nbd, or convert them";
     case Why::kVhdFooter: return "the footer of the VHD image contradicts its size";
