@@ -4,6 +4,7 @@
 
 #include "core/base/no_memory.h"
 #include "core/image/image_format.h"
+#include "core/image/sticky_channel.h"
 
 namespace blk {
 namespace {
@@ -35,7 +36,7 @@ class Qcow2Channel final : public Channel {
   Moved Zero(MediumOffset at, uint64_t size, const PieceRules& rules) override {
     return WithMemory(Op::kZero, [&] { return writer_->Zero(*file_, at.value, size, rules); });
   }
-  Status Sync() override { return writer_ ? writer_->Sync(*file_) : file_->Sync(); }
+  Status Sync() override { return writer_ ? writer_->Sync() : file_->Sync(); }
   Result<size_t> Extents(MediumSpan within, ExtentLayer layer, std::span<MediumExtent> found,
                          const PieceRules& rules) override {
     Result<size_t> count = Status{ENOMEM, Op::kStat};
@@ -93,13 +94,16 @@ Result<std::unique_ptr<Medium>> Qcow2Medium::Again() {
 Status Qcow2Medium::BeginWriting() {
   auto own = file_->Attach(Own());
   if (!own.ok()) return own.status();
-  own_ = own.Take();
-  Status status = image_->Reload();
-  if (status.ok()) {
+  Status status = Status::Ok();
+  const auto begin = [&]() REQUIRES(mu_) {
+    own_ = std::make_unique<StickyChannel>(own.Take());
+    status = image_->Reload();
+    if (!status.ok()) return;
     auto writer = Qcow2Writer::Create(*image_, *own_);
     status = writer.status();
     if (status.ok()) writer_ = writer.Take();
-  }
+  };
+  if (!HadMemory(begin)) status = {ENOMEM, Op::kOpen};
   if (status.ok()) return status;
   own_.reset();
   // The error to tell is the first one.

@@ -159,7 +159,7 @@ Result<uint64_t> Qcow2Writer::PlaceNew(Channel& file, uint64_t at, const uint8_t
   if (status.ok()) {
     status = file.Write({host + (at - start)}, data, static_cast<size_t>(end - at), {}).status;
   }
-  if (status.ok() && moved) status = file.Sync();
+  if (status.ok() && moved) status = file_.Sync();
   if (!status.ok()) {
     allocator_->Drop(taken.value());
     return status;
@@ -191,7 +191,7 @@ Result<uint64_t> Qcow2Writer::PlaceMore(Channel& file, uint64_t at, const uint8_
   if (!has(at)) status = Fill(file, host, AlignDown(at, unit), at, true, &moved);
   if (status.ok() && !has(end - 1)) status = Fill(file, host, end, AlignUp(end, unit), true, &moved);
   if (status.ok()) status = file.Write({host + (at - cluster)}, data, static_cast<size_t>(size), {}).status;
-  if (status.ok() && moved) status = file.Sync();
+  if (status.ok() && moved) status = file_.Sync();
   if (!status.ok()) return status;
   entry.word = host | kQcow2Copied;
   const uint64_t touched = UnitsTouched(at, end);
@@ -226,7 +226,7 @@ Result<uint64_t> Qcow2Writer::PlaceCompressed(Channel& file, uint64_t at, const 
   if (!taken.ok()) return taken.status();
   const uint64_t host = taken.value().begin << header_.cluster_bits;
   Status status = file.Write({host}, bytes.data(), bytes.size(), {}).status;
-  if (status.ok() && !whole) status = file.Sync();
+  if (status.ok() && !whole) status = file_.Sync();
   if (!status.ok()) {
     allocator_->Drop(taken.value());
     return status;
@@ -237,13 +237,13 @@ Result<uint64_t> Qcow2Writer::PlaceCompressed(Channel& file, uint64_t at, const 
   return size;
 }
 
-Status Qcow2Writer::Sync(Channel& file) {
+Status Qcow2Writer::Sync() {
   std::vector<ClusterSpan> dropped;
   {
     MutexLock lock(placing_);
     dropped = allocator_->TakeDropped();
   }
-  const Status synced = file.Sync();
+  const Status synced = file_.Sync();
   if (dropped.empty()) return synced;
   MutexLock lock(placing_);
   if (synced.ok()) return allocator_->Freed(dropped);
@@ -257,7 +257,7 @@ Status Qcow2Writer::End() {
     MutexLock lock(placing_);
     has_dropped = allocator_->has_dropped();
   }
-  const Status synced = has_dropped ? Sync(file_) : Status::Ok();
+  const Status synced = has_dropped ? Sync() : Status::Ok();
   MutexLock lock(placing_);
   const Status ended = allocator_->End();
   return synced.ok() ? ended : synced;

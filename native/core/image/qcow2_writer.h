@@ -19,16 +19,17 @@ namespace blk {
 class Qcow2Writer {
  public:
   // Makes the image fit to be written: clears what programs that write must not leave. `file` is a way to the image
-  // that may write, and outlives this object with `image`. Errors: those of MayWriteQcow2() · EIO, damaged, with a Why
-  // · the medium's.
+  // that may write, whose syncs go on to fail once one has (sticky_channel.h), and outlives this object with `image`.
+  // Errors: those of MayWriteQcow2() · EIO, damaged, with a Why · the medium's.
   static Result<std::unique_ptr<Qcow2Writer>> Create(Qcow2Image& image, Channel& file);
 
-  // As Channel has them, with `file` the way to the image. Errors: those of `file` · EIO damaged tables · ENOSPC the
+  // As Channel has them, with `file` the way to the image of the one who asks. Syncs are the image's own: what one of
+  // them says is said by all that follow. Errors: those of `file` · EIO damaged tables · ENOSPC the
   // image cannot grow; with a Why.
   Moved Write(Channel& file, uint64_t at, const uint8_t* data, size_t size, const PieceRules& rules) EXCLUDES(placing_);
   Moved Zero(Channel& file, uint64_t at, uint64_t size, const PieceRules& rules) EXCLUDES(placing_);
   Moved Discard(Channel& file, uint64_t at, uint64_t size, const PieceRules& rules) EXCLUDES(placing_);
-  Status Sync(Channel& file) EXCLUDES(placing_);
+  Status Sync() EXCLUDES(placing_);
 
   // Gives back what nobody used. Once, after the last write. Errors: the medium's.
   Status End() EXCLUDES(placing_);
