@@ -13,6 +13,7 @@ import clients from '../trials/clients.mjs';
 import cold from '../trials/cold.mjs';
 import direct from '../trials/direct.mjs';
 import durable from '../trials/durable.mjs';
+import extents from '../trials/extents.mjs';
 import geometry from '../trials/geometry.mjs';
 import images from '../trials/images.mjs';
 import large from '../trials/large.mjs';
@@ -45,6 +46,7 @@ export function allRows() {
     media,
     memory,
     overlay,
+    extents,
     policy,
     sizes,
     images,

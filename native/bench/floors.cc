@@ -1,7 +1,7 @@
 // floors: what reading costs without Node. Times each way to read blocks of a file, turn by turn, and prints JSON.
 //
 //   floors FILE key=value...
-//     tests=memcpy,pread   any of memcpy copy pread remap core core-pio core-mmap core-seed
+//     tests=memcpy,pread   any of memcpy copy pread seek remap core core-pio core-mmap core-seed
 //                          NAME@2: on two threads
 //     size=BYTES           of the file that are used; default all
 //     block=4096  pattern=uniform|zipf|sequential  ops=100000  passes=3  seed=1

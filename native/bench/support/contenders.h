@@ -95,6 +95,22 @@ class PreadContender final : public TimedContender<PreadContender> {
   Fd fd_;
 };
 
+// The extents of the file, one a request, by lseek(2), from its start on and again; positions are not looked at.
+class SeekContender final : public TimedContender<SeekContender> {
+ public:
+  explicit SeekContender(const Setting& s) : fd_(s.file) {}
+  void Read(uint64_t, uint8_t*, blk::Lane) {
+    const off_t end = lseek(fd_.get(), at_, in_data_ ? SEEK_HOLE : SEEK_DATA);
+    in_data_ = end >= 0 && !in_data_;
+    at_ = end < 0 ? 0 : end;
+  }
+
+ private:
+  Fd fd_;
+  off_t at_ = 0;
+  bool in_data_ = false;
+};
+
 // As rumpblk.c r1.31 lines 196-293 do it: 16 windows of 1 MiB in a list, least recently used last, under one mutex; one
 // that is missing takes the place of the last one that nobody uses, by munmap and mmap.
 class RemapContender final : public TimedContender<RemapContender> {
@@ -183,6 +199,7 @@ inline std::unique_ptr<Contender> MakeContender(const std::string& name, Setting
   if (name == "memcpy") return std::make_unique<MemcpyContender>(setting);
   if (name == "copy") return std::make_unique<CopyContender>(setting);
   if (name == "pread") return std::make_unique<PreadContender>(setting);
+  if (name == "seek") return std::make_unique<SeekContender>(setting);
   if (name == "remap") return std::make_unique<RemapContender>(setting);
   if (name == "core") return std::make_unique<CoreContender>(setting);
   if (name == "core-pio" || name == "core-mmap") {

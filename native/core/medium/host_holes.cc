@@ -133,8 +133,18 @@ size_t HostHoles::Walk(int fd, MediumSpan within, std::span<MediumExtent> found,
     found[count++] = {within.begin, end - within.begin.value, type, 0, within.begin.value};
     within.begin.value = end;
   };
+  // Whether the host has just said that data begins where `within` does: it is not asked twice.
+  bool in_data = false;
   while (!within.empty() && count < found.size() && !IsCancelled(rules.cancel)) {
     const uint64_t at = within.begin.value;
+    if (in_data) {
+      const int64_t hole = host_.SeekHole(fd, at);
+      // Whatever is in doubt, from there on, is data.
+      add(hole < 0 || static_cast<uint64_t>(hole) <= at ? within.end.value : static_cast<uint64_t>(hole),
+          ExtentType::kData);
+      in_data = false;
+      continue;
+    }
     const int64_t data = Refused(kSeek) ? -EINVAL : host_.SeekData(fd, at);
     if (data == -EINVAL || data == -EOPNOTSUPP || data == -ENOSYS) Remember(kSeek);
     if (data == -ENXIO) {
@@ -143,15 +153,11 @@ size_t HostHoles::Walk(int fd, MediumSpan within, std::span<MediumExtent> found,
       if (count < found.size()) add(within.end.value, ExtentType::kData);
       break;
     }
-    // Whatever is in doubt, from there on, is data.
-    if (data < 0 || static_cast<uint64_t>(data) < at) {
+    in_data = data >= 0 && static_cast<uint64_t>(data) >= at;
+    if (!in_data) {
       add(within.end.value, ExtentType::kData);
     } else if (static_cast<uint64_t>(data) > at) {
       add(static_cast<uint64_t>(data), ExtentType::kHole);
-    } else {
-      const int64_t hole = host_.SeekHole(fd, at);
-      add(hole < 0 || static_cast<uint64_t>(hole) <= at ? within.end.value : static_cast<uint64_t>(hole),
-          ExtentType::kData);
     }
   }
   return count;
