@@ -2,26 +2,28 @@
 import { constants } from 'node:os';
 import { BlockDeviceError } from '../index.js';
 import { throwIfAborted } from '../request/abort.js';
+import { copyByHost, mayBeByHost } from './by-host.js';
 import { Digests } from './digests.js';
 import type { Source, Target } from './ends.js';
 import { nameOf, type CopySource, type CopyTarget } from './kinds.js';
 import { copySettings, type CopyOptions, type CopyResult, type CopyRules, type CopySettings } from './options.js';
-import { copyAll, verifyAll } from './pump.js';
+import { copyRest } from './pump.js';
 import { sourceOf } from './sources.js';
 import { targetOf } from './targets.js';
+import { digestOf, verifyAll } from './verify.js';
 
 /**
  * Copies bytes between devices, files and streams. What does not fit on a device is ENOSPC, before anything is written where
  * the length is known; of a stream, what fits has been written. Holes of the source are not read, and stay holes where the
- * target can have some. A path of a file that is not there creates it, and a copy that fails removes it again; a file that is
+ * target can have some; files of one file system share blocks where it can, and are copied by the host where it cannot. A path of a file that is not there creates it, and a copy that fails removes it again; a file that is
  * there is replaced, or with `targetPosition` changed in place. Files and disks that are named by a path are locked as by
  * `open()`. Devices that are given stay open; streams are ended, and destroyed when the copy fails.
  *
  * @param source device, path or stream to read; a file that does not tell its size, as those of /proc, is read to its end
  * @param target device, path or stream to write; it must not have bytes in common with the source, by whatever name
- * @param options range, partitions of paths, chunk size, concurrency, `verify`, `sparse`, `flush`, `onProgress`, `signal`
- * @returns the bytes copied, and whether they were verified
- * @throws {BlockDeviceError} ENOSPC it does not fit; ENXIO no such partition; EACCES mode 'r'; EBUSY a path that is open elsewhere; EIO host, injected, or
+ * @param options range, partitions of paths, chunk size, concurrency, `verify`, `sparse`, `reflink`, `targetIsZero`, `flush`, `onProgress`, `signal`
+ * @returns the bytes copied, how many of them were holes or are shared, and whether they were verified
+ * @throws {BlockDeviceError} ENOSPC it does not fit; ENXIO no such partition; ENOTSUP `reflink: 'always'` where nothing can be shared; EACCES mode 'r'; EBUSY a path that is open elsewhere; EIO host, injected, or
  *   found by `verify`; EBADF closed
  *
  * @example
@@ -67,15 +69,22 @@ async function transfer(from: Source, to: Target, name: string, settings: CopySe
   if (signal?.aborted === true) stop();
   signal?.addEventListener('abort', stop, { once: true });
   try {
+    const run = { settings, control, total };
+    const tally = { bytes: 0, holes: 0, cloned: 0 };
+    const part = total === Infinity ? undefined : await to.begin?.(total);
+    if (mayBeByHost(settings)) await copyByHost(from, part, to.isZero, run, tally);
+    const byHost = tally.bytes;
     const digests = verify ? new Digests() : undefined;
-    const bytes = await copyAll(from, to, { settings, control, total }, digests);
+    await copyRest(from, to, run, tally, digests);
+    const { bytes, holes: bytesHoles, cloned: bytesCloned } = tally;
     if (bytes === to.size && wanted > bytes) await requireEnd(from, bytes, name, control.signal);
     await to.finish(bytes, flush, control.signal);
     control.signal.throwIfAborted();
     if (digests !== undefined && to.read !== undefined) {
-      await verifyAll({ read: to.read.bind(to) }, name, { settings, control, total: bytes }, digests);
+      if (byHost > 0) await digestOf(from, byHost, run, digests);
+      await verifyAll(to as Target & { read: NonNullable<Target['read']> }, name, { settings, control, total: bytes }, digests);
     }
-    return { bytes, verified: verify };
+    return { bytes, verified: verify, bytesHoles, bytesCloned };
   } finally {
     signal?.removeEventListener('abort', stop);
   }

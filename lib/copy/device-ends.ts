@@ -1,17 +1,31 @@
 // Ends of a copy that are devices: given open, or opened here and closed afterwards.
-import { handleOf } from '../device.js';
-import { fromFailure, isFailure } from '../errors.js';
 import type { BlockDevice } from '../index.js';
-import type { Source, Target } from './ends.js';
+import type { DevicePart, Source, Stretch, Target } from './ends.js';
 import { failureOn, requireRoom, requireWhole, runsOf, zeroRange } from './extent.js';
 import { placeOfDevice, type Place } from './place.js';
 
-/** Where a device may hold something else than zeros, from `position` on. */
-async function nextDataOf(device: BlockDevice, position: number): Promise<{ begin: number; end: number }> {
-  const handle = handleOf(device, 'copy');
-  const found = await handle.native.nextData(position);
-  if (isFailure(found)) throw fromFailure(found, handle);
-  return found;
+/** Where requests of a raw device may begin. */
+const SECTOR = 512;
+
+/** What `length` bytes of a device from `start + position` on are, counted from `start`. Zeros begin and end with sectors, or where all of it does. */
+async function* stretchesOf(
+  device: BlockDevice,
+  { start, position, length, signal }: { start: number; position: number; length: number; signal: AbortSignal },
+): AsyncGenerator<Stretch, undefined> {
+  const stop = start + position + length;
+  let at = start + position;
+  for await (const extent of device.extents({ position: at, length, signal })) {
+    if (extent.type === 'data' || extent.type === 'unallocated') continue;
+    const end = extent.position + extent.length;
+    const from = extent.position === at ? at : Math.ceil(extent.position / SECTOR) * SECTOR;
+    const to = end === stop ? end : Math.floor(end / SECTOR) * SECTOR;
+    if (from >= to) continue;
+    if (from > at) yield { position: at - start, length: from - at, isZero: false };
+    yield { position: from - start, length: to - from, isZero: true };
+    at = to;
+  }
+  if (at < stop) yield { position: at - start, length: stop - at, isZero: false };
+  return undefined;
 }
 
 /** A device, or a range of it, that is read. */
@@ -31,6 +45,10 @@ export class DeviceSource implements Source {
     this.#isOurs = isOurs;
   }
 
+  get part(): DevicePart {
+    return { device: this.#device, start: this.#start };
+  }
+
   place(length: number): Promise<Place> {
     return Promise.resolve(placeOfDevice(this.#device, this.#start, this.#start + Math.min(length, this.size)));
   }
@@ -40,9 +58,8 @@ export class DeviceSource implements Source {
     return bytesRead;
   }
 
-  async nextData(position: number): Promise<{ begin: number; end: number }> {
-    const { begin, end } = await nextDataOf(this.#device, this.#start + position);
-    return { begin: begin - this.#start, end: end - this.#start };
+  stretches(position: number, length: number, signal: AbortSignal): AsyncIterator<Stretch> {
+    return stretchesOf(this.#device, { start: this.#start, position, length, signal });
   }
 
   async close(): Promise<void> {
@@ -58,19 +75,23 @@ export interface DeviceTargetOptions {
   readonly isOurs: boolean;
   /** Each write is durable when it completes. */
   readonly fua: boolean;
+  /** It reads as zeros where it is not written. */
+  readonly isZero: boolean;
 }
 
 /** A device, or a range of it, that is written. */
 export class DeviceTarget implements Target {
   readonly isStream = false;
   readonly size: number;
+  readonly isZero: boolean;
   readonly #device: BlockDevice;
   readonly #start: number;
   readonly #isOurs: boolean;
   readonly #durably: { fua?: true };
 
-  constructor(device: BlockDevice, { start, isOurs, fua }: DeviceTargetOptions) {
+  constructor(device: BlockDevice, { start, isOurs, fua, isZero }: DeviceTargetOptions) {
     requireRoom(device, start, 0);
+    this.isZero = isZero;
     this.size = device.size - start;
     this.#device = device;
     this.#start = start;
@@ -78,12 +99,20 @@ export class DeviceTarget implements Target {
     this.#durably = fua ? { fua } : {};
   }
 
-  async write(data: Buffer, position: number, sparse: boolean, signal: AbortSignal): Promise<void> {
+  begin(): Promise<DevicePart> {
+    return Promise.resolve({ device: this.#device, start: this.#start });
+  }
+
+  stretches(position: number, length: number, signal: AbortSignal): AsyncIterator<Stretch> {
+    return stretchesOf(this.#device, { start: this.#start, position, length, signal });
+  }
+
+  async write(data: Buffer, position: number, detect: boolean, signal: AbortSignal): Promise<void> {
     const at = this.#start + position;
     requireRoom(this.#device, at, data.length);
-    for (const { from, to, isZero } of sparse ? runsOf(data) : [{ from: 0, to: data.length, isZero: false }]) {
+    for (const { from, to, isZero } of detect ? runsOf(data) : [{ from: 0, to: data.length, isZero: false }]) {
       if (isZero) {
-        await zeroRange(this.#device, at + from, at + to, { signal, ...this.#durably });
+        if (!this.isZero) await zeroRange(this.#device, at + from, at + to, { signal, ...this.#durably });
         continue;
       }
       const part = { offset: from, length: to - from, signal, ...this.#durably };
@@ -93,16 +122,12 @@ export class DeviceTarget implements Target {
   }
 
   async zero(position: number, length: number, signal: AbortSignal): Promise<void> {
-    const stop = this.#start + position + length;
-    requireRoom(this.#device, stop, 0);
+    const begin = this.#start + position;
+    requireRoom(this.#device, begin, length);
     // Where the device has a hole itself there is nothing to do: a node, which may have to write, would do it.
-    for await (const { type, position: begin, length: bytes } of this.#device.extents({
-      position: this.#start + position,
-      length,
-      signal,
-    })) {
-      if (type !== 'data') continue;
-      await zeroRange(this.#device, begin, begin + bytes, { signal, ...this.#durably });
+    for await (const extent of this.#device.extents({ position: begin, length, signal })) {
+      if (extent.type === 'hole' || extent.type === 'zero') continue;
+      await zeroRange(this.#device, extent.position, extent.position + extent.length, { signal, ...this.#durably });
     }
   }
 

@@ -3,7 +3,7 @@
 import { constants } from 'node:os';
 import { BlockDeviceError, type BlockDevice } from '../index.js';
 
-/** Bytes that are looked at, and perhaps written, at a time; holes of the host file stay holes in steps of this. */
+/** As many zeros as are worth a hole. */
 const ZEROS = Buffer.alloc(64 * 1024);
 
 /** Makes the error of a request on a device that did not reach it. */
@@ -27,24 +27,43 @@ export function requireWhole(device: BlockDevice, moved: number, length: number)
   if (moved < length) throw failureOn(device, 'ENOSPC', 'write', moved);
 }
 
-/** A part of a buffer that is zeros, or one whose steps all hold something else. */
+/** A part of a buffer that is zeros, or one that is taken for data. */
 export interface Run {
   readonly from: number;
   readonly to: number;
   readonly isZero: boolean;
 }
 
-/** Cuts `data` where zeros begin and end, in steps of that many bytes, at most and by default 64 KiB. */
-export function runsOf(data: Buffer, step = ZEROS.length): Run[] {
+/** What a hole of a file system is made of. */
+const STEP = 4096;
+
+/** Cuts `data` where zeros begin and end, in steps of 4 KiB. Fewer than 64 KiB of zeros are data, unless there is nothing else. */
+export function runsOf(data: Buffer): Run[] {
   const runs: Run[] = [];
-  for (let from = 0; from < data.length; from += step) {
-    const to = Math.min(from + step, data.length);
-    const isZero = data.subarray(from, to).equals(ZEROS.subarray(0, to - from));
+  const add = (from: number, to: number, isZero: boolean): void => {
     const last = runs.at(-1);
     if (last?.isZero === isZero) runs[runs.length - 1] = { ...last, to };
     else runs.push({ from, to, isZero });
+  };
+  for (let from = 0; from < data.length;) {
+    const to = endOfZeros(data, from);
+    const isZero = to - from >= ZEROS.length || (from === 0 && to === data.length);
+    const end = to > from ? to : Math.min(from + STEP, data.length);
+    add(from, end, isZero);
+    from = end;
   }
   return runs;
+}
+
+/** Where zeros end that begin at `from`, in steps of 4 KiB; `from` where there are none. */
+function endOfZeros(data: Buffer, from: number): number {
+  let at = from;
+  while (at < data.length) {
+    const to = Math.min(at + STEP, data.length);
+    if (!data.subarray(at, to).equals(ZEROS.subarray(0, to - at))) break;
+    at = to;
+  }
+  return at;
 }
 
 /** Makes [start, end) of the device zeros, and lets the host free them. */

@@ -1,17 +1,17 @@
 // A regular file as the target of a copy. It grows, which no device does, so it is written through node:fs, under the lock
-// that a device has.
+// that a device has. Once it has its length there is a device over it, for what the host copies and for holes.
 import { constants, type BigIntStats } from 'node:fs';
 import { open as openFile, rm, stat, type FileHandle } from 'node:fs/promises';
 import { constants as system } from 'node:os';
-import { BlockDeviceError, type BlockDevice } from '../index.js';
+import { BlockDeviceError, open as openDevice, type BlockDevice } from '../index.js';
 import { lockToGrow } from '../open.js';
-import type { Target } from './ends.js';
+import type { DevicePart, Stretch, Target } from './ends.js';
+import { DeviceTarget } from './device-ends.js';
 import { runsOf } from './extent.js';
+import { placeOfDevice, placeOfFile } from './place.js';
 
 type Name = string | Buffer | URL;
 
-/** What a hole of a file system is made of. */
-const STEP = 4096;
 const ZEROS = Buffer.alloc(1 << 16);
 
 /** How a file is written. */
@@ -20,6 +20,8 @@ export interface FileTargetOptions {
   readonly start: number | undefined;
   /** Whether to keep others off it. */
   readonly lock: boolean;
+  /** It reads as zeros where it is not written. */
+  readonly isZero: boolean;
   /** Looks at the file before it is locked, and throws when it must not be written. */
   readonly check: (stats: BigIntStats) => Promise<void>;
 }
@@ -28,6 +30,8 @@ export interface FileTargetOptions {
 export class FileTarget implements Target {
   readonly isStream = false;
   readonly size = Infinity;
+  readonly isZero: boolean;
+  readonly #path: Name;
   readonly #handle: FileHandle;
   readonly #lock: BlockDevice | undefined;
   readonly #start: number;
@@ -35,13 +39,17 @@ export class FileTarget implements Target {
   /** To remove when the copy fails: a file that was not there before. */
   readonly #created: Name | undefined;
   #emptied: Promise<void> | undefined;
+  /** The file as a device, when it has its length. */
+  #disk: { readonly device: BlockDevice; readonly target: DeviceTarget } | undefined;
 
-  private constructor(handle: FileHandle, lock: BlockDevice | undefined, start: number | undefined, created: Name | undefined) {
+  private constructor(path: Name, handle: FileHandle, lock: BlockDevice | undefined, isCreated: boolean, options: FileTargetOptions) {
+    this.#path = path;
     this.#handle = handle;
     this.#lock = lock;
-    this.#start = start ?? 0;
-    this.#isReplaced = start === undefined;
-    this.#created = created;
+    this.#start = options.start ?? 0;
+    this.#isReplaced = options.start === undefined;
+    this.#created = isCreated ? path : undefined;
+    this.isZero = options.isZero || this.#isReplaced;
   }
 
   /**
@@ -49,7 +57,8 @@ export class FileTarget implements Target {
    *
    * @throws {BlockDeviceError} EBUSY while somebody has it open as a device; ESTALE the path names another file by now
    */
-  static async open(path: Name, { start, lock, check }: FileTargetOptions): Promise<FileTarget> {
+  static async open(path: Name, options: FileTargetOptions): Promise<FileTarget> {
+    const { lock, check } = options;
     const { handle, created } = await openOrCreate(path);
     let held: BlockDevice | undefined;
     try {
@@ -58,7 +67,7 @@ export class FileTarget implements Target {
       held = lock ? await lockToGrow(path) : undefined;
       // What was locked by its name has to be what is written.
       if (held !== undefined && !(await isNamed(path, stats))) throw staleError(path);
-      return new FileTarget(handle, held, start, created ? path : undefined);
+      return new FileTarget(path, handle, held, created, options);
     } catch (error) {
       await held?.close();
       if (created) await removeOwn(path, handle);
@@ -67,16 +76,34 @@ export class FileTarget implements Target {
     }
   }
 
-  async write(data: Buffer, position: number, sparse: boolean): Promise<void> {
+  async begin(length: number): Promise<DevicePart | undefined> {
+    await this.#empty();
+    if (this.#isReplaced) await this.#handle.truncate(length);
+    const stats = await this.#handle.stat({ bigint: true });
+    // One that is changed in place grows with what is written, so that a copy that fails leaves nothing behind it.
+    if (length === 0 || stats.size < this.#start + length) return undefined;
+    const device = await this.#open(stats);
+    if (device === undefined) return undefined;
+    const target = new DeviceTarget(device, { start: this.#start, isOurs: true, fua: false, isZero: this.isZero });
+    this.#disk = { device, target };
+    return target.begin();
+  }
+
+  stretches(position: number, length: number, signal: AbortSignal): AsyncIterator<Stretch> {
+    return this.#disk?.target.stretches(position, length, signal) ?? allData(position, length);
+  }
+
+  async write(data: Buffer, position: number, detect: boolean): Promise<void> {
     await this.#empty();
     // What was emptied holds zeros, or will when it gets its length.
-    const runs = sparse && this.#isReplaced ? runsOf(data, STEP).filter(({ isZero }) => !isZero) : [{ from: 0, to: data.length }];
+    const runs = detect && this.isZero ? runsOf(data).filter(({ isZero }) => !isZero) : [{ from: 0, to: data.length }];
     for (const { from, to } of runs) await this.#put(data, from, to, position);
   }
 
   async zero(position: number, length: number, signal: AbortSignal): Promise<void> {
     await this.#empty();
-    if (this.#isReplaced) return;
+    if (this.isZero) return;
+    if (this.#disk !== undefined) return this.#disk.target.zero(position, length, signal);
     for (let done = 0; done < length; done += ZEROS.length) {
       signal.throwIfAborted();
       await this.#put(ZEROS, 0, Math.min(ZEROS.length, length - done), position + done);
@@ -102,6 +129,7 @@ export class FileTarget implements Target {
   async close(failure?: { readonly reason: unknown }): Promise<void> {
     // The lock goes last: nobody is to find a file that is about to be removed.
     try {
+      await this.#disk?.device.close();
       if (failure !== undefined && this.#created !== undefined) await removeOwn(this.#created, this.#handle);
       await this.#handle.close();
     } finally {
@@ -114,12 +142,37 @@ export class FileTarget implements Target {
     return (this.#emptied ??= this.#isReplaced ? this.#handle.truncate(0) : Promise.resolve());
   }
 
+  /** Opens the file as a device; undefined where its name is another one's by now, or the file cannot be one. */
+  async #open(stats: BigIntStats): Promise<BlockDevice | undefined> {
+    let device: BlockDevice;
+    try {
+      // The file is made durable through its handle.
+      device = await openDevice(this.#path, { mode: 'r+', access: 'pio', cache: 'unsafe', lock: false });
+    } catch {
+      return undefined; // reads and writes say what is wrong with it
+    }
+    if (placeOfDevice(device, 0, 0).file === placeOfFile(stats, 0, 0)?.file) return device;
+    await device.close();
+    return undefined;
+  }
+
   async #put(data: Buffer, from: number, to: number, position: number): Promise<void> {
     for (let done = from; done < to;) {
       const { bytesWritten } = await this.#handle.write(data, done, to - done, this.#start + position + done);
       done += bytesWritten;
     }
   }
+}
+
+/** Of a file of which nothing is known, all is data. */
+function allData(position: number, length: number): AsyncIterator<Stretch> {
+  const all: Stretch[] = [{ position, length, isZero: false }];
+  return {
+    next: () => {
+      const value = all.pop();
+      return Promise.resolve(value === undefined ? { value, done: true } : { value, done: false });
+    },
+  };
 }
 
 async function openOrCreate(path: Name): Promise<{ handle: FileHandle; created: boolean }> {

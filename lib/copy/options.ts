@@ -4,7 +4,7 @@ import type { PartitionChoice } from '../index.js';
 import { chosenPartition } from '../label/choice.js';
 import type { Bytes, Position } from '../request/transfer.js';
 import { keysOf } from '../arguments/known-keys.js';
-import { abortSignal, bytes, flag, integer, requireOptions } from '../arguments/validate.js';
+import { abortSignal, bytes, flag, integer, oneOf, requireOptions } from '../arguments/validate.js';
 
 const DEFAULT_CHUNK = 1 << 20;
 const LARGEST_CHUNK = 1 << 28;
@@ -27,7 +27,22 @@ export interface CopyResult {
   bytes: Bytes;
   /** Tells whether the target was read again and compared. */
   verified: boolean;
+  /** Of them, bytes of the source that were not read, since they were holes or known to be zeros. */
+  bytesHoles: Bytes;
+  /** Of them, bytes of data that source and target share on their file system since, until one of the two writes them. */
+  bytesCloned: Bytes;
 }
+
+/**
+ * What becomes of zeros. `'extents'`: what the source knows to be holes or zeros is not read, and is zeros on the target, holes where it can
+ * have some. `'detect'`: zeros in data that is read, 64 KiB and more, become holes as well. `'off'`: every byte is read and written.
+ */
+export type CopySparse = 'extents' | 'detect' | 'off';
+/**
+ * Whether two files share blocks instead of having a copy each. `'auto'`: where the file system can, else the host copies, else bytes
+ * are read and written. `'always'`: ENOTSUP where they cannot be shared. `'never'`: bytes are read and written.
+ */
+export type CopyReflink = 'auto' | 'always' | 'never';
 
 /** Options of {@link copy}. */
 export interface CopyOptions {
@@ -47,16 +62,22 @@ export interface CopyOptions {
   concurrency?: number;
   /** Reads the target again when everything is written, and compares it with digests of what was read from the source; default false. */
   verify?: boolean;
-  /** Reads no hole of the source and writes no zeros where the target holds zeros already, so that holes stay holes; default true. */
-  sparse?: boolean;
+  /** What becomes of holes and zeros, default `'extents'`; true is `'detect'`, false `'off'`. */
+  sparse?: CopySparse | boolean;
+  /** Whether files share blocks, default `'auto'`. Not with `verify`, unless `'always'`, while faults are on, or when `sparse` reads everything. */
+  reflink?: CopyReflink;
+  /** Says that the target reads as zeros where the copy is to go, which is believed: nothing is done there for holes; default false. */
+  targetIsZero?: boolean;
   /** Makes the copy durable before the promise is fulfilled; default true. */
   flush?: boolean;
-  /** Is called after each chunk; what it throws ends the copy. */
+  /** Is called after each chunk, of what the host copies after 64 MiB of data; what it throws ends the copy. */
   onProgress?: (progress: CopyProgress) => void;
   /** Ends the copy early: it rejects with the reason when nothing is under way any more. */
   signal?: AbortSignal;
 }
 
+const SPARSE = { extents: 0, detect: 1, off: 2 } as const;
+const REFLINK = { auto: 0, always: 1, never: 2 } as const;
 const COPY_KEYS = keysOf<CopyOptions>(
   {
     sourcePosition: true,
@@ -68,6 +89,8 @@ const COPY_KEYS = keysOf<CopyOptions>(
     concurrency: true,
     verify: true,
     sparse: true,
+    reflink: true,
+    targetIsZero: true,
     flush: true,
     onProgress: true,
     signal: true,
@@ -79,6 +102,9 @@ const COPY_KEYS = keysOf<CopyOptions>(
     partition: "'sourcePartition' or 'targetPartition'",
     highWaterMark: "'chunkSize'",
     progress: "'onProgress'",
+    holes: "'sparse'",
+    clone: "'reflink'",
+    target_is_zero: "'targetIsZero'",
   },
 );
 
@@ -102,7 +128,9 @@ export interface CopySettings extends CopyRules {
   readonly chunkSize: number;
   readonly concurrency: number;
   readonly verify: boolean;
-  readonly sparse: boolean;
+  readonly sparse: CopySparse;
+  readonly reflink: CopyReflink;
+  readonly targetIsZero: boolean;
   readonly flush: boolean;
   readonly onProgress: ((progress: CopyProgress) => void) | undefined;
   readonly signal: AbortSignal | undefined;
@@ -112,7 +140,7 @@ export interface CopySettings extends CopyRules {
 export function copySettings(options: CopyOptions = {}, { fill = false, fua = false, lock = true }: Partial<CopyRules> = {}): CopySettings {
   requireOptions(options, 'options', COPY_KEYS);
   const { sourcePosition, targetPosition, sourcePartition, targetPartition, length, onProgress, signal } = options;
-  const { chunkSize, concurrency, verify, sparse, flush } = options;
+  const { chunkSize, concurrency, verify, targetIsZero, flush } = options;
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalidArgType('options.onProgress', 'of type function', onProgress);
   }
@@ -125,7 +153,9 @@ export function copySettings(options: CopyOptions = {}, { fill = false, fua = fa
     chunkSize: integer(chunkSize ?? DEFAULT_CHUNK, 'options.chunkSize', 1, LARGEST_CHUNK),
     concurrency: integer(concurrency ?? DEFAULT_LANES, 'options.concurrency', 1, MOST_LANES),
     verify: flag(verify, 'options.verify', false),
-    sparse: flag(sparse, 'options.sparse', true),
+    sparse: sparseOf(options.sparse),
+    reflink: oneOf(options.reflink ?? 'auto', 'options.reflink', REFLINK),
+    targetIsZero: flag(targetIsZero, 'options.targetIsZero', false),
     flush: flag(flush, 'options.flush', true),
     onProgress,
     signal: abortSignal(signal, 'options.signal'),
@@ -133,6 +163,13 @@ export function copySettings(options: CopyOptions = {}, { fill = false, fua = fa
     fua,
     lock,
   };
+}
+
+function sparseOf(sparse: unknown): CopySparse {
+  if (sparse === undefined) return 'extents';
+  if (typeof sparse === 'boolean') return sparse ? 'detect' : 'off';
+  if (typeof sparse !== 'string') throw invalidArgType('options.sparse', 'of type string or boolean', sparse);
+  return oneOf(sparse, 'options.sparse', SPARSE);
 }
 
 function partitionChoice(value: PartitionChoice | undefined, name: string): PartitionChoice | undefined {

@@ -1,5 +1,5 @@
-// What the lanes of a copy take, one after the other: chunks, and the holes of the source between them, which are not read.
-import type { Source } from './ends.js';
+// What the lanes of a copy take, one after the other: chunks of data, and what lies between them and is not read.
+import type { Source, Stretch } from './ends.js';
 
 /** What to wait for, and what to call when it is the next one's turn; calling it twice is fine. */
 export interface Turn {
@@ -19,36 +19,40 @@ class Turns {
   }
 }
 
-/** A chunk of the source, or a hole of it as long as many. */
-export interface Piece {
-  readonly position: number;
-  readonly length: number;
-  readonly isHole: boolean;
+/** A chunk of the source, or zeros as long as many. */
+export interface Piece extends Stretch {
   readonly reading: Turn;
   readonly writing: Turn;
 }
 
-/** Chunks in one piece of a hole: so many that few are needed, so few that progress is told. */
+/** Chunks in one piece of zeros: so many that few are needed, so few that progress is told. */
 const MOST_CHUNKS = 1024;
 
-/** Pieces of a copy, in order. Chunks begin at multiples of their size; a hole that does not cover one is read like data. */
+/** Which bytes of the source a copy takes. */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Pieces of a copy, in order. A chunk ends at a multiple of its size, where data ends, or where the copy does. */
 export class Pieces {
   readonly #reads = new Turns();
   readonly #writes = new Turns();
-  readonly #source: Pick<Source, 'nextData'>;
+  readonly #stretches: AsyncIterator<Stretch> | undefined;
   readonly #size: number;
-  readonly #total: number;
-  #next = 0;
-  /** What the source has told: nothing but zeros before `begin`, and then data. */
-  #data = { begin: 0, end: 0 };
+  readonly #end: number;
+  #next: number;
+  /** The stretch that the next piece lies in, or an earlier one. */
+  #stretch: Stretch = { position: 0, length: 0, isZero: false };
   #isOver = false;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** `source`: without `nextData` all of it is data. */
-  constructor(source: Pick<Source, 'nextData'>, size: number, total: number) {
-    this.#source = source;
+  /** `source`: without `stretches` all of it is data. */
+  constructor(source: Pick<Source, 'stretches'>, size: number, { from, to }: Range, signal: AbortSignal) {
+    this.#stretches = source.stretches?.(from, to - from, signal);
     this.#size = size;
-    this.#total = total;
+    this.#next = from;
+    this.#end = to;
   }
 
   /** The next piece; undefined when there are none left. Lanes that ask at once get them in the order of their calls. */
@@ -64,20 +68,23 @@ export class Pieces {
   }
 
   async #take(): Promise<Piece | undefined> {
-    if (this.#isOver || this.#next >= this.#total) return undefined;
+    if (this.#isOver || this.#next >= this.#end) return undefined;
     const position = this.#next;
-    const hole = await this.#holeAt(position);
-    const length = hole > 0 ? hole : Math.min(this.#size, this.#total - position);
+    const { isZero, end } = await this.#at(position);
+    const most = isZero ? this.#size * MOST_CHUNKS : this.#size - (position % this.#size);
+    const length = Math.min(end - position, most);
     this.#next += length;
-    return { position, length, isHole: hole > 0, reading: this.#reads.take(), writing: this.#writes.take() };
+    return { position, length, isZero, reading: this.#reads.take(), writing: this.#writes.take() };
   }
 
-  /** Bytes of the hole at `position`, in whole chunks. */
-  async #holeAt(position: number): Promise<number> {
-    if (this.#source.nextData === undefined) return 0;
-    if (position >= this.#data.end) this.#data = await this.#source.nextData(position);
-    const begin = Math.min(this.#data.begin, this.#total);
-    const room = Math.min(begin - position, this.#size * MOST_CHUNKS);
-    return position + room === this.#total ? Math.max(0, room) : Math.floor(Math.max(0, room) / this.#size) * this.#size;
+  /** What lies at `position`, and where that ends. */
+  async #at(position: number): Promise<{ isZero: boolean; end: number }> {
+    while (this.#stretches !== undefined && position >= this.#stretch.position + this.#stretch.length) {
+      const next = await this.#stretches.next();
+      // What is not told of is data.
+      this.#stretch = next.done === true ? { position, length: this.#end - position, isZero: false } : next.value;
+    }
+    if (this.#stretches === undefined) return { isZero: false, end: this.#end };
+    return { isZero: this.#stretch.isZero, end: Math.min(this.#stretch.position + this.#stretch.length, this.#end) };
   }
 }

@@ -1,23 +1,27 @@
 // The lanes of a copy: each takes the next piece, reads it, writes it, and goes on. The first failure ends all of them;
 // nothing is under way any more when it is reported.
-import { constants } from 'node:os';
-import { BlockDeviceError } from '../index.js';
 import type { Digests } from './digests.js';
 import type { Source, Target } from './ends.js';
 import type { CopyProgress, CopySettings } from './options.js';
-import { Pieces, type Piece, type Turn } from './pieces.js';
+import { Pieces, type Piece, type Range, type Turn } from './pieces.js';
 
-/** What both phases have in common. */
-interface Run {
+/** What the phases of a copy have in common. */
+export interface Run {
   readonly settings: CopySettings;
   /** Aborts with the first failure, or with the caller's own signal. */
   readonly control: AbortController;
   readonly total: number;
 }
 
+/** What has been copied. */
+export interface Tally {
+  bytes: number;
+  holes: number;
+  cloned: number;
+}
+
 /** Runs `lane` as often at once as is asked for; waits for all of them, then throws what failed first. */
-async function inLanes(run: Run, lane: () => Promise<void>): Promise<void> {
-  const { control, settings } = run;
+export async function inLanes({ control, settings }: Run, lane: () => Promise<void>): Promise<void> {
   const guarded = async (): Promise<void> => {
     try {
       await lane();
@@ -29,17 +33,17 @@ async function inLanes(run: Run, lane: () => Promise<void>): Promise<void> {
   control.signal.throwIfAborted();
 }
 
-function tell({ settings, total }: Run, phase: CopyProgress['phase'], bytes: number): void {
+export function tell({ settings, total }: Run, phase: CopyProgress['phase'], bytes: number): void {
   settings.onProgress?.({ phase, bytes, total: total === Infinity ? undefined : total });
 }
 
-/** Copies everything. -> bytes. */
-export async function copyAll(source: Source, target: Target, run: Run, digests: Digests | undefined): Promise<number> {
+/** Copies what `tally` does not count yet, and counts it. */
+export async function copyRest(source: Source, target: Target, run: Run, tally: Tally, digests: Digests | undefined): Promise<void> {
   const { settings, control, total } = run;
   const { signal } = control;
+  const range: Range = { from: tally.bytes, to: total };
   // Who wants every zero written wants every hole read.
-  const pieces = new Pieces(settings.sparse ? source : {}, settings.chunkSize, total);
-  let moved = 0;
+  const pieces = new Pieces(settings.sparse === 'off' ? {} : source, settings.chunkSize, range, signal);
 
   const readOne = async (memory: Buffer, position: number, turn: Turn): Promise<Buffer> => {
     if (source.isStream) await turn.before;
@@ -54,17 +58,18 @@ export async function copyAll(source: Source, target: Target, run: Run, digests:
     signal.throwIfAborted();
     await write();
   };
-  const move = async ({ position, length, isHole, reading, writing }: Piece, own: () => Buffer): Promise<number> => {
-    if (isHole) {
+  const move = async ({ position, length, isZero, reading, writing }: Piece, own: () => Buffer): Promise<number> => {
+    if (isZero) {
       reading.done();
-      await inTurn(writing, () => target.zero(position, length, signal));
+      if (!target.isZero) await inTurn(writing, () => target.zero(position, length, signal));
+      tally.holes += length;
       return length;
     }
     // What a stream was given is the stream's: it may keep it.
     const memory = target.isStream ? Buffer.allocUnsafeSlow(length) : own().subarray(0, length);
     const data = await readOne(memory, position, reading);
-    digests?.set(position, data);
-    if (data.length > 0) await inTurn(writing, () => target.write(data, position, settings.sparse, signal));
+    digests?.add(position, data);
+    if (data.length > 0) await inTurn(writing, () => target.write(data, position, settings.sparse === 'detect', signal));
     return data.length;
   };
   await inLanes(run, async () => {
@@ -73,37 +78,12 @@ export async function copyAll(source: Source, target: Target, run: Run, digests:
     for (let piece = await pieces.take(); piece !== undefined; piece = await pieces.take()) {
       try {
         const count = await move(piece, memory);
-        moved += count;
-        if (count > 0) tell(run, 'copy', moved);
+        tally.bytes += count;
+        if (count > 0) tell(run, 'copy', tally.bytes);
       } finally {
         piece.reading.done();
         piece.writing.done();
       }
     }
   });
-  return moved;
-}
-
-/** Reads the target again and compares it. */
-export async function verifyAll(target: Required<Pick<Target, 'read'>>, name: string, run: Run, digests: Digests): Promise<void> {
-  const { settings, control, total } = run;
-  const pieces = new Pieces({}, settings.chunkSize, total);
-  let verified = 0;
-  await inLanes(run, async () => {
-    const own = Buffer.allocUnsafeSlow(Math.min(settings.chunkSize, total));
-    for (let piece = await pieces.take(); piece !== undefined; piece = await pieces.take()) {
-      const { position, length } = piece;
-      control.signal.throwIfAborted();
-      const memory = own.subarray(0, length);
-      const count = await target.read(memory, position, control.signal);
-      if (count < length || !digests.matches(position, memory)) throw mismatch(name, position);
-      verified += length;
-      tell(run, 'verify', verified);
-    }
-  });
-}
-
-/** What is not what was written: an I/O error, found by us. */
-function mismatch(path: string, position: number): BlockDeviceError {
-  return new BlockDeviceError({ errno: -constants.errno.EIO, syscall: 'verify', path, bytesTransferred: position });
 }

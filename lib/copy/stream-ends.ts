@@ -46,6 +46,7 @@ async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
 /** A stream that is read. */
 export class StreamSource implements Source {
   readonly isStream = true;
+  readonly part = undefined;
   readonly size = Infinity;
   readonly #stream: ByteIterable;
   readonly #iterator: AsyncIterator<unknown>;
@@ -113,6 +114,7 @@ async function writeZeros(target: Target, position: number, length: number, sign
 /** A Writable of Node that is written. */
 export class NodeStreamTarget implements Target {
   readonly isStream = true;
+  readonly isZero = false;
   readonly size = Infinity;
   readonly #stream: Writable;
   readonly #finished: Promise<void>;
@@ -163,6 +165,7 @@ export class NodeStreamTarget implements Target {
 /** A WritableStream of the Web that is written. */
 export class WebStreamTarget implements Target {
   readonly isStream = true;
+  readonly isZero = false;
   readonly size = Infinity;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
 

@@ -39,7 +39,7 @@ export function targetOf(target: unknown, settings: CopySettings): (from: Source
 async function openTarget(path: string | Buffer | URL, from: Source, settings: CopySettings): Promise<Target> {
   const stats = await statsOf(path);
   if (stats?.isFIFO() === true || stats?.isSocket() === true) throw invalidArgValue('target', path, 'must be a file or a disk');
-  const { targetPosition: start, targetPartition, length, lock } = settings;
+  const { targetPosition: start, targetPartition, length, lock, targetIsZero } = settings;
   if (targetPartition !== undefined) return openDisk(path, from, settings);
   const source = await from.place(length);
   // A file that is replaced loses all that it has.
@@ -52,6 +52,7 @@ async function openTarget(path: string | Buffer | URL, from: Source, settings: C
   return FileTarget.open(path, {
     start,
     lock,
+    isZero: targetIsZero,
     check: (opened) => requireApart(source, placeOfFile(opened, start ?? 0, end), path),
   });
 }
@@ -74,13 +75,13 @@ async function openDisk(disk: DiskSource, from: Source, settings: CopySettings):
 
 /** A device that is given, or was opened for the copy, which closes it then. ENOSPC when it is known already that the copy does not fit. */
 async function deviceTarget(device: BlockDevice, isOurs: boolean, from: Source, settings: CopySettings): Promise<Target> {
-  const { targetPosition: start = 0, length, fill, fua } = settings;
+  const { targetPosition: start = 0, length, fill, fua, targetIsZero: isZero } = settings;
   try {
     const total = Math.min(from.size, length);
     if (start <= device.size) {
       await requireApart(await from.place(length), placeOfDevice(device, start, Math.min(start + total, device.size)), device.path);
     }
-    const to = new DeviceTarget(device, { start, isOurs, fua });
+    const to = new DeviceTarget(device, { start, isOurs, fua, isZero });
     if (!fill && total !== Infinity && total > to.size) throw failureOn(device, 'ENOSPC', 'write', 0);
     return to;
   } catch (error) {

@@ -189,14 +189,20 @@ export interface NativeDiff {
   readonly extents: Float64Array;
 }
 
+/** What became of `copyRange`: bytes from its start on; of them what was holes, and data that both ends share. EOPNOTSUPP: what is left has to be read and written. */
+export interface NativeCopied {
+  readonly bytes: number;
+  readonly holes: number;
+  readonly cloned: number;
+  readonly outcome: Outcome;
+}
+
 /** Core `blk::Device`: one open of one minor. */
 export interface NativeDevice {
   /** `Device::minor()` and `access()` — `[minor (-1: private), size, access, path]`; access is what is in force, an index of ACCESS. */
   info(): readonly [number, number, 0 | 1 | 2, Buffer];
   /** Where its first byte lies — `[kind, device, inode, begin]`: kind as in NativeMinorInfo, st_dev and st_ino of the host file, of a node st_rdev and 0, of a medium what nothing else has; and bytes in it. */
   place(): readonly [kind: number, device: bigint, inode: bigint, begin: number];
-  /** `Device::NextData` — in bytes of the device. */
-  nextData(position: number): Promise<{ readonly begin: number; readonly end: number } | Failure>;
   /** What the request functions of the binding know the device by. */
   requests(): NativeRequests;
   /** A batch of `depth` entries, which lie in `control` as lib/request/batch.ts lays them out. */
@@ -433,6 +439,17 @@ export interface NativeBinding {
   /** `Device::Extents` — five numbers an extent: position, bytes, an index of EXTENT_TYPES, depth, offset in the host file or -1. */
   extentsSync(target: NativeRequests, position: number, length: number, layer: number): Float64Array | Failure;
   extents(target: NativeRequests, position: number, length: number, layer: number, token: number): Eventual<Float64Array | Failure>;
+  /** `Device::CopyRequest` out of `source`, which is open; all in bytes, each in its device. cloneOnly: by shared blocks or not at all. */
+  copyRange(
+    target: NativeRequests,
+    source: NativeRequests,
+    from: number,
+    at: number,
+    length: number,
+    cloneOnly: boolean,
+    targetIsZero: boolean,
+    token: number,
+  ): Eventual<NativeCopied | Failure>;
   /** `LateMedium` over another one, for tests: answers up to `most` microseconds late and out of order, not at all while it is `held`. */
   lateMedium(under: NativeMedium, most: number, seed: number, held: boolean): NativeMedium;
   /** Of a late medium: requests under way, and the most that ever were. `held` holds its answers back, or lets them go. */

@@ -125,22 +125,6 @@ napi_value Place(const Args& args, Device device) {
   return place;
 }
 
-// {begin, end}
-napi_value NextData(const Args& args, Device device) {
-  return Promise(
-      args.env(), device,
-      [core = device->device, position = static_cast<uint64_t>(args.Int(0))](blk::Lane) {
-        return core->NextData(position);
-      },
-      [](napi_env raw, const blk::ByteSpan& found) -> napi_value {
-        const Napi::Env env(raw);
-        Napi::Object span = Napi::Object::New(env);  // an array is a failure
-        span.Set("begin", static_cast<double>(found.begin));
-        span.Set("end", static_cast<double>(found.end));
-        return span;
-      });
-}
-
 napi_value Requests(const Args& args, Device device) { return MakeRequestTarget(args.env(), device); }
 
 // [minor, size, access, path], as lib/native/binding.ts has it; the path in the host's own bytes, which need not be
@@ -200,7 +184,6 @@ Napi::Function DeviceWrap::Define(Napi::Env env) {
                          Property("flushSync", Method<FlushSync>),
                          Property("flush", Method<Flush>),
                          Property("place", Method<Place>),
-                         Property("nextData", Method<NextData>),
                          Property("createBatch", Method<CreateBatch>),
                          Property("map", Method<Map>),
                          Property("track", Method<Track>),

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "addon/args.h"
+#include "addon/copy_call.h"
 #include "addon/define.h"
 #include "addon/edge.h"
 #include "addon/extents_call.h"
@@ -168,6 +169,17 @@ ExtentsWanted WantedExtents(const Args& args) {
 napi_value ExtentsSync(const Args& args, Device device) {
   return ListExtents(args.env(), *device->device, WantedExtents(args), device->lane);
 }
+// (target, source, from, at, length, cloneOnly, targetIsZero, token)
+napi_value CopyRange(const Args& args, Device device) {
+  void* from = nullptr;
+  if (napi_get_value_external(args.env(), args.at(1), &from) != napi_ok) return nullptr;
+  Device source = *static_cast<const std::shared_ptr<DeviceState>*>(from);
+  if (!source->open()) return ToFailure(args.env(), {EBADF, blk::Op::kCopy});
+  // None is negative: lib refuses that.
+  const CopyWanted wanted{static_cast<uint64_t>(args.Int(2)), static_cast<uint64_t>(args.Int(3)),
+                          static_cast<uint64_t>(args.Int(4)), args.Bool(5), args.Bool(6)};
+  return CopyCall::Submit(args.env(), device, source, wanted, static_cast<uint64_t>(args.Int(7)));
+}
 napi_value Extents(const Args& args, Device device) {
   return ExtentsCall::Submit(args.env(), device, WantedExtents(args), static_cast<uint64_t>(args.Int(4)));
 }
@@ -202,6 +214,7 @@ void DefineRequestCalls(napi_env env, napi_value exports) {
   define("prefetch", Invoke<Prefetch>);
   define("extentsSync", Invoke<ExtentsSync>);
   define("extents", Invoke<Extents>);
+  define("copyRange", Invoke<CopyRange>);
 }
 
 }  // namespace blk_addon

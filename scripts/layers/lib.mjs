@@ -32,6 +32,7 @@ const FLOORS = [
   [
     'label/ioctl',
     'request/range',
+    'request/copy-range',
     'request/extents',
     'request/dirty-bitmap',
     'label/codec',
@@ -75,6 +76,7 @@ const FOLDERS = new Map([
       'media/source',
       'request/transfer',
       'request/abort',
+      'request/copy-range',
     ],
   ],
   [

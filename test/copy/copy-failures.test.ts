@@ -23,7 +23,8 @@ describe('failures', () => {
       const onProgress = ({ bytes }: CopyProgress): void => {
         if (bytes >= 1 * MiB) faulty.driver.faults.set({ rate: 10_000, seed: 1 });
       };
-      expect(await failure(() => copy(from.device, to.device, { chunkSize: 65536, onProgress }), 'EIO')).toMatchObject({ injected: true });
+      const options = { chunkSize: 65536, reflink: 'never', onProgress } as const;
+      expect(await failure(() => copy(from.device, to.device, options), 'EIO')).toMatchObject({ injected: true });
       faulty.driver.faults.clear();
       const { ioTotal } = to.device.driver.counters();
       await turn();

@@ -36,6 +36,7 @@ enum class Op : uint8_t {
   kDiscard,
   kZero,
   kExtents,
+  kCopy,
   kCount  // number of operations, not one of them
 };
 
@@ -62,6 +63,7 @@ constexpr const char* OpName(Op op) {
     case Op::kDiscard: return "discard";
     case Op::kZero: return "zero";
     case Op::kExtents: return "extents";
+    case Op::kCopy: return "copy";
     case Op::kCount: break;
   }
   return "unknown";

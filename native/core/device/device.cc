@@ -67,10 +67,10 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
   if (range_.writable) Guard();
   // From inside to outside: the guard, and outermost the injector, which draws before anything is refused. What they
   // let through is tracked.
-  std::vector<FilterChain::Link> links;
-  if (range_.writable) links.push_back({&tracker_, /*switched=*/true});
-  if (guard_) links.push_back({guard_.get()});
-  links.push_back({&faults_, /*switched=*/true});
+  std::vector<FilterChain::Link> links{{range_.writable ? &tracker_ : nullptr, /*switched=*/true},
+                                       {guard_.get(), /*switched=*/false},
+                                       {&faults_, /*switched=*/true}};
+  std::erase_if(links, [](const FilterChain::Link& link) { return link.filter == nullptr; });
   chain_.emplace(mapped_ ? *mapped_ : pio_, links);
 }
 
@@ -171,6 +171,22 @@ Request Device::RangeRequest(Operation op, uint64_t position, uint64_t length, F
   return request;
 }
 
+Result<CopySource> Device::AsSource(uint64_t position, uint64_t length) const {
+  if (position > range_.size || length > range_.size - position) return Status{EINVAL, Op::kCopy};
+  if (chain_->entry().filters().needs_each_request) return Status{EOPNOTSUPP, Op::kCopy};
+  CopySource source;
+  source.channel = channel_.get();
+  source.at = {range_.begin.value + position};
+  source.counters = range_.counters;
+  return source;
+}
+
+Request Device::CopyRequest(uint64_t position, uint64_t length, CopySource& source) const {
+  Request request = RangeRequest(Operation::kCopy, position, length, Fua::kByCacheMode);
+  request.source = &source;
+  return request;
+}
+
 Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lane) {
   // The range of the whole disk, on the descriptors of this open: a partition has no others.
   DeviceRange range = range_;
@@ -200,12 +216,6 @@ Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lan
 }
 
 BatchTarget Device::ForBatch() const { return {&chain_->entry(), &range_, DurabilityRule(options_.cache), starts()}; }
-
-ByteSpan Device::NextData(uint64_t position) const {
-  const MediumOffset end{range_.begin.value + range_.size};
-  const MediumSpan data = channel_->NextData({{range_.begin.value + position}, end});
-  return data.empty() ? ByteSpan{range_.size, range_.size} : ToDevice(data);
-}
 
 ByteSpan Device::ToDevice(MediumSpan span) const {
   // What another partition of the disk has lost is not this device's.

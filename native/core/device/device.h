@@ -80,6 +80,12 @@ class Device {
   // A request of a range that moves no bytes of the caller's: kDiscard, kZero, kPrefetch. `fua` is of zeros only.
   Request RangeRequest(Operation op, uint64_t position, uint64_t length, Fua fua) const;
 
+  // What a copy out of this device, of `length` bytes from `position` on, has to know of it; the device stays open
+  // until that has run. Errors: EINVAL not all of it lies in the device · EOPNOTSUPP filters want to see each read.
+  Result<CopySource> AsSource(uint64_t position, uint64_t length) const;
+  // A request that makes [position, position + length) what `source` holds, which outlives it: kCopy.
+  Request CopyRequest(uint64_t position, uint64_t length, CopySource& source) const;
+
   // Plans `request`, and passes it by the filters; on the caller's thread, in call order, once. -> where to run it;
   // valid as long as the device.
   Strategy& Admit(Request& request) {
@@ -135,11 +141,6 @@ class Device {
   // Errors: the first of the flush's, munmap's and close's.   REQUIRES: no call of the calling thread is under way, and
   // nothing outside of calls runs (B16).
   Status Close(Lane lane = kSharedLane, ByteSpan* lost = nullptr) EXCLUDES(close_mu_);
-
-  // The first stretch at `position` or behind it that may hold something else than zeros, as the host tells; empty at
-  // the end of the device when there is none, all the rest where the host cannot tell. Reads nothing, draws no fault.
-  // Of this moment. Thread: any; it may wait for the host.   REQUIRES: position <= size.
-  ByteSpan NextData(uint64_t position) const;
 
   // Lists what [position, position + length) of the device is made of, as Channel::Extents() does; what lies behind
   // the end of the device is left out. -> how many, none at its end. Counts them, draws no fault.

@@ -5,6 +5,8 @@
 namespace blk {
 
 void FaultFilter::Admit(Request& request) {
+  // Faults are drawn for reads and writes, which a copy has to be made of then.
+  if (request.operation == Operation::kCopy) return request.plan.StopAt(0, {{EOPNOTSUPP, Op::kCopy}});
   // The seed knows no other operations: its stream stays where it is.
   if (!MovesBytes(request.operation)) return;
   // Before whatever else stops it, as in the kernel: a piece that is drawn fails also where the mode or the bounds

@@ -102,6 +102,11 @@ class HostIo {
   // no data any more; -EINVAL and others: the host cannot tell.
   virtual int64_t SeekData(int fd, uint64_t offset) = 0;
   virtual int64_t SeekHole(int fd, uint64_t offset) = 0;
+  // Copies from one file to another, or shares what the one has with the other until one of them is written: blocks, by
+  // the host's choice; or shares in any case, of whole blocks, up to where `from` ends. -> bytes, which may be fewer; 0
+  // at the end. -EXDEV, -EOPNOTSUPP, -EINVAL and others: the host cannot.
+  virtual int64_t CopyRange(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) = 0;
+  virtual int CloneRange(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) = 0;
   // Takes room on the host for [offset, offset + size); bytes and file size stay. -EOPNOTSUPP: the host cannot.
   virtual int Allocate(int fd, uint64_t offset, uint64_t size) = 0;
   // Makes [offset, offset + size) zeros, giving up the room for them, or keeping and taking it. The file never grows.

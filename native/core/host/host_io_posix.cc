@@ -206,6 +206,18 @@ class Posix final : public HostIo {
   int64_t SeekHole(int fd, uint64_t offset) override {
     return OrErrno(static_cast<int64_t>(::lseek(fd, static_cast<off_t>(offset), SEEK_HOLE)));
   }
+  int64_t CopyRange(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) override {
+    auto from_at = static_cast<loff_t>(from_offset), to_at = static_cast<loff_t>(to_offset);
+    return OrErrno(static_cast<int64_t>(::copy_file_range(from, &from_at, to, &to_at, size, 0)));
+  }
+  int CloneRange(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) override {
+    struct file_clone_range range = {};
+    range.src_fd = from;
+    range.src_offset = from_offset;
+    range.src_length = size;
+    range.dest_offset = to_offset;
+    return OrErrno(::ioctl(to, FICLONERANGE, &range));
+  }
   int Allocate(int fd, uint64_t offset, uint64_t size) override {
     return OrErrno(::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(size)));
   }

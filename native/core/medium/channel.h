@@ -6,6 +6,7 @@
 #define RUMPBLK_CORE_MEDIUM_CHANNEL_H_
 
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <span>
 
@@ -16,7 +17,23 @@
 
 namespace blk {
 
+class Channel;
+class Counters;
 class MediumWindows;
+struct HostFile;
+
+// What Channel::Copy() copies from, and what became of it. Whoever makes it keeps the source open meanwhile.
+struct CopySource {
+  Channel* channel = nullptr;
+  MediumOffset at;               // of its first byte
+  Counters* counters = nullptr;  // of the driver of the source
+  bool clone_only = false;       // blocks are to be shared, or nothing is done
+  bool target_is_zero = false;   // the target reads as zeros already: nothing is done for holes
+
+  // Added to by Copy().
+  uint64_t holes = 0;   // bytes of what it copied that were holes or zeros
+  uint64_t cloned = 0;  // bytes of data that both have in common now
+};
 
 // How a piece is to be moved.
 struct PieceRules {
@@ -64,6 +81,16 @@ class Channel {
   // Makes all of [at, at + size) read as zeros, to the byte; `durable` is nobody's here. By writing them, unless the
   // medium knows better.   Errors: those of Write() · EOPNOTSUPP not `fast`.   REQUIRES: it lies inside the medium.
   virtual Moved Zero(MediumOffset at, uint64_t size, const PieceRules& rules);
+  // Makes [at, at + size) what `source` holds, by the host alone, and holes of it holes. Errors: EOPNOTSUPP the host
+  // cannot, or fails on either side: what has not moved is left to reads and writes, which say why · ENOSPC and its
+  // like · EIO the medium ends before · ECANCELED.   Thread: any; it may wait.   REQUIRES: both ranges lie inside
+  // their media.
+  virtual Moved Copy(MediumOffset at, uint64_t size, CopySource& source, const PieceRules& rules) {
+    static_cast<void>(at), static_cast<void>(size), static_cast<void>(source), static_cast<void>(rules);
+    return {0, {EOPNOTSUPP, Op::kCopy}};
+  }
+  // The host file that holds the bytes as they are, for Copy(); null of a medium that is none. Fixed.
+  virtual const HostFile* host_file() const { return nullptr; }
   // Hints that [at, at + size) is read soon. Never fails, nor waits for bytes.   REQUIRES: it lies inside the medium.
   virtual void Prefetch(MediumOffset at, uint64_t size) noexcept { static_cast<void>(at), static_cast<void>(size); }
 

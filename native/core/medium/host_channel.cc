@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/medium/host_copy.h"
+
 namespace blk {
 
 Moved HostChannel::Read(MediumOffset at, void* data, size_t size, const PieceRules& rules) {
@@ -42,6 +44,10 @@ Moved HostChannel::Zero(MediumOffset at, uint64_t size, const PieceRules& rules)
   if (!middle.status.ok() && !refused) return {static_cast<size_t>(done), middle.status};
   const Moved tail = Channel::Zero({at.value + done}, size - done, written);
   return {static_cast<size_t>(done) + tail.bytes, tail.status};
+}
+
+Moved HostChannel::Copy(MediumOffset at, uint64_t size, CopySource& source, const PieceRules& rules) {
+  return HostCopy(*this, source, rules).Run(at, size);
 }
 
 Result<size_t> HostChannel::Extents(MediumSpan within, ExtentLayer layer, std::span<MediumExtent> found,

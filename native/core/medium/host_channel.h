@@ -27,6 +27,8 @@ class HostChannel final : public Channel, private MediumWindows {
     return holes_ == nullptr ? Moved{} : holes_->Discard(file_, at, size, rules);
   }
   Moved Zero(MediumOffset at, uint64_t size, const PieceRules& rules) override;
+  Moved Copy(MediumOffset at, uint64_t size, CopySource& source, const PieceRules& rules) override;
+  const HostFile* host_file() const override { return &file_; }
   void Prefetch(MediumOffset at, uint64_t size) noexcept override;
   // Where the host cannot tell, as of nodes, all of it is data.
   MediumSpan NextData(MediumSpan within) override;

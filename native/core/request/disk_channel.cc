@@ -64,6 +64,7 @@ Moved DiskChannel::Apply(const Piece& piece, MediumOffset at, size_t size) {
     case Operation::kPrefetch: return channel_.Prefetch(at, size), Moved{size, Status::Ok()};
     case Operation::kDiscard: moved = channel_.Discard(at, size, rules); break;
     case Operation::kZero: moved = channel_.Zero(at, size, rules); break;
+    case Operation::kCopy: moved = channel_.Copy(at, size, *piece.source, rules); break;
     case Operation::kRead:
     case Operation::kWrite: assert(false); break;
   }

@@ -32,6 +32,7 @@ void FillIn(const Request& request, uint8_t* data, size_t asked, const PlaceInPi
   // What follows a part that meets the end moves nothing, and could make nothing durable.
   piece->last = asked == place.rest || asked >= reach;
   piece->cancel = request.cancel;
+  piece->source = request.source;
 }
 
 void EndWith(Request& request, const Stop& stop) {

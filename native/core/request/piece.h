@@ -15,6 +15,8 @@
 
 namespace blk {
 
+struct CopySource;
+
 // What a request and each piece of it have in common, in one word: it is copied from the one to the other.
 struct alignas(8) Terms {
   Operation operation = Operation::kRead;
@@ -36,6 +38,7 @@ struct Piece : Terms {
   bool first = true;
   bool last = true;
   const std::atomic<bool>* cancel = nullptr;  // set by others to end the piece after its current segment
+  CopySource* source = nullptr;               // of kCopy alone
 
   // Filled in by Biodone().
   size_t moved = 0;  // bytes

@@ -49,7 +49,8 @@ struct Request : Terms {
   uint8_t* data = nullptr;  // at least length bytes; not looked at by RunPart()
   bool raw = false;         // begins with a sector, and its bytes are moved in pieces of kMaxPhys
   const std::atomic<bool>* cancel = nullptr;
-  Plan plan;  // what will run of it; made by PlanRequest()
+  CopySource* source = nullptr;  // of kCopy alone; whoever makes it keeps it until it has run
+  Plan plan;                     // what will run of it; made by PlanRequest()
 
   // Filled in by RunRequest() and RunPart().
   size_t moved = 0;  // bytes, from the start without a gap

@@ -2,6 +2,8 @@
 
 #include <cassert>
 
+#include "core/medium/channel.h"
+
 namespace blk {
 namespace {
 
@@ -81,6 +83,13 @@ void BoundedStrategy::CountApplied(const Piece& piece, const Moved& moved) {
   } else if (piece.operation == Operation::kZero) {
     counters.Add(Counter::kZeroes, 1, piece.lane);
     if (moved.bytes > 0) counters.Add(Counter::kBytesZeroed, moved.bytes, piece.lane);
+  } else if (piece.operation == Operation::kCopy && moved.bytes > 0) {
+    // Nothing is read or written of a hole. The lane is none of the source's driver.
+    const uint64_t data = moved.bytes - piece.source->holes;
+    counters.Add(Counter::kIoTotal, 1, piece.lane);
+    counters.Add(Counter::kBytesWritten, data, piece.lane);
+    piece.source->counters->Add(Counter::kIoTotal, 1, kSharedLane);
+    piece.source->counters->Add(Counter::kBytesRead, data, kSharedLane);
   }
 }
 

@@ -43,18 +43,18 @@ enum class Call : uint8_t {
   kZeroRange,
   kNodeDiscard,
   kNodeZero,
+  kCopyRange,
+  kCloneRange,
   kCount
 };
 
 inline const char* CallName(Call call) {
   static constexpr std::array<const char*, static_cast<size_t>(Call::kCount)> kNames = {
-      "Open",     "Reopen",   "OpenUnnamed",   "Resize",       "Close",
-      "Stat",     "StatPath", "NodeSize",      "NodeReadOnly", "AlignmentForDirect",
-      "Pread",    "Pwrite",   "PwriteDurable", "PreadNowait",  "Fdatasync",
-      "WillNeed", "Allocate", "Mmap",          "Munmap",       "Msync",
-      "Advise",   "Mincore",  "Lock",          "TestLock",     "HasContent",
-      "SeekData", "SeekHole", "PunchHole",     "ZeroRange",    "NodeDiscard",
-      "NodeZero"};
+      "Open",      "Reopen",       "OpenUnnamed",        "Resize",     "Close",     "Stat",          "StatPath",
+      "NodeSize",  "NodeReadOnly", "AlignmentForDirect", "Pread",      "Pwrite",    "PwriteDurable", "PreadNowait",
+      "Fdatasync", "WillNeed",     "Allocate",           "Mmap",       "Munmap",    "Msync",         "Advise",
+      "Mincore",   "Lock",         "TestLock",           "HasContent", "SeekData",  "SeekHole",      "PunchHole",
+      "ZeroRange", "NodeDiscard",  "NodeZero",           "CopyRange",  "CloneRange"};
   return kNames[static_cast<size_t>(call)];
 }
 

@@ -192,6 +192,14 @@ class FakeHost final : public FakeClock {
   int PunchHole(int fd, uint64_t offset, uint64_t size) override {
     return Simple(MakeRecord(Call::kPunchHole, fd, offset, size), [&] { return real_.PunchHole(fd, offset, size); });
   }
+  int64_t CopyRange(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) override {
+    return Simple(MakeRecord(Call::kCopyRange, to, to_offset, size),
+                  [&] { return real_.CopyRange(from, from_offset, to, to_offset, size); });
+  }
+  int CloneRange(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) override {
+    return Simple(MakeRecord(Call::kCloneRange, to, to_offset, size),
+                  [&] { return real_.CloneRange(from, from_offset, to, to_offset, size); });
+  }
   int ZeroRange(int fd, uint64_t offset, uint64_t size) override {
     return Simple(MakeRecord(Call::kZeroRange, fd, offset, size), [&] { return real_.ZeroRange(fd, offset, size); });
   }

@@ -1,0 +1,43 @@
+// The part of a copy that the host makes itself, between two files: blocks that both share, or bytes that never come up to this process.
+import { constants } from 'node:os';
+import { handleOf } from '../device.js';
+import { BlockDeviceError } from '../index.js';
+import { copyRange } from '../request/copy-range.js';
+import type { DevicePart, Source } from './ends.js';
+import { tell, type Run, type Tally } from './pump.js';
+import type { CopySettings } from './options.js';
+
+/** Tells whether options leave a copy to the host: it reads nothing that could be looked at, and syncs nothing by itself. */
+export function mayBeByHost({ sparse, reflink, verify, fua }: CopySettings): boolean {
+  return sparse === 'extents' && !fua && reflink !== 'never' && (!verify || reflink === 'always');
+}
+
+/** Copies as far as the host can, and counts it; the rest, which may be all, is left to reads and writes. */
+export async function copyByHost(source: Source, to: DevicePart | undefined, targetIsZero: boolean, run: Run, tally: Tally): Promise<void> {
+  const from = source.part;
+  if (from !== undefined && to !== undefined && run.total !== Infinity) {
+    if (await copyParts(from, to, targetIsZero, run, tally)) return;
+  }
+  if (run.settings.reflink !== 'always') return;
+  const path = to?.device.path ?? 'stream';
+  throw new BlockDeviceError({ errno: -constants.errno.EOPNOTSUPP, syscall: 'clone', path, bytesTransferred: tally.bytes });
+}
+
+/** Gives false when the host was not able to copy all of it. */
+async function copyParts(from: DevicePart, to: DevicePart, targetIsZero: boolean, run: Run, tally: Tally): Promise<boolean> {
+  const { settings, control, total } = run;
+  const { signal } = control;
+  const cloneOnly = settings.reflink === 'always';
+  while (tally.bytes < total) {
+    signal.throwIfAborted();
+    const { bytes } = tally;
+    const range = { from: from.start + bytes, at: to.start + bytes, length: total - bytes, cloneOnly, targetIsZero, signal };
+    const copied = await copyRange(handleOf(from.device, 'copy'), handleOf(to.device, 'copy'), range);
+    tally.bytes += copied.bytes;
+    tally.holes += copied.holes;
+    tally.cloned += copied.cloned;
+    if (copied.bytes > 0) tell(run, 'copy', tally.bytes);
+    if (!copied.isAble) return false;
+  }
+  return true;
+}
