@@ -11,6 +11,7 @@
 import batch from '../trials/batch.mjs';
 import clients from '../trials/clients.mjs';
 import cold from '../trials/cold.mjs';
+import copy from '../trials/copy.mjs';
 import direct from '../trials/direct.mjs';
 import durable from '../trials/durable.mjs';
 import extents from '../trials/extents.mjs';
@@ -47,6 +48,7 @@ export function allRows() {
     memory,
     overlay,
     extents,
+    copy,
     policy,
     sizes,
     images,
