@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addBench } from './bench.js';
+import { compareCommand, type CompareOptions } from './compare.js';
 import { EXIT, exitStatus, failureJson, failureLines } from './support/failure.js';
 import { parseAdd, parseRemove, parseResize } from './support/changes.js';
-import { addImageOptions } from './support/image.js';
+import { accessOption, addImageOptions, formatOption, partitionOption } from './support/image.js';
 import type { PartitionChange } from '../index.js';
 import { labelCommand, type LabelOptions } from './label.js';
 import { mapCommand, type MapOptions } from './map.js';
@@ -55,6 +56,7 @@ function createProgram(done: Done): Command {
   addInfo(program, done);
   addRead(program, done);
   addWrite(program, done);
+  addCompare(program, done);
   addMap(program, done);
   addDiscard(program, done);
   addZero(program, done);
@@ -134,6 +136,30 @@ function addWrite(program: Command, done: Done): void {
     .option('--no-flush', 'end without making the data durable')
     .addHelpText('after', '\nInput that does not fit is ENOSPC, exit status 1; what fitted has been written.');
   addSharedOptions(command).action(async (file: string, options: WriteOptions) => done(await writeCommand(file, options)));
+}
+
+const COMPARE_HELP = `
+What is a hole in both is not read. The shorter one goes on in zeros, unless --strict is given.
+
+Exit status: 0 the same, 1 different, 2 a failure or a wrong command line.`;
+
+function addCompare(program: Command, done: Done): void {
+  const command = program
+    .command('compare')
+    .description('Tell whether two images or disks hold the same, and where they differ first.')
+    .argument('<a>', 'image or device node, memory:SIZE or null:SIZE', parseSource)
+    .argument('<b>', 'the other one', parseSource)
+    .addOption(formatOption('--format', 'A'))
+    .addOption(formatOption('--format-b', 'B'))
+    .addOption(partitionOption('--partition', 'A'))
+    .addOption(partitionOption('--partition-b', 'B'))
+    .option('--strict', 'another size is a difference, also when the rest is zeros')
+    .option('-q, --quiet', 'print nothing, the exit status says it')
+    .addOption(accessOption())
+    .option('--no-lock', 'go on even when another process has one of them locked')
+    .option('--json', 'print one JSON document on stdout')
+    .addHelpText('after', COMPARE_HELP);
+  command.action(async (a: string, b: string, options: CompareOptions) => done(await compareCommand(a, b, options)));
 }
 
 function addMap(program: Command, done: Done): void {

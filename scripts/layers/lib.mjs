@@ -97,7 +97,7 @@ const FOLDERS = new Map([
       'request/abort',
     ],
   ],
-  ['cli', ['index', 'media', 'arguments/printable', 'copy/copy']],
+  ['cli', ['index', 'media', 'arguments/printable', 'copy/compare', 'copy/copy']],
 ]);
 
 const LOADS_ADDON = /\bprocess\.dlopen\b|(?:require|import)\s*\(?\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|['"]bindings['"]/;

@@ -7,6 +7,13 @@ export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 /** The command line asks for something that makes no sense; nothing was touched. */
 export class UsageError extends Error {}
 
+/** A failure of a command whose exit status 1 has another meaning: it ends with 2, whatever failed. */
+export class Trouble extends Error {
+  constructor(readonly reason: unknown) {
+    super(String(reason));
+  }
+}
+
 interface Coded extends Error {
   code: string;
   path?: string;
@@ -41,6 +48,7 @@ function isPlain({ errno, message }: BlockDeviceError): boolean {
 
 /** The failures in `error`, each once, in words; a bug shows its stack. */
 export function failureLines(error: unknown): string[] {
+  if (error instanceof Trouble) return failureLines(error.reason);
   if (error instanceof AggregateError) return [...new Set(error.errors.flatMap(failureLines))];
   if (error instanceof UsageError) return [error.message];
   if (!isCoded(error)) return error instanceof Error ? (error.stack ?? error.message).split('\n') : [String(error)];
@@ -53,11 +61,14 @@ export function failureLines(error: unknown): string[] {
 
 /** 2 where the values given can never work, else 1. */
 export function exitStatus(error: unknown): number {
-  return error instanceof UsageError || (isCoded(error) && error.code.startsWith('ERR_')) ? EXIT.usage : EXIT.failed;
+  return error instanceof Trouble || error instanceof UsageError || (isCoded(error) && error.code.startsWith('ERR_'))
+    ? EXIT.usage
+    : EXIT.failed;
 }
 
 /** The `error` member of a JSON document. */
 export function failureJson(error: unknown): object {
+  if (error instanceof Trouble) return failureJson(error.reason);
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
   const message = failureLines(error).join('; ');
   if (!(first instanceof BlockDeviceError)) return isCoded(first) ? { code: first.code, message } : { message };

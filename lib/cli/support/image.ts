@@ -25,19 +25,25 @@ export function addImageOptions(command: Command): Command {
     .option('--sector-size <bytes>', 'what tables on FILE count in (default: what a disk says, 512 for a file)', parseBytes)
     .addOption(formatOption())
     .addOption(partitionOption())
-    .addOption(new Option('--access <way>', 'how FILE is reached').choices(['auto', 'mmap', 'pio']).default('auto'))
+    .addOption(accessOption())
     .option('--no-lock', 'work on FILE even when another process has it locked');
 }
 
-/** The option that says what FILE holds. */
-function formatOption(): Option {
-  return new Option('--format <format>', 'what FILE holds; auto: what its content says').choices(['raw', 'qcow2', 'vhd', 'auto']);
+/** The option that says what FILE holds, or another file. */
+export function formatOption(flag = '--format', file = 'FILE', otherwise = ''): Option {
+  const what = `what ${file} holds; auto: what its content says${otherwise}`;
+  return new Option(`${flag} <format>`, what).choices(['raw', 'qcow2', 'vhd', 'auto']);
 }
 
-/** The option that chooses a partition of FILE. */
-export function partitionOption(): Option {
-  const what = 'only this partition of it: 2, p2, a, s1a, or the GUID or label of a GPT one';
-  return new Option('--partition <name>', what).argParser(parsePartition);
+/** The option that chooses a partition of FILE, or of another file. */
+export function partitionOption(flag = '--partition', file = 'it'): Option {
+  const what = `only this partition of ${file}: 2, p2, a, s1a, or the GUID or label of a GPT one`;
+  return new Option(`${flag} <name>`, what).argParser(parsePartition);
+}
+
+/** The option that says how FILE is reached. */
+export function accessOption(): Option {
+  return new Option('--access <way>', 'how FILE is reached').choices(['auto', 'mmap', 'pio']).default('auto');
 }
 
 /** A partition as given: by its number, or whatever else names it. */

@@ -2,12 +2,15 @@
 import { setImmediate } from 'node:timers/promises';
 import cliProgress from 'cli-progress';
 import { printable } from '../../arguments/printable.js';
+import { formatBytes } from './units.js';
 
 export interface Progress {
   /** Begins a phase of `total` steps. */
   start(phase: string, total: number): void;
   /** One step is done. Lets the event loop turn, so that signals are seen. */
   step(): Promise<void>;
+  /** So many steps of the phase are done; they are bytes. */
+  reach(bytes: number): void;
   /** Ends the phase; harmless without one. */
   stop(): void;
 }
@@ -20,18 +23,21 @@ export function createProgress(quiet: boolean): Progress {
       if (!quiet) process.stderr.write(`${printable(phase)} ...\n`);
     },
     step: () => setImmediate(),
+    reach: () => undefined,
     stop: () => undefined,
   };
 }
 
 class Bar implements Progress {
   #bar: cliProgress.SingleBar | undefined;
+  #total = 0;
 
   start(phase: string, total: number): void {
     this.stop();
+    this.#total = total;
     this.#bar = new cliProgress.SingleBar(
       {
-        format: `  {bar} {percentage}%  ${printable(phase)}`,
+        format: `  {bar} {percentage}%  ${printable(phase)}{bytes}`,
         barsize: 30,
         autopadding: true,
         hideCursor: true,
@@ -40,12 +46,16 @@ class Bar implements Progress {
       },
       cliProgress.Presets.shades_classic,
     );
-    this.#bar.start(total, 0);
+    this.#bar.start(total, 0, { bytes: '' });
   }
 
   step(): Promise<void> {
     this.#bar?.increment();
     return setImmediate();
+  }
+
+  reach(bytes: number): void {
+    this.#bar?.update(bytes, { bytes: `  ${formatBytes(bytes)} of ${formatBytes(this.#total)}` });
   }
 
   stop(): void {

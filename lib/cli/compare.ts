@@ -1,0 +1,81 @@
+// rumpblk compare: whether two images hold the same bytes, and where they differ first. Exit status as cmp and qemu-img compare
+// have it: 0 the same, 1 different, 2 it could not be told.
+import { compareDevices, type Comparison } from '../copy/compare.js';
+import type { ImageFormat } from '../index.js';
+import { EXIT, Trouble } from './support/failure.js';
+import { withImage, type ImageOptions } from './support/image.js';
+import { createProgress } from './support/progress.js';
+import { emit, emitJson, ReaderGone } from './support/report.js';
+import { onSignals } from './support/signals.js';
+import { formatExact } from './support/units.js';
+import { printable } from '../arguments/printable.js';
+
+export interface CompareOptions extends Pick<ImageOptions, 'format' | 'partition' | 'access' | 'lock'> {
+  formatB?: ImageFormat;
+  partitionB?: string | number;
+  strict?: boolean;
+  quiet?: boolean;
+  json?: boolean;
+}
+
+const DIFFERS = 1;
+
+/** The JSON document of `rumpblk compare`. */
+interface Report extends Partial<Comparison> {
+  a: string;
+  b: string;
+  same: boolean;
+  /** Bytes of each. */
+  sizes: readonly [number, number];
+}
+
+export async function compareCommand(a: string, b: string, options: CompareOptions): Promise<number> {
+  let status: number | undefined;
+  try {
+    const report = await compare(a, b, options);
+    status = report.same ? EXIT.ok : DIFFERS;
+    if (options.json === true) await emitJson(report);
+    else if (options.quiet !== true) await emit(`${render(report)}\n`);
+    return status;
+  } catch (error) {
+    // Nobody reads the words any more; the status says the same.
+    if (error instanceof ReaderGone && status !== undefined) return status;
+    throw new Trouble(error);
+  }
+}
+
+async function compare(a: string, b: string, options: CompareOptions): Promise<Report> {
+  const { format, formatB, partition, partitionB, strict = false } = options;
+  const common = { access: options.access, lock: options.lock };
+  const sides = [
+    { ...common, ...(format !== undefined && { format }), ...(partition !== undefined && { partition }) },
+    { ...common, ...(formatB !== undefined && { format: formatB }), ...(partitionB !== undefined && { partition: partitionB }) },
+  ] as const;
+  const progress = createProgress(true);
+  const release = onSignals(() => progress.stop());
+  try {
+    return await withImage(a, sides[0], { mode: 'r' }, (one) =>
+      withImage(b, sides[1], { mode: 'r' }, async (other) => {
+        const found = { a, b, sizes: [one.size, other.size] as const };
+        if (strict && one.size !== other.size) return { ...found, same: false };
+        progress.start('comparing', Math.max(one.size, other.size));
+        const comparison = await compareDevices(one, other, { onProgress: (bytes) => progress.reach(bytes) });
+        return { ...found, same: comparison.difference === undefined, ...comparison };
+      }),
+    );
+  } finally {
+    progress.stop();
+    release();
+  }
+}
+
+function render({ a, b, sizes, same, difference }: Report): string {
+  const names = `'${printable(a)}' and '${printable(b)}'`;
+  const [one, other] = sizes.map(formatExact);
+  if (difference !== undefined) {
+    const [left, right] = difference.bytes.map((byte) => (byte === undefined ? 'nothing' : `0x${byte.toString(16).padStart(2, '0')}`));
+    return `${names} differ at ${difference.position}: ${left} and ${right}`;
+  }
+  if (!same) return `${names} differ in size: ${one} and ${other}`;
+  return `${names} are the same${sizes[0] === sizes[1] ? '' : ` but for zeros at the end of the longer one: ${one} and ${other}`}`;
+}
