@@ -164,9 +164,11 @@ function addCompare(program: Command, done: Done): void {
 
 function addMap(program: Command, done: Done): void {
   const command = addFileCommand(program, 'map', 'Show what of a device is data, and what is a hole.')
-    .option('-p, --position <bytes>', 'where on the device to begin', parseBytes, 0)
+    .option('-p, --position <bytes>', 'where on the device to begin (default: 0)', parseBytes)
     .option('-l, --length <bytes>', 'how much of it (default: to the end)', parseBytes)
     .option('--detect-zeroes <bytes>', 'read the data, and show zeros in it, in steps of so much', parseBytes)
+    .option('--bmap', 'print the XML of bmaptool: blocks that are data, with their checksums')
+    .option('-o, --output <file>', 'where to, - for stdout (default: stdout)', parsePath)
     .addHelpText('after', '\nWhat the host does not tell is data. --json prints the keys of qemu-img map --output=json.');
   addSharedOptions(command).action(async (file: string, options: MapOptions) => done(await mapCommand(file, options)));
 }

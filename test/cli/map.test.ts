@@ -1,8 +1,8 @@
 // rumpblk map: what it prints, against qemu-img.
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { expect, test } from '@jest/globals';
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
 import { numbers } from '../support/batch';
-import { cli, documentOf } from '../support/cli';
+import { cli, documentOf, shell } from '../support/cli';
 import { peer, run, testWith } from '../support/peers';
 import { KiB, MiB, pattern, rig } from '../support/rig';
 
@@ -41,4 +41,103 @@ test('ranges, zeros inside of data, and media without a file', async () => {
   const beyond = await cli(['map', image, '-p', '1G']);
   expect([beyond.status, beyond.stdout.toString()]).toEqual([1, '']);
   expect(beyond.stderr).toContain('EINVAL');
+});
+
+describe('--bmap', () => {
+  const JUDGED = testWith(peer('bmaptool', 'bmap-tools'), peer('qemu-img', 'qemu-utils'));
+
+  /** Has bmaptool check the map and the blocks, and make the image from them. */
+  function copied(image: string, map: string): Buffer {
+    const target = bench.path('copied');
+    rmSync(target, { force: true });
+    run('bmaptool', 'copy', '--bmap', map, image, target);
+    return readFileSync(target);
+  }
+
+  async function mapOf(image: string, ...options: string[]): Promise<string> {
+    const map = bench.path('image.bmap');
+    expect(await cli(['map', image, '--bmap', '-o', map, ...options])).toMatchObject({ status: 0, stderr: '', stdout: Buffer.alloc(0) });
+    return map;
+  }
+
+  JUDGED('is what bmaptool checks and copies', async () => {
+    for (const [pieces, size] of [
+      [0, MiB],
+      [1, 32 * MiB],
+      [1500, 32 * MiB],
+      [20, MiB + 1234],
+    ] as const) {
+      const image = holed(pieces, size);
+      const map = await mapOf(image);
+      expect(copied(image, map).equals(readFileSync(image))).toBe(true);
+      const theirs = bench.path('theirs.bmap');
+      run('bmaptool', 'create', '-o', theirs, image);
+      const rangesOf = (file: string): string[] =>
+        readFileSync(file, 'utf8').match(/<(Range|ImageSize|BlocksCount|MappedBlocksCount).*?>.*?(?= *<)/g) ?? [];
+      expect(rangesOf(map)).toEqual(rangesOf(theirs));
+    }
+  });
+
+  JUDGED('ends with a block that is cut, and a range longer than what is read at a time', async () => {
+    const image = bench.image(pattern(5 * MiB + 100));
+    expect(copied(image, await mapOf(image)).equals(pattern(5 * MiB + 100))).toBe(true);
+    const { stdout } = await cli(['map', image, '--bmap']);
+    expect(stdout.toString()).toBe(readFileSync(bench.path('image.bmap'), 'utf8'));
+    expect(stdout.toString()).toMatch(/<Range chksum="[0-9a-f]{64}"> 0-1280 <\/Range>/);
+  });
+
+  JUDGED('of a qcow2 image is of the disk that it holds', async () => {
+    const raw = holed(300, 16 * MiB);
+    const qcow2 = bench.path('image.qcow2');
+    run('qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', raw, qcow2);
+    expect(copied(raw, await mapOf(qcow2, '--format', 'qcow2')).equals(readFileSync(raw))).toBe(true);
+  });
+
+  JUDGED('with --detect-zeroes leaves out blocks of zeros', async () => {
+    const image = bench.image(Buffer.concat([pattern(64 * KiB), Buffer.alloc(MiB), pattern(64 * KiB)]));
+    const map = await mapOf(image, '--detect-zeroes', '4k');
+    expect(readFileSync(map, 'utf8')).toContain('<MappedBlocksCount> 32 </MappedBlocksCount>');
+    expect(copied(image, map).equals(readFileSync(image))).toBe(true);
+  });
+
+  JUDGED('is refused by bmaptool when a block or a line of it was changed', async () => {
+    const image = holed(20, MiB);
+    const map = await mapOf(image);
+    const text = readFileSync(map, 'utf8');
+    writeFileSync(map, text.replace('Bytes of the image', 'Bytes of the disk'));
+    expect(() => copied(image, map)).toThrow('checksum');
+    writeFileSync(map, text);
+    const first = Number(/<Range[^>]*> (\d+)/.exec(text)?.[1]);
+    const descriptor = openSync(image, 'r+');
+    writeSync(descriptor, 'spoiled', first * 4096 + 10);
+    closeSync(descriptor);
+    expect(() => copied(image, map)).toThrow('checksum mismatch');
+  });
+
+  test.each([
+    [['map', 'x', '--bmap', '--json'], 'exclude each other'],
+    [['map', 'x', '--bmap', '-p', '4k'], '--offset'],
+  ])('%j is a wrong command line', async (args, words) => {
+    expect(await cli(args)).toMatchObject({ status: 2, stderr: expect.stringContaining(words) });
+  });
+});
+
+test('-o writes a list to a file, and never over the image', async () => {
+  const image = holed(3000, 32 * MiB);
+  const list = bench.path('list.json');
+  expect(await cli(['map', image, '--json', '-o', list])).toMatchObject({ status: 0, stderr: '', stdout: Buffer.alloc(0) });
+  expect(JSON.parse(readFileSync(list, 'utf8'))).toEqual(documentOf(await cli(['map', image, '--json'])));
+  expect(await cli(['map', image, '-o', image])).toMatchObject({ status: 2, stderr: expect.stringContaining('itself') });
+  expect(await cli(['map', image, '-o', bench.path('no/where')])).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining("no/where'"),
+  });
+  const text = (await cli(['map', image])).stdout.toString().trimEnd().split('\n');
+  expect(text).toHaveLength(1 + (JSON.parse(readFileSync(list, 'utf8')) as object[]).length);
+  // Whoever has seen enough ends it.
+  expect(await shell('$RUMPBLK map "$1" | head -n 1', image)).toMatchObject({ status: 0, stderr: '' });
+});
+
+test('an empty device has an empty list', async () => {
+  expect(documentOf(await cli(['map', 'null:0', '--json']))).toEqual([]);
 });
