@@ -10,6 +10,7 @@ import { DeviceHandle } from './request/handle.js';
 import { runIoctl, type IoctlMap } from './label/ioctl.js';
 import { BUF_KEYS, BUF_SYNC_KEYS, READ_KEYS, READ_SYNC_KEYS, WRITE_KEYS, WRITE_SYNC_KEYS } from './request/transfer.js';
 import { EXTENTS_KEYS, EXTENTS_SYNC_KEYS, list, listingOf, listSync, type Extent, type ExtentsOptions } from './request/extents.js';
+import { featuresOf, type DeviceFeatures } from './request/features.js';
 import { isRangeBuf, RANGE_BUF_KEYS, RANGE_BUF_SYNC_KEYS, rangeBufOf, type RangeBufRequest } from './request/range.js';
 import { rangeOf, ZEROES_KEYS, ZEROES_SYNC_KEYS, zeroesRule, type WriteZeroesOptions } from './request/range.js';
 import { blockNumber, direction, fuaRule, partOf, startOf, viewLength } from './request/transfer.js';
@@ -55,6 +56,8 @@ export class BlockDevice implements AsyncDisposable, Disposable {
   readonly access: 'auto' | 'mmap' | 'pio';
   /** Names the cache mode. */
   readonly cache: CacheMode;
+  /** Tells what the medium can do, as it was asked at open. */
+  readonly features: DeviceFeatures;
 
   readonly #handle: DeviceHandle;
 
@@ -82,6 +85,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     this.mode = settings.mode;
     this.access = handle.access;
     this.cache = settings.cache;
+    this.features = featuresOf(native);
     this.#handle = handle;
     handle.closeWith(this);
   }

@@ -33,6 +33,7 @@ export type { PartitionChoice } from './label/choice.js';
 export type { MinorInfo, RegisteredPartition } from './minors.js';
 export type { BlockErrorInfo, LockHolder, LostRange } from './errors.js';
 export type { Extent, ExtentsOptions, ExtentType } from './request/extents.js';
+export type { DeviceFeatures } from './request/features.js';
 export type { CreateQcow2Options } from './images.js';
 export type { CacheMode, DriverOptions, ImageFormat, NotAnEntry, OpenOptions, RegisterOptions } from './options.js';
 export type { RangeBufRequest, WriteZeroesOptions } from './request/range.js';

@@ -203,6 +203,8 @@ export interface NativeDevice {
   info(): readonly [number, number, 0 | 1 | 2, Buffer];
   /** Where its first byte lies — `[kind, device, inode, begin]`: kind as in NativeMinorInfo, st_dev and st_ino of the host file, of a node st_rdev and 0, of a medium what nothing else has; and bytes in it. */
   place(): readonly [kind: number, device: bigint, inode: bigint, begin: number];
+  /** `Device::Features` — sizes in bytes. */
+  features(): readonly [discard: boolean, fastZero: boolean, extents: boolean, fua: boolean, preferred: number, minimum: number];
   /** What the request functions of the binding know the device by. */
   requests(): NativeRequests;
   /** A batch of `depth` entries, which lie in `control` as lib/request/batch.ts lays them out. */

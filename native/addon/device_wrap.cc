@@ -141,6 +141,20 @@ napi_value Info(const Args& args, Device device) {
   return info;
 }
 
+// [discard, fastZero, extents, fua, preferred, minimum], as lib/native/binding.ts has it.
+napi_value Features(const Args& args, Device device) {
+  const Napi::Env env(args.env());
+  const blk::MediumFeatures found = device->device->Features();
+  Napi::Array features = Napi::Array::New(env, 6);
+  features.Set(uint32_t{0}, found.discard);
+  features.Set(uint32_t{1}, found.fast_zero);
+  features.Set(uint32_t{2}, found.extents);
+  features.Set(uint32_t{3}, found.durable);
+  features.Set(uint32_t{4}, static_cast<double>(found.preferred));
+  features.Set(uint32_t{5}, static_cast<double>(found.minimum));
+  return features;
+}
+
 // (granularity) -> an external of change_calls.h, or ENOMEM as a failure.
 napi_value Track(const Args& args, Device device) {
   return ToExternal(args.env(), device->driver->driver.Track(*device->device, static_cast<uint64_t>(args.Int(0))));
@@ -180,6 +194,7 @@ Napi::Function DeviceWrap::Define(Napi::Env env) {
   return DefineClass(env, "NativeDevice",
                      {
                          Property("info", Method<Info>),
+                         Property("features", Method<Features>),
                          Property("requests", Method<Requests>),
                          Property("flushSync", Method<FlushSync>),
                          Property("flush", Method<Flush>),

@@ -34,6 +34,7 @@ const FLOORS = [
     'request/range',
     'request/copy-range',
     'request/extents',
+    'request/features',
     'request/dirty-bitmap',
     'label/codec',
     'label/partition-minor',

@@ -157,6 +157,14 @@ interface ExtentsOptions {
   detectZeroes?: Bytes;
   signal?: AbortSignal;
 }
+interface Features {
+  readonly discard: boolean;
+  readonly fastZero: boolean;
+  readonly extents: boolean;
+  readonly fua: boolean;
+  readonly preferredSize: Bytes;
+  readonly minimumSize: Bytes;
+}
 interface Extent {
   readonly position: Bytes;
   readonly length: Bytes;
@@ -210,6 +218,7 @@ export type Results = [
   Expect<Extends<rumpblk.MinorInfo, MinorInfo>>,
   Expect<Extends<rumpblk.BufResult, BufResult>>,
   Expect<SameShape<rumpblk.Extent, Extent>>,
+  Expect<SameShape<rumpblk.DeviceFeatures, Features>>,
   Expect<Extends<rumpblk.WindowInfo, WindowInfo>>,
   Expect<Extends<rumpblk.Counters, Counters>>,
   Expect<Extends<rumpblk.FaultInjector, FaultInjector>>,
@@ -240,6 +249,7 @@ interface Device {
   readonly mode: Mode;
   readonly access: Access;
   readonly cache: CacheMode;
+  readonly features: rumpblk.DeviceFeatures;
   readonly closed: boolean;
   read: <T extends View>(buffer: T, position: Position, options?: TransferOptions) => Promise<{ bytesRead: Bytes; buffer: T }>;
   readSync: (buffer: View, position: Position, options?: Omit<TransferOptions, 'signal'>) => Bytes;

@@ -142,6 +142,9 @@ class Device {
   // nothing outside of calls runs (B16).
   Status Close(Lane lane = kSharedLane, ByteSpan* lost = nullptr) EXCLUDES(close_mu_);
 
+  // What its medium can do.   Thread: any; it asks the host, and waits for no disk.
+  MediumFeatures Features() const { return channel_->Features(); }
+
   // Lists what [position, position + length) of the device is made of, as Channel::Extents() does; what lies behind
   // the end of the device is left out. -> how many, none at its end. Counts them, draws no fault.
   // Errors: EINVAL beyond the end, or where a raw open may not begin · ECANCELED · ENOMEM.   Thread: any; it may wait

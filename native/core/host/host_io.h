@@ -53,6 +53,12 @@ struct HeldLock {
 
 // Each method: 0 or what is named below, or a negative errno. All may be called on any thread, with no lock of core
 // held but where docs/internals.md says so. `fd` is an open descriptor of this host; it stays the caller's.
+// Whether discards give room back, and whether zeros are made without writing them.
+struct HostFeatures {
+  bool discard = false;
+  bool zero = false;
+};
+
 class HostIo {
  public:
   virtual ~HostIo() = default;
@@ -117,6 +123,8 @@ class HostIo {
   // Both are multiples of its sector. -EOPNOTSUPP: the node cannot; -ENOTTY: it is none.
   virtual int NodeDiscard(int fd, uint64_t offset, uint64_t size) = 0;
   virtual int NodeZero(int fd, uint64_t offset, uint64_t size) = 0;
+  // What a file or node can do of this, as far as that is known without trying.
+  virtual HostFeatures Features(int fd) = 0;
   // Bytes that are freed at once: the block of a file, the discard granularity of a block node. 0: nobody can tell.
   virtual uint64_t Granule(int fd) = 0;
 

@@ -80,6 +80,18 @@ uint64_t NumberIn(const char* path) {
   return length > 0 ? std::strtoull(text, nullptr, 10) : 0;
 }
 
+// What the queue of a block node says under this name; 0 where it says nothing.
+uint64_t QueueNumber(dev_t node, const char* name) {
+  // Of a partition the queue is that of its disk, one folder up.
+  for (const char* folder : {"", "/.."}) {
+    char path[96];
+    std::snprintf(path, sizeof path, "/sys/dev/block/%u:%u%s/queue/%s", major(node), minor(node), folder, name);
+    const uint64_t number = NumberIn(path);
+    if (number != 0) return number;
+  }
+  return 0;
+}
+
 class Posix final : public HostIo {
  public:
   int Open(const std::string& path, OpenFlags flags) override {
@@ -237,19 +249,29 @@ class Posix final : public HostIo {
     uint64_t range[2] = {offset, size};
     return OrErrno(::ioctl(fd, BLKZEROOUT, range));
   }
+  HostFeatures Features(int fd) override {
+    struct stat st;
+    struct statfs fs;
+    if (::fstat(fd, &st) < 0 || ::fstatfs(fd, &fs) < 0) return {};
+    if (S_ISBLK(st.st_mode)) {
+      return {QueueNumber(st.st_rdev, "discard_max_bytes") > 0, QueueNumber(st.st_rdev, "write_zeroes_max_bytes") > 0};
+    }
+    switch (fs.f_type) {
+      // Those whose fallocate(2) punches holes.
+      case EXT4_SUPER_MAGIC:
+      case XFS_SUPER_MAGIC:
+      case BTRFS_SUPER_MAGIC:
+      case F2FS_SUPER_MAGIC:
+      case OVERLAYFS_SUPER_MAGIC:
+      case TMPFS_MAGIC: return {true, true};
+      default: return {};
+    }
+  }
   uint64_t Granule(int fd) override {
     struct stat st;
     if (::fstat(fd, &st) < 0) return 0;
     if (!S_ISBLK(st.st_mode)) return static_cast<uint64_t>(st.st_blksize);
-    // Of a partition the queue is that of its disk, one folder up.
-    for (const char* folder : {"", "/.."}) {
-      char path[96];
-      std::snprintf(path, sizeof path, "/sys/dev/block/%u:%u%s/queue/discard_granularity", major(st.st_rdev),
-                    minor(st.st_rdev), folder);
-      const uint64_t granularity = NumberIn(path);
-      if (granularity != 0) return granularity;
-    }
-    return 0;
+    return QueueNumber(st.st_rdev, "discard_granularity");
   }
 
   int Mmap(int fd, uint64_t offset, size_t size, MapMode mode, void** address) override {

@@ -36,6 +36,7 @@ class Qcow2Channel final : public Channel {
   Moved Zero(MediumOffset at, uint64_t size, const PieceRules& rules) override {
     return WithMemory(Op::kZero, [&] { return writer_->Zero(*file_, at.value, size, rules); });
   }
+  MediumFeatures Features() override { return {true, true, true, false, image_->header().unit_size(), 1}; }
   Status Sync() override { return writer_ ? writer_->Sync() : file_->Sync(); }
   Result<size_t> Extents(MediumSpan within, ExtentLayer layer, std::span<MediumExtent> found,
                          const PieceRules& rules) override {

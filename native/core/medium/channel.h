@@ -45,6 +45,16 @@ struct PieceRules {
   bool fast = false;       // of zeros: EOPNOTSUPP, and nothing changed, where they are not faster than a write of them
 };
 
+// What a medium can do, as far as it knows without trying.
+struct MediumFeatures {
+  bool discard = false;       // Discard() gives room back
+  bool fast_zero = false;     // zeros that are to be fast are made
+  bool extents = false;       // Extents() tells holes from data
+  bool durable = false;       // Write() knows `durable`
+  uint64_t preferred = 4096;  // bytes: what begins and ends with multiples of it is moved best
+  uint64_t minimum = 1;       // bytes: of a part of it that is written the rest has to be read
+};
+
 // A transfer that Channel::Start() begins and that is answered later. Whoever makes it keeps it, and its memory, until
 // `finish` is called.
 struct StartedMove {
@@ -109,6 +119,9 @@ class Channel {
     move.finish(move, read ? Read(move.at, move.data, move.size, move.rules)
                            : Write(move.at, move.data, move.size, move.rules));
   }
+
+  // Asks the host, if there is one.   Thread: any.
+  virtual MediumFeatures Features() { return {}; }
 
   // Whether Write() knows `durable`. Fixed.
   virtual bool durable_writes() const { return false; }

@@ -50,6 +50,15 @@ Moved HostChannel::Copy(MediumOffset at, uint64_t size, CopySource& source, cons
   return HostCopy(*this, source, rules).Run(at, size);
 }
 
+MediumFeatures HostChannel::Features() {
+  MediumFeatures features;
+  if (holes_ != nullptr) features = holes_->Features(file_);
+  features.durable = durable_writes();
+  if (file_.direct_fd >= 0) features.minimum = std::max<uint64_t>(features.minimum, file_.alignment.offset);
+  features.preferred = std::max(features.preferred, features.minimum);
+  return features;
+}
+
 Result<size_t> HostChannel::Extents(MediumSpan within, ExtentLayer layer, std::span<MediumExtent> found,
                                     const PieceRules& rules) {
   return holes_ == nullptr ? Channel::Extents(within, layer, found, rules)

@@ -22,6 +22,7 @@ class HostChannel final : public Channel, private MediumWindows {
   Status Sync() override { return file_.Sync(); }
   // O_DIRECT stays on its own descriptor, which a per-call sync of the other would miss.
   bool durable_writes() const override { return file_.direct_fd < 0; }
+  MediumFeatures Features() override;
   Status CheckReaches(MediumOffset end) override { return file_.CheckReaches(end.value); }
   Moved Discard(MediumOffset at, uint64_t size, const PieceRules& rules) override {
     return holes_ == nullptr ? Moved{} : holes_->Discard(file_, at, size, rules);

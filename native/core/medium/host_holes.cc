@@ -78,6 +78,19 @@ Moved HostHoles::Discard(const HostFile& file, MediumOffset at, uint64_t size, c
   return {static_cast<size_t>(size), Status::Ok()};
 }
 
+MediumFeatures HostHoles::Features(const HostFile& file) {
+  const HostFeatures host = host_.Features(file.fd);
+  MediumFeatures features;
+  features.discard = host.discard && !Refused(is_node_ ? kNodeDiscard : kPunch);
+  features.fast_zero = host.zero && !Refused(kPunch);
+  // A seek of a descriptor that is read and written by offset harms nobody.
+  const int64_t data = Refused(kSeek) ? -EINVAL : host_.SeekData(file.fd, 0);
+  features.extents = data >= 0 || data == -ENXIO;
+  features.preferred = GranuleOf(file);
+  if (is_node_) features.minimum = SectorOf(file);
+  return features;
+}
+
 MediumSpan HostHoles::ZeroSpan(const HostFile& file, MediumOffset at, uint64_t size) {
   if (is_node_) return Inwards(at, size, SectorOf(file));
   return {at, {at.value + size}};

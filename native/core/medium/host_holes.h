@@ -27,6 +27,9 @@ class HostHoles {
   // What Channel::Discard() says, of the whole granules in the range.
   Moved Discard(const HostFile& file, MediumOffset at, uint64_t size, const PieceRules& rules);
 
+  // What the file system or the node can do of this, and has not refused.
+  MediumFeatures Features(const HostFile& file);
+
   // What of [at, at + size) Zero() takes: all of it of a file, the whole sectors of a node.
   MediumSpan ZeroSpan(const HostFile& file, MediumOffset at, uint64_t size);
   // Makes `span` zeros by the host's own calls, without writing any. Below kWorthZeroing, and with the room kept,

@@ -29,6 +29,7 @@ class LateChannel final : public Channel {
   void Prefetch(MediumOffset at, uint64_t size) noexcept override { under_->Prefetch(at, size); }
   bool starts() const override { return true; }
   void Start(StartedMove& move) override { answers_->Put(*under_, move); }
+  MediumFeatures Features() override { return under_->Features(); }
   bool durable_writes() const override { return under_->durable_writes(); }
   Status CheckReaches(MediumOffset end) override { return under_->CheckReaches(end); }
   MediumSpan NextData(MediumSpan within) override { return under_->NextData(within); }

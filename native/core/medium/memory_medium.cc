@@ -31,6 +31,7 @@ class MemoryChannel final : public Channel {
     return moved;
   }
   Status Sync() override { return Status::Ok(); }
+  MediumFeatures Features() override { return {true, true, true, false, PageSize(), 1}; }
   // A granule is a page of the host.
   Moved Discard(MediumOffset at, uint64_t size, const PieceRules& rules) override {
     if (IsCancelled(rules.cancel)) return {0, {ECANCELED, Op::kDiscard}};

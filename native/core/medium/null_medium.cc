@@ -19,6 +19,7 @@ class NullChannel final : public Channel {
     return Move(Op::kPwrite, at, size, rules);
   }
   Status Sync() override { return Status::Ok(); }
+  MediumFeatures Features() override { return {true, true, true}; }
   Moved Discard(MediumOffset at, uint64_t size, const PieceRules& rules) override {
     return Move(Op::kDiscard, at, static_cast<size_t>(size), rules);
   }

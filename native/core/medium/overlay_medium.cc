@@ -34,6 +34,7 @@ class OverlayChannel final : public Channel {
   }
   void Prefetch(MediumOffset at, uint64_t size) noexcept override { store_->Prefetch(at.value, size); }
   Status Sync() override { return Status::Ok(); }
+  MediumFeatures Features() override { return {true, true, true, false, store_->block_size(), 1}; }
   MediumSpan NextData(MediumSpan within) override { return store_->NextData(within); }
   Result<size_t> Extents(MediumSpan within, ExtentLayer layer, std::span<MediumExtent> found,
                          const PieceRules& rules) override {

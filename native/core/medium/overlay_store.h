@@ -53,6 +53,9 @@ class OverlayStore final : public VolatileStore {
   bool Join();
   void Leave();
 
+  // Bytes of a block. Fixed.
+  uint64_t block_size() const { return uint64_t{1} << blocks_.shift; }
+
   // As Channel has them.   REQUIRES: a user, for whom nobody else leaves meanwhile; so of all that follows.
   Moved Read(MediumOffset at, void* data, size_t size, const PieceRules& rules);
   Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules);

@@ -250,6 +250,7 @@ class FakeHost final : public FakeClock {
     record.advice = advice;
     return Simple(record, [&] { return real_.Advise(address, size, advice); });
   }
+  HostFeatures Features(int fd) override { return real_.Features(fd); }
   bool FillsHoles(int fd) override { return fills_holes.value_or(real_.FillsHoles(fd)); }
   bool TellsResidency(int fd) override { return tells_residency && real_.TellsResidency(fd); }
   int Mincore(void* address, size_t size, unsigned char* residency) override {
