@@ -1,9 +1,10 @@
 // The command line tool, which bin.ts loads. Declares the commands, runs one, turns its failure into a line on stderr and an exit status.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { addBench } from './bench.js';
 import { compareCommand, type CompareOptions } from './compare.js';
+import { copyCommand, type CopyCommandOptions } from './copy.js';
 import { EXIT, exitStatus, failureJson, failureLines } from './support/failure.js';
 import { parseAdd, parseRemove, parseResize } from './support/changes.js';
 import { accessOption, addImageOptions, formatOption, partitionOption } from './support/image.js';
@@ -56,6 +57,7 @@ function createProgram(done: Done): Command {
   addInfo(program, done);
   addRead(program, done);
   addWrite(program, done);
+  addCopy(program, done);
   addCompare(program, done);
   addMap(program, done);
   addDiscard(program, done);
@@ -136,6 +138,43 @@ function addWrite(program: Command, done: Done): void {
     .option('--no-flush', 'end without making the data durable')
     .addHelpText('after', '\nInput that does not fit is ENOSPC, exit status 1; what fitted has been written.');
   addSharedOptions(command).action(async (file: string, options: WriteOptions) => done(await writeCommand(file, options)));
+}
+
+const COPY_HELP = `
+What SRC says to be holes is not read, and reads as zeros from DST afterwards. A file DST that is there is replaced, unless
+--target-position or --target-format is given; a file that the copy made is removed when it fails. -O qcow2 makes a new
+file, and refuses one that is there. To and from pipes: rumpblk read, rumpblk write.`;
+
+function addCopy(program: Command, done: Done): void {
+  const command = program
+    .command('copy')
+    .alias('convert')
+    .description('Copy an image or a disk, holes as holes, also from one format into another.')
+    .argument('<src>', 'image or device node, memory:SIZE or null:SIZE', parseSource)
+    .argument('<dst>', 'file that is made or replaced, or device node, memory:SIZE or null:SIZE', parseSource)
+    .addOption(new Option('-O, --output-format <format>', 'make DST of this format (default: raw)').choices(['raw', 'qcow2']))
+    .addOption(formatOption('--format', 'SRC'))
+    .addOption(formatOption('--target-format', 'DST', ', and write it in place'))
+    .option('--source-position <bytes>', 'where in SRC to begin', parseBytes)
+    .option('--target-position <bytes>', 'where in DST to begin; a file is changed in place with it', parseBytes)
+    .option('-l, --length <bytes>', 'how much to copy at most (default: to the end of SRC)', parseBytes)
+    .addOption(partitionOption('--source-partition', 'SRC'))
+    .addOption(partitionOption('--target-partition', 'DST'))
+    .addOption(
+      new Option('--sparse <how>', 'which zeros become holes: those of holes, those in data as well, or none')
+        .choices(['extents', 'detect', 'off'])
+        .default('extents'),
+    )
+    .addOption(
+      new Option('--reflink <when>', 'share blocks of SRC, where a file system can').choices(['auto', 'always', 'never']).default('auto'),
+    )
+    .option('--target-is-zero', 'write no zeros: all that DST has is zeros already, which is believed')
+    .option('--verify', 'read both again afterwards, and compare')
+    .option('--no-flush', 'end without making it durable')
+    .option('--no-lock', 'go on even when another process has SRC or DST locked')
+    .option('--json', 'print one JSON document on stdout')
+    .addHelpText('after', COPY_HELP);
+  command.action(async (source: string, target: string, options: CopyCommandOptions) => done(await copyCommand(source, target, options)));
 }
 
 const COMPARE_HELP = `

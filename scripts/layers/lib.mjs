@@ -98,7 +98,7 @@ const FOLDERS = new Map([
       'request/abort',
     ],
   ],
-  ['cli', ['index', 'media', 'arguments/printable', 'copy/compare', 'copy/copy']],
+  ['cli', ['index', 'media', 'arguments/printable', 'copy/compare', 'copy/copy', 'copy/kinds', 'copy/options']],
 ]);
 
 const LOADS_ADDON = /\bprocess\.dlopen\b|(?:require|import)\s*\(?\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|['"]bindings['"]/;

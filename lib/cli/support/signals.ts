@@ -1,14 +1,34 @@
 // Ends tidily on a signal.
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Cleans up on a signal, then dies of it as a shell expects. The handlers are there before the first file is. */
 export function onSignals(cleanUp: () => void): () => void {
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   const die = (signal: NodeJS.Signals): void => {
     cleanUp();
     release();
     process.kill(process.pid, signal);
   };
-  const release = (): void => signals.forEach((signal) => process.removeListener(signal, die));
-  signals.forEach((signal) => process.on(signal, die));
+  const release = (): void => SIGNALS.forEach((signal) => process.removeListener(signal, die));
+  SIGNALS.forEach((signal) => process.on(signal, die));
   return release;
+}
+
+/** Aborts `use` on a signal, waits until it has put away what it made, then dies of the signal. A second one kills at once. */
+export async function abortedBySignals<T>(use: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const control = new AbortController();
+  let came: NodeJS.Signals | undefined;
+  const stop = (signal: NodeJS.Signals): void => {
+    release();
+    came = signal;
+    control.abort();
+  };
+  const release = (): void => SIGNALS.forEach((signal) => process.removeListener(signal, stop));
+  SIGNALS.forEach((signal) => process.on(signal, stop));
+  try {
+    return await use(control.signal);
+  } finally {
+    release();
+    if (came !== undefined) process.kill(process.pid, came);
+  }
 }
