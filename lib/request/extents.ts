@@ -164,7 +164,10 @@ export interface Readers {
 /** Lists on the calling thread. */
 export function* listSync(handle: DeviceHandle, listing: Listing, device: Readers): Generator<Extent, void, undefined> {
   const lists = nativeListsSync(handle, listing);
-  for (const extents of listing.step === 0 ? lists : detectedSync(lists, listing.step, device)) yield* extents;
+  for (const extents of listing.step === 0 ? lists : detectedSync(lists, listing.step, device)) {
+    // By index: yield* asks the iterator of the array for each of them.
+    for (let i = 0; i < extents.length; i += 1) yield extents[i] as Extent;
+  }
 }
 
 function* nativeListsSync(handle: DeviceHandle, { position, end, layer }: Listing): Generator<Extent[]> {
