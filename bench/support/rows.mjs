@@ -13,6 +13,7 @@ import clients from '../trials/clients.mjs';
 import cold from '../trials/cold.mjs';
 import copy from '../trials/copy.mjs';
 import direct from '../trials/direct.mjs';
+import discard from '../trials/discard.mjs';
 import durable from '../trials/durable.mjs';
 import extents from '../trials/extents.mjs';
 import geometry from '../trials/geometry.mjs';
@@ -25,6 +26,7 @@ import overlay from '../trials/overlay.mjs';
 import policy from '../trials/policy.mjs';
 import promise from '../trials/promise.mjs';
 import promiseLarge from '../trials/promise-large.mjs';
+import qcow2 from '../trials/qcow2.mjs';
 import sizes from '../trials/sizes.mjs';
 import sync from '../trials/sync.mjs';
 import threads from '../trials/threads.mjs';
@@ -47,7 +49,9 @@ export function allRows() {
     media,
     memory,
     overlay,
+    qcow2,
     extents,
+    discard,
     copy,
     policy,
     sizes,
