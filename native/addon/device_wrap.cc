@@ -9,6 +9,7 @@
 #include "addon/change_calls.h"
 #include "addon/define.h"
 #include "addon/edge.h"
+#include "addon/image_overlay_calls.h"
 #include "addon/label_object.h"
 #include "addon/lease_wrap.h"
 #include "addon/outcome.h"
@@ -214,6 +215,7 @@ Napi::Function DeviceWrap::Define(Napi::Env env) {
                          Property("wedges", Method<Wedges>),
                          Property("windows", Method<Windows>),
                          Property("overlay", Method<OverlayOfDevice>),
+                         Property("imageOverlay", Method<ImageOverlayOfDevice>),
                          Property("overlayReset", Method<OverlayReset>),
                          Property("overlaySnapshot", Method<OverlaySnapshot>),
                          Property("overlayRevert", Method<OverlayRevert>),

@@ -7,6 +7,7 @@
 #include "addon/define.h"
 #include "addon/device_wrap.h"
 #include "addon/edge.h"
+#include "addon/image_overlay_calls.h"
 #include "addon/minor_calls.h"
 #include "addon/outcome.h"
 #include "addon/overlay_calls.h"
@@ -179,6 +180,8 @@ Napi::Function DriverWrap::Define(Napi::Env env) {
                          Property("openPathSync", Method<OpenPathSync>),
                          Property("openPath", Method<OpenPath>),
                          Property("overlay", Method<OverlayOfSource>),
+                         Property("imageOverlay", Method<ImageOverlayOfSource>),
+                         Property("overlayImageInfo", Method<OverlayImageInfo>),
                          Property("minors", Method<Minors>),
                          Property("counters", Method<Counters>),
                          Property("resetCounters", Method<ResetCounters>),

@@ -13,7 +13,7 @@
 #include "addon/napi_setup.h"
 #include "core/medium/late_medium.h"
 #include "core/medium/medium.h"
-#include "core/medium/overlay_store.h"
+#include "core/medium/overlay.h"
 
 namespace blk_addon {
 
@@ -23,9 +23,10 @@ using MediumMaker = std::function<std::unique_ptr<blk::Medium>()>;
 
 struct MediumOwner {
   MediumMaker make;
-  int64_t weight = 0;                          // bytes
-  std::shared_ptr<blk::LateAnswers> late;      // of a late one
-  std::shared_ptr<blk::OverlayStore> overlay;  // of an overlay
+  int64_t weight = 0;                      // bytes
+  std::shared_ptr<blk::LateAnswers> late;  // of a late one
+  std::shared_ptr<blk::Overlay> overlay;   // of an overlay
+  bool uses_overlay = false;               // it is a user of it, until a device is open on it
 };
 
 // What the garbage collector is told that a disk in memory weighs: no more than 64 MiB, since nobody knows how much of
@@ -44,18 +45,25 @@ inline void Weigh(napi_env env, int64_t change) {
   napi_adjust_external_memory(env, change, &weight);
 }
 
-// An overlay lets go of its base when nobody else has it either.
-inline void LeaveOverlay(napi_env env, MediumOwner& owner) {
+// An overlay belongs to the devices that are open on it from here on: the last one to close lets go of the base, on the
+// thread that closes it, and hears how that went.
+inline void HandOverOverlay(MediumOwner& owner) {
+  // With a device open on it this is not the last user; without one nobody is left to be told.
+  if (std::exchange(owner.uses_overlay, false)) static_cast<void>(owner.overlay->Leave());
+}
+
+inline void ForgetOverlay(napi_env env, MediumOwner& owner) {
   if (owner.overlay == nullptr) return;
+  HandOverOverlay(owner);
   owner.make = nullptr;
-  std::exchange(owner.overlay, nullptr)->Leave();
+  owner.overlay = nullptr;
   Weigh(env, -std::exchange(owner.weight, 0));
 }
 
 // JavaScript thread, when the external was collected or its thread ends.
 inline void FreeMediumOwner(napi_env env, void* data, void*) {
   const std::unique_ptr<MediumOwner> owner(static_cast<MediumOwner*>(data));
-  LeaveOverlay(env, *owner);
+  ForgetOverlay(env, *owner);
   Weigh(env, -owner->weight);
 }
 

@@ -12,11 +12,12 @@
 #include "addon/promise_call.h"
 #include "addon/source.h"
 #include "core/medium/overlay_medium.h"
+#include "core/medium/overlay_store.h"
 
 namespace blk_addon {
 namespace {
 
-using Store = std::shared_ptr<blk::OverlayStore>;
+using Store = std::shared_ptr<blk::Overlay>;
 using Device = const std::shared_ptr<DeviceState>&;
 
 // ---- making one
@@ -38,15 +39,13 @@ Wanted WantedAt(const Args& args) {
 
 napi_value ToOverlay(napi_env raw, const blk::Result<Store>& store) {
   if (!store.ok()) return ToFailure(raw, store.status());
-  const Napi::Env env(raw);
-  auto owner = std::make_unique<MediumOwner>();
-  owner->overlay = store.value();
-  owner->make = [store = store.value()] { return std::make_unique<blk::OverlayMedium>(store); };
-  owner->weight = WeightOf(store.value()->size);
-  Napi::Object made = Napi::Object::New(env);  // an array is a failure
-  made.Set("medium", ToMediumExternal(env, std::move(owner)));
-  made.Set("size", static_cast<double>(store.value()->size));
-  return made;
+  return OverlayObject(Napi::Env(raw), store.value(), WeightOf(store.value()->size));
+}
+
+blk::Result<Store> Create(blk::OverlayBase base, const Wanted& wanted) {
+  auto made = blk::OverlayStore::Create(std::move(base), wanted.name, wanted.setting);
+  if (!made.ok()) return made.status();
+  return Store(made.Take());
 }
 
 blk::Result<Store> Over(blk::Result<std::unique_ptr<blk::Medium>> medium, Wanted wanted) {
@@ -54,7 +53,7 @@ blk::Result<Store> Over(blk::Result<std::unique_ptr<blk::Medium>> medium, Wanted
   const auto size = medium.value()->size();
   if (!size) return blk::Status{EINVAL, blk::Op::kOpen};
   wanted.setting.sector = medium.value()->sector_size();
-  return blk::OverlayStore::Create(blk::OverlayBase(medium.Take(), {0}, *size), wanted.name, wanted.setting);
+  return Create(blk::OverlayBase(medium.Take(), {0}, *size), wanted);
 }
 
 // ---- freeze points
@@ -83,7 +82,7 @@ napi_value ToSnapshot(napi_env raw, const blk::Result<blk::OverlaySnapshot>& tak
 constexpr size_t kExtents = 1024;
 
 struct Differences {
-  blk::Result<blk::OverlayStore::Changed> changed = blk::OverlayStore::Changed();
+  blk::Result<blk::Overlay::Changed> changed = blk::Overlay::Changed();
   std::array<blk::MediumExtent, kExtents> extents;
 };
 
@@ -107,7 +106,13 @@ napi_value ToDifferences(napi_env raw, const std::unique_ptr<Differences>& found
 
 napi_value OverlayRelease(napi_env env, napi_callback_info info) {
   const Args args(env, info);
-  if (MediumOwner* const owner = MediumOwnerAt(args, 0)) LeaveOverlay(env, *owner);
+  if (MediumOwner* const owner = MediumOwnerAt(args, 0)) ForgetOverlay(env, *owner);
+  return nullptr;
+}
+
+napi_value OverlayOpened(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  if (MediumOwner* const owner = MediumOwnerAt(args, 0)) HandOverOverlay(*owner);
   return nullptr;
 }
 
@@ -144,6 +149,18 @@ class CommitCall final : public PendingCall, public Cancellable {
 
 }  // namespace
 
+Napi::Object OverlayObject(Napi::Env env, const std::shared_ptr<blk::Overlay>& overlay, int64_t weight) {
+  auto owner = std::make_unique<MediumOwner>();
+  owner->overlay = overlay;
+  owner->uses_overlay = true;
+  owner->make = [overlay] { return std::make_unique<blk::OverlayMedium>(overlay); };
+  owner->weight = weight;
+  Napi::Object made = Napi::Object::New(env);  // an array is a failure
+  made.Set("medium", ToMediumExternal(env, std::move(owner)));
+  made.Set("size", static_cast<double>(overlay->size));
+  return made;
+}
+
 napi_value OverlayOfSource(const Args& args, const std::shared_ptr<DriverState>& driver) {
   return Promise(
       args.env(), driver,
@@ -156,25 +173,20 @@ napi_value OverlayOfSource(const Args& args, const std::shared_ptr<DriverState>&
 napi_value OverlayOfDevice(const Args& args, Device device) {
   return Promise(
       args.env(), device,
-      [wanted = WantedAt(args), core = device->device](blk::Lane) mutable -> blk::Result<Store> {
+      [wanted = WantedAt(args), core = device->device,
+       counters = device->driver->driver.shared_counters()](blk::Lane) mutable -> blk::Result<Store> {
         const blk::Minor& minor = core->minor();
         auto medium = minor.disk().medium().Again();
         if (!medium.ok()) return medium.status();
         wanted.setting.sector = minor.disk().sector_size();
-        return blk::OverlayStore::Create(blk::OverlayBase(medium.Take(), minor.begin(), minor.size()), wanted.name,
-                                         wanted.setting);
+        return Create(blk::OverlayBase(medium.Take(), minor.begin(), minor.size(), blk::ReadCounts(counters)), wanted);
       },
       ToOverlay);
 }
 
 napi_value OverlayReset(const Args& args, Device device) {
   return Promise(
-      args.env(), device,
-      [store = StoreAt(args)](blk::Lane) {
-        store->Reset();
-        return blk::Status::Ok();
-      },
-      StatusOutcome);
+      args.env(), device, [store = StoreAt(args)](blk::Lane) { return store->Reset(); }, StatusOutcome);
 }
 
 napi_value OverlaySnapshot(const Args& args, Device device) {
@@ -201,12 +213,10 @@ napi_value OverlayCommit(const Args& args, Device device) {
 napi_value OverlayRebase(const Args& args, Device device) {
   return Promise(
       args.env(), device,
-      [store = StoreAt(args), source = Source::At(args, 1, 3), safe = args.Bool(2)](blk::Lane) {
+      [store = StoreAt(args), source = Source::At(args, 1, 3), safe = args.Bool(2), name = args.Bytes(4)](blk::Lane) {
         auto medium = source.MakeMedium();
         if (!medium.ok()) return medium.status();
-        const auto size = medium.value()->size();
-        if (!size) return blk::Status{EINVAL, blk::Op::kOpen};
-        return store->Rebase(blk::OverlayBase(medium.Take(), {0}, *size), safe);
+        return store->Rebase(medium.Take(), name, safe);
       },
       StatusOutcome);
 }
@@ -223,6 +233,7 @@ napi_value OverlayDiff(const Args& args, Device device) {
 }
 
 void DefineOverlayFunctions(Napi::Env env, Napi::Object exports) {
+  DefineFunction(env, exports, "overlayOpened", Edge<OverlayOpened>);
   DefineFunction(env, exports, "overlayRelease", Edge<OverlayRelease>);
 }
 

@@ -9,6 +9,7 @@
 #include "addon/args.h"
 #include "addon/device_state.h"
 #include "addon/env_state.h"
+#include "core/medium/overlay.h"
 
 namespace blk_addon {
 
@@ -19,21 +20,27 @@ napi_value OverlayOfSource(const Args& args, const std::shared_ptr<DriverState>&
 // be had twice.
 napi_value OverlayOfDevice(const Args& args, const std::shared_ptr<DeviceState>& device);
 
-// (medium) -> 0.
+// (medium) -> 0, or a failure: those of blk::Overlay::Reset().
 napi_value OverlayReset(const Args& args, const std::shared_ptr<DeviceState>& device);
-// (medium) -> a snapshot in an object, or a failure: those of blk::OverlayStore::Snapshot().
+// (medium) -> a snapshot in an object, or a failure: those of blk::Overlay::Snapshot().
 napi_value OverlaySnapshot(const Args& args, const std::shared_ptr<DeviceState>& device);
-// (medium, snapshot of it) -> 0, or a failure: those of blk::OverlayStore::Revert().
+// (medium, snapshot of it) -> 0, or a failure: those of blk::Overlay::Revert().
 napi_value OverlayRevert(const Args& args, const std::shared_ptr<DeviceState>& device);
-// (medium, token) -> bytes, or a failure: those of blk::OverlayStore::Commit().
+// (medium, token) -> bytes, or a failure: those of blk::Overlay::Commit().
 napi_value OverlayCommit(const Args& args, const std::shared_ptr<DeviceState>& device);
-// (medium, source, safe, format) -> 0, or a failure: those of Source::MakeMedium() and blk::OverlayStore::Rebase().
+// (medium, source, safe, format, what an image is to call it) -> 0, or a failure: those of Source::MakeMedium() and
+// blk::Overlay::Rebase().
 napi_value OverlayRebase(const Args& args, const std::shared_ptr<DeviceState>& device);
 // (medium, position, exact) -> where to go on, and what has changed, in an object; or a failure: those of
-// blk::OverlayStore::Diff().
+// blk::Overlay::Diff().
 napi_value OverlayDiff(const Args& args, const std::shared_ptr<DeviceState>& device);
 
-// Adds overlayRelease to the exports: (medium), which is not used any more: of an overlay nothing stays here.
+// What JavaScript gets of an overlay: its medium and its size. The medium is the user that whoever made it was, and
+// weighs so many bytes.
+Napi::Object OverlayObject(Napi::Env env, const std::shared_ptr<blk::Overlay>& overlay, int64_t weight);
+
+// Adds overlayOpened and overlayRelease to the exports: (medium), which a device is open on: the overlay belongs to
+// those that are; (medium), which is not used any more: of an overlay nothing stays here.
 void DefineOverlayFunctions(Napi::Env env, Napi::Object exports);
 
 }  // namespace blk_addon

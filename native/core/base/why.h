@@ -46,6 +46,11 @@ enum class Why : uint8_t {
   kReadOnlyCorrupt,
   kReadOnlySnapshots,
   kImageFull,
+  // Overlays in qcow2 images.
+  kOverlayBase,
+  kOverlayOtherBase,
+  kOverlaySize,
+  kOverlaySnapshots,
   // VHD.
   kVhdDynamic,
   kVhdFooter,
@@ -90,6 +95,12 @@ constexpr const char* WhyText(Why why) {
     case Why::kReadOnlyCorrupt: return "the qcow2 image is marked as corrupt, and is only read";
     case Why::kReadOnlySnapshots: return "qcow2 images with internal snapshots are only read";
     case Why::kImageFull: return "the image has no room to grow where it lies";
+    case Why::kOverlayBase:
+      return "a qcow2 overlay names its base by a path: that is all of a host file or node, or an image in one";
+    case Why::kOverlayOtherBase: return "the overlay lies over another base";
+    case Why::kOverlaySize: return "the overlay has another size";
+    case Why::kOverlaySnapshots:
+      return "an overlay in a qcow2 image has no snapshots: those of the format are only read here";
     case Why::kVhdDynamic: return "only fixed VHD images are read here: serve others by qemu-nbd, or convert them";
     case Why::kVhdFooter: return "the footer of the VHD image contradicts its size";
     case Why::kCount: break;

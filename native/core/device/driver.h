@@ -109,6 +109,8 @@ class Driver {
 
   // Those of all its devices, open and closed.
   Counters& counters() { return devices_->counters(); }
+  // The same for who may outlive the driver.
+  std::shared_ptr<Counters> shared_counters() { return {devices_, &devices_->counters()}; }
   // For threads that make requests of its devices for long: what they count in a lane of their own costs less. Its
   // workers have leases.
   const std::shared_ptr<Lanes>& lanes() const { return devices_->lanes(); }

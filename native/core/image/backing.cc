@@ -53,6 +53,7 @@ Result<std::unique_ptr<Backing>> Backing::Open(HostIo& host, const std::string& 
   if (chain.above.size() >= kMaxChain) return Status{ELOOP, Op::kOpen, Why::kBackingDepth};
   ImageChain down = chain;
   down.above.push_back(identity);
+  down.counts = ReadCounts();
   auto medium = chain.open(host, file.Take(), format.value(), std::move(down));
   if (!medium.ok()) return Explained(medium.status());
   if (!medium.value()->size()) return Status{EINVAL, Op::kOpen, Why::kNoImageSize};
@@ -60,7 +61,7 @@ Result<std::unique_ptr<Backing>> Backing::Open(HostIo& host, const std::string& 
   attachment.lock = lock;
   attachment.range = {{0}, {kMaxSafeInteger}};
   const uint64_t size = *medium.value()->size();
-  std::unique_ptr<Backing> backing(new Backing(medium.Take(), size, attachment));
+  std::unique_ptr<Backing> backing(new Backing(medium.Take(), size, attachment, chain.counts));
   auto channel = backing->medium_->Attach(attachment);
   if (!channel.ok()) return Explained(channel.status());
   backing->channel_ = channel.Take();
@@ -79,11 +80,32 @@ Backing::~Backing() {
 Moved Backing::Read(uint64_t at, uint8_t* data, size_t size, const PieceRules& rules) {
   const auto there = static_cast<size_t>(at >= size_ ? 0 : std::min<uint64_t>(size, size_ - at));
   if (there > 0) {
-    const Moved moved = channel_->Read({at}, data, there, rules);
+    const Moved moved = ReadInside(at, data, there, rules);
     if (!moved.status.ok()) return moved;
   }
   std::memset(data + there, 0, size - there);
   return {size, Status::Ok()};
+}
+
+MediumSpan Backing::NextData(MediumSpan within) {
+  const uint64_t end = std::min(within.end.value, size_);
+  if (within.begin.value >= end) return {within.end, within.end};
+  const MediumSpan data = channel_->NextData({within.begin, {end}});
+  return data.empty() ? MediumSpan{within.end, within.end} : data;
+}
+
+Result<std::unique_ptr<Backing::Writer>> Backing::Writer::Open(Backing& backing) {
+  Attachment wanted = backing.attachment_;
+  wanted.write = wanted.lock = true;
+  auto channel = backing.medium_->Attach(wanted);
+  if (!channel.ok()) return channel.status();
+  return std::unique_ptr<Writer>(new Writer(*backing.medium_, wanted, channel.Take()));
+}
+
+Backing::Writer::~Writer() {
+  channel_.reset();
+  // What it wrote was synced by whoever wrote it, who has that error.
+  static_cast<void>(medium_.Detach(attachment_));
 }
 
 }  // namespace blk

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "core/image/image_format.h"
 #include "core/image/qcow2_header.h"
@@ -26,16 +27,45 @@ class Backing {
   uint64_t size() const { return size_; }
   Medium& medium() const { return *medium_; }
   Channel& channel() const { return *channel_; }
+  // Reads [at, at + size), which it reaches to, as Channel::Read() has it.
+  Moved ReadInside(uint64_t at, uint8_t* data, size_t size, const PieceRules& rules) {
+    const Moved moved = channel_->Read({at}, data, size, rules);
+    counts_.Note(moved);
+    return moved;
+  }
   // Reads [at, at + size), zeros behind the end. Errors: the medium's · ECANCELED.
   Moved Read(uint64_t at, uint8_t* data, size_t size, const PieceRules& rules);
+  // As Channel::NextData() has it, on behind the end.
+  MediumSpan NextData(MediumSpan within);
+
+  // A second attachment, that writes. While there is one, nobody else has the disk.
+  class Writer {
+   public:
+    // Errors: EBUSY somebody else has it · EACCES, EROFS · those of Medium::Attach().
+    static Result<std::unique_ptr<Writer>> Open(Backing& backing);
+    Writer(const Writer&) = delete;
+    Writer& operator=(const Writer&) = delete;
+    ~Writer();
+
+    Channel& channel() const { return *channel_; }
+
+   private:
+    Writer(Medium& medium, const Attachment& attachment, std::unique_ptr<Channel> channel)
+        : medium_(medium), attachment_(attachment), channel_(std::move(channel)) {}
+
+    Medium& medium_;
+    const Attachment attachment_;
+    std::unique_ptr<Channel> channel_;
+  };
 
  private:
-  Backing(std::unique_ptr<Medium> medium, uint64_t size, const Attachment& attachment)
-      : medium_(std::move(medium)), size_(size), attachment_(attachment) {}
+  Backing(std::unique_ptr<Medium> medium, uint64_t size, const Attachment& attachment, ReadCounts counts)
+      : medium_(std::move(medium)), size_(size), attachment_(attachment), counts_(std::move(counts)) {}
 
   const std::unique_ptr<Medium> medium_;
   const uint64_t size_;
   const Attachment attachment_;
+  const ReadCounts counts_;
   std::unique_ptr<Channel> channel_;  // null: not attached
 };
 

@@ -9,6 +9,7 @@
 
 #include "core/host/host_io.h"
 #include "core/medium/medium.h"
+#include "core/medium/read_counts.h"
 
 namespace blk {
 
@@ -24,6 +25,7 @@ using ImageOpener = Result<std::unique_ptr<Medium>> (*)(HostIo& host, std::uniqu
 struct ImageChain {
   std::vector<MediumIdentity> above;  // host files of the images over it, the lowest last: none becomes its own
   ImageOpener open = nullptr;         // what opens the next one
+  ReadCounts counts;                  // of reads of the next one
 };
 inline constexpr size_t kMaxChain = 64;
 

@@ -27,7 +27,6 @@ Result<std::unique_ptr<Qcow2Allocator>> Qcow2Allocator::Create(Medium& medium, C
   allocator->counts_ = counts.Take();
   const Status found = allocator->FindNext(size.value());
   if (!found.ok()) return found;
-  allocator->claim_ = std::max(kLeastClaim, kFirstClaim >> header.cluster_bits);
   return allocator;
 }
 
@@ -50,6 +49,7 @@ Status Qcow2Allocator::FindNext(uint64_t file_size) {
     }
   }
   next_ = (end + header_.cluster_size() - 1) >> header_.cluster_bits;
+  claim_ = std::max(kLeastClaim, kFirstClaim >> header_.cluster_bits);
   return Status::Ok();
 }
 
@@ -138,6 +138,49 @@ Status Qcow2Allocator::Freed(const std::vector<ClusterSpan>& clusters) {
     const Status status = counts_->Drop(span);
     if (first.ok()) first = status;
   }
+  return first;
+}
+
+Status Qcow2Allocator::CheckReferences(const std::vector<uint64_t>& references) const {
+  std::vector<uint64_t> own = {0};
+  counts_->AddOwn(own);
+  const uint64_t l1_end = header_.l1_offset + uint64_t{header_.l1_entries} * 8;
+  for (uint64_t at = header_.l1_offset; at < l1_end; at += header_.cluster_size()) {
+    own.push_back(at >> header_.cluster_bits);
+  }
+  const bool meets = std::any_of(own.begin(), own.end(), [&](uint64_t cluster) {
+    return std::binary_search(references.begin(), references.end(), cluster);
+  });
+  return meets ? Status{EIO, Op::kPwrite, Why::kQcow2Entry} : Status::Ok();
+}
+
+Status Qcow2Allocator::FreeAll(const std::vector<uint64_t>& references) {
+  Status first = Status::Ok();
+  const auto note = [&](const Status& status) {
+    if (first.ok()) first = status;
+  };
+  ClusterSpan room;  // that nothing refers to, and is not given back yet
+  const auto give_back = [&] {
+    const uint64_t begin = room.begin << header_.cluster_bits, end = room.end << header_.cluster_bits;
+    if (begin < end) note(file_.Discard({begin}, end - begin, {}).status);
+  };
+  for (const uint64_t cluster : references) {
+    const Status dropped = counts_->Drop({cluster, cluster + 1});
+    note(dropped);
+    if (!dropped.ok()) continue;
+    const Result<uint64_t> left = counts_->Get(cluster);
+    if (!left.ok() || left.value() != 0) continue;
+    if (cluster != room.end) {
+      give_back();
+      room.begin = cluster;
+    }
+    room.end = cluster + 1;
+  }
+  give_back();
+  note(End());
+  const Result<uint64_t> size = medium_.SizeNow();
+  note(size.status());
+  if (first.ok()) note(FindNext(size.value()));
   return first;
 }
 

@@ -32,6 +32,13 @@ class Qcow2Allocator {
   Status Freed(const std::vector<ClusterSpan>& clusters);
   bool has_dropped() const { return !dropped_.empty(); }
 
+  // EIO, with a Why, when one of these references, sorted, goes to what the image itself lies in.
+  Status CheckReferences(const std::vector<uint64_t>& references) const;
+  // Takes all these references, sorted, off the counts, gives back the room of what nothing refers to any more, and
+  // goes on behind what is still in use. All of them, whatever fails; what stays counted costs room, and no more.
+  // Errors: EIO, damaged · the medium's.   REQUIRES: that they are gone is durable.
+  Status FreeAll(const std::vector<uint64_t>& references);
+
   // Gives back what was claimed and not used. Errors: the medium's.
   Status End();
 
@@ -39,6 +46,7 @@ class Qcow2Allocator {
   Qcow2Allocator(Medium& medium, Channel& file, const Qcow2Header& header, Qcow2Tables& tables)
       : medium_(medium), file_(file), header_(header), tables_(tables) {}
 
+  // Begins behind all that is in use, with a small claim. Errors: EIO, damaged · the medium's.
   Status FindNext(uint64_t file_size);
   // Makes the next clusters ours. Errors: those of Take().
   Status Claim();

@@ -74,7 +74,7 @@ Moved Qcow2Image::ReadNow(Channel& file, uint64_t at, uint8_t* data, size_t size
   if (run->value().kind == RunKind::kData) return file.Read({run->value().host}, data, size, rules);
   if (run->value().kind == RunKind::kBacking && backing_) {
     if (at + size > backing_->size()) return later;
-    return backing_->channel().Read({at}, data, size, rules);
+    return backing_->ReadInside(at, data, size, rules);
   }
   return ReadRun(file, run->value(), at, data, size, rules);
 }

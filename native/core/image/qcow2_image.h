@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "core/image/backing.h"
 #include "core/image/qcow2_compressed.h"
@@ -38,6 +39,12 @@ class Qcow2Image {
   Status ReadCompressed(Channel& file, const Qcow2Run& run, uint8_t* data, size_t size) {
     return compressed_.Read(file_, file, run, 0, data, size);
   }
+  // Goes on from another disk, which the header names so by now. REQUIRES: nothing reads or writes meanwhile.
+  void SetBacking(std::unique_ptr<Backing> backing, const std::string& name, const std::string& format) {
+    backing_ = std::move(backing);
+    header_.backing = name;
+    header_.backing_format = format;
+  }
   // Reads again what others may have changed until the image was locked. Errors: ESTALE the header · the medium's.
   Status Reload();
   Result<size_t> Extents(Channel& file, MediumSpan within, ExtentLayer layer, std::span<MediumExtent> found,
@@ -53,7 +60,7 @@ class Qcow2Image {
   Result<size_t> ExtentsBelow(MediumSpan span, std::span<MediumExtent> found, const PieceRules& rules);
 
   Medium& file_;
-  const Qcow2Header header_;
+  Qcow2Header header_;  // fixed but for what lies below
   std::unique_ptr<Qcow2Tables> tables_;
   std::unique_ptr<Backing> backing_;
   CompressedClusters compressed_;

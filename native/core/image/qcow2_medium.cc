@@ -5,16 +5,10 @@
 #include "core/base/no_memory.h"
 #include "core/image/image_format.h"
 #include "core/image/sticky_channel.h"
+#include "core/image/with_memory.h"
 
 namespace blk {
 namespace {
-
-// `body()` -> Moved. ENOMEM, with nothing moved that is known of, where it found no memory.
-template <typename Body>
-Moved WithMemory(Op op, Body&& body) {
-  Moved moved;
-  return HadMemory([&] { moved = body(); }) ? moved : Moved{0, {ENOMEM, op}};
-}
 
 class Qcow2Channel final : public Channel {
  public:

@@ -120,6 +120,13 @@ Status Qcow2Refcounts::Drop(ClusterSpan clusters) {
   return Status::Ok();
 }
 
+void Qcow2Refcounts::AddOwn(std::vector<uint64_t>& clusters) const {
+  for (uint64_t cluster = place_.begin; cluster < place_.end; cluster++) clusters.push_back(cluster);
+  for (const uint64_t block : table_) {
+    if (block != 0) clusters.push_back(block >> cluster_bits_);
+  }
+}
+
 Status Qcow2Refcounts::AddBlock(uint64_t cluster, uint64_t end) {
   const uint64_t place = cluster << cluster_bits_;
   const auto slot = static_cast<size_t>(cluster / block_entries_);

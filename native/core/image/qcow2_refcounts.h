@@ -42,6 +42,9 @@ class Qcow2Refcounts {
   // One less for each of `clusters`. Errors: EIO a count of 0, with a Why · the medium's.
   Status Drop(ClusterSpan clusters);
 
+  // Adds the clusters that the table and its blocks lie in.
+  void AddOwn(std::vector<uint64_t>& clusters) const;
+
   // Makes the block for `cluster` in `cluster` itself, which reads as zeros, and says that [cluster, end) are in use.
   // Syncs before and after the table has it. REQUIRES: InTable(), not HasBlock(); `end` belongs to the same block.
   Status AddBlock(uint64_t cluster, uint64_t end);

@@ -71,6 +71,13 @@ class Qcow2Tables {
   // there; one thread writes at a time.
   Status SetEntries(Channel& file, uint64_t at, const std::vector<Qcow2Entry>& entries) EXCLUDES(mu_);
 
+  // Adds the number of the cluster in the file that each reference of the disk goes to, tables included: one that is
+  // referred to twice twice. Errors: EIO damaged, with a Why · those of `file`.
+  Status References(Channel& file, std::vector<uint64_t>& clusters) EXCLUDES(mu_);
+  // Refers to nothing any more: all of the disk is what lies below. Errors: those of `file`; what the file has then is
+  // not known.   REQUIRES: nobody reads or writes meanwhile.
+  Status Clear(Channel& file) EXCLUDES(mu_);
+
   // Forgets what it knows and reads the L1 table again, for who has locked the image just now. Errors: the medium's.
   Status Reload(Medium& file, uint64_t file_size) EXCLUDES(mu_);
 
@@ -105,6 +112,8 @@ class Qcow2Tables {
   // The unit that `at` lies in, alone. Errors: EIO.
   Result<Qcow2Run> Unit(const Qcow2Entry& entry, uint64_t at) const;
   Result<Qcow2Run> CompressedUnit(uint64_t word, uint64_t at) const;
+  // Adds what one entry refers to. Errors: EIO.
+  Status AddReferences(uint64_t word, std::vector<uint64_t>& clusters) const;
 
   const Qcow2Header header_;
   const uint64_t piece_entries_;

@@ -8,6 +8,7 @@
 #define RUMPBLK_CORE_IMAGE_QCOW2_WRITER_H_
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/base/sync.h"
@@ -30,6 +31,14 @@ class Qcow2Writer {
   Moved Zero(Channel& file, uint64_t at, uint64_t size, const PieceRules& rules) EXCLUDES(placing_);
   Moved Discard(Channel& file, uint64_t at, uint64_t size, const PieceRules& rules) EXCLUDES(placing_);
   Status Sync() EXCLUDES(placing_);
+
+  // Makes all of the disk what lies below it, durably, and gives back the room. Interrupted, some of the disk is so and
+  // some is not. Errors: EIO damaged tables, with a Why, and nothing has changed · the medium's.
+  // REQUIRES: nobody reads or writes meanwhile.
+  Status Empty() EXCLUDES(placing_);
+  // Notes that what lies below is called so from here on, behind a sync of all that was written, and syncs that.
+  // Errors: those of WriteBackingName() and of syncs.
+  Status Rename(const std::string& backing, const std::string& format) EXCLUDES(placing_);
 
   // Gives back what nobody used. Once, after the last write. Errors: the medium's.
   Status End() EXCLUDES(placing_);

@@ -37,6 +37,7 @@ Moved OverlayBase::Read(uint64_t at, void* data, size_t size, const PieceRules& 
   const auto inside = static_cast<size_t>(Inside(at, size));
   if (inside > 0) {
     const Moved moved = channel_->Read({range_.begin.value + at}, data, inside, rules);
+    counts_.Note(moved);
     if (!moved.status.ok()) return moved;
   }
   std::memset(static_cast<uint8_t*>(data) + inside, 0, size - inside);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/medium/medium.h"
+#include "core/medium/read_counts.h"
 
 namespace blk {
 
@@ -16,14 +17,15 @@ class OverlayBase {
   // None yet.
   OverlayBase() = default;
   // [begin, begin + size) of `medium`, which is this object's alone.
-  OverlayBase(std::unique_ptr<Medium> medium, MediumOffset begin, uint64_t size)
-      : medium_(std::move(medium)), range_{begin, {begin.value + size}} {}
+  OverlayBase(std::unique_ptr<Medium> medium, MediumOffset begin, uint64_t size, ReadCounts counts = ReadCounts())
+      : medium_(std::move(medium)), range_{begin, {begin.value + size}}, counts_(std::move(counts)) {}
   OverlayBase(OverlayBase&& other) noexcept = default;
   OverlayBase& operator=(OverlayBase&& other) noexcept {
     Close();
     medium_ = std::move(other.medium_);
     range_ = other.range_;
     channel_ = std::move(other.channel_);
+    counts_ = std::move(other.counts_);
     return *this;
   }
   OverlayBase(const OverlayBase&) = delete;
@@ -83,6 +85,7 @@ class OverlayBase {
   std::unique_ptr<Medium> medium_;
   MediumSpan range_;
   std::unique_ptr<Channel> channel_;
+  ReadCounts counts_;
 };
 
 }  // namespace blk

@@ -3,32 +3,17 @@
 #include <cstring>
 #include <utility>
 
+#include "core/medium/overlay_diff.h"
 #include "core/medium/overlay_store.h"
 
 namespace blk {
-namespace {
-
-// Bytes that are read and compared or written in one go.
-constexpr uint64_t kStep = uint64_t{1} << 20;
-// Bytes that Diff() compares before it answers.
-constexpr uint64_t kMostCompared = uint64_t{16} << 20;
-
-bool AllZero(const uint8_t* data, size_t size) {
-  return size == 0 || (data[0] == 0 && std::memcmp(data, data + 1, size - 1) == 0);
-}
-
-std::unique_ptr<uint8_t[]> Buffer(uint64_t size) {
-  return std::make_unique_for_overwrite<uint8_t[]>(static_cast<size_t>(size));
-}
-
-}  // namespace
-
-void OverlayStore::Reset() {
+Status OverlayStore::Reset() {
   std::shared_ptr<OverlayLayer> dropped;
   MutexLock lock(changes_);
   const FreezeGate::Frozen frozen(gate_);
   top_->Empty(blocks_);
   dropped = std::exchange(top_->below, nullptr);
+  return Status::Ok();
 }
 
 Result<std::shared_ptr<OverlayLayer>> OverlayStore::Seal() {
@@ -63,9 +48,9 @@ Status OverlayStore::Revert(const OverlaySnapshot& snapshot) {
 }
 
 Result<bool> OverlayStore::IsZero(const OverlayLayer* from, uint64_t at, uint64_t end) const {
-  const auto bytes = Buffer(std::min(kStep, end - at));
+  const auto bytes = StepBuffer(std::min(kOverlayStep, end - at));
   while (at < end) {
-    const auto part = static_cast<size_t>(std::min(kStep, end - at));
+    const auto part = static_cast<size_t>(std::min(kOverlayStep, end - at));
     const Moved moved = ReadFrom(from, at, bytes.get(), part, {});
     if (!moved.status.ok()) return moved.status;
     if (!AllZero(bytes.get(), part)) return false;
@@ -101,7 +86,7 @@ Result<uint64_t> OverlayStore::Commit(const std::atomic<bool>* cancel) {
   if (!fits.ok()) return fits;
   PieceRules rules;
   rules.cancel = cancel;
-  const auto bytes = Buffer(kStep);
+  const auto bytes = StepBuffer(kOverlayStep);
   uint64_t written = 0;
   for (uint64_t at = 0; at < base_.size();) {
     if (IsCancelled(cancel)) return Status{ECANCELED, Op::kPwrite};
@@ -110,7 +95,7 @@ Result<uint64_t> OverlayStore::Commit(const std::atomic<bool>* cancel) {
     Moved moved{static_cast<size_t>(end - at), Status::Ok()};
     if (run.state == BlockState::kZero) moved = writer.value().Zero(at, end - at, rules);
     if (run.state == BlockState::kWritten) {
-      const auto part = static_cast<size_t>(std::min(kStep, end - at));
+      const auto part = static_cast<size_t>(std::min(kOverlayStep, end - at));
       moved = ReadFrom(run.layer, at, bytes.get(), part, rules);
       if (moved.status.ok()) moved = writer.value().Write(at, bytes.get(), part, rules);
     }
@@ -124,6 +109,13 @@ Result<uint64_t> OverlayStore::Commit(const std::atomic<bool>* cancel) {
   top_->below.reset();
   content_++;
   return written;
+}
+
+Status OverlayStore::Rebase(std::unique_ptr<Medium> base, const std::string& name, bool safe) {
+  static_cast<void>(name);  // of an image's
+  const auto bytes = base->size();
+  if (!bytes) return {EINVAL, Op::kOpen};
+  return Rebase(OverlayBase(std::move(base), {0}, *bytes), safe);
 }
 
 Status OverlayStore::Rebase(OverlayBase base, bool safe) {
@@ -142,7 +134,7 @@ Status OverlayStore::Rebase(OverlayBase base, bool safe) {
 // Requests go on meanwhile: a block that they change is the top layer's, and no base matters to it any more.
 Status OverlayStore::KeepDifferences(const OverlayBase& base) {
   const uint64_t block_size = uint64_t{1} << blocks_.shift;
-  const auto mine = Buffer(kStep), others = Buffer(kStep);
+  const auto mine = StepBuffer(kOverlayStep), others = StepBuffer(kOverlayStep);
   for (uint64_t at = 0; at < blocks_.size;) {
     const Run run = RunAt(top_.get(), blocks_.At(at), blocks_.count());
     const MediumSpan span{{at}, {blocks_.End(run.end)}};
@@ -157,7 +149,7 @@ Status OverlayStore::KeepDifferences(const OverlayBase& base) {
       continue;
     }
     at = std::max(at, AlignDown(next, block_size));
-    const auto part = static_cast<size_t>(std::min(kStep, span.end.value - at));
+    const auto part = static_cast<size_t>(std::min(kOverlayStep, span.end.value - at));
     Moved moved = base_.Read(at, mine.get(), part, {});
     if (moved.status.ok()) moved = base.Read(at, others.get(), part, {});
     if (!moved.status.ok()) return moved.status;
@@ -178,7 +170,7 @@ Status OverlayStore::KeepBlock(uint64_t block) {
   return WritePart(block, blocks_.Begin(block), nullptr, 0);
 }
 
-Result<OverlayStore::Changed> OverlayStore::Diff(uint64_t from, bool exact, std::span<MediumExtent> found) {
+Result<Overlay::Changed> OverlayStore::Diff(uint64_t from, bool exact, std::span<MediumExtent> found) {
   const FreezeGate::Pass pass(gate_);
   Changed changed;
   changed.next = from;
@@ -189,8 +181,8 @@ Result<OverlayStore::Changed> OverlayStore::Diff(uint64_t from, bool exact, std:
       from += blocks_.End(run.end) - changed.next;
       changed.next = blocks_.End(run.end);
     } else if (exact) {
-      run.end = std::min(run.end, blocks_.EndAt(std::min(changed.next + kStep, blocks_.size)));
-      const Status status = AddDifferences(run, changed.next, found, &changed);
+      run.end = std::min(run.end, blocks_.EndAt(std::min(changed.next + kOverlayStep, blocks_.size)));
+      const Status status = AddDiffering(run, changed.next, found, &changed);
       if (!status.ok()) return status;
     } else {
       const auto type = run.state == BlockState::kWritten ? ExtentType::kData : ExtentType::kHole;
@@ -202,30 +194,18 @@ Result<OverlayStore::Changed> OverlayStore::Diff(uint64_t from, bool exact, std:
   return changed;
 }
 
-Status OverlayStore::AddDifferences(const Run& run, uint64_t from, std::span<MediumExtent> found,
-                                    Changed* changed) const {
+Status OverlayStore::AddDiffering(const Run& run, uint64_t from, std::span<MediumExtent> found,
+                                  Changed* changed) const {
   const auto type = run.state == BlockState::kWritten ? ExtentType::kData : ExtentType::kHole;
-  const uint64_t size = blocks_.End(run.end) - from, block_size = uint64_t{1} << blocks_.shift;
-  const auto mine = Buffer(size), others = Buffer(size);
+  const uint64_t size = blocks_.End(run.end) - from;
+  const auto mine = StepBuffer(size), others = StepBuffer(size);
   Moved moved = base_.Read(from, others.get(), static_cast<size_t>(size), {});
   if (moved.status.ok() && type == ExtentType::kHole) std::memset(mine.get(), 0, static_cast<size_t>(size));
   if (moved.status.ok() && type == ExtentType::kData) {
     moved = ReadFrom(run.layer, from, mine.get(), static_cast<size_t>(size), {});
   }
   if (!moved.status.ok()) return moved.status;
-  for (uint64_t i = 0; i < size;) {
-    const uint64_t end = std::min(AlignDown(from + i, block_size) + block_size - from, size);
-    const bool same = std::memcmp(mine.get() + i, others.get() + i, static_cast<size_t>(end - i)) == 0;
-    MediumExtent* const last = changed->count > 0 ? &found[changed->count - 1] : nullptr;
-    if (!same && last != nullptr && last->type == type && last->at.value + last->size == from + i) {
-      last->size += end - i;
-    } else if (!same) {
-      if (changed->count == found.size()) return Status::Ok();
-      found[changed->count++] = {{from + i}, end - i, type, 0, kNoHostOffset};
-    }
-    i = end;
-    changed->next = from + i;
-  }
+  AddDifferences(from, size, uint64_t{1} << blocks_.shift, type, mine.get(), others.get(), found, changed);
   return Status::Ok();
 }
 

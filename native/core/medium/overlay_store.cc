@@ -26,24 +26,16 @@ Result<std::shared_ptr<OverlayStore>> OverlayStore::Create(OverlayBase base, std
 
 OverlayStore::OverlayStore(OverlayBase base, std::string name, const OverlaySetting& setting,
                            const OverlayBlocks& blocks, std::unique_ptr<OverlayLayer> top)
-    : VolatileStore(blocks.size, std::move(name), setting.sector),
+    : Overlay(blocks.size, std::move(name), setting.sector),
       blocks_(blocks),
       delta_(setting.delta),
       base_(std::move(base)),
       top_(std::move(top)) {}
 
-bool OverlayStore::Join() {
-  uint32_t users = users_.load(std::memory_order_relaxed);
-  while (users != 0 && !users_.compare_exchange_weak(users, users + 1, std::memory_order_relaxed)) {
-  }
-  return users != 0;
-}
-
-void OverlayStore::Leave() {
-  // What the others did to the base and the layers comes before their end.
-  if (users_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+Status OverlayStore::LetGo() {
   base_.Close();
   top_.reset();
+  return Status::Ok();
 }
 
 OverlayStore::Run OverlayStore::RunAt(const OverlayLayer* layer, uint64_t block, uint64_t end) {

@@ -52,7 +52,7 @@ TEST_CASE("overlay: it goes back to any of its snapshots, in any order, and they
       model = then;
       REQUIRE(AllOf(*overlay.channel) == model);
     }
-    overlay.store->Reset();
+    CHECK(overlay.store->Reset().ok());
     CHECK(AllOf(*overlay.channel) == FreshModel());
     for (const auto& [snapshot, then] : taken) {
       REQUIRE(overlay.store->Revert(snapshot).ok());
@@ -196,7 +196,7 @@ TEST_CASE("overlay: snapshots, reverts and commits under writers are moments, wh
   while (rounds < 400) {
     switch (random() % 4) {
       case 0: snapshot = overlay.store->Snapshot().Take(); break;
-      case 1: overlay.store->Reset(); break;
+      case 1: CHECK(overlay.store->Reset().ok()); break;
       case 2: {
         const Status reverted = overlay.store->Revert(snapshot);
         if (!reverted.ok() && reverted.err != ESTALE) mixed++;

@@ -48,7 +48,7 @@ TEST_CASE("overlay: random writes and zeros read back as from a flat array, and 
     for (int round = 0; round < 3; round++) {
       for (int i = 0; i < 120; i++) REQUIRE(ChangeSomething(random, *channel, model, 0, kSize));
       REQUIRE(AllOf(*channel) == model);
-      overlay->Reset();
+      CHECK(overlay->Reset().ok());
       model = FreshModel();
       REQUIRE(AllOf(*channel) == model);
     }
@@ -86,7 +86,7 @@ TEST_CASE("overlay: threads that write side by side in the same blocks lose noth
       for (std::thread& thread : threads) thread.join();
       CHECK(failed == 0);
       REQUIRE(AllOf(*channel) == model);
-      overlay->Reset();
+      CHECK(overlay->Reset().ok());
     }
     CHECK(medium.Detach(Wanted(true, kSize)).ok());
   });
@@ -117,7 +117,7 @@ TEST_CASE("overlay: a reset under way changes all of it at once for those who re
       }
     });
   }
-  while (rounds < 400) overlay->Reset();
+  while (rounds < 400) CHECK(overlay->Reset().ok());
   ended = true;
   for (std::thread& thread : threads) thread.join();
   CHECK(mixed == 0);
@@ -196,7 +196,7 @@ TEST_CASE("overlay: over a medium that answers late, and over an overlay") {
   for (int i = 0; i < 60; i++) REQUIRE(ChangeSomething(random, *channel, model, 0, kSize));
   CHECK(AllOf(*channel) == model);
   CHECK(OverlayMedium(lower).Attach(Wanted(true, kSize)).status().err == EBUSY);
-  upper->Reset();
+  CHECK(upper->Reset().ok());
   CHECK(AllOf(*channel) == FreshModel());
   CHECK(medium.Detach(Wanted(true, kSize)).ok());
 }
@@ -210,7 +210,7 @@ TEST_CASE("overlay: with its last user go the base and what was written, whoever
     OverlayMedium second(overlay);
     CHECK(second.Close().ok());
   }
-  overlay->Leave();
+  CHECK(overlay->Leave().ok());
   CHECK(writer.Attach(Wanted(true, kBase)).status().err == EBUSY);
   std::vector<uint8_t> bytes(512);
   CHECK(first.Read({0}, bytes.data(), bytes.size()).ok());

@@ -14,6 +14,7 @@
 #include "core/medium/memory_medium.h"
 #include "core/medium/null_medium.h"
 #include "core/medium/overlay_medium.h"
+#include "core/medium/overlay_store.h"
 #include "test/support/check.h"
 #include "test/support/fake_host.h"
 #include "test/support/loop_device.h"

@@ -13,6 +13,7 @@
 
 #include "core/medium/memory_medium.h"
 #include "core/medium/overlay_medium.h"
+#include "core/medium/overlay_store.h"
 #include "test/support/check.h"
 #include "test/support/fake_host.h"
 #include "test/support/temp_file.h"
