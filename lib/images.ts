@@ -87,8 +87,12 @@ function creationOf(path: PathLike, options: CreateQcow2Options): NativeCreation
   return [file, bytes(size, 'options.size'), Math.log2(cluster), isExtended, below, below.length === 0 ? '' : format];
 }
 
-/** Makes the file, which nobody else has yet. */
-function takePlace(path: Uint8Array): void {
+/**
+ * Makes the file, which nobody else has yet.
+ *
+ * @internal
+ */
+export function takePlace(path: Uint8Array): void {
   try {
     closeSync(openFile(Buffer.from(path), 'wx', 0o666));
   } catch (error) {

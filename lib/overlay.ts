@@ -4,6 +4,6 @@ export { OverlayDevice } from './overlay/overlay-device.js';
 export { Snapshot } from './overlay/snapshot.js';
 
 export type { OverlayOptions } from './overlay/open-overlay.js';
-export type { CommitOptions, DiffOptions } from './overlay/overlay-device.js';
+export type { CommitOptions, DiffOptions, RebaseOptions } from './overlay/overlay-device.js';
 export type { Medium } from './media/medium.js';
 export type { Source } from './media/source.js';

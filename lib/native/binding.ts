@@ -178,12 +178,32 @@ export interface NativeSnapshot {
 }
 declare const opaque: unique symbol;
 
-/** `blk::OverlayStore` as a medium, and its bytes. */
+/** `blk::Overlay` as a medium, and its bytes. */
 export interface NativeOverlay {
   readonly medium: NativeMedium;
   readonly size: number;
 }
-/** `OverlayStore::Diff`: position, length and type (an index of EXTENT_TYPES) of each extent; `next`: where to go on. */
+/** What an overlay in an image is made with: clusterBits 0 of an image that is there, else the file is there and empty; backing: what it calls its base. */
+export type OverInImage = readonly [
+  name: Uint8Array,
+  size: number,
+  file: Uint8Array,
+  clusterBits: number,
+  extendedL2: boolean,
+  backing: Uint8Array,
+];
+/** `blk::Qcow2Overlay::Open`: the overlay, or a failure, which in an object is that of the base. */
+export type MadeInImage = NativeOverlay | { readonly base: Failure } | Failure;
+/** What a qcow2 image says of the disk; backing: as it names its base, base: the path that this is, both empty without one. */
+export interface NativeImageInfo {
+  readonly size: number;
+  readonly clusterSize: number;
+  readonly blockSize: number;
+  readonly backing: Buffer;
+  readonly base: Buffer;
+  readonly format: string;
+}
+/** `Overlay::Diff`: position, length and type (an index of EXTENT_TYPES) of each extent; `next`: where to go on. */
 export interface NativeDiff {
   readonly next: number;
   readonly extents: Float64Array;
@@ -237,12 +257,14 @@ export interface NativeDevice {
   windows(): Float64Array | Failure;
   /** `OverlayStore::Create` over this device, which may be closed afterwards; size -1 is the base's, an empty folder is memory. */
   overlay(name: Uint8Array, size: number, blockSize: number, folder: Uint8Array): Promise<NativeOverlay | Failure>;
+  /** An overlay in an image over this device, which may be closed afterwards. */
+  imageOverlay(...image: OverInImage): Promise<MadeInImage>;
   /** Freeze points of an overlay, of a device that was opened from `medium`. */
   overlayReset(medium: NativeMedium): Promise<Outcome>;
   overlaySnapshot(medium: NativeMedium): Promise<{ readonly snapshot: NativeSnapshot } | Failure>;
   overlayRevert(medium: NativeMedium, snapshot: NativeSnapshot): Promise<Outcome>;
   overlayCommit(medium: NativeMedium, token: number): Eventual<Outcome>;
-  overlayRebase(medium: NativeMedium, base: Uint8Array | NativeMedium, safe: boolean, format: number): Promise<Outcome>;
+  overlayRebase(medium: NativeMedium, base: Uint8Array | NativeMedium, safe: boolean, format: number, name: Uint8Array): Promise<Outcome>;
   overlayDiff(medium: NativeMedium, position: number, exact: boolean): Promise<NativeDiff | Failure>;
   /** `Device::Close` — drains, flushes, frees; the failure is the flush's. closeSync: EBUSY while a request is in flight. Both idempotent. */
   close(): Promise<Outcome>;
@@ -353,6 +375,10 @@ export interface NativeDriver {
     base: Uint8Array | NativeMedium,
     format: number,
   ): Promise<NativeOverlay | Failure>;
+  /** An overlay in an image over a path in the host's bytes or a medium. */
+  imageOverlay(...image: readonly [...OverInImage, source: Uint8Array | NativeMedium, format: number]): Promise<MadeInImage>;
+  /** `blk::ReadQcow2Header` of the file at a path. */
+  overlayImageInfo(file: Uint8Array): Promise<NativeImageInfo | Failure>;
   minors(): { readonly minors: readonly NativeMinorInfo[] } | Failure;
   /** `Counters::Snapshot` in the order of `Counters` in api: ioTotal, ioAsync, bytesRead, bytesWritten, bytesWrittenAsync, windowHits, windowBusy, windowMisses, faultsInjected, flushes. */
   counters(): Float64Array;
@@ -419,7 +445,9 @@ export interface NativeBinding {
   /** `MemoryMedium::CreateStore`; sizes in bytes. */
   memoryMedium(size: number, sectorSize: number, name: Uint8Array): NativeMedium | Failure;
   nullMedium(size: number, name: Uint8Array): NativeMedium | Failure;
-  /** `OverlayStore::Leave` for JavaScript: the medium is not handed over any more. */
+  /** A device is open on the medium: the last one to close lets go of what the overlay has. */
+  overlayOpened(medium: NativeMedium): void;
+  /** The medium is not handed over any more. */
   overlayRelease(medium: NativeMedium): void;
   /** `Device::Discard` and its like: bytes of the device, 0 to 2^53 - 1; fua is one of FUA. */
   discardSync(target: NativeRequests, position: number, length: number): Outcome;

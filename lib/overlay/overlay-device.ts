@@ -8,10 +8,11 @@ import { fromFailure, invalidArgType, invalidThis, isFailure } from '../errors.j
 import { endMedium, nativeMediumOf, type Medium, type MediumHandle } from '../media/medium.js';
 import { sourceOf, type Source } from '../media/source.js';
 import { binding, EXTENT_TYPES, FORMAT, type NativeDevice, type NativeDiff, type NativeMedium } from '../native/binding.js';
-import type { OpenSettings } from '../options.js';
+import type { ImageFormat, OpenSettings } from '../options.js';
 import type { Extent } from '../request/extents.js';
 import type { DeviceHandle } from '../request/handle.js';
 import type { Bytes } from '../request/transfer.js';
+import { nameForBase } from './image-overlay.js';
 import { createSnapshot, nativeSnapshotOf, type Snapshot } from './snapshot.js';
 
 /** Options of `commit()`. */
@@ -27,11 +28,25 @@ export interface DiffOptions {
 }
 
 const DIFF_KEYS = keysOf<DiffOptions>({ exact: true }, { compare: "'exact'" });
+/** Options of `rebase()`. */
+export interface RebaseOptions {
+  /** What the new base holds, as `open` has it; default `'raw'`. */
+  format?: ImageFormat;
+}
+
+const REBASE_KEYS = keysOf<RebaseOptions>({ format: true }, { mode: 'the second argument of rebase()' });
 const REBASE_MODES = { safe: 1, unsafe: 0 } as const;
+/** What an overlay was made of. */
+export interface OverlayMade {
+  readonly base: BlockDevice | undefined;
+  /** The image that has the changes. */
+  readonly file: Uint8Array | undefined;
+}
+
 /** Wraps a native device that was opened from `medium`. */
 export let createOverlay: (
   medium: MediumHandle,
-  base: BlockDevice | undefined,
+  made: OverlayMade,
 ) => (driver: BlockDriver, native: NativeDevice, settings: OpenSettings) => OverlayDevice;
 
 /**
@@ -44,17 +59,17 @@ export let createOverlay: (
  * await overlay.reset();
  */
 export class OverlayDevice extends BlockDevice {
-  /** Gives the device that it was opened over; undefined where that was a path or a medium. */
-  readonly base: BlockDevice | undefined;
-  /** Tells whether `flush()` keeps anything beyond the process: not of changes in memory or in a temporary file. */
-  readonly durable: boolean = false;
+  /** Tells whether `flush()` keeps anything beyond the process: of changes in an image, not in memory or in a temporary file. */
+  readonly durable: boolean;
   /** Gives the overlay as a medium, for `open(overlay.medium, { partition })`. */
   readonly medium: Medium;
 
   readonly #native: NativeMedium;
+  readonly #file: Uint8Array | undefined;
+  #base: BlockDevice | undefined;
 
   static {
-    createOverlay = (medium, base) => (driver, native, settings) => new OverlayDevice(DEVICE_KEY, driver, native, settings, medium, base);
+    createOverlay = (medium, made) => (driver, native, settings) => new OverlayDevice(DEVICE_KEY, driver, native, settings, medium, made);
   }
 
   protected constructor(
@@ -63,24 +78,32 @@ export class OverlayDevice extends BlockDevice {
     native: NativeDevice,
     settings: OpenSettings,
     medium: MediumHandle,
-    base: BlockDevice | undefined,
+    made: OverlayMade,
   ) {
     super(key, driver, native, settings);
-    this.base = base;
+    this.#base = made.base;
+    this.#file = made.file;
+    this.durable = made.file !== undefined;
     this.medium = medium;
     this.#native = nativeMediumOf(medium) as NativeMedium;
     const own = this.#native;
-    // The base is free, and what was written gone, with the last device that is open on it.
+    // The base is free, and what was written to no image gone, with the last device that is open on it.
     handleOf(this, 'open').afterClose = () => {
       endMedium(medium);
       binding.overlayRelease(own);
     };
   }
 
+  /** Gives the device that it was opened over, whose counters count what the overlay reads of it; undefined where that was a path or a medium, and after a `rebase()`. */
+  get base(): BlockDevice | undefined {
+    return this.#base;
+  }
+
   /**
-   * Drops all changes: the overlay reads as its base again. Its snapshots stay.
+   * Drops all changes: the overlay reads as its base again. Its snapshots stay. In an image that is durable when it is done; what
+   * is interrupted by a power cut may have dropped some changes and not others.
    *
-   * @throws {BlockDeviceError} EBADF closed
+   * @throws {BlockDeviceError} errors of the image; EBADF closed
    */
   async reset(): Promise<void> {
     const { handle, native } = OverlayDevice.#at(this, 'reset');
@@ -90,11 +113,11 @@ export class OverlayDevice extends BlockDevice {
 
   /**
    * Takes what the overlay is now, which `revert()` can go back to. It costs no copy, and what is written from then on; it is gone
-   * when nobody has the object any more.
+   * when nobody has the object any more. An overlay in an image has none.
    *
    * @param name for people; default `snapshot`
    * @returns the snapshot
-   * @throws {BlockDeviceError} ENOMEM, ENOSPC, EMFILE no place for what is written from then on; EBADF closed
+   * @throws {BlockDeviceError} ENOTSUP the changes are in an image; ENOMEM, ENOSPC, EMFILE no place for what is written from then on; EBADF closed
    */
   async snapshot(name = 'snapshot'): Promise<Snapshot> {
     const { handle, native } = OverlayDevice.#at(this, 'snapshot');
@@ -119,8 +142,8 @@ export class OverlayDevice extends BlockDevice {
   }
 
   /**
-   * Writes all changes into the base and makes them durable; then the overlay is empty. Requests go on meanwhile, and what they
-   * write stays in the overlay. When it fails, or the process ends, the overlay is as it was and the base is new in part: the
+   * Writes all changes into the base and makes them durable; then the overlay is empty. Requests go on meanwhile; what they write
+   * stays in the overlay, of changes in an image it is written into the base too. When it fails, or the process ends, the overlay is as it was and the base is new in part: the
    * commit can be made again. Snapshots that were taken before are of no use after it.
    *
    * @param options `signal`, default none
@@ -161,18 +184,26 @@ export class OverlayDevice extends BlockDevice {
   }
 
   /**
-   * Lays the overlay over another base. Snapshots that were taken before are of no use after it.
+   * Lays the overlay over another base. Snapshots that were taken before are of no use after it. An image names the new base from
+   * then on: a path that is not absolute is written as it is from the folder of the image.
    *
-   * @param base path of raw bytes or medium; one that is shorter reads zeros behind its end
+   * @param base path, or a medium; of an image a path. One that is shorter reads zeros behind its end
    * @param mode 'safe', the default: it reads as before, and keeps what the new base has otherwise. 'unsafe': what was not changed is the new base's
-   * @throws {BlockDeviceError} EBUSY somebody writes the new base; errors of both; ENOSPC no room for what is kept; then all is as it was; EBADF closed
+   * @param options `format` of the new base, default `'raw'`
+   * @throws {BlockDeviceError} EBUSY somebody writes the new base; ESTALE, ENOTSUP an image cannot name it; errors of both; ENOSPC no room for what is kept; then all is as it was; EBADF closed
    */
-  async rebase(base: Source, mode: 'safe' | 'unsafe' = 'safe'): Promise<void> {
-    const { handle, native } = OverlayDevice.#at(this, 'rebase');
+  async rebase(base: Source, mode: 'safe' | 'unsafe' = 'safe', options?: RebaseOptions): Promise<void> {
+    OverlayDevice.#at(this, 'rebase');
     const source = sourceOf(base, 'base');
     const safe = REBASE_MODES[oneOf(mode, 'mode', REBASE_MODES)] === REBASE_MODES.safe;
-    const outcome = await handle.native.overlayRebase(native, source.native, safe, FORMAT.raw);
+    if (options !== undefined) requireOptions(options, 'options', REBASE_KEYS);
+    const format = FORMAT[oneOf(options?.format ?? 'raw', 'options.format', FORMAT)];
+    const isNamed = this.#file !== undefined && source.native instanceof Uint8Array;
+    const name = isNamed ? await nameForBase(source.native, this.#file) : Buffer.alloc(0);
+    const { handle, native } = OverlayDevice.#at(this, 'rebase');
+    const outcome = await handle.native.overlayRebase(native, source.native, safe, format, name);
     if (typeof outcome !== 'number') throw fromFailure(outcome, { path: source.name });
+    this.#base = undefined;
   }
 
   /** What `console.log` shows. */

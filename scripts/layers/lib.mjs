@@ -52,6 +52,7 @@ const FLOORS = [
     'changes/change-arguments',
     'changes/partition-changes',
   ],
+  ['overlay/image-overlay'],
   ['overlay/overlay-device'],
   ['overlay/open-overlay'],
   ['index', 'require-index', 'loads', 'media', 'overlay'],

@@ -6,8 +6,7 @@ import { BlockDriver, type Extent } from 'rumpblk';
 import { memory } from 'rumpblk/media';
 import { openOverlay, OverlayDevice, Snapshot, type OverlayOptions } from 'rumpblk/overlay';
 import { failure, refusal, thrownBy } from '../support/failure';
-import { filled } from '../support/memory';
-import { all, overlays, withText } from '../support/overlays';
+import { all, CHANGES, changesIn, overlays, withText } from '../support/overlays';
 import { KiB, MiB, pattern, rig } from '../support/rig';
 
 const bench = rig();
@@ -23,10 +22,14 @@ async function listed(changes: AsyncIterable<Extent>): Promise<Extent[]> {
   return list;
 }
 
-describe.each(['memory', 'temporary'] as const)('changes in %s', (changes) => {
+describe.each(CHANGES)('changes in %s', (kind) => {
+  const inKind = (): string => changesIn(bench, kind);
+  // An image has room for the cluster that they lie in.
+  const zeros = kind === 'qcow2' ? 'zero' : 'hole';
+
   test('read as the base, are kept apart from it, and are gone with a reset', async () => {
     const image = bench.image(content);
-    const overlay = await over(image, { changes });
+    const overlay = await over(image, { changes: inKind() });
     expect(all(overlay).equals(content)).toBe(true);
     await overlay.write(word, 5000);
     expect(overlay.writeSync(word, MiB)).toBe(word.length);
@@ -39,6 +42,127 @@ describe.each(['memory', 'temporary'] as const)('changes in %s', (changes) => {
     expect(all(overlay).equals(content)).toBe(true);
   });
 
+  test('are written into the base by a commit', async () => {
+    const image = bench.image(content);
+    const overlay = await over(image, { changes: inKind() });
+    await overlay.write(word, 5000);
+    await overlay.writeZeroes(64 * KiB, 8192);
+    expect(await overlay.commit()).toEqual({ bytes: 4096 + 8192 });
+    const wanted = withWord(5000).fill(0, 64 * KiB, 64 * KiB + 8192);
+    expect(readFileSync(image).equals(wanted)).toBe(true);
+    expect(await overlay.commit()).toEqual({ bytes: 0 });
+    await overlay.reset();
+    expect(all(overlay).equals(wanted)).toBe(true);
+  });
+
+  test('are listed by blocks, exactly only where bytes differ', async () => {
+    const overlay = await over(bench.image(content), { changes: inKind() });
+    await overlay.write(content.subarray(8192, 12_288), 8192);
+    await overlay.write(word, 20_000);
+    await overlay.writeZeroes(64 * KiB, 8192);
+    const own = (position: number, length: number, type: Extent['type']): Extent => ({
+      position,
+      length,
+      type,
+      depth: 0,
+      offset: undefined,
+    });
+    const differ = [own(16_384, 4096, 'data'), own(65_536, 8192, 'hole')];
+    expect(await listed(overlay.diff())).toEqual([own(8192, 4096, 'data'), ...differ]);
+    expect(await listed(overlay.diff({ exact: true }))).toEqual(differ);
+    const rest = (position: number, end: number): Extent => own(position, end - position, 'unallocated');
+    // Where they lie is said of an image.
+    const placed = await listed(overlay.extents({ layer: 'top' }));
+    expect(placed.map((extent) => ({ ...extent, offset: undefined }))).toEqual([
+      rest(0, 8192),
+      own(8192, 4096, 'data'),
+      rest(12_288, 16_384),
+      differ[0],
+      rest(20_480, 65_536),
+      { ...own(65_536, 8192, zeros) },
+      rest(73_728, content.length),
+    ]);
+    const depths = (await listed(overlay.extents())).map(({ type, depth }) => [type, depth]);
+    expect(depths).toEqual([
+      ['data', 1],
+      ['data', 0],
+      ['data', 1],
+      ['data', 0],
+      ['data', 1],
+      [zeros, 0],
+      ['data', 1],
+    ]);
+  });
+
+  test('may be more than the base, and behind its end there is no commit', async () => {
+    const image = bench.image(content);
+    const overlay = await over(image, { changes: inKind(), size: 2 * MiB, blockSize: 512 });
+    expect(all(overlay).equals(Buffer.concat([content, Buffer.alloc(2 * MiB - content.length)]))).toBe(true);
+    await overlay.write(word, 2 * MiB - 100);
+    await failure(() => overlay.commit(), 'ENOSPC');
+    expect(readFileSync(image).equals(content)).toBe(true);
+    await failure(() => openOverlay(image, { changes: inKind(), size: 512 }), 'EINVAL');
+  });
+
+  test('get another base: read as before when that is safe', async () => {
+    const other = bench.image(pattern(content.length, 9));
+    const overlay = await over(bench.image(content), { changes: inKind() });
+    await overlay.write(word, 0);
+    await overlay.rebase(other);
+    expect(all(overlay).equals(withWord(0))).toBe(true);
+    await overlay.reset();
+    expect(all(overlay).equals(readFileSync(other))).toBe(true);
+    await overlay.write(word, 0);
+    await overlay.rebase(bench.image(content), 'unsafe');
+    const mixed = Buffer.concat([readFileSync(other).subarray(0, 4096), content.subarray(4096)]);
+    expect(all(overlay).equals(withWord(0, mixed))).toBe(true);
+    await failure(() => overlay.rebase(bench.path('nowhere')), 'ENOENT');
+    expect(all(overlay).equals(withWord(0, mixed))).toBe(true);
+  });
+
+  test('meet faults, and are counted, at the overlay', async () => {
+    const driver = bench.driver();
+    const overlay = await over(bench.image(content), { changes: inKind(), driver });
+    expect(overlay.driver).toBe(driver);
+    driver.resetCounters();
+    await overlay.write(word, 0);
+    await overlay.read(Buffer.alloc(100), 0);
+    expect(driver.counters()).toMatchObject({ ioTotal: 2, bytesRead: 100, bytesWritten: word.length });
+    driver.faults.set({ rate: 10_000, seed: 1 });
+    await failure(() => overlay.read(Buffer.alloc(100), 0), 'EIO');
+    driver.faults.clear();
+  });
+
+  test('are as they were after a commit that is called off', async () => {
+    const image = bench.image(content);
+    const overlay = await over(image, { changes: inKind() });
+    await overlay.write(word, 0);
+    const aborted = AbortSignal.abort(new Error('no more'));
+    expect(await thrownBy(() => overlay.commit({ signal: aborted }))).toBe(aborted.reason);
+    const controller = new AbortController();
+    const commit = overlay.commit({ signal: controller.signal });
+    controller.abort(new Error('too late, perhaps'));
+    await commit.catch((error: unknown) => expect(error).toBe(controller.signal.reason));
+    expect(all(overlay).equals(withWord(0))).toBe(true);
+    await overlay.commit();
+    expect(readFileSync(image).equals(withWord(0))).toBe(true);
+  });
+
+  test('of a base that is a device: what is read of it counts there', async () => {
+    const own = bench.driver();
+    const base = bench.keep(own.openSync(own.registerSync(bench.image(content))));
+    const overlay = await over(base, { changes: inKind(), driver: bench.driver() });
+    expect(overlay.base).toBe(base);
+    own.resetCounters();
+    await overlay.read(Buffer.alloc(8192), 4096);
+    expect(own.counters()).toMatchObject({ ioTotal: 1, bytesRead: 8192 });
+    await overlay.write(content.subarray(0, 4096), 4096);
+    await overlay.read(Buffer.alloc(4096), 4096);
+    expect(own.counters()).toMatchObject({ ioTotal: 1, bytesRead: 8192 });
+  });
+});
+
+describe.each(['memory', 'temporary'] as const)('changes in %s', (changes) => {
   test('go back to any snapshot', async () => {
     const overlay = await over(bench.image(content), { changes });
     const fresh = await overlay.snapshot();
@@ -61,56 +185,12 @@ describe.each(['memory', 'temporary'] as const)('changes in %s', (changes) => {
     }
   });
 
-  test('are written into the base by a commit, which ends snapshots', async () => {
-    const image = bench.image(content);
-    const overlay = await over(image, { changes });
+  test('are written by a commit, which ends snapshots', async () => {
+    const overlay = await over(bench.image(content), { changes });
     await overlay.write(word, 5000);
     const snapshot = await overlay.snapshot();
-    await overlay.writeZeroes(64 * KiB, 8192);
-    expect(await overlay.commit()).toEqual({ bytes: 4096 + 8192 });
-    const wanted = withWord(5000).fill(0, 64 * KiB, 64 * KiB + 8192);
-    expect(readFileSync(image).equals(wanted)).toBe(true);
-    expect(await overlay.commit()).toEqual({ bytes: 0 });
+    await overlay.commit();
     await failure(() => overlay.revert(snapshot), 'ESTALE');
-    await overlay.reset();
-    expect(all(overlay).equals(wanted)).toBe(true);
-  });
-
-  test('are listed by blocks, exactly only where bytes differ', async () => {
-    const overlay = await over(bench.image(content), { changes });
-    await overlay.write(content.subarray(8192, 12_288), 8192);
-    await overlay.write(word, 20_000);
-    await overlay.writeZeroes(64 * KiB, 8192);
-    const own = (position: number, length: number, type: Extent['type']): Extent => ({
-      position,
-      length,
-      type,
-      depth: 0,
-      offset: undefined,
-    });
-    const differ = [own(16_384, 4096, 'data'), own(65_536, 8192, 'hole')];
-    expect(await listed(overlay.diff())).toEqual([own(8192, 4096, 'data'), ...differ]);
-    expect(await listed(overlay.diff({ exact: true }))).toEqual(differ);
-    const rest = (position: number, end: number): Extent => own(position, end - position, 'unallocated');
-    expect(await listed(overlay.extents({ layer: 'top' }))).toEqual([
-      rest(0, 8192),
-      own(8192, 4096, 'data'),
-      rest(12_288, 16_384),
-      differ[0],
-      rest(20_480, 65_536),
-      differ[1],
-      rest(73_728, content.length),
-    ]);
-    const depths = (await listed(overlay.extents())).map(({ type, depth }) => [type, depth]);
-    expect(depths).toEqual([
-      ['data', 1],
-      ['data', 0],
-      ['data', 1],
-      ['data', 0],
-      ['data', 1],
-      ['hole', 0],
-      ['data', 1],
-    ]);
   });
 });
 
@@ -136,59 +216,6 @@ test('an overlay is a device of its own class, that says what it is', async () =
   expect(driver.minors()).toMatchObject([{ source: 'overlay', type: 'block', path: `overlay:${image}` }]);
 });
 
-test('a size of its own reads zeros behind the base', async () => {
-  const image = bench.image(content);
-  const overlay = await over(image, { size: 2 * MiB, blockSize: 512 });
-  expect(all(overlay).equals(Buffer.concat([content, Buffer.alloc(2 * MiB - content.length)]))).toBe(true);
-  await overlay.write(word, 2 * MiB - 100);
-  await failure(() => overlay.commit(), 'ENOSPC');
-  expect(readFileSync(image).equals(content)).toBe(true);
-  await failure(() => openOverlay(image, { size: 512 }), 'EINVAL');
-});
-
-test('another base: reads as before when that is safe', async () => {
-  const other = bench.image(pattern(content.length, 9));
-  const overlay = await over(bench.image(content));
-  await overlay.write(word, 0);
-  await overlay.rebase(other);
-  expect(all(overlay).equals(withWord(0))).toBe(true);
-  await overlay.reset();
-  expect(all(overlay).equals(readFileSync(other))).toBe(true);
-  await overlay.write(word, 0);
-  await overlay.rebase(filled(content), 'unsafe');
-  const mixed = Buffer.concat([readFileSync(other).subarray(0, 4096), content.subarray(4096)]);
-  expect(all(overlay).equals(withWord(0, mixed))).toBe(true);
-  await failure(() => overlay.rebase(bench.path('nowhere')), 'ENOENT');
-});
-
-test('faults are drawn, and requests counted, at the overlay', async () => {
-  const driver = bench.driver();
-  const overlay = await over(bench.image(content), { driver });
-  expect(overlay.driver).toBe(driver);
-  driver.resetCounters();
-  await overlay.write(word, 0);
-  await overlay.read(Buffer.alloc(100), 0);
-  expect(driver.counters()).toMatchObject({ ioTotal: 2, bytesRead: 100, bytesWritten: word.length });
-  driver.faults.set({ rate: 10_000, seed: 1 });
-  await failure(() => overlay.read(Buffer.alloc(100), 0), 'EIO');
-  driver.faults.clear();
-});
-
-test('a commit that is called off leaves the overlay as it was', async () => {
-  const image = bench.image(content);
-  const overlay = await over(image);
-  await overlay.write(word, 0);
-  const aborted = AbortSignal.abort(new Error('no more'));
-  expect(await thrownBy(() => overlay.commit({ signal: aborted }))).toBe(aborted.reason);
-  const controller = new AbortController();
-  const commit = overlay.commit({ signal: controller.signal });
-  controller.abort(new Error('too late, perhaps'));
-  await commit.catch((error: unknown) => expect(error).toBe(controller.signal.reason));
-  expect(all(overlay).equals(withWord(0))).toBe(true);
-  await overlay.commit();
-  expect(readFileSync(image).equals(withWord(0))).toBe(true);
-});
-
 test('after its close nothing of it can be had, and the base is free', async () => {
   const image = bench.image(content);
   const overlay = await openOverlay(image);
@@ -209,8 +236,9 @@ test('after its close nothing of it can be had, and the base is free', async () 
 test('what is no option, no base or no snapshot of it is refused', async () => {
   const image = bench.image(content);
   for (const options of [
-    { changes: 'disk' },
-    { changes: bench.path('x.qcow2') },
+    { changes: 5 },
+    { changes: 'a\0b' },
+    { changes: bench.path('x.qcow2'), blockSize: 2 ** 17 },
     { blockSize: 1000 },
     { blockSize: 256 },
     { blockSize: 2 * MiB },

@@ -8,6 +8,16 @@ export function overlays(bench: Rig): (...args: Parameters<typeof openOverlay>) 
   return async (...args) => bench.keep(await openOverlay(...args));
 }
 
+/** What overlays may keep their changes in. */
+export const CHANGES = ['memory', 'temporary', 'qcow2'] as const;
+export type Changes = (typeof CHANGES)[number];
+let images = 0;
+
+/** The option for it: for an image the path of one that is not there yet. */
+export function changesIn(bench: Rig, changes: Changes): string {
+  return changes === 'qcow2' ? bench.path(`overlay-${(images += 1)}.qcow2`) : changes;
+}
+
 /** All bytes of a device. */
 export function all(device: BlockDevice): Buffer {
   const bytes = Buffer.alloc(device.size);

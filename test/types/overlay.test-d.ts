@@ -24,6 +24,8 @@ export async function accepted(driver: BlockDriver, device: BlockDevice): Promis
   const changes: Extent[] = [];
   for await (const change of overlay.diff({ exact: true })) changes.push(change);
   await overlay.rebase('other.img', 'unsafe');
+  await overlay.rebase('other.qcow2', 'safe', { format: 'qcow2' });
+  others.push(await openOverlay('disk.img', { changes: new URL('file:///guest.qcow2') }));
   return [others, bytes, changes, overlay.durable];
 }
 
@@ -33,8 +35,10 @@ export function refused(overlay: OverlayDevice, driver: BlockDriver): unknown[] 
     new OverlayDevice(),
     // @ts-expect-error and a snapshot by an overlay
     new Snapshot(),
-    // @ts-expect-error there are two kinds of changes
-    openOverlay('disk.img', { changes: 'file' }),
+    // @ts-expect-error changes are kept in one of two ways, or in a file
+    openOverlay('disk.img', { changes: true }),
+    // @ts-expect-error how is the second argument
+    overlay.rebase('other.img', { mode: 'unsafe' }),
     // @ts-expect-error a driver is an option
     openOverlay(driver),
     // @ts-expect-error names do not lead back to snapshots

@@ -1,0 +1,168 @@
+// An overlay in a qcow2 image: the file that it is, made where there is none, and what it calls its base.
+import { randomBytes } from 'node:crypto';
+import { link, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:os';
+import path from 'node:path';
+import { BlockDeviceError, fromFailure, isFailure, reword } from '../errors.js';
+import { takePlace } from '../images.js';
+import { binding, type MadeInImage, type NativeDriver, type NativeOverlay, type OverInImage } from '../native/binding.js';
+
+/** What an overlay in an image is made of. */
+export interface ImageWanted {
+  /** Asks native code for it, over the base. */
+  readonly open: (...image: OverInImage) => Promise<MadeInImage>;
+  /** What is told of images, for messages. */
+  readonly driver: NativeDriver;
+  /** Names the overlay. */
+  readonly name: Uint8Array;
+  /** -1: that of the base, or of the image. */
+  readonly size: number;
+  readonly blockSize: number;
+  /** Path of the image. */
+  readonly file: Uint8Array;
+  /** Path of the base; nothing of a base that has none. */
+  readonly base: Uint8Array | undefined;
+  /** Names the base in errors. */
+  readonly baseName: string;
+}
+
+const { ESTALE } = constants.errno;
+/** Subclusters of a cluster: each is a block. */
+const BLOCKS = 32;
+/** What a file system says that has no second names. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+/** Opens the overlay in an image; makes the image where there is none: then all of it is there at once, under its name. */
+export async function openInImage(wanted: ImageWanted): Promise<NativeOverlay> {
+  if (!(await isThere(wanted.file))) {
+    const made = await createImage(wanted);
+    if (made !== undefined) return made;
+    // Somebody else has made one meanwhile.
+  }
+  return overlayOf(wanted, wanted.file, await wanted.open(wanted.name, wanted.size, wanted.file, 0, true, Buffer.alloc(0)));
+}
+
+/**
+ * What an image is to call its base: an absolute path as it is, any other from the folder of the image.
+ *
+ * @param base path of the base, from the working directory
+ * @param image path of the image
+ */
+export async function nameForBase(base: Uint8Array, image: Uint8Array): Promise<Buffer> {
+  const given = latin1(base);
+  if (path.isAbsolute(given)) return Buffer.from(base);
+  try {
+    // What ".." leads to depends on what links stand for.
+    const [folder, home] = await Promise.all([realFolder(latin1(image)), realFolder(given)]);
+    const name = path.relative(folder, path.join(home, path.basename(given)));
+    // What stands before a colon would be a protocol.
+    return Buffer.from(name.includes('/') ? name : `./${name}`, 'latin1');
+  } catch {
+    // Whoever opens them says what is missing.
+    return Buffer.from(base);
+  }
+}
+
+/** -> undefined: there is one by now. */
+async function createImage(wanted: ImageWanted): Promise<NativeOverlay | undefined> {
+  const { name, size, file, blockSize, base } = wanted;
+  const backing = base === undefined ? Buffer.alloc(0) : await nameForBase(base, file);
+  // Nobody finds one that is not whole, whatever ends this process meanwhile.
+  const fresh = Buffer.concat([file, Buffer.from(`.${randomBytes(6).toString('hex')}`)]);
+  takePlace(fresh);
+  try {
+    const made = await overlayOf(wanted, file, await wanted.open(name, size, fresh, Math.log2(blockSize * BLOCKS), true, backing));
+    try {
+      if (!(await giveName(fresh, file))) {
+        binding.overlayRelease(made.medium);
+        return undefined;
+      }
+      return made;
+    } catch (error) {
+      binding.overlayRelease(made.medium);
+      throw error;
+    }
+  } finally {
+    await rm(fresh, { force: true });
+  }
+}
+
+async function overlayOf({ driver, base, baseName }: ImageWanted, file: Uint8Array, made: MadeInImage): Promise<NativeOverlay> {
+  const image = Buffer.from(file).toString();
+  if (isFailure(made)) {
+    const error = fromFailure(made, { path: image });
+    if (made[0] !== ESTALE || base === undefined) throw error;
+    const info = await driver.overlayImageInfo(file);
+    const other = isFailure(info) || info.backing.length === 0 ? 'none' : `'${info.backing.toString()}'`;
+    throw reword(error, `${error.message}: ${other}, not '${baseName}'`, overlayOf);
+  }
+  if ('base' in made) throw fromFailure(made.base, { path: baseName });
+  return made;
+}
+
+/** Gives the image the name that was asked for, durably. -> false: somebody else's has it. */
+async function giveName(fresh: Buffer, file: Uint8Array): Promise<boolean> {
+  const named = Buffer.from(file);
+  try {
+    if (!(await moveTo(fresh, named))) return false;
+  } catch (error) {
+    throw ownError(error, named);
+  }
+  try {
+    await syncFolder(path.dirname(latin1(named)));
+  } catch (error) {
+    await rm(named, { force: true });
+    throw ownError(error, named);
+  }
+  return true;
+}
+
+/** -> false: there is such a file. */
+async function moveTo(fresh: Buffer, named: Buffer): Promise<boolean> {
+  try {
+    await link(fresh, named);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    if (!NO_LINKS.has(code)) throw error;
+    if (await isThere(named)) return false;
+    await rename(fresh, named);
+  }
+  return true;
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(Buffer.from(folder, 'latin1'), 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    // A file system that has no such sync.
+    if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function isThere(file: Uint8Array): Promise<boolean> {
+  try {
+    await stat(Buffer.from(file));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw ownError(error, file);
+  }
+}
+
+function ownError(error: unknown, file: Uint8Array): unknown {
+  const { errno, syscall = 'open' } = error as NodeJS.ErrnoException;
+  return errno === undefined ? error : new BlockDeviceError({ errno, syscall, path: Buffer.from(file).toString() });
+}
+
+/** Bytes of a path, each as a character. */
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
+}
+
+async function realFolder(file: string): Promise<string> {
+  return latin1(await realpath(Buffer.from(path.dirname(file), 'latin1'), { encoding: 'buffer' }));
+}
