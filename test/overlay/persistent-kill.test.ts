@@ -13,6 +13,9 @@ import { MiB, pattern, rig } from '../support/rig';
 
 const bench = rig();
 const withQemu = testWith(...QEMU);
+const SIZE = 8 * MiB;
+const first = pattern(SIZE);
+const another = pattern(SIZE, 2);
 const fresh = (): string => changesIn(bench, 'qcow2');
 
 // It ends itself so many microseconds behind the beginning, whatever has become of the operation by then.
@@ -36,17 +39,17 @@ describe('killed in the middle of', () => {
           const other = bench.path('kill-other.img');
           const changes = bench.path(`kill-${what}.qcow2`);
           rmSync(changes, { force: true });
-          writeFileSync(base, pattern(24 * MiB));
-          writeFileSync(other, pattern(24 * MiB, 2));
+          writeFileSync(base, first);
+          writeFileSync(other, another);
           const model = readFileSync(base);
           const made = await openOverlay(base, { changes });
-          for (let i = 0; i < 12; i += 1) {
-            const data = pattern(MiB + 512, i + kill * 12);
+          for (let i = 0; i < 4; i += 1) {
+            const data = pattern(MiB + 512, i + kill * 4);
             await made.write(data, i * 2 * MiB + 1000);
             data.copy(model, i * 2 * MiB + 1000);
           }
           await made.close();
-          const { signal } = await runChild(WORKER, { args: { base, changes, other, what, spin: kill * 600 } });
+          const { signal } = await runChild(WORKER, { args: { base, changes, other, what, spin: kill * 300 } });
           expect(signal).toBe('SIGKILL');
           expect([0, 3]).toContain(checkImage(changes));
           // Of a rebase: the name is the old one or the new one, and it reads as before over either.
