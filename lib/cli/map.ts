@@ -108,9 +108,9 @@ function rowsOf(extents: readonly Extent[], isFirst: boolean): string {
   return isFirst ? `[${text}` : `,\n${text}`;
 }
 
-function toRow({ position, length, type, depth, offset }: Extent): object {
+function toRow({ position, length, type, depth, offset, present: isThere }: Extent): object {
   const isData = type === 'data';
-  const present = type !== 'unallocated';
+  const present = isThere ?? true;
   return { start: position, length, depth, present, zero: !isData, data: isData, ...(offset !== undefined && { offset }) };
 }
 

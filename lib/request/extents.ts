@@ -25,6 +25,8 @@ export interface Extent {
   readonly depth: number;
   /** Where its first byte lies in the host file of that layer; undefined where it lies in none. */
   readonly offset: Bytes | undefined;
+  /** There, and false, of a hole of an image where no layer of it has anything: nothing was ever written there. */
+  readonly present?: false;
 }
 
 /** Options of `extents()`. */
@@ -83,15 +85,16 @@ class Joined {
   #held: Mutable | undefined;
   #ended: Extent[] = [];
 
-  add(position: number, length: number, type: ExtentType, depth: number, offset: number | undefined): void {
+  add(position: number, length: number, type: ExtentType, depth: number, offset: number | undefined, present?: false): void {
     const held = this.#held;
     const next = held?.offset === undefined ? undefined : held.offset + held.length;
-    if (held?.type === type && held.depth === depth && offset === next) {
+    if (held?.type === type && held.depth === depth && offset === next && held.present === present) {
       held.length += length;
       return;
     }
     if (held !== undefined) this.#ended.push(held);
-    this.#held = { position, length, type, depth, offset };
+    const begun = { position, length, type, depth, offset };
+    this.#held = present === undefined ? begun : { ...begun, present };
   }
 
   /** Gives those that have ended. */
@@ -109,7 +112,7 @@ class Joined {
 }
 
 /** Numbers of an extent, as native answers. */
-const FIELDS = 5;
+const FIELDS = 6;
 
 /** Adds what native has answered. Gives where the next call begins. */
 function addNumbers(numbers: Float64Array, joined: Joined, from: number): number {
@@ -118,7 +121,9 @@ function addNumbers(numbers: Float64Array, joined: Joined, from: number): number
     const length = numbers[i + 1] as number;
     const offset = numbers[i + 4] as number;
     position = numbers[i] as number;
-    joined.add(position, length, EXTENT_TYPES[numbers[i + 2] as 0], numbers[i + 3] as number, offset < 0 ? undefined : offset);
+    const type = EXTENT_TYPES[numbers[i + 2] as 0];
+    const present = numbers[i + 5] === 0 ? false : undefined;
+    joined.add(position, length, type, numbers[i + 3] as number, offset < 0 ? undefined : offset, present);
     position += length;
   }
   return position;
@@ -187,7 +192,7 @@ function* detectedSync(lists: Iterable<Extent[]>, step: number, device: Readers)
   const joined = new Joined();
   for (const extents of lists) {
     for (const extent of extents) {
-      if (extent.type !== 'data') joined.add(extent.position, extent.length, extent.type, extent.depth, extent.offset);
+      if (extent.type !== 'data') joined.add(extent.position, extent.length, extent.type, extent.depth, extent.offset, extent.present);
       else
         for (const [from, to] of partsOf(extent, step)) {
           const data = Buffer.allocUnsafe(to - from);
@@ -223,7 +228,7 @@ async function* detected(lists: AsyncIterable<Extent[]>, step: number, device: R
   const joined = new Joined();
   for await (const extents of lists) {
     for (const extent of extents) {
-      if (extent.type !== 'data') joined.add(extent.position, extent.length, extent.type, extent.depth, extent.offset);
+      if (extent.type !== 'data') joined.add(extent.position, extent.length, extent.type, extent.depth, extent.offset, extent.present);
       else
         for (const [from, to] of partsOf(extent, step)) {
           const data = Buffer.allocUnsafe(to - from);

@@ -9,7 +9,7 @@ namespace {
 
 napi_value ToNumbers(napi_env env, const std::vector<blk::DeviceExtent>& found, const blk::Result<size_t>& count) {
   if (!count.ok()) return ToFailure(env, count.status());
-  Napi::Float64Array numbers = Napi::Float64Array::New(env, count.value() * 5);
+  Napi::Float64Array numbers = Napi::Float64Array::New(env, count.value() * 6);
   if (numbers.IsEmpty()) return nullptr;  // the thread is being terminated
   double* to = numbers.Data();
   for (size_t i = 0; i < count.value(); i++) {
@@ -19,6 +19,7 @@ napi_value ToNumbers(napi_env env, const std::vector<blk::DeviceExtent>& found, 
     *to++ = static_cast<double>(extent.type);
     *to++ = static_cast<double>(extent.depth);
     *to++ = extent.host_offset == blk::kNoHostOffset ? -1 : static_cast<double>(extent.host_offset);
+    *to++ = extent.present ? 1 : 0;
   }
   return numbers;
 }

@@ -27,6 +27,54 @@ testWith(peer('qemu-img', 'qemu-utils'))('--json prints what qemu-img prints', a
   }
 });
 
+describe('of a qcow2 image', () => {
+  const qcow2 = (name: string, size: string, ...options: string[]): string => {
+    const image = bench.path(`${name}.qcow2`);
+    run('qemu-img', 'create', '-q', '-f', 'qcow2', ...options, image, size);
+    return image;
+  };
+  const io = (image: string, ...commands: string[]): void => {
+    run('qemu-io', ...commands.flatMap((command) => ['-c', command]), image);
+  };
+  const over = (base: string, format: string): string[] => ['-b', base, '-F', format];
+  const EXTENDED = ['-o', 'extended_l2=on,cluster_size=128k'];
+
+  testWith(peer('qemu-img', 'qemu-utils'), peer('qemu-io', 'qemu-utils'))(
+    '--json tells depth, offset and present as qemu-img does',
+    async () => {
+      const raw = holed(5, 10 * MiB);
+      const base = qcow2('base', '10M');
+      io(base, 'write -P 1 1M 100k', 'write -z 3M 1M', 'write -z -u 1M 64k', 'discard 5M 64k');
+      const packed = bench.path('packed.qcow2');
+      run('qemu-img', 'convert', '-c', '-f', 'raw', '-O', 'qcow2', raw, packed);
+      const top = qcow2('top', '20M', ...over(base, 'qcow2'));
+      io(top, 'write -P 2 1M 10k', 'write -z 2M 1M', 'write -P 3 15M 1k');
+      const third = qcow2('third', '12M', ...over(top, 'qcow2'));
+      io(third, 'write -P 2 9M 10k');
+      const extended = qcow2('extended', '10M', ...EXTENDED);
+      io(extended, 'write -P 1 1M 5k', 'write -P 1 1200k 200k', 'write -z 1M 4k', 'write -z 3M 1M');
+      const overRaw = qcow2('over-raw', '12M', ...EXTENDED, ...over(raw, 'raw'));
+      io(overRaw, 'write -P 1 1M 4k', 'write -z 3M 1M');
+      const overPacked = qcow2('over-packed', '10M', ...over(packed, 'qcow2'));
+      const images = [
+        qcow2('empty', '10M'),
+        base,
+        packed,
+        top,
+        third,
+        extended,
+        overRaw,
+        overPacked,
+        qcow2('old', '9M', '-o', 'compat=0.10'),
+      ];
+      for (const image of images) {
+        const theirs: unknown = JSON.parse(run('qemu-img', 'map', '--output=json', '-f', 'qcow2', image));
+        expect([image, documentOf(await cli(['map', image, '--format', 'qcow2', '--json']))]).toEqual([image, theirs]);
+      }
+    },
+  );
+});
+
 test('ranges, zeros inside of data, and media without a file', async () => {
   const image = bench.image(Buffer.concat([pattern(64 * KiB), Buffer.alloc(64 * KiB), pattern(64 * KiB)]));
   const mapped = await cli(['map', image, '-p', '4k', '-l', '128k', '--detect-zeroes', '4k', '--json']);

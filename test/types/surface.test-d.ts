@@ -171,6 +171,7 @@ interface Extent {
   readonly type: 'data' | 'zero' | 'hole' | 'unallocated';
   readonly depth: number;
   readonly offset: Bytes | undefined;
+  readonly present?: false;
 }
 interface WriteZeroesOptions {
   mayUnmap?: boolean;

@@ -52,6 +52,7 @@ struct DeviceExtent {
   ExtentType type = ExtentType::kData;
   uint32_t depth = 0;
   uint64_t host_offset = kNoHostOffset;
+  bool present = true;
 };
 
 class Device {

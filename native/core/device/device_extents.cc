@@ -23,7 +23,12 @@ Result<size_t> Device::Extents(uint64_t position, uint64_t length, ExtentLayer l
   if (!count.ok()) return count.status();
   for (size_t i = 0; i < count.value(); i++) {
     const MediumExtent& extent = listed[i];
-    found[i] = {{extent.at.value - range_.begin.value}, extent.size, extent.type, extent.depth, extent.host_offset};
+    found[i] = {{extent.at.value - range_.begin.value},
+                extent.size,
+                extent.type,
+                extent.depth,
+                extent.host_offset,
+                extent.present};
   }
   range_.counters->Add(Counter::kExtentsListed, count.value(), lane);
   return count;

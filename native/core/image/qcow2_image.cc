@@ -82,7 +82,8 @@ Moved Qcow2Image::ReadNow(Channel& file, uint64_t at, uint8_t* data, size_t size
 Result<size_t> Qcow2Image::ExtentsBelow(MediumSpan span, std::span<MediumExtent> found, const PieceRules& rules) {
   const MediumOffset end{std::clamp(backing_->size(), span.begin.value, span.end.value)};
   if (span.begin.value == end.value) {
-    found[0] = {span.begin, span.end.value - span.begin.value, ExtentType::kHole, 1, kNoHostOffset};
+    // Behind the end of what lies below: nobody has anything there.
+    found[0] = {span.begin, span.end.value - span.begin.value, ExtentType::kHole, 0, kNoHostOffset, false};
     return size_t{1};
   }
   const Result<size_t> count = backing_->channel().Extents({span.begin, end}, ExtentLayer::kAll, found, rules);
@@ -100,9 +101,16 @@ Result<size_t> Qcow2Image::Extents(Channel& file, MediumSpan within, ExtentLayer
     const Result<Qcow2Run> mapped = tables_->Map(file, at, within.end.value - at);
     // What cannot be known is data; whoever reads it hears why.
     const Qcow2Run run = mapped.ok() ? mapped.value() : Qcow2Run{RunKind::kData, 0, 0, 0, 0, true};
-    const uint64_t size = mapped.ok() ? run.size : within.end.value - at;
+    uint64_t size = mapped.ok() ? run.size : within.end.value - at;
+    const bool is_nothing = run.kind == RunKind::kBacking && layer == ExtentLayer::kAll && !backing_;
+    // Zeros with a place of their own have one for each cluster.
+    const bool has_place = run.cluster != 0 && (run.kind == RunKind::kZero || is_nothing);
+    const uint64_t in_cluster = at % header_.cluster_size();
+    if (has_place) size = std::min(size, header_.cluster_size() - in_cluster);
     MediumExtent extent = {{at}, size, ExtentType::kData, 0, kNoHostOffset};
+    extent.present = !is_nothing;
     if (run.kind == RunKind::kData && mapped.ok()) extent.host_offset = run.host;
+    if (has_place) extent.host_offset = run.cluster + in_cluster;
     if (run.kind == RunKind::kZero) extent.type = run.cluster == 0 ? ExtentType::kHole : ExtentType::kZero;
     if (run.kind == RunKind::kBacking) {
       extent.type = layer == ExtentLayer::kTop ? ExtentType::kUnallocated : ExtentType::kHole;

@@ -169,6 +169,8 @@ Result<Qcow2Run> Qcow2Tables::Describe(const Piece& piece, uint64_t at, uint64_t
     // What is damaged behind it is for whoever comes there.
     if (!next.ok() || next.value().kind != run.kind || next.value().exclusive != run.exclusive) break;
     if (run.kind == RunKind::kData && next.value().host != run.host + run.size) break;
+    // Zeros with and without a place are not of one kind.
+    if ((next.value().cluster == 0) != (run.cluster == 0)) break;
     run.size += next.value().size;
   }
   run.size = std::min(run.size, end - at);

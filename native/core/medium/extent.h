@@ -25,6 +25,7 @@ struct MediumExtent {
   ExtentType type = ExtentType::kData;
   uint32_t depth = 0;                    // of the layer that has it: 0 the one that was asked, 1 what lies below it
   uint64_t host_offset = kNoHostOffset;  // of its first byte, in the host file of that layer
+  bool present = true;                   // false: a hole because no layer has anything here
 };
 
 }  // namespace blk
