@@ -171,7 +171,14 @@ const copying = {
   // Not of a few bytes: that takes seconds.
   chunkSize: mostly(values(4096, 8192, 65536), 30),
   concurrency: mostly(values(1, 2, 64)),
-  ...{ verify: flags, sparse: flags, flush: flags, onProgress: mostly(values(() => undefined, undefined)) },
+  ...{
+    verify: flags,
+    sparse: mostly(values(true, false, 'extents', 'detect', 'off')),
+    reflink: mostly(values('auto', 'never')),
+    targetIsZero: flags,
+    flush: flags,
+    onProgress: mostly(values(() => undefined, undefined)),
+  },
 };
 const streams = fc.constantFrom(
   recipe('a Readable', () => Readable.from([Buffer.alloc(1000, FILL), Buffer.alloc(5, FILL)], { objectMode: false })),

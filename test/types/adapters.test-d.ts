@@ -3,7 +3,16 @@ import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { Disk } from 'file-disk';
 import type { BlockDevice, BlockDeviceError } from 'rumpblk';
-import { copy, type CopyOptions, type CopyProgress, type CopyResult, type CopySource, type CopyTarget } from 'rumpblk/copy';
+import {
+  copy,
+  type CopyOptions,
+  type CopyProgress,
+  type CopyReflink,
+  type CopyResult,
+  type CopySource,
+  type CopySparse,
+  type CopyTarget,
+} from 'rumpblk/copy';
 import { fatfsDriver, type FatfsCallback, type FatfsDriverOptions, type FatfsVolumeDriver } from 'rumpblk/fatfs';
 import { DeviceDisk, type DeviceDiskOptions } from 'rumpblk/file-disk';
 import { openFileHandle, type DeviceFileHandle, type DeviceReadStream, type DeviceStats, type DeviceWriteStream } from 'rumpblk/fs';
@@ -43,7 +52,15 @@ export async function accepted(device: BlockDevice, signal: AbortSignal): Promis
     handle.readableWebStream(),
     handle.writableWebStream(),
   ];
-  const copying: CopyOptions = { length: 5n, verify: true, onProgress: ({ total }: CopyProgress) => total };
+  const [sparse, reflink]: [CopySparse, CopyReflink] = ['detect', 'never'];
+  const copying: CopyOptions = {
+    length: 5n,
+    verify: true,
+    sparse,
+    reflink,
+    targetIsZero: false,
+    onProgress: ({ total }: CopyProgress) => total,
+  };
   const copied = await copy(handle.createReadStream(), new URL('file:///x.img'), copying);
   await copy(handle.readableWebStream(), handle.writableWebStream());
   return [bytesRead, keepsTheView, own, streams, copied.bytes, disk.device.size];
