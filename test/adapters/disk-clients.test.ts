@@ -9,6 +9,7 @@ import { BlockDriver, openSync } from 'rumpblk';
 import { DeviceDisk } from 'rumpblk/file-disk';
 import { SFDISK } from '../support/disks';
 import { EXT4, VFAT, ext4Image, makeTree, promised, walk } from '../support/file-systems';
+import { MADE_OF } from '../support/made-of';
 import { run, runWith, testWith } from '../support/peers';
 import { ACCESSES, MiB, pattern, rig } from '../support/rig';
 
@@ -19,9 +20,16 @@ const ANY_FS = testWith(...EXT4, ...VFAT, SFDISK);
 const tree = bench.path('tree');
 const contents = makeTree(tree, 60, 90_000);
 
-for (const access of ACCESSES) {
-  ext4(`ext2fs reads a tree that mkfs.ext4 made (${access})`, async () => {
-    const disk = new DeviceDisk(bench.device(ext4Image(bench, 16 * MiB, tree, '-b', '1024'), { access, mode: 'r+' }));
+/** A file by each way to it, and what else a device may be made of. */
+const WAYS = [
+  ...ACCESSES.map((access) => ({ name: `a file, ${access}`, access, made: MADE_OF[0]! })),
+  ...MADE_OF.slice(1).map((made) => ({ name: made.name, access: 'auto' as const, made })),
+];
+
+for (const { name: way, access, made } of WAYS) {
+  ext4(`ext2fs reads a tree that mkfs.ext4 made (${way})`, async () => {
+    const image = ext4Image(bench, 16 * MiB, tree, '-b', '1024');
+    const disk = new DeviceDisk((await made.device(bench, image, { access, mode: 'r+' })).device);
     await ext2fs.withMountedDisk(disk, 0, async (raw: unknown) => {
       const fs = promised(raw);
       const names = (await walk(fs)).filter((name) => name !== '/lost+found');
@@ -30,9 +38,9 @@ for (const access of ACCESSES) {
     });
   });
 
-  ext4(`ext2fs writes what e2fsck finds clean and debugfs finds whole (${access})`, async () => {
+  ext4(`ext2fs writes what e2fsck finds clean and debugfs finds whole (${way})`, async () => {
     const image = ext4Image(bench, 16 * MiB, tree);
-    const device = bench.device(image, { access, mode: 'r+' });
+    const { device, settle } = await made.device(bench, image, { access, mode: 'r+' });
     const large = pattern(2 * MiB + 77, 5);
     await ext2fs.withMountedDisk(new DeviceDisk(device), 0, async (raw: unknown) => {
       const fs = promised(raw);
@@ -44,6 +52,7 @@ for (const access of ACCESSES) {
       await (raw as { trim(): Promise<void> }).trim();
     });
     await device.flush();
+    await settle();
     expect(run('e2fsck', '-f', '-n', image)).toContain('files');
     const dumped = (name: string): Buffer => {
       const out = bench.path('dumped');

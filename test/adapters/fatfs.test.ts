@@ -7,6 +7,7 @@ import { fatfsDriver, type FatfsVolumeDriver } from 'rumpblk/fatfs';
 import { failure, refusal } from '../support/failure';
 import { VFAT } from '../support/file-systems';
 import { reportsFrom } from '../support/child';
+import { MADE_OF } from '../support/made-of';
 import { run, testWith } from '../support/peers';
 import { KiB, MiB, pattern, rig } from '../support/rig';
 
@@ -52,19 +53,20 @@ async function fill(driver: object): Promise<void> {
   expect((await readFile('/folder/large.bin')).equals(large)).toBe(true);
 }
 
-for (const bits of ['16', '32']) {
-  vfat(`fatfs writes a FAT${bits} that mtools read, and that fsck.vfat finds as good as fatfs makes one`, async () => {
+for (const [bits, made] of ['16', '32'].flatMap((bits) => MADE_OF.map((made) => [bits, made] as const))) {
+  vfat(`fatfs writes a FAT${bits} on ${made.name} that mtools read, and that fsck.vfat finds as good as fatfs makes one`, async () => {
     const size = bits === '16' ? 16 * MiB : 40 * MiB;
     const images = [bench.sparse(size), bench.sparse(size)] as const;
     for (const each of images) run('mkfs.vfat', '-F', bits, '-i', '12345678', ...(bits === '32' ? ['-s', '1'] : []), each);
     const [image, other] = images;
-    const device = bench.device(image, { mode: 'r+' });
+    const { device, settle } = await made.device(bench, image, { mode: 'r+' });
     await fill(fatfsDriver(device));
     await device.flush();
+    await settle();
     expect(run('mtype', '-i', image, '::hello.txt')).toBe('hello');
     expect(run('mdir', '-i', image, '-b', '::/folder')).toContain('large.bin');
-    run('mcopy', '-n', '-i', image, '::folder/large.bin', bench.path(`out-${bits}`));
-    expect(readFileSync(bench.path(`out-${bits}`)).equals(large)).toBe(true);
+    run('mcopy', '-n', '-i', image, '::folder/large.bin', bench.path('out'));
+    expect(readFileSync(bench.path('out')).equals(large)).toBe(true);
     const fd = fs.openSync(other, 'r+');
     await fill(plainDriver(fd, size));
     fs.closeSync(fd);

@@ -4,11 +4,24 @@ import { describe, expect, test } from '@jest/globals';
 import { BufferDiskChunk, Disk, DiscardDiskChunk } from 'file-disk';
 import { DeviceDisk } from 'rumpblk/file-disk';
 import { failure, refusal, thrownBy } from '../support/failure';
+import { MADE_OF, type MadeOf } from '../support/made-of';
 import { KiB, MiB, pattern, rig } from '../support/rig';
 
 const bench = rig();
 const SIZE = 64 * KiB + 100;
 const content = pattern(SIZE);
+
+/** The contract of what moves bytes, on whatever the device is made of. */
+const onAll = describe.each(MADE_OF);
+async function writableOf(made: MadeOf) {
+  const image = bench.image(content);
+  const { device, settle } = await made.device(bench, image, { mode: 'r+' });
+  const bytes = async (): Promise<Buffer> => {
+    await settle();
+    return readFileSync(image);
+  };
+  return { disk: new DeviceDisk(device), device, bytes };
+}
 
 function writable(): { disk: DeviceDisk; image: string; device: DeviceDisk['device'] } {
   const image = bench.image(content);
@@ -16,9 +29,9 @@ function writable(): { disk: DeviceDisk; image: string; device: DeviceDisk['devi
   return { disk: new DeviceDisk(device), image, device };
 }
 
-describe('reads', () => {
+onAll('reads of $name', (made) => {
   test('fill the part of the buffer that was named, and nothing else', async () => {
-    const { disk } = writable();
+    const { disk } = await writableOf(made);
     const buffer = Buffer.alloc(100, 0xee);
     expect(await disk.read(buffer, 10, 50, 513)).toEqual({ bytesRead: 50, buffer });
     expect(buffer.subarray(10, 60).equals(content.subarray(513, 563))).toBe(true);
@@ -31,21 +44,21 @@ describe('reads', () => {
     [SIZE + 1, 0],
     [2 ** 50, 0],
   ])('at %d count what there was', async (position, bytesRead) => {
-    const { disk } = writable();
+    const { disk } = await writableOf(made);
     const buffer = Buffer.alloc(64, 0xee);
     expect(await disk.read(buffer, 0, 64, position)).toMatchObject({ bytesRead });
     expect(buffer.subarray(bytesRead).every((byte) => byte === 0xee)).toBe(true);
   });
 
   test('give the same through a stream of the base class', async () => {
-    const { disk } = writable();
+    const { disk } = await writableOf(made);
     const chunks: Buffer[] = [];
     for await (const chunk of await disk.getStream(100, 60_000)) chunks.push(chunk as Buffer);
     expect(Buffer.concat(chunks).equals(content.subarray(100, 60_100))).toBe(true);
   });
 
   test('come through other views than Buffers', async () => {
-    const { disk } = writable();
+    const { disk } = await writableOf(made);
     const words = new Float64Array(8);
     expect((await disk.read(words as never, 8, 16, 1000)).bytesRead).toBe(16);
     expect(Buffer.from(words.buffer, 8, 16).equals(content.subarray(1000, 1016))).toBe(true);
@@ -55,21 +68,23 @@ describe('reads', () => {
   });
 });
 
-describe('writes', () => {
+onAll('writes to $name', (made) => {
   test('reach the device, count truly and never make it longer', async () => {
-    const { disk, image, device } = writable();
+    const { disk, device, bytes } = await writableOf(made);
     const data = pattern(100, 7);
     expect(await disk.write(data, 20, 50, SIZE - 50)).toEqual({ bytesWritten: 50, buffer: data });
     for (const position of [SIZE - 49, SIZE, SIZE + 10, 2 ** 50]) {
       const error = await failure(() => disk.write(data, 20, 50, position), 'ENOSPC');
-      expect(error).toMatchObject({ syscall: 'write', bytesTransferred: 0, path: image });
+      expect(error).toMatchObject({ syscall: 'write', bytesTransferred: 0, path: device.path });
     }
     expect(await disk.write(data, 0, 0, SIZE)).toEqual({ bytesWritten: 0, buffer: data });
     await disk.flush();
     expect(device.driver.counters().flushes).toBe(1);
-    expect(readFileSync(image).equals(Buffer.concat([content.subarray(0, SIZE - 50), data.subarray(20, 70)]))).toBe(true);
+    expect((await bytes()).equals(Buffer.concat([content.subarray(0, SIZE - 50), data.subarray(20, 70)]))).toBe(true);
   });
+});
 
+describe('writes', () => {
   test('on a device of mode r are EACCES, and no success', async () => {
     const image = bench.image(content);
     const disk = new DeviceDisk(bench.device(image));

@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import RandomAccessStorage from 'random-access-storage';
+import type { BlockDevice } from 'rumpblk';
 import { RandomAccessDevice, type RandomAccessDeviceOptions } from 'rumpblk/random-access-storage';
 import { reportsFrom } from '../support/child';
 import { failure, refusal, thrownBy } from '../support/failure';
+import { MADE_OF } from '../support/made-of';
 import { KiB, pattern, rig } from '../support/rig';
 
 const bench = rig();
@@ -14,19 +16,32 @@ const content = pattern(SIZE);
 
 function storage(mode: 'r' | 'r+' = 'r+', options?: RandomAccessDeviceOptions) {
   const image = bench.image(content);
-  const device = bench.device(image, { mode });
+  return { image, ...storageOf(bench.device(image, { mode }), options) };
+}
+
+function storageOf(device: BlockDevice, options?: RandomAccessDeviceOptions) {
   const raw = new RandomAccessDevice(device, options);
   const call = (name: keyof RandomAccessDevice): ((...args: unknown[]) => Promise<any>) => promisify((raw[name] as () => void).bind(raw));
   const promised = {
     ...{ open: call('open'), read: call('read'), write: call('write'), del: call('del'), truncate: call('truncate') },
     ...{ stat: call('stat'), suspend: call('suspend'), close: call('close'), unlink: call('unlink') },
   };
-  return { image, device, raw, ...promised };
+  return { device, raw, ...promised };
 }
 
-describe('a device', () => {
+describe.each(MADE_OF)('a device that is made of $name', (made) => {
+  const over = async (mode: 'r' | 'r+' = 'r+', options?: RandomAccessDeviceOptions) => {
+    const image = bench.image(content);
+    const { device, settle } = await made.device(bench, image, { mode });
+    const bytes = async (): Promise<Buffer> => {
+      await settle();
+      return readFileSync(image);
+    };
+    return { bytes, ...storageOf(device, options) };
+  };
+
   test('reads, writes and tells its size', async () => {
-    const { raw, read, write, stat, image } = storage();
+    const { raw, read, write, stat, bytes } = await over();
     expect(raw).toBeInstanceOf(RandomAccessStorage);
     await write(1000, Buffer.from('hello'));
     expect(
@@ -34,11 +49,11 @@ describe('a device', () => {
     ).toBe(true);
     expect((await read(SIZE, 0)).length).toBe(0);
     expect(await stat()).toMatchObject({ size: SIZE, blksize: 512, blocks: 129 });
-    expect(readFileSync(image).subarray(1000, 1005).toString()).toBe('hello');
+    expect((await bytes()).subarray(1000, 1005).toString()).toBe('hello');
   });
 
   test('answers the example of the README of random-access-storage: two reads and a close, one after the other', async () => {
-    const { raw, device } = storage('r', { closeDevice: true });
+    const { raw, device } = await over('r', { closeDevice: true });
     const seen: unknown[] = [];
     await new Promise<void>((resolve) => {
       raw.read(0, 10, (error, data) => seen.push(error, data.equals(content.subarray(0, 10))));
@@ -50,28 +65,28 @@ describe('a device', () => {
   });
 
   test('is neither read nor written across its end', async () => {
-    const { read, write, image } = storage();
+    const { read, write, bytes } = await over();
     for (const offset of [SIZE - 4, SIZE, SIZE + 1, 2 ** 50]) {
       await failure(() => read(offset, 5), 'EINVAL');
       await failure(() => write(offset, Buffer.alloc(5)), 'ENOSPC');
     }
     await failure(() => read(0, 2 ** 40), 'EINVAL');
-    expect(readFileSync(image).equals(content)).toBe(true);
+    expect((await bytes()).equals(content)).toBe(true);
   });
 
   test.each([Infinity, undefined])('deletes to the end: %p', async (size) => {
-    const { del, image } = storage();
+    const { del, bytes } = await over();
     await del(1000, size);
-    expect(readFileSync(image).equals(Buffer.from(content).fill(0, 1000))).toBe(true);
+    expect((await bytes()).equals(Buffer.from(content).fill(0, 1000))).toBe(true);
   });
 
   test('deletes by zeros, as far as it reaches', async () => {
-    const { del, image } = storage();
+    const { del, bytes } = await over();
     await del(100, 1000);
     await del(SIZE - 5, 1e6);
     await del(SIZE + 1e6, 5);
     expect(
-      readFileSync(image).equals(
+      (await bytes()).equals(
         Buffer.from(content)
           .fill(0, 100, 1100)
           .fill(0, SIZE - 5),
@@ -80,19 +95,19 @@ describe('a device', () => {
   });
 
   test('does not shrink, nor go away', async () => {
-    const { raw, truncate, unlink, image } = storage();
+    const { raw, truncate, unlink, bytes } = await over();
     expect([raw.readable, raw.writable, raw.deletable, raw.statable, raw.truncatable]).toEqual([true, true, true, true, false]);
     await failure(() => truncate(10), 'EINVAL');
     await failure(() => unlink(), 'EINVAL');
-    expect(readFileSync(image).equals(content)).toBe(true);
+    expect((await bytes()).equals(content)).toBe(true);
   });
 
   test('of mode r says so, and refuses', async () => {
-    const { raw, write, del, image } = storage('r');
+    const { raw, write, del, bytes } = await over('r');
     expect([raw.readable, raw.writable, raw.deletable]).toEqual([true, false, false]);
     await failure(() => write(0, Buffer.alloc(5)), 'EACCES');
     await failure(() => del(0, 5), 'EACCES');
-    expect(readFileSync(image).equals(content)).toBe(true);
+    expect((await bytes()).equals(content)).toBe(true);
   });
 });
 
