@@ -11,6 +11,7 @@ import { accessOption, addImageOptions, formatOption, partitionOption } from './
 import type { PartitionChange } from '../index.js';
 import { labelCommand, type LabelOptions } from './label.js';
 import { mapCommand, type MapOptions } from './map.js';
+import { addOverlay } from './overlay.js';
 import { partitionsCommand, type PartitionsOptions } from './partitions.js';
 import { infoCommand, type InfoOptions } from './info.js';
 import { discardCommand, type DiscardOptions, zeroCommand, type ZeroOptions } from './range.js';
@@ -62,6 +63,7 @@ function createProgram(done: Done): Command {
   addMap(program, done);
   addDiscard(program, done);
   addZero(program, done);
+  addOverlay(program, done);
   addLabel(program, done);
   addPartitions(program, done);
   addBench(program, version(), done);

@@ -46,6 +46,7 @@ const FLOORS = [
     'images',
     'open',
     'overlay/snapshot',
+    'overlay/overlay-info',
     'partitions',
     'changes/free-ranges',
     'changes/table-changes',
@@ -99,7 +100,7 @@ const FOLDERS = new Map([
       'request/abort',
     ],
   ],
-  ['cli', ['index', 'media', 'arguments/printable', 'copy/compare', 'copy/copy', 'copy/kinds', 'copy/options']],
+  ['cli', ['index', 'media', 'overlay', 'arguments/printable', 'copy/compare', 'copy/copy', 'copy/kinds', 'copy/options']],
 ]);
 
 const LOADS_ADDON = /\bprocess\.dlopen\b|(?:require|import)\s*\(?\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|['"]bindings['"]/;

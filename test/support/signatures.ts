@@ -253,6 +253,7 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
         driver: anyDriver,
       }),
     ],
+    overlayInfo: [paths],
     OverlayDevice: [anything, anything, anything],
     'OverlayDevice#reset': [],
     'OverlayDevice#snapshot': [mostly(values(undefined, 'before'))],
@@ -260,7 +261,11 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     'OverlayDevice#commit': [options({ signal: signals })],
     'OverlayDevice#diff': [options({ exact: flags })],
     // No base that a commit would then write to.
-    'OverlayDevice#rebase': [mostly(values('', 'no such file')), mostly(values(undefined, 'safe', 'unsafe'))],
+    'OverlayDevice#rebase': [
+      mostly(values('', 'no such file')),
+      mostly(values(undefined, 'safe', 'unsafe')),
+      options({ format: mostly(values(undefined, 'raw', 'qcow2')) }),
+    ],
     Snapshot: [anything, anything],
     BlockDriver: [
       options({ minorCount: tunable, windowSize: tunable, windowCount: tunable, queueDepth: tunable, workers: tunable, faults }),

@@ -1,7 +1,7 @@
 // Overlays as callers write them, and what must not compile. Never run.
 import { BlockDevice, BlockDriver, open, type Extent, type Source } from 'rumpblk';
 import { memory } from 'rumpblk/media';
-import { openOverlay, OverlayDevice, Snapshot, type Medium, type OverlayOptions } from 'rumpblk/overlay';
+import { openOverlay, OverlayDevice, overlayInfo, Snapshot, type Medium, type OverlayInfo, type OverlayOptions } from 'rumpblk/overlay';
 import type { Equal, Expect, Extends } from './expect.js';
 
 export type Shapes = [
@@ -9,6 +9,8 @@ export type Shapes = [
   Expect<Extends<OverlayDevice, BlockDevice>>,
   Expect<Equal<OverlayDevice['base'], BlockDevice | undefined>>,
   Expect<Equal<OverlayDevice['medium'], Medium>>,
+  Expect<Equal<ReturnType<typeof overlayInfo>, Promise<OverlayInfo>>>,
+  Expect<Equal<OverlayInfo['base'], string | undefined>>,
   Expect<Equal<Snapshot['created'], Date>>,
   Expect<Extends<Source | BlockDevice, Parameters<typeof openOverlay>[0]>>,
 ];

@@ -1,0 +1,140 @@
+// rumpblk overlay: overlays in qcow2 images: making one, what it has changed, writing that into its base, laying it over another one.
+import type { Command } from 'commander';
+import type { ImageFormat } from '../index.js';
+import { openOverlay, overlayInfo, type OverlayDevice, type OverlayInfo } from '../overlay.js';
+import { EXIT, UsageError } from './support/failure.js';
+import { formatOption } from './support/image.js';
+import { emit, emitJson, section, table } from './support/report.js';
+import { useAndClose } from './support/scope.js';
+import { formatBytes, formatExact, parseBytes, parsePath } from './support/units.js';
+
+interface Printed {
+  json?: boolean;
+}
+interface CreateOptions extends Printed {
+  base: string;
+  format?: ImageFormat;
+  size?: number;
+  blockSize?: number;
+}
+interface DiffOptions extends Printed {
+  exact?: boolean;
+}
+interface RebaseOptions extends Printed {
+  base: string;
+  format?: ImageFormat;
+  unsafe?: boolean;
+}
+
+/** Of which each command has some. */
+type AllOptions = CreateOptions & DiffOptions & RebaseOptions;
+
+const HELP = `
+FILE is a qcow2 image over another file, as qemu-img create -b makes one too. It names that file: an absolute path as it
+is, any other from the folder of FILE.`;
+
+/** Declares the command and what it does. */
+export function addOverlay(program: Command, done: (status: number) => void): void {
+  const overlay = program.command('overlay').description('Keep changes to an image in another file, and write them back.');
+  const add = (name: string, description: string): Command =>
+    overlay.command(name).description(description).argument('<file>', 'the qcow2 image that has the changes', parsePath);
+  const finish = (command: Command, run: (file: string, options: AllOptions) => Promise<number>): Command =>
+    command
+      .option('--json', 'print one JSON document on stdout')
+      .addHelpText('after', HELP)
+      .action(async (file: string, options: AllOptions) => done(await run(file, options)));
+  const create = add('create', 'Make an overlay: a new file, in which nothing is changed.')
+    .requiredOption('-b, --base <path>', 'what it lies over', parsePath)
+    .addOption(formatOption('--format', 'BASE'))
+    .option('--size <bytes>', 'size of the disk (default: that of BASE)', parseBytes)
+    .option('--block-size <bytes>', 'what is allocated by itself, 512 to 64k (default: 4k)', parseBytes);
+  finish(create, createCommand);
+  finish(add('info', 'Show what it lies over, and its sizes.'), infoCommand);
+  finish(add('diff', 'Show what is changed.').option('--exact', 'compare with the base: only what differs'), diffCommand);
+  finish(add('commit', 'Write the changes into the base; the overlay is empty then.'), commitCommand);
+  const rebase = add('rebase', 'Lay it over another file: it reads as before, and keeps what that has otherwise.')
+    .requiredOption('-b, --base <path>', 'what it is to lie over', parsePath)
+    .addOption(formatOption('--format', 'BASE'))
+    .option('-u, --unsafe', 'change the name alone: what was not changed is what the new base has');
+  finish(rebase, rebaseCommand);
+}
+
+async function createCommand(file: string, options: CreateOptions): Promise<number> {
+  const { base, format, size, blockSize } = options;
+  await requireNone(file);
+  const device = await openOverlay(base, {
+    changes: file,
+    ...(format !== undefined && { format }),
+    ...(size !== undefined && { size }),
+    ...(blockSize !== undefined && { blockSize }),
+  });
+  await device.close();
+  return infoCommand(file, options);
+}
+
+async function infoCommand(file: string, options: Printed): Promise<number> {
+  const info = await overlayInfo(file);
+  await (options.json === true ? emitJson({ file, ...info }) : emit(render(file, info)));
+  return EXIT.ok;
+}
+
+async function diffCommand(file: string, { exact = false, json = false }: DiffOptions): Promise<number> {
+  const rows = await withOverlay(file, async (device) => {
+    const found: { position: number; length: number; type: string }[] = [];
+    for await (const { position, length, type } of device.diff({ exact })) found.push({ position, length, type });
+    return found;
+  });
+  const lines = rows.map(({ position, length, type }) => [formatExact(position), formatExact(length), type]);
+  await (json ? emitJson(rows) : emit(`${table(['>position', '>bytes', 'type'], lines)}\n`));
+  return EXIT.ok;
+}
+
+async function commitCommand(file: string, { json = false }: Printed): Promise<number> {
+  const { bytes } = await withOverlay(file, (device) => device.commit());
+  await (json ? emitJson({ file, bytes }) : emit(`${formatBytes(bytes)} written into the base\n`));
+  return EXIT.ok;
+}
+
+async function rebaseCommand(file: string, options: RebaseOptions): Promise<number> {
+  const { base, format = 'raw', unsafe = false } = options;
+  await withOverlay(file, (device) => device.rebase(base, unsafe ? 'unsafe' : 'safe', { format }));
+  return infoCommand(file, options);
+}
+
+/** Opens the overlay over the base that it names itself. */
+async function withOverlay<T>(file: string, use: (device: OverlayDevice) => Promise<T>): Promise<T> {
+  const { base, backing, format } = await overlayInfo(file);
+  if (backing === undefined) throw new UsageError(`'${file}' goes on from no other image: it is no overlay`);
+  if (base === undefined || format === undefined)
+    throw new UsageError(`'${file}': its base '${backing}' is no path or of a format that is not known here`);
+  const device = await openOverlay(base, { changes: file, format });
+  return useAndClose(device, () => use(device));
+}
+
+/** Throws where there is such a file: it would be opened, not made. */
+async function requireNone(file: string): Promise<void> {
+  const isThere = await overlayInfo(file).then(
+    () => true,
+    (error: unknown) => (error as NodeJS.ErrnoException).code !== 'ENOENT',
+  );
+  if (isThere) throw new UsageError(`'${file}' is there already`);
+}
+
+function render(file: string, { size, blockSize, clusterSize, backing, base, format }: OverlayInfo): string {
+  const named = backing === base ? [] : [['named', backing ?? '-']];
+  return section(
+    'Overlay',
+    table(
+      ['', ''],
+      [
+        ['file', file],
+        ['size', `${formatBytes(size)} (${size} bytes)`],
+        ['base', base === undefined ? (backing ?? 'none') : `${base}, ${format ?? 'of a format that is not known here'}`],
+        ...named,
+        ['blocks', `${formatExact(blockSize)}, clusters of ${formatExact(clusterSize)}`],
+      ],
+    ),
+  )
+    .trimEnd()
+    .concat('\n');
+}

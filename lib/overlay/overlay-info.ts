@@ -1,0 +1,58 @@
+// overlayInfo(): what an overlay in an image lies over, so that it can be opened by its own name alone.
+import type { PathLike } from 'node:fs';
+import { hostPath } from '../arguments/validate.js';
+import { BlockDriver, nativeOf } from '../driver.js';
+import { fromFailure, isFailure } from '../errors.js';
+import type { ImageFormat } from '../options.js';
+import type { Bytes } from '../request/transfer.js';
+
+/** What {@link overlayInfo} tells. */
+export interface OverlayInfo {
+  /** Bytes of the disk. */
+  size: Bytes;
+  /** Bytes of a block: a 32nd of a cluster with extended L2 entries, else a cluster. */
+  blockSize: Bytes;
+  /** Bytes of a cluster. */
+  clusterSize: Bytes;
+  /** What the image calls its base; undefined of an image without one. */
+  backing: string | undefined;
+  /** The path that this is, from the working directory; undefined where it is none. */
+  base: string | undefined;
+  /** What the base holds; undefined of a format that is not known here. */
+  format: Exclude<ImageFormat, 'auto'> | undefined;
+}
+
+/** What an image calls formats; of nothing QEMU's programs guess, and here it is raw. */
+const FORMATS = new Map<string, Exclude<ImageFormat, 'auto'>>([
+  ['', 'raw'],
+  ['raw', 'raw'],
+  ['file', 'raw'],
+  ['host_device', 'raw'],
+  ['qcow2', 'qcow2'],
+  ['vpc', 'vhd'],
+]);
+
+/**
+ * Tells what the qcow2 image of an overlay says of itself and of its base. It locks nothing and looks at the header alone, so also of one that is open.
+ *
+ * @param file path of the image
+ * @returns sizes in bytes, and the base
+ * @throws {BlockDeviceError} EINVAL no qcow2 image; ENOTSUP a feature that is not done here; errors of the host
+ *
+ * @example
+ * const { base, format } = await overlayInfo('guest.qcow2');
+ * await using overlay = await openOverlay(base, { changes: 'guest.qcow2', format });
+ */
+export async function overlayInfo(file: PathLike): Promise<OverlayInfo> {
+  const path = hostPath(file, 'file');
+  const driver = new BlockDriver({ workers: 1 });
+  try {
+    const info = await nativeOf(driver, 'open').overlayImageInfo(path);
+    if (isFailure(info)) throw fromFailure(info, { path: path.toString() });
+    const { size, blockSize, clusterSize, backing, base } = info;
+    const text = (bytes: Buffer): string | undefined => (bytes.length === 0 ? undefined : bytes.toString());
+    return { size, blockSize, clusterSize, backing: text(backing), base: text(base), format: FORMATS.get(info.format) };
+  } finally {
+    driver.close();
+  }
+}
