@@ -33,6 +33,10 @@ struct MediumOwner {
 // it will be written, and enough for it to look for disks that are gone before many of them fill the memory.
 inline int64_t WeightOf(uint64_t size) { return static_cast<int64_t>(std::min(size, uint64_t{64} << 20)); }
 
+// The same of an overlay, which gives its memory back when its device is closed: a weight that is noticed when many are
+// forgotten, and not one that brings a collection with each that is made.
+inline constexpr int64_t kOverlayWeight = int64_t{1} << 20;
+
 // Null for what is no medium of this addon.
 inline MediumOwner* MediumOwnerAt(const Args& args, size_t i) {
   void* owner = nullptr;

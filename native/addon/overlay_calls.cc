@@ -39,7 +39,7 @@ Wanted WantedAt(const Args& args) {
 
 napi_value ToOverlay(napi_env raw, const blk::Result<Store>& store) {
   if (!store.ok()) return ToFailure(raw, store.status());
-  return OverlayObject(Napi::Env(raw), store.value(), WeightOf(store.value()->size));
+  return OverlayObject(Napi::Env(raw), store.value(), kOverlayWeight);
 }
 
 blk::Result<Store> Create(blk::OverlayBase base, const Wanted& wanted) {
