@@ -1,6 +1,8 @@
 // What the lanes of a comparison take: stretches in which either of two devices may hold something else than zeros, as many together
 // as are read at once.
+import { handleOf } from '../device.js';
 import type { BlockDevice, Extent } from '../index.js';
+import { EXTENTS_KEYS, listingOf, nativeLists } from '../request/extents.js';
 
 /** Bytes of a chunk: so few that they are still in a cache of the processor when they are compared. */
 export const CHUNK = 1 << 18;
@@ -84,24 +86,27 @@ class DataRuns {
   /** The stretch; both Infinity when there is none left. */
   begin = 0;
   end = 0;
-  readonly #extents: AsyncIterableIterator<Extent>;
+  readonly #lists: AsyncGenerator<Extent[], void>;
+  /** What was listed, and how far it was taken: one by one by promises it would take as long as reading. */
+  #listed: readonly Extent[] = [];
+  #at = 0;
   /** An extent that was looked at and is not in the stretch. */
   #ahead: Extent | undefined;
 
   constructor(device: BlockDevice, signal: AbortSignal) {
-    this.#extents = device.extents({ signal });
+    this.#lists = nativeLists(handleOf(device, 'compare'), listingOf({ signal }, EXTENTS_KEYS, device.size));
   }
 
   /** Goes on to the first stretch that ends behind `position`. */
   async reach(position: number): Promise<void> {
     while (this.end <= position) {
-      const next = this.#ahead ?? (await this.#take());
+      const next = this.#ahead ?? this.#ready() ?? (await this.#take());
       this.#ahead = undefined;
       this.begin = next?.position ?? Infinity;
       this.end = next === undefined ? Infinity : next.position + next.length;
       // Extents that lie apart in their file are one stretch.
       while (this.end - this.begin < CHUNK) {
-        const more = await this.#take();
+        const more = this.#ready() ?? (await this.#take());
         if (more?.position !== this.end) {
           this.#ahead = more;
           break;
@@ -112,15 +117,28 @@ class DataRuns {
   }
 
   async close(): Promise<void> {
-    await this.#extents.return?.();
+    await this.#lists.return();
+  }
+
+  /** The next extent of data, as far as they are listed. */
+  #ready(): Extent | undefined {
+    while (this.#at < this.#listed.length) {
+      const extent = this.#listed[this.#at];
+      this.#at += 1;
+      if (extent?.type === 'data') return extent;
+    }
+    return undefined;
   }
 
   /** The next extent of data. */
   async #take(): Promise<Extent | undefined> {
     for (;;) {
-      const { value, done } = (await this.#extents.next()) as IteratorResult<Extent, undefined>;
+      const { value, done } = await this.#lists.next();
       if (done === true) return undefined;
-      if (value.type === 'data') return value;
+      this.#listed = value;
+      this.#at = 0;
+      const extent = this.#ready();
+      if (extent !== undefined) return extent;
     }
   }
 }

@@ -80,6 +80,7 @@ const FOLDERS = new Map([
       'request/transfer',
       'request/abort',
       'request/copy-range',
+      'request/extents',
     ],
   ],
   [
