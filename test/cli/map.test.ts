@@ -146,6 +146,14 @@ describe('--bmap', () => {
     const map = await mapOf(image, '--detect-zeroes', '4k');
     expect(readFileSync(map, 'utf8')).toContain('<MappedBlocksCount> 32 </MappedBlocksCount>');
     expect(copied(image, map).equals(readFileSync(image))).toBe(true);
+    // Sectors of zeros within blocks, and across their edges.
+    const sectors = bench.image(Buffer.alloc(MiB, Buffer.concat([pattern(512), Buffer.alloc(1024), pattern(4096), Buffer.alloc(10_240)])));
+    const finer = await mapOf(sectors, '--detect-zeroes', '512');
+    expect(copied(sectors, finer).equals(readFileSync(sectors))).toBe(true);
+    const blocks = Array.from({ length: 256 }, (_, block) => readFileSync(sectors).subarray(block * 4096, (block + 1) * 4096));
+    const mapped = blocks.filter((block) => !block.equals(Buffer.alloc(4096))).length;
+    expect(readFileSync(finer, 'utf8')).toContain(`<MappedBlocksCount> ${mapped} </MappedBlocksCount>`);
+    expect(mapped).toBeLessThan(256);
   });
 
   JUDGED('is refused by bmaptool when a block or a line of it was changed', async () => {
