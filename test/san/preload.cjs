@@ -7,14 +7,18 @@ const childProcess = require('node:child_process');
 // The programs of others leak at their end, and strace leaves no room for the leak check, so it stays with this process.
 if (process.env.ASAN_OPTIONS) process.env.ASAN_OPTIONS += ':detect_leaks=0';
 
-// The programs of others do without: they crash under ThreadSanitizer, and have faults of their own for the other one.
+// The programs of others do without: they crash under ThreadSanitizer, and have faults of their own for the other one, or
+// hang in it.
 const NOT_FOR_OTHERS = /^(LD_PRELOAD|RUMPBLK_PREBUILD)=/;
 
-const { execFileSync } = childProcess;
-childProcess.execFileSync = (program, args, options) => {
-  const env = Object.entries(options?.env ?? process.env).filter(([name]) => !NOT_FOR_OTHERS.test(`${name}=`));
-  return execFileSync(program, args, { ...options, env: Object.fromEntries(env) });
-};
+for (const name of ['execFileSync', 'spawnSync']) {
+  const start = childProcess[name];
+  childProcess[name] = (program, args, options) => {
+    if (program === process.execPath) return start(program, args, options);
+    const env = Object.entries(options?.env ?? process.env).filter(([key]) => !NOT_FOR_OTHERS.test(`${key}=`));
+    return start(program, args, { ...options, env: Object.fromEntries(env) });
+  };
+}
 
 // Under ThreadSanitizer so do shells and the like, and what they start in turn.
 if (process.env.TSAN_OPTIONS) {
