@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "core/base/change_tracks.h"
 #include "core/base/status.h"
 #include "core/base/sync.h"
 #include "core/device/disk_source.h"
@@ -18,7 +19,6 @@
 #include "core/device/use_count.h"
 #include "core/label/disk_label.h"
 #include "core/medium/medium.h"
-#include "core/request/change_tracks.h"
 #include "core/request/flush_state.h"
 
 namespace blk {

@@ -11,10 +11,10 @@
 #include <utility>
 #include <variant>
 
+#include "core/base/change_tracks.h"
 #include "core/device/lease_pins.h"
 #include "core/host/mapping.h"
 #include "core/medium/medium_windows.h"
-#include "core/request/change_tracks.h"
 #include "core/request/flush_state.h"
 #include "core/window/window.h"
 

@@ -9,8 +9,8 @@
 #include <memory>
 #include <utility>
 
+#include "core/base/change_map.h"
 #include "core/base/units.h"
-#include "core/request/change_map.h"
 
 namespace blk {
 

@@ -2,7 +2,7 @@
 #ifndef RUMPBLK_CORE_FILTER_TRACK_FILTER_H_
 #define RUMPBLK_CORE_FILTER_TRACK_FILTER_H_
 
-#include "core/request/change_tracks.h"
+#include "core/base/change_tracks.h"
 #include "core/request/filter.h"
 
 namespace blk {

@@ -1,4 +1,4 @@
-#include "core/request/change_tracks.h"
+#include "core/base/change_tracks.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,7 +1,7 @@
 // ChangeMap: which blocks of a range of a medium were changed, a bit a block. It may say too much, never too little.
 // Thread-safe without locks: any number of threads may mark while others look, take and clear.
-#ifndef RUMPBLK_CORE_REQUEST_CHANGE_MAP_H_
-#define RUMPBLK_CORE_REQUEST_CHANGE_MAP_H_
+#ifndef RUMPBLK_CORE_BASE_CHANGE_MAP_H_
+#define RUMPBLK_CORE_BASE_CHANGE_MAP_H_
 
 #include <cstdint>
 
@@ -47,4 +47,4 @@ class ChangeMap {
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_REQUEST_CHANGE_MAP_H_
+#endif  // RUMPBLK_CORE_BASE_CHANGE_MAP_H_

@@ -1,4 +1,4 @@
-#include "core/request/change_map.h"
+#include "core/base/change_map.h"
 
 #include <algorithm>
 #include <bit>

@@ -2,15 +2,15 @@
 // once more before it is answered: a map that is taken in between leaves a mark behind, so that a change is never
 // between two maps. What is stored through a lease is unseen, so all of a lease counts as changed as long as it lasts.
 // Thread-safe. Lock order: mu_ is a leaf.
-#ifndef RUMPBLK_CORE_REQUEST_CHANGE_TRACKS_H_
-#define RUMPBLK_CORE_REQUEST_CHANGE_TRACKS_H_
+#ifndef RUMPBLK_CORE_BASE_CHANGE_TRACKS_H_
+#define RUMPBLK_CORE_BASE_CHANGE_TRACKS_H_
 
 #include <list>
 #include <memory>
 #include <vector>
 
+#include "core/base/change_map.h"
 #include "core/base/sync.h"
-#include "core/request/change_map.h"
 
 namespace blk {
 
@@ -50,4 +50,4 @@ class ChangeTracks {
 
 }  // namespace blk
 
-#endif  // RUMPBLK_CORE_REQUEST_CHANGE_TRACKS_H_
+#endif  // RUMPBLK_CORE_BASE_CHANGE_TRACKS_H_
