@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "core/base/byte_order.h"
+
 namespace blk {
 
 ChangeMap::ChangeMap(MediumSpan span, unsigned shift)
@@ -68,6 +70,21 @@ void ChangeMap::MoveTo(ChangeMap& to) {
 
 void ChangeMap::Clear() {
   for (uint64_t word = 0; word < words(); word++) words_[word].store(0);
+}
+
+void ChangeMap::MarkBits(uint64_t first, const uint8_t* bytes, size_t size) {
+  for (uint64_t word = first / kBits; word < words() && size > 0; word++, bytes += 8, size -= 8) {
+    uint64_t bits = Load<uint64_t>(bytes);
+    // Of the last word what are blocks.
+    if (word == words() - 1 && blocks_ % kBits != 0) bits &= (uint64_t{1} << (blocks_ % kBits)) - 1;
+    if (bits != 0) words_[word].fetch_or(bits);
+  }
+}
+
+void ChangeMap::PutBits(uint64_t first, uint8_t* bytes, size_t size) const {
+  for (uint64_t word = first / kBits; size > 0; word++, bytes += 8, size -= 8) {
+    Store<uint64_t>(bytes, word < words() ? words_[word].load() : 0);
+  }
 }
 
 }  // namespace blk

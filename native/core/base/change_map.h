@@ -19,6 +19,7 @@ class ChangeMap {
 
   const MediumSpan& span() const { return span_; }
   unsigned shift() const { return shift_; }
+  uint64_t blocks() const { return blocks_; }
 
   // Marks every block that [changed] meets. What is marked already costs a look.
   void Mark(MediumSpan changed);
@@ -32,6 +33,12 @@ class ChangeMap {
   void MoveTo(ChangeMap& to);
   // Takes all marks away.
   void Clear();
+
+  // Marks as bits of `bytes`, the lowest bit of a byte first, from block `first` on: marks what is set there, and puts
+  // there what is marked; what lies behind the last block is no block, and 0.   REQUIRES: first and size are multiples
+  // of 64 and 8.
+  void MarkBits(uint64_t first, const uint8_t* bytes, size_t size);
+  void PutBits(uint64_t first, uint8_t* bytes, size_t size) const;
 
  private:
   static constexpr uint64_t kBits = 64;

@@ -37,6 +37,7 @@ enum class Op : uint8_t {
   kZero,
   kExtents,
   kCopy,
+  kTrack,
   kCount  // number of operations, not one of them
 };
 
@@ -64,6 +65,7 @@ constexpr const char* OpName(Op op) {
     case Op::kZero: return "zero";
     case Op::kExtents: return "extents";
     case Op::kCopy: return "copy";
+    case Op::kTrack: return "track";
     case Op::kCount: break;
   }
   return "unknown";

@@ -51,6 +51,16 @@ enum class Why : uint8_t {
   kOverlayOtherBase,
   kOverlaySize,
   kOverlaySnapshots,
+  // Bitmaps that are kept.
+  kNoBitmaps,
+  kBitmapOfAll,
+  kBitmapUnknown,
+  kBitmapOff,
+  kBitmapGranularity,
+  kBitmapSize,
+  kBitmapCount,
+  kBitmapRoom,
+  kBitmapOver,
   // VHD.
   kVhdDynamic,
   kVhdFooter,
@@ -101,6 +111,17 @@ constexpr const char* WhyText(Why why) {
     case Why::kOverlaySize: return "the overlay has another size";
     case Why::kOverlaySnapshots:
       return "an overlay in a qcow2 image has no snapshots: those of the format are only read here";
+    case Why::kNoBitmaps: return "bitmaps with a name are kept in qcow2 images: open one with format 'qcow2'";
+    case Why::kBitmapOfAll:
+      return "a bitmap with a name is of all of the image: open the image itself, not a part of it";
+    case Why::kBitmapUnknown: return "the bitmap of the qcow2 image has features that are not known here";
+    case Why::kBitmapOff:
+      return "the bitmap of the qcow2 image is switched off, and changes are missing in it: qemu-img bitmap --enable";
+    case Why::kBitmapGranularity: return "the bitmap of the qcow2 image has another granularity";
+    case Why::kBitmapSize: return "the bitmap would have no blocks, or too many of them: take a larger granularity";
+    case Why::kBitmapCount: return "the qcow2 image has as many bitmaps as it may have";
+    case Why::kBitmapRoom: return "the header of the qcow2 image has no room for bitmaps";
+    case Why::kBitmapOver: return "the bitmap is kept no more: the image was closed, or the bitmap removed or disposed";
     case Why::kVhdDynamic: return "only fixed VHD images are read here: serve others by qemu-nbd, or convert them";
     case Why::kVhdFooter: return "the footer of the VHD image contradicts its size";
     case Why::kCount: break;

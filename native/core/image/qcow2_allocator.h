@@ -31,6 +31,7 @@ class Qcow2Allocator {
   std::vector<ClusterSpan> TakeDropped() { return std::exchange(dropped_, {}); }
   Status Freed(const std::vector<ClusterSpan>& clusters);
   bool has_dropped() const { return !dropped_.empty(); }
+  Qcow2Refcounts& counts() { return *counts_; }
 
   // EIO, with a Why, when one of these references, sorted, goes to what the image itself lies in.
   Status CheckReferences(const std::vector<uint64_t>& references) const;

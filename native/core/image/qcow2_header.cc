@@ -67,10 +67,6 @@ Status ReadExtensions(const std::vector<uint8_t>& bytes, size_t at, size_t end, 
       if (size > kMaxBackingFormat) return Refused(EINVAL, Why::kQcow2Extension);
       header.backing_format.assign(bytes.begin() + static_cast<ptrdiff_t>(at),
                                    bytes.begin() + static_cast<ptrdiff_t>(at + size));
-    } else if (type == kExtensionBitmaps && size >= 24) {
-      header.bitmaps = Word(bytes, at);
-      header.bitmap_directory_bytes = Long(bytes, at + 8);
-      header.bitmap_directory = Long(bytes, at + 16);
     }
     at += AlignUp(size, 8);
   }
@@ -108,7 +104,6 @@ Result<Qcow2Header> ReadQcow2Header(Medium& file, uint64_t file_size) {
     if (room < kHeader3Bytes) return Refused(EINVAL, Why::kQcow2Header);
     header.incompatible = Long(bytes, 72);
     header.compatible = Long(bytes, 80);
-    header.autoclear = Long(bytes, kQcow2AutoclearField);
     header.refcount_order = Word(bytes, 96);
     length = Word(bytes, 100);
     if (length < kHeader3Bytes || length > room) return Refused(EINVAL, Why::kQcow2Header);

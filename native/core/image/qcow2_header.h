@@ -1,4 +1,6 @@
-// Qcow2Header: what the header of a qcow2 image says, checked, and the geometry that follows from it. Reads only.
+// Qcow2Header: what the header of a qcow2 image says, checked, and the geometry that follows from it. Reads only. What
+// it says of bitmaps, and of what programs must clear that write, is not here but in qcow2_bitmap_header.h: it changes
+// while the image is open.
 // Format: docs/interop/qcow2.rst of QEMU; the limits on tables are those that its programs have.
 #ifndef RUMPBLK_CORE_IMAGE_QCOW2_HEADER_H_
 #define RUMPBLK_CORE_IMAGE_QCOW2_HEADER_H_
@@ -45,14 +47,9 @@ struct Qcow2Header {
   uint32_t snapshots = 0;
   uint64_t incompatible = 0;
   uint64_t compatible = 0;
-  uint64_t autoclear = 0;
   Compression compression = Compression::kZlib;
   std::string backing;         // empty: none
   std::string backing_format;  // empty: not recorded
-  // Of the bitmaps extension; no bitmaps: there is none.
-  uint32_t bitmaps = 0;
-  uint64_t bitmap_directory_bytes = 0;
-  uint64_t bitmap_directory = 0;
 
   bool operator==(const Qcow2Header& other) const = default;
 

@@ -147,6 +147,24 @@ Result<std::unique_ptr<Channel>> Qcow2Medium::Attach(const Attachment& wanted) {
   return status;
 }
 
+Result<std::shared_ptr<KeptChanges>> Qcow2Medium::KeepChanges(const std::string& name, std::optional<unsigned> shift) {
+  MutexLock lock(mu_);
+  if (!writer_) return Status{EACCES, Op::kTrack};
+  return writer_->bitmaps().Keep(name, shift);
+}
+
+Result<std::vector<KeptBitmap>> Qcow2Medium::ListKept() {
+  MutexLock lock(mu_);
+  if (writer_) return writer_->bitmaps().List();
+  return Qcow2Bitmaps::ListIn(*file_, image_->header());
+}
+
+Result<bool> Qcow2Medium::RemoveKept(const std::string& name) {
+  MutexLock lock(mu_);
+  if (!writer_) return Status{EACCES, Op::kTrack};
+  return writer_->bitmaps().Remove(name);
+}
+
 Status Qcow2Medium::Detach(const Attachment& wanted) {
   MutexLock lock(mu_);
   Status status = Status::Ok();

@@ -8,6 +8,7 @@
 
 #include "core/base/sync.h"
 #include "core/image/backing.h"
+#include "core/image/qcow2_bitmaps.h"
 #include "core/image/qcow2_image.h"
 #include "core/image/qcow2_writer.h"
 #include "core/medium/medium.h"
@@ -28,6 +29,10 @@ class Qcow2Medium final : public Medium {
   Result<std::unique_ptr<Channel>> Attach(const Attachment& wanted) override EXCLUDES(mu_);
   Status Detach(const Attachment& wanted) override EXCLUDES(mu_);
   Result<std::unique_ptr<Medium>> Again() override;
+  Result<std::shared_ptr<KeptChanges>> KeepChanges(const std::string& name, std::optional<unsigned> shift) override
+      EXCLUDES(mu_);
+  Result<std::vector<KeptBitmap>> ListKept() override EXCLUDES(mu_);
+  Result<bool> RemoveKept(const std::string& name) override EXCLUDES(mu_);
   int Holder(const Attachment& wanted) override { return file_->Holder(Below(wanted)); }
   Status Close() override { return file_->Close(); }
 

@@ -51,6 +51,16 @@ Status Qcow2Tables::Reload(Medium& file, uint64_t file_size) {
   return Status::Ok();
 }
 
+void Qcow2Tables::AddClusters(std::vector<uint64_t>& clusters) const {
+  const uint64_t first = header_.l1_offset >> header_.cluster_bits;
+  const uint64_t bytes = uint64_t{header_.l1_entries} * 8;
+  for (uint64_t i = 0; i << header_.cluster_bits < bytes; i++) clusters.push_back(first + i);
+  ReaderLock lock(mu_);
+  for (const uint64_t entry : l1_) {
+    if ((entry & kQcow2Offset) != 0) clusters.push_back((entry & kQcow2Offset) >> header_.cluster_bits);
+  }
+}
+
 void Qcow2Tables::NoteFileSize(uint64_t size) {
   uint64_t known = file_size_.load(std::memory_order_relaxed);
   while (known < size && !file_size_.compare_exchange_weak(known, size, std::memory_order_relaxed)) {

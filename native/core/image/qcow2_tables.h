@@ -77,6 +77,8 @@ class Qcow2Tables {
   // Refers to nothing any more: all of the disk is what lies below. Errors: those of `file`; what the file has then is
   // not known.   REQUIRES: nobody reads or writes meanwhile.
   Status Clear(Channel& file) EXCLUDES(mu_);
+  // Adds the clusters of the L1 table and of the L2 tables.
+  void AddClusters(std::vector<uint64_t>& clusters) const EXCLUDES(mu_);
 
   // Forgets what it knows and reads the L1 table again, for who has locked the image just now. Errors: the medium's.
   Status Reload(Medium& file, uint64_t file_size) EXCLUDES(mu_);

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "core/base/no_memory.h"
+
 namespace blk {
 namespace {
 
@@ -31,8 +33,9 @@ Result<std::unique_ptr<Qcow2Writer>> Qcow2Writer::Create(Qcow2Image& image, Chan
     MutexLock lock(writer->placing_);
     writer->allocator_ = allocator.Take();
   }
-  const Status cleared = writer->ClearForWriting();
-  if (!cleared.ok()) return cleared;
+  auto bitmaps = Qcow2Bitmaps::Begin(image, *writer, file);
+  if (!bitmaps.ok()) return bitmaps.status();
+  writer->bitmaps_ = bitmaps.Take();
   return writer;
 }
 
@@ -41,6 +44,7 @@ bool Qcow2Writer::ShowsBelow(uint64_t begin, uint64_t end) const {
 }
 
 Moved Qcow2Writer::Write(Channel& file, uint64_t at, const uint8_t* data, size_t size, const PieceRules& rules) {
+  const Qcow2Bitmaps::Change change(*bitmaps_, at, size);
   size_t done = 0;
   while (done < size) {
     if (IsCancelled(rules.cancel)) return {done, {ECANCELED, Op::kPwrite}};
@@ -252,6 +256,9 @@ Status Qcow2Writer::Sync() {
 }
 
 Status Qcow2Writer::End() {
+  Status saved = {ENOMEM, Op::kClose};
+  // Without memory they stay marked as in use.
+  static_cast<void>(HadMemory([&] { saved = bitmaps_->End(); }));
   bool has_dropped = false;
   {
     MutexLock lock(placing_);
@@ -260,6 +267,7 @@ Status Qcow2Writer::End() {
   const Status synced = has_dropped ? Sync() : Status::Ok();
   MutexLock lock(placing_);
   const Status ended = allocator_->End();
+  if (!saved.ok()) return saved;
   return synced.ok() ? ended : synced;
 }
 

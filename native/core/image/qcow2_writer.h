@@ -13,20 +13,22 @@
 
 #include "core/base/sync.h"
 #include "core/image/qcow2_allocator.h"
+#include "core/image/qcow2_bitmaps.h"
+#include "core/image/qcow2_clusters.h"
 #include "core/image/qcow2_image.h"
 
 namespace blk {
 
-class Qcow2Writer {
+class Qcow2Writer final : public Qcow2Clusters {
  public:
-  // Makes the image fit to be written: clears what programs that write must not leave. `file` is a way to the image
-  // that may write, whose syncs go on to fail once one has (sticky_channel.h), and outlives this object with `image`.
+  // Makes the image fit to be written: bitmaps() begins. `file` is a way to the image that may write, whose syncs go on
+  // to fail once one has (sticky_channel.h), and outlives this object with `image`.
   // Errors: those of MayWriteQcow2() · EIO, damaged, with a Why · the medium's.
   static Result<std::unique_ptr<Qcow2Writer>> Create(Qcow2Image& image, Channel& file);
 
-  // As Channel has them, with `file` the way to the image of the one who asks. Syncs are the image's own: what one of
-  // them says is said by all that follow. Errors: those of `file` · EIO damaged tables · ENOSPC the
-  // image cannot grow; with a Why.
+  // As Channel has them, with `file` the way to the image of the one who asks. What they change is marked in the
+  // bitmaps. Syncs are the image's own: what one of them says is said by all that follow. Errors: those of `file` · EIO
+  // damaged tables · ENOSPC the image cannot grow; with a Why.
   Moved Write(Channel& file, uint64_t at, const uint8_t* data, size_t size, const PieceRules& rules) EXCLUDES(placing_);
   Moved Zero(Channel& file, uint64_t at, uint64_t size, const PieceRules& rules) EXCLUDES(placing_);
   Moved Discard(Channel& file, uint64_t at, uint64_t size, const PieceRules& rules) EXCLUDES(placing_);
@@ -40,7 +42,15 @@ class Qcow2Writer {
   // Errors: those of WriteBackingName() and of syncs.
   Status Rename(const std::string& backing, const std::string& format) EXCLUDES(placing_);
 
-  // Gives back what nobody used. Once, after the last write. Errors: the medium's.
+  Result<ClusterSpan> TakeRow(uint64_t count) override EXCLUDES(placing_);
+  Result<bool> AreSingle(ClusterSpan clusters) override EXCLUDES(placing_);
+  Status Free(const std::vector<ClusterSpan>& clusters) override EXCLUDES(placing_);
+  std::vector<uint64_t> TableClusters() override EXCLUDES(placing_);
+
+  // What the image keeps of what is changed. Whoever changes all of the disk at once marks it there.
+  Qcow2Bitmaps& bitmaps() { return *bitmaps_; }
+
+  // Saves the bitmaps, and gives back what nobody used. Once, after the last write. Errors: the medium's.
   Status End() EXCLUDES(placing_);
 
  private:
@@ -74,14 +84,12 @@ class Qcow2Writer {
   // A prefix of one run. Errors: those of Zero().
   Moved ZeroRun(Channel& file, const Qcow2Run& run, uint64_t at, const PieceRules& rules) EXCLUDES(placing_);
   Moved WriteZeros(Channel& file, uint64_t at, uint64_t size, const PieceRules& rules) EXCLUDES(placing_);
-  // Clears unknown autoclear bits, and marks bitmaps as in use. Errors: the medium's.
-  Status ClearForWriting();
-  Result<bool> MarkBitmaps();
   void DropCompressed(const Qcow2Entry& entry) REQUIRES(placing_);
 
   Qcow2Image& image_;
   const Qcow2Header& header_;
   Channel& file_;
+  std::unique_ptr<Qcow2Bitmaps> bitmaps_;  // fixed from Create() on
 
   Mutex placing_;
   std::unique_ptr<Qcow2Allocator> allocator_ GUARDED_BY(placing_);

@@ -1,20 +1,13 @@
-// Qcow2Writer: what moves no bytes of a caller: zeros, discards, and what an image must not keep when it is written.
+// Qcow2Writer: what moves no bytes of a caller: zeros and discards.
 #include <algorithm>
 #include <utility>
 
-#include "core/base/byte_order.h"
 #include "core/image/qcow2_writer.h"
 
 namespace blk {
 namespace {
 
 alignas(4096) constexpr uint8_t kZeros[64 * 1024] = {};
-
-// Of a bitmap directory, as QEMU bounds it.
-constexpr uint32_t kMostBitmaps = 65535;
-constexpr uint64_t kMostDirectory = uint64_t{1024} * kMostBitmaps;
-constexpr size_t kBitmapEntryBytes = 24;
-constexpr uint32_t kBitmapInUse = 1, kBitmapAuto = 2;
 
 }  // namespace
 
@@ -83,6 +76,7 @@ Moved Qcow2Writer::ZeroRun(Channel& file, const Qcow2Run& run, uint64_t at, cons
 }
 
 Moved Qcow2Writer::Zero(Channel& file, uint64_t at, uint64_t size, const PieceRules& rules) {
+  const Qcow2Bitmaps::Change change(*bitmaps_, at, size);
   if (rules.keep_room) return rules.fast ? Moved{0, {EOPNOTSUPP, Op::kZero}} : WriteZeros(file, at, size, rules);
   uint64_t done = 0;
   while (done < size) {
@@ -100,6 +94,7 @@ Moved Qcow2Writer::Zero(Channel& file, uint64_t at, uint64_t size, const PieceRu
 
 // What has a place is for the medium to free; of the rest whole units become zeros, never again what lies below.
 Moved Qcow2Writer::Discard(Channel& file, uint64_t at, uint64_t size, const PieceRules& rules) {
+  const Qcow2Bitmaps::Change change(*bitmaps_, at, size);
   uint64_t told = 0;
   for (uint64_t position = at, end = at + size; position < end;) {
     if (IsCancelled(rules.cancel)) return {static_cast<size_t>(told), {ECANCELED, Op::kDiscard}};
@@ -123,51 +118,6 @@ Moved Qcow2Writer::Discard(Channel& file, uint64_t at, uint64_t size, const Piec
     position += step;
   }
   return {static_cast<size_t>(told), Status::Ok()};
-}
-
-// -> false where the directory makes no sense.
-Result<bool> Qcow2Writer::MarkBitmaps() {
-  const Result<uint64_t> file_size = image_.file().SizeNow();
-  if (!file_size.ok()) return file_size.status();
-  const uint64_t size = header_.bitmap_directory_bytes, at = header_.bitmap_directory;
-  if (header_.bitmaps == 0 || header_.bitmaps > kMostBitmaps || size > kMostDirectory) return false;
-  if (at % header_.cluster_size() != 0 || at == 0 || at > file_size.value() || size > file_size.value() - at) {
-    return false;
-  }
-  std::vector<uint8_t> bytes(static_cast<size_t>(size));
-  const Status read = file_.Read({at}, bytes.data(), bytes.size(), {}).status;
-  if (!read.ok()) return read;
-  size_t entry = 0;
-  for (uint32_t i = 0; i < header_.bitmaps; i++) {
-    if (bytes.size() - entry < kBitmapEntryBytes) return false;
-    uint8_t* const flags = &bytes[entry + 12];
-    const auto value = Load<uint32_t>(flags, ByteOrder::kBig);
-    if ((value & kBitmapAuto) != 0) Store<uint32_t>(flags, value | kBitmapInUse, ByteOrder::kBig);
-    const uint64_t length = kBitmapEntryBytes + uint64_t{Load<uint32_t>(&bytes[entry + 20], ByteOrder::kBig)} +
-                            Load<uint16_t>(&bytes[entry + 18], ByteOrder::kBig);
-    if (AlignUp(length, 8) > bytes.size() - entry) return false;
-    entry += static_cast<size_t>(AlignUp(length, 8));
-  }
-  const Status written = file_.Write({at}, bytes.data(), bytes.size(), {}).status;
-  if (!written.ok()) return written;
-  return true;
-}
-
-Status Qcow2Writer::ClearForWriting() {
-  if (header_.autoclear == 0) return Status::Ok();
-  uint64_t kept = 0;
-  if ((header_.autoclear & kAutoclearBitmaps) != 0) {
-    const Result<bool> marked = MarkBitmaps();
-    if (!marked.ok()) return marked.status();
-    if (marked.value()) kept = kAutoclearBitmaps;
-  }
-  if (kept != header_.autoclear) {
-    uint8_t word[8];
-    Store<uint64_t>(word, kept, ByteOrder::kBig);
-    const Status written = file_.Write({kQcow2AutoclearField}, word, sizeof word, {}).status;
-    if (!written.ok()) return written;
-  }
-  return file_.Sync();
 }
 
 }  // namespace blk

@@ -7,10 +7,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/status.h"
 #include "core/base/units.h"
 #include "core/medium/channel.h"
+#include "core/medium/kept_changes.h"
 
 namespace blk {
 
@@ -68,6 +70,19 @@ class Medium {
   // the two keep each other out as two media of one identity do.
   // Errors: ENOTSUP it cannot be had twice · the medium's.   REQUIRES: not closed.
   virtual Result<std::unique_ptr<Medium>> Again() { return Status{ENOTSUP, Op::kOpen}; }
+
+  // The bitmap of that name that the medium keeps, with blocks of 2^shift bytes; it is made if there is none, where no
+  // shift is given of ChangeMap::kUsualBlock. From here on changes are marked in it.
+  // Errors: ENOTSUP it keeps none · EACCES nothing that writes is attached · EINVAL its blocks are of another size, or
+  // it is switched off · ENOTSUP, EIO, EFBIG, ENOSPC with a Why · the medium's.   Thread: any; it waits.
+  virtual Result<std::shared_ptr<KeptChanges>> KeepChanges(const std::string& name, std::optional<unsigned> shift) {
+    static_cast<void>(name), static_cast<void>(shift);
+    return Status{ENOTSUP, Op::kTrack, Why::kNoBitmaps};
+  }
+  // All that it keeps. Errors: the medium's.   REQUIRES: attached.
+  virtual Result<std::vector<KeptBitmap>> ListKept() { return std::vector<KeptBitmap>(); }
+  // Removes the one of that name, whatever it is. -> false: there is none. Errors: as of KeepChanges().
+  virtual Result<bool> RemoveKept(const std::string& name) { return static_cast<void>(name), false; }
 
   // Lets go of what the medium is made of. Once.   Errors: the medium's; it is closed all the same.
   // REQUIRES: nothing is attached.

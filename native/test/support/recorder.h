@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -26,6 +27,7 @@ struct Recording {
   std::vector<std::pair<uint64_t, std::vector<uint8_t>>> pieces;
   uint64_t syncs = 0;
   uint64_t room = UINT64_MAX;  // it grows no further
+  std::function<void()> step;  // called behind each write and before each sync, `mu` held
 
   void Put(uint64_t at, const uint8_t* data, size_t size) {
     if (now.size() < at + size) now.resize(at + size);
@@ -95,10 +97,12 @@ class RecorderMedium final : public Medium {
       const std::lock_guard<std::mutex> lock(recording_->mu);
       if (at.value + size > recording_->room) return {0, {ENOSPC, Op::kPwrite}};
       recording_->Put(at.value, static_cast<const uint8_t*>(data), size);
+      if (recording_->step) recording_->step();
       return {size, Status::Ok()};
     }
     Status Sync() override {
       const std::lock_guard<std::mutex> lock(recording_->mu);
+      if (recording_->step) recording_->step();
       recording_->Sync();
       return Status::Ok();
     }
