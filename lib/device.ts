@@ -16,7 +16,7 @@ import { rangeOf, ZEROES_KEYS, ZEROES_SYNC_KEYS, zeroesRule, type WriteZeroesOpt
 import { blockNumber, direction, fuaRule, partOf, startOf, viewLength } from './request/transfer.js';
 import type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './request/transfer.js';
 import { abortSignal, flag, requireOptions, SIGNAL_KEYS } from './arguments/validate.js';
-import { track, type DirtyBitmap, type TrackOptions } from './request/dirty-bitmap.js';
+import { bitmaps, removeBitmap, track, type BitmapInfo, type DirtyBitmap, type TrackOptions } from './request/dirty-bitmap.js';
 import { lend, type WindowView } from './request/window-view.js';
 import { toWindows, type WindowInfo } from './request/windows.js';
 
@@ -354,8 +354,14 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * counts as a change of all that the open has; a view of `mapSync` on an 'r+' device as long as it is lent. Opens of the same
    * file that are not of the same minor, and other processes, are not seen.
    *
-   * @param options `granularity` in bytes of a block, default 65536
-   * @throws {BlockDeviceError} ENOMEM; EBADF closed
+   * With a `name` the bitmap is kept in the qcow2 image that is open here for writing: under a name that the image has it goes on, else
+   * it is new, and empty. Whoever writes to the image marks it, this package or QEMU, whether this is called again or not. In the image it
+   * is marked as in use, durably, before a write reaches it, and saved when the last open that writes is closed: after a crash, or a
+   * process that did not close, `isConsistent` is false. That form waits for the disk, as a `Sync` form does.
+   *
+   * @param options `granularity` in bytes of a block, default 65536; `name`, default none: in memory
+   * @throws {BlockDeviceError} ENOMEM; EBADF closed; with a name: ENOTSUP no qcow2 image, a part of one, or a bitmap with unknown features;
+   *   EACCES mode 'r'; EINVAL another granularity than the bitmap has, or one that is switched off; EFBIG too fine; ENOSPC; those of the host
    *
    * @example
    * const changes = device.track();
@@ -365,6 +371,28 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    */
   track(options?: TrackOptions): DirtyBitmap {
     return track(BlockDevice.#open(this, 'track'), options);
+  }
+
+  /**
+   * Lists the bitmaps that the image keeps which the device lies in, its own and those of other programs; none where it is no qcow2
+   * image. Waits for the disk, as a `Sync` form does.
+   *
+   * @throws {BlockDeviceError} EBADF closed; those of the host
+   */
+  bitmaps(): BitmapInfo[] {
+    return bitmaps(BlockDevice.#open(this, 'track'));
+  }
+
+  /**
+   * Removes a bitmap from the image, whoever made it; objects of it are of no use afterwards. Waits for the disk, as a `Sync` form
+   * does.
+   *
+   * @param name as `bitmaps()` gives it
+   * @returns false when there is none of that name
+   * @throws {BlockDeviceError} EACCES mode 'r'; ENOTSUP a part of an image; EBADF closed; those of the host
+   */
+  removeBitmap(name: string): boolean {
+    return removeBitmap(BlockDevice.#open(this, 'track'), name);
   }
 
   /**

@@ -39,7 +39,7 @@ export type { CacheMode, DriverOptions, ImageFormat, NotAnEntry, OpenOptions, Re
 export type { RangeBufRequest, WriteZeroesOptions } from './request/range.js';
 export type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './request/transfer.js';
 export type { BatchOptions } from './request/batch.js';
-export type { DirtyBitmap, TrackOptions } from './request/dirty-bitmap.js';
+export type { BitmapInfo, DirtyBitmap, TrackOptions } from './request/dirty-bitmap.js';
 export type { WindowView } from './request/window-view.js';
 export type { WindowInfo } from './request/windows.js';
 export type { FaultInjector, FaultOptions } from './faults.js';

@@ -233,6 +233,12 @@ export interface NativeDevice {
   map(position: number, length: number): NativeLease | Failure;
   /** `DeviceGroup::Track` — granularity in bytes, a power of two from 512 to 2^30. ENOMEM alone. */
   track(granularity: number): NativeChanges | Failure;
+  /** `DeviceGroup::Keep` — name as UTF-8; granularity as of `track`. Waits for the disk. */
+  keep(name: string, granularity: number | undefined): NativeChanges | Failure;
+  /** `DeviceGroup::ListKept`. Waits for the disk. */
+  bitmaps(): { readonly bitmaps: readonly NativeBitmap[] } | Failure;
+  /** `DeviceGroup::RemoveKept`: false when there is none of that name. Waits for the disk. */
+  removeBitmap(name: string): boolean | Failure;
   /** `Device::Flush`. */
   flushSync(): Outcome;
   flush(token: number): Eventual<Outcome>;
@@ -392,6 +398,9 @@ export interface NativeDriver {
   close(): Outcome;
 }
 
+/** `blk::KeptBitmap`; the name in bytes. */
+export type NativeBitmap = readonly [name: Buffer, granularity: number, isConsistent: boolean, isOn: boolean];
+
 /** `blk::TrackedChanges`; ends when it is collected. */
 export interface NativeChanges {
   readonly [opaque]: never;
@@ -488,11 +497,13 @@ export interface NativeBinding {
   changeBytes(changes: NativeChanges): number;
   /** Fills in runs of changed bytes from `from` on, of each its first byte and its length. -> how many. */
   changeRuns(changes: NativeChanges, from: number, runs: Float64Array): number;
-  /** The marks so far, which `changes` has no more; ENOMEM alone. */
+  /** The marks so far, which `changes` has no more. ENOMEM; of these three EBADF: nothing keeps them any more. */
   takeChanges(changes: NativeChanges): NativeChanges | Failure;
-  clearChanges(changes: NativeChanges): void;
+  /** False: marks were lost, and all is marked. */
+  changesConsistent(changes: NativeChanges): boolean;
+  clearChanges(changes: NativeChanges): Outcome;
   /** False, and nothing is merged: they are not of the same bytes. */
-  mergeChanges(changes: NativeChanges, from: NativeChanges): boolean;
+  mergeChanges(changes: NativeChanges, from: NativeChanges): boolean | Failure;
   endChanges(changes: NativeChanges): void;
   readonly Driver: new (
     minorCount: number,

@@ -1,7 +1,8 @@
-// DirtyBitmap: which blocks of a device were changed, since it is tracked or since the marks were taken last.
+// DirtyBitmap: which blocks of a device were changed, since it is tracked or since the marks were taken last. Those with a name are kept
+// in the image; they are listed and removed here too.
 import { inspect, type InspectOptions } from 'node:util';
 import { keysOf } from '../arguments/known-keys.js';
-import { integer, requireOptions } from '../arguments/validate.js';
+import { integer, requireOptions, text } from '../arguments/validate.js';
 import { fromFailure, invalidArgType, invalidArgValue, invalidThis, isFailure } from '../errors.js';
 import { binding, type NativeChanges } from '../native/binding.js';
 import type { Extent } from './extents.js';
@@ -10,45 +11,72 @@ import type { Bytes } from './transfer.js';
 
 /** Options of `track()`. */
 export interface TrackOptions {
-  /** Bytes of a block, a power of two from 512 to 2^30; default 65536. */
+  /** Bytes of a block, a power of two from 512 to 2^30; default 65536. Of a name that the image has already: what the bitmap has, and nothing else. */
   granularity?: Bytes;
+  /** Keeps the bitmap in the qcow2 image under this name, of 1 to 1023 bytes of UTF-8. Default: it lives in memory. */
+  name?: string;
 }
 
-/** The changes of a device; `BlockDevice.track()` makes it. It may say too much, never too little. */
+/** A bitmap that an image keeps; `BlockDevice.bitmaps()` lists them. */
+export interface BitmapInfo {
+  /** What it is called; bytes of it that are not UTF-8 are shown as U+FFFD. */
+  readonly name: string;
+  /** Bytes of a block. */
+  readonly granularity: Bytes;
+  /** False when changes may be missing: it was not saved, as after a crash, or has something that is not known here. */
+  readonly isConsistent: boolean;
+  /** Whether changes are marked in it, by whatever program writes to the image. */
+  readonly isEnabled: boolean;
+}
+
+/**
+ * The changes of a device; `BlockDevice.track()` makes it. It may say too much, never too little. Its end, by `using` say, ends the
+ * tracking; of one with a name it ends this object alone, and the image goes on to keep the bitmap.
+ */
 export interface DirtyBitmap extends Disposable {
   /** Bytes of the blocks that were changed. */
   readonly count: Bytes;
-  /** False when changes may be missing: then take everything for changed. Always true of one that lives in memory. */
+  /**
+   * False when marks were lost, as those of a bitmap in an image that was not closed: then all of the device counts as changed, until
+   * it is cleared or taken.
+   */
   readonly isConsistent: boolean;
   /** Lists what was changed, in order, as extents of type `'data'`; of this moment, block by block. */
   extents(): AsyncIterableIterator<Extent>;
   /**
    * Moves the marks into a bitmap of their own, which gets no more of them. A change that is under way meanwhile is marked in
-   * one of the two at least.
+   * one of the two at least. What was taken from a bitmap with a name is in the image no more: after a backup that failed, `merge`
+   * it before the device is closed.
    *
-   * @throws {BlockDeviceError} ENOMEM
+   * @throws {BlockDeviceError} ENOMEM; EBADF the bitmap is kept in the image no more
    */
   take(): DirtyBitmap;
-  /** Takes all marks away. */
+  /**
+   * Takes all marks away.
+   *
+   * @throws {BlockDeviceError} EBADF the bitmap is kept in the image no more
+   */
   clear(): void;
   /**
    * Adds the marks of another one, of any granularity: so those of a backup that has failed come back.
    *
    * @throws {TypeError} `from` is of another device, or of another range
+   * @throws {BlockDeviceError} EBADF the bitmap is kept in the image no more: nothing was merged
    */
   merge(from: DirtyBitmap): void;
 }
 
-const NAMES = { granularity: true } as const;
+const NAMES = { granularity: true, name: true } as const;
 const TRACK_KEYS = keysOf<TrackOptions>(NAMES, { blockSize: "'granularity'", size: "'granularity'", block: "'granularity'" });
 const USUAL = 65536;
 const LEAST = 512;
 const MOST = 2 ** 30;
+/** Bytes of a name. */
+const MOST_NAME = 1023;
 /** Runs that one call lists. */
 const RUNS = 1024;
 
 class TrackedBitmap implements DirtyBitmap {
-  readonly isConsistent = true;
   readonly #handle: DeviceHandle;
   readonly #native: NativeChanges;
 
@@ -59,6 +87,10 @@ class TrackedBitmap implements DirtyBitmap {
 
   get count(): Bytes {
     return binding.changeBytes(TrackedBitmap.#of(this).#native);
+  }
+
+  get isConsistent(): boolean {
+    return binding.changesConsistent(TrackedBitmap.#of(this).#native);
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- as those of a device, and as bitmaps on a disk will be
@@ -84,16 +116,20 @@ class TrackedBitmap implements DirtyBitmap {
   }
 
   clear(): void {
-    binding.clearChanges(TrackedBitmap.#of(this).#native);
+    const bitmap = TrackedBitmap.#of(this);
+    const cleared = binding.clearChanges(bitmap.#native);
+    if (isFailure(cleared)) throw fromFailure(cleared, bitmap.#handle);
   }
 
   merge(from: DirtyBitmap): void {
-    const native = TrackedBitmap.#of(this).#native;
+    const bitmap = TrackedBitmap.#of(this);
     if (!TrackedBitmap.#is(from)) throw invalidArgType('from', 'an instance of DirtyBitmap', from);
-    if (!binding.mergeChanges(native, from.#native)) throw invalidArgValue('from', from, 'is of another device or range');
+    const merged = binding.mergeChanges(bitmap.#native, from.#native);
+    if (isFailure(merged)) throw fromFailure(merged, bitmap.#handle);
+    if (!merged) throw invalidArgValue('from', from, 'is of another device or range');
   }
 
-  /** Ends the tracking; the marks stay. */
+  /** Ends the tracking, but for what an image keeps; the marks stay. */
   [Symbol.dispose](): void {
     binding.endChanges(TrackedBitmap.#of(this).#native);
   }
@@ -117,10 +153,43 @@ class TrackedBitmap implements DirtyBitmap {
 /** Tracks the device behind `handle`. */
 export function track(handle: DeviceHandle, options: TrackOptions | undefined): DirtyBitmap {
   if (options !== undefined) requireOptions(options, 'options', TRACK_KEYS);
-  const { granularity = USUAL } = options ?? {};
-  const block = integer(granularity, 'options.granularity', LEAST, MOST);
-  if ((block & (block - 1)) !== 0) throw invalidArgValue('options.granularity', granularity, 'must be a power of two');
-  const native = handle.native.track(block);
+  const { granularity, name } = options ?? {};
+  const block = granularity === undefined ? undefined : blockOf(granularity);
+  const native = name === undefined ? handle.native.track(block ?? USUAL) : handle.native.keep(bitmapName(name, 'options.name'), block);
   if (isFailure(native)) throw fromFailure(native, handle);
   return new TrackedBitmap(handle, native);
+}
+
+function blockOf(granularity: unknown): Bytes {
+  const block = integer(granularity, 'options.granularity', LEAST, MOST);
+  if ((block & (block - 1)) !== 0) throw invalidArgValue('options.granularity', granularity, 'must be a power of two');
+  return block;
+}
+
+/** Accepts what an image can keep as a name, and other programs can show. */
+function bitmapName(value: unknown, what: string): string {
+  const name = text(value, what);
+  const size = Buffer.byteLength(name);
+  if (size === 0 || size > MOST_NAME) throw invalidArgValue(what, value, `must have 1 to ${MOST_NAME} bytes of UTF-8`);
+  if (name.includes('\0') || /\p{Surrogate}/u.test(name)) throw invalidArgValue(what, value, 'must be UTF-8 without a NUL');
+  return name;
+}
+
+/** Lists the bitmaps of the image behind `handle`. */
+export function bitmaps(handle: DeviceHandle): BitmapInfo[] {
+  const found = handle.native.bitmaps();
+  if (isFailure(found)) throw fromFailure(found, handle);
+  return found.bitmaps.map(([name, granularity, isConsistent, isEnabled]) => ({
+    name: name.toString(),
+    granularity,
+    isConsistent,
+    isEnabled,
+  }));
+}
+
+/** Removes a bitmap from the image behind `handle`. */
+export function removeBitmap(handle: DeviceHandle, name: unknown): boolean {
+  const removed = handle.native.removeBitmap(bitmapName(name, 'name'));
+  if (isFailure(removed)) throw fromFailure(removed, handle);
+  return removed;
 }

@@ -5,16 +5,21 @@
 
 #include <memory>
 
+#include "addon/args.h"
+#include "addon/device_state.h"
 #include "addon/napi_setup.h"
 #include "core/device/tracked_changes.h"
 
 namespace blk_addon {
 
-// -> an external that owns them.
-napi_value ToExternal(napi_env env, std::unique_ptr<blk::TrackedChanges> changes);
+// Methods of a device, as lib/native/binding.ts has them. An external owns the changes.
+napi_value Track(const Args& args, const std::shared_ptr<DeviceState>& device);
+napi_value Keep(const Args& args, const std::shared_ptr<DeviceState>& device);
+napi_value Bitmaps(const Args& args, const std::shared_ptr<DeviceState>& device);
+napi_value RemoveBitmap(const Args& args, const std::shared_ptr<DeviceState>& device);
 
-// Sets changeBytes, changeRuns, takeChanges, clearChanges, mergeChanges and endChanges of lib/native/binding.ts in
-// exports.
+// Sets changeBytes, changeRuns, takeChanges, changesConsistent, clearChanges, mergeChanges and endChanges of
+// lib/native/binding.ts in exports.
 void DefineChangeFunctions(napi_env env, napi_value exports);
 
 }  // namespace blk_addon

@@ -156,11 +156,6 @@ napi_value Features(const Args& args, Device device) {
   return features;
 }
 
-// (granularity) -> an external of change_calls.h, or ENOMEM as a failure.
-napi_value Track(const Args& args, Device device) {
-  return ToExternal(args.env(), device->driver->driver.Track(*device->device, static_cast<uint64_t>(args.Int(0))));
-}
-
 // Three numbers a window in one array: thousands of windows would be thousands of objects.
 napi_value Windows(const Args& args, Device device) {
   const std::vector<blk::WindowInfo> list = device->device->Windows();
@@ -203,6 +198,9 @@ Napi::Function DeviceWrap::Define(Napi::Env env) {
                          Property("createBatch", Method<CreateBatch>),
                          Property("map", Method<Map>),
                          Property("track", Method<Track>),
+                         Property("keep", Method<Keep>),
+                         Property("bitmaps", Method<Bitmaps>),
+                         Property("removeBitmap", Method<RemoveBitmap>),
                          Property("cancel", Method<Cancel, For::kAny>),
                          Property("ioctl", Method<Ioctl>),
                          Property("findLabelSync", Method<FindLabelSync>),

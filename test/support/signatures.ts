@@ -303,7 +303,14 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     'BlockDevice#strategy': [request],
     'BlockDevice#strategySync': [request],
     'BlockDevice#createBatch': [batching],
-    'BlockDevice#track': [options({ granularity: mostly(values(512, 4096, 65536, 1000, 2 ** 30)) })],
+    'BlockDevice#track': [
+      options({
+        granularity: mostly(values(512, 4096, 65536, 1000, 2 ** 30)),
+        name: mostly(values(undefined, undefined, 'backup', '', '\ud800')),
+      }),
+    ],
+    'BlockDevice#bitmaps': [],
+    'BlockDevice#removeBitmap': [mostly(values('backup', '', 'x'.repeat(1024)))],
     'BlockDevice#mapSync': [positions, mostly(values(1, 512, 16384, 16385))],
     'BlockDevice#windows': [],
     'BlockDevice#flush': [options({ signal: signals })],

@@ -267,6 +267,8 @@ interface Device {
   strategySync: (request: Omit<BufRequest, 'signal'> | Omit<RangeBufRequest, 'signal'>) => BufResult;
   createBatch: (options?: BatchOptions) => rumpblk.Batch;
   track: (options?: TrackOptions) => rumpblk.DirtyBitmap;
+  bitmaps: () => rumpblk.BitmapInfo[];
+  removeBitmap: (name: string) => boolean;
   mapSync: (position: Position, length: Bytes) => rumpblk.WindowView;
   windows: () => WindowInfo[];
   flush: (options?: { signal?: AbortSignal }) => Promise<void>;
@@ -302,6 +304,13 @@ interface Batch {
 }
 interface TrackOptions {
   granularity?: Bytes;
+  name?: string;
+}
+interface BitmapInfo {
+  readonly name: string;
+  readonly granularity: Bytes;
+  readonly isConsistent: boolean;
+  readonly isEnabled: boolean;
 }
 interface DirtyBitmap {
   readonly count: Bytes;
@@ -333,6 +342,7 @@ export type Classes = [
   Expect<Extends<rumpblk.Batch, Batch & Disposable>>,
   Expect<Extends<rumpblk.DirtyBitmap, DirtyBitmap & Disposable>>,
   Expect<Equal<rumpblk.TrackOptions, TrackOptions>>,
+  Expect<Equal<rumpblk.BitmapInfo, BitmapInfo>>,
   Expect<Extends<rumpblk.WindowView, WindowView & Disposable>>,
   Expect<Equal<[typeof rumpblk.BATCH_READ, typeof rumpblk.BATCH_WRITE, typeof rumpblk.BATCH_FLUSH], [0, 1, 2]>>,
   Expect<Equal<[typeof rumpblk.BATCH_DISCARD, typeof rumpblk.BATCH_ZEROES], [3, 4]>>,

@@ -57,6 +57,36 @@ std::unique_ptr<TrackedChanges> DeviceGroup::Track(Device& device, uint64_t gran
   return tracked;
 }
 
+Status DeviceGroup::MayKeep(const Device& device) {
+  const Medium& medium = device.minor().disk().medium();
+  if (device.mode() != OpenMode::kReadWrite) return {EACCES, Op::kTrack};
+  const MediumSpan span = device.minor().span();
+  const bool whole = span.begin.value == 0 && span.end.value == medium.size();
+  const bool image = medium.identity().format != 0;
+  return whole || !image ? Status::Ok() : Status{ENOTSUP, Op::kTrack, Why::kBitmapOfAll};
+}
+
+Result<std::unique_ptr<TrackedChanges>> DeviceGroup::Keep(Device& device, const std::string& name,
+                                                          std::optional<uint64_t> granularity) {
+  const Status may = MayKeep(device);
+  if (!may.ok()) return may;
+  std::optional<unsigned> shift;
+  if (granularity) shift = static_cast<unsigned>(std::countr_zero(*granularity));
+  auto kept = device.minor().disk().medium().KeepChanges(name, shift);
+  if (!kept.ok()) return kept.status();
+  return std::unique_ptr<TrackedChanges>(new TrackedChanges(device.shared_minor(), kept.Take()));
+}
+
+Result<std::vector<KeptBitmap>> DeviceGroup::ListKept(const Device& device) {
+  return device.minor().disk().medium().ListKept();
+}
+
+Result<bool> DeviceGroup::RemoveKept(Device& device, const std::string& name) {
+  const Status may = MayKeep(device);
+  if (!may.ok()) return may;
+  return device.minor().disk().medium().RemoveKept(name);
+}
+
 void DeviceGroup::EndTracking(Disk& disk, const ChangeMap& map) {
   MutexLock lock(mu_);
   disk.tracks().Remove(map);

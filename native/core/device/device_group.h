@@ -5,6 +5,8 @@
 #define RUMPBLK_CORE_DEVICE_DEVICE_GROUP_H_
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "core/base/counters.h"
@@ -35,6 +37,14 @@ class DeviceGroup : public std::enable_shared_from_this<DeviceGroup> {
   // are. What is under way on an open when it begins counts as a change of all that the open has.   Throws
   // std::bad_alloc. REQUIRES: granularity is a power of two from ChangeMap::kLeastBlock to kMostBlock.
   std::unique_ptr<TrackedChanges> Track(Device& device, uint64_t granularity) EXCLUDES(mu_);
+  // The same in the bitmap of that name that the medium keeps. Errors: those of Medium::KeepChanges() · ENOTSUP the
+  // device is a part of its medium, with a Why.   Thread: any; it waits for the medium.
+  static Result<std::unique_ptr<TrackedChanges>> Keep(Device& device, const std::string& name,
+                                                      std::optional<uint64_t> granularity);
+  // What the medium keeps; of a part of it too. Errors: those of Medium::ListKept().
+  static Result<std::vector<KeptBitmap>> ListKept(const Device& device);
+  // Removes the one of that name, whatever it is. -> false: there is none. Errors: as of Keep().
+  static Result<bool> RemoveKept(Device& device, const std::string& name);
 
   Counters& counters() { return counters_; }
   FaultInjector& faults() { return faults_; }
@@ -44,6 +54,8 @@ class DeviceGroup : public std::enable_shared_from_this<DeviceGroup> {
 
  private:
   void Forget(Device* device) EXCLUDES(mu_);
+  // Whether bitmaps may be kept through the device. Errors: EACCES · ENOTSUP, with a Why.
+  static Status MayKeep(const Device& device);
   void EndTracking(Disk& disk, const ChangeMap& map) EXCLUDES(mu_);
 
   Counters counters_;

@@ -3,13 +3,22 @@
 #include "core/device/minor.h"
 
 namespace blk {
+namespace {
+
+Status Over() { return {EBADF, Op::kTrack, Why::kBitmapOver}; }
+
+}  // namespace
 
 TrackedChanges::TrackedChanges(std::function<void()> end, std::shared_ptr<Minor> minor, std::shared_ptr<ChangeMap> map)
     : end_(std::move(end)), minor_(std::move(minor)), map_(std::move(map)) {}
 
+TrackedChanges::TrackedChanges(std::shared_ptr<Minor> minor, std::shared_ptr<KeptChanges> kept)
+    : kept_(std::move(kept)), minor_(std::move(minor)), map_(kept_->map()) {}
+
 TrackedChanges::~TrackedChanges() { End(); }
 
 void TrackedChanges::End() {
+  ended_ = true;
   if (const auto end = std::exchange(end_, nullptr)) end();
 }
 
@@ -19,9 +28,17 @@ ByteSpan TrackedChanges::NextRun(uint64_t from) const {
   return {run.begin.value - begin, run.end.value - begin};
 }
 
-std::unique_ptr<TrackedChanges> TrackedChanges::Take() {
+Result<std::unique_ptr<TrackedChanges>> TrackedChanges::Take() {
   auto map = std::make_shared<ChangeMap>(map_->span(), map_->shift());
   std::unique_ptr<TrackedChanges> taken(new TrackedChanges({}, minor_, map));
+  if (kept_) {
+    if (ended_) return Over();
+    const Result<bool> consistent = kept_->Take(*map);
+    if (!consistent.ok()) return consistent.status();
+    taken->consistent_ = consistent.value();
+    return taken;
+  }
+  taken->consistent_ = std::exchange(consistent_, true);
   if (end_) {
     minor_->disk().tracks().Take(*map_, *map);
   } else {
@@ -30,12 +47,15 @@ std::unique_ptr<TrackedChanges> TrackedChanges::Take() {
   return taken;
 }
 
-void TrackedChanges::Clear() {
+Status TrackedChanges::Clear() {
+  if (kept_) return ended_ ? Over() : kept_->Clear();
+  consistent_ = true;
   if (end_) {
     minor_->disk().tracks().Clear(*map_);
   } else {
     map_->Clear();
   }
+  return Status::Ok();
 }
 
 bool TrackedChanges::IsLike(const TrackedChanges& other) const {
@@ -43,10 +63,14 @@ bool TrackedChanges::IsLike(const TrackedChanges& other) const {
          map_->span().end.value == other.map_->span().end.value;
 }
 
-void TrackedChanges::Merge(const TrackedChanges& from) {
+Status TrackedChanges::Merge(const TrackedChanges& from) {
+  const bool consistent = from.consistent();
+  if (kept_) return ended_ ? Over() : kept_->Merge(*from.map_, consistent);
+  consistent_ = consistent_ && consistent;
   for (MediumSpan run = from.map_->NextRun(map_->span().begin); !run.empty(); run = from.map_->NextRun(run.end)) {
     map_->Mark(run);
   }
+  return Status::Ok();
 }
 
 }  // namespace blk

@@ -1,5 +1,6 @@
 // TrackedChanges: what was changed on a device since DeviceGroup::Track(), or since it was last taken, and the end of
-// that with its owner. What Take() gives has the marks and gets no more.
+// that with its owner. What Take() gives has the marks and gets no more. Of DeviceGroup::Keep() the medium keeps the
+// marks, and goes on when the owner ends.
 // Thread-safe, but for its destruction. Lock order: before DeviceGroup's.
 #ifndef RUMPBLK_CORE_DEVICE_TRACKED_CHANGES_H_
 #define RUMPBLK_CORE_DEVICE_TRACKED_CHANGES_H_
@@ -10,7 +11,9 @@
 #include <utility>
 
 #include "core/base/change_map.h"
+#include "core/base/status.h"
 #include "core/base/units.h"
+#include "core/medium/kept_changes.h"
 
 namespace blk {
 
@@ -28,16 +31,18 @@ class TrackedChanges {
   ByteSpan NextRun(uint64_t from) const;
 
   // -> the marks so far, which this has no more. A change that is under way is marked in one of the two at least.
-  // Throws std::bad_alloc; nothing has changed then.
-  std::unique_ptr<TrackedChanges> Take();
-  void Clear();
+  // Throws std::bad_alloc; nothing has changed then. Errors, of these three: EBADF the medium keeps it no more.
+  Result<std::unique_ptr<TrackedChanges>> Take();
+  Status Clear();
   // Marks what `from` has, which need not be of the same granularity.
   // REQUIRES: it is of the same range of the same disk.
-  void Merge(const TrackedChanges& from);
+  Status Merge(const TrackedChanges& from);
+  // False when marks were lost: all is marked then.
+  bool consistent() const { return kept_ ? kept_->consistent() : consistent_; }
   // Whether both are of the same range of the same disk.
   bool IsLike(const TrackedChanges& other) const;
 
-  // Ends the tracking; the marks stay. Idempotent.
+  // Ends the tracking, but for what the medium keeps; the marks stay. Idempotent.
   void End();
 
  private:
@@ -46,7 +51,13 @@ class TrackedChanges {
   // `end` ends what marks the map, once; empty: nothing does.
   TrackedChanges(std::function<void()> end, std::shared_ptr<Minor> minor, std::shared_ptr<ChangeMap> map);
 
+  // Of what the medium keeps.
+  TrackedChanges(std::shared_ptr<Minor> minor, std::shared_ptr<KeptChanges> kept);
+
   std::function<void()> end_;  // empty once it has ended
+  const std::shared_ptr<KeptChanges> kept_;
+  bool ended_ = false;      // of kept_
+  bool consistent_ = true;  // without it
   const std::shared_ptr<Minor> minor_;
   const std::shared_ptr<ChangeMap> map_;
 };

@@ -87,7 +87,7 @@ TEST_CASE("track: blocks that were written, zeroed or discarded are marked, and 
     CHECK((runs[2].begin == 20 * kBlock && runs[2].end == 21 * kBlock));
     CHECK((runs[3].begin == 30 * kBlock && runs[3].end == 32 * kBlock));
     CHECK(changes->bytes() == 6 * kBlock);
-    CHECK(changes->Take()->bytes() == 6 * kBlock);
+    CHECK(changes->Take().value()->bytes() == 6 * kBlock);
     CHECK(changes->bytes() == 0);
     CHECK(device->Close().ok());
   });
@@ -122,13 +122,13 @@ TEST_CASE("track: all of a lease counts as changed as long as it lasts, and once
     CHECK(changes->bytes() == kBlock);  // what was lent before
     auto lease = device->Map(8 * kBlock, 2 * kBlock).Take();
     CHECK(changes->bytes() == 3 * kBlock);
-    CHECK(changes->Take()->bytes() == 3 * kBlock);
+    CHECK(changes->Take().value()->bytes() == 3 * kBlock);
     CHECK(changes->bytes() == 3 * kBlock);  // it may be stored to still
     CHECK(lease->Release().ok());
-    CHECK(changes->Take()->bytes() == 3 * kBlock);
+    CHECK(changes->Take().value()->bytes() == 3 * kBlock);
     CHECK(changes->bytes() == kBlock);
     CHECK(before->Release().ok());
-    changes->Clear();
+    CHECK(changes->Clear().ok());
     CHECK(changes->bytes() == 0);
     CHECK(device->Close().ok());
   }
@@ -145,7 +145,7 @@ TEST_CASE("track: what is under way when it begins counts as a change of all tha
   Strategy& entry = device->Admit(admitted);
   const auto changes = driver.Track(*device, kBlock);
   CHECK(changes->bytes() == kDisk);
-  const auto taken = changes->Take();
+  const auto taken = changes->Take().Take();
   // It runs behind the first copy and passes no filter: the first marks have it all.
   RunRequest(entry, admitted);
   call.End();
@@ -164,10 +164,10 @@ TEST_CASE("track: merged marks come back, of any granularity, and the last block
   WriteAt(*device, 100, 1, 1);
   CHECK(fine->bytes() == 1024);
   CHECK(coarse->bytes() == 65536 + 512);
-  const auto taken = fine->Take();
-  fine->Merge(*taken);
+  const auto taken = fine->Take().Take();
+  CHECK(fine->Merge(*taken).ok());
   CHECK(fine->bytes() == 1024);
-  fine->Merge(*coarse);
+  CHECK(fine->Merge(*coarse).ok());
   CHECK(fine->bytes() == 65536 + 512);
   CHECK(device->Close().ok());
 }
@@ -194,9 +194,9 @@ TEST_CASE("track: a copy that follows what is taken is the disk, whatever eight 
         left--;
       });
     }
-    while (left > 0) Follow(*devices[0], *changes->Take(), copy);
+    while (left > 0) Follow(*devices[0], *changes->Take().value(), copy);
     for (std::thread& thread : threads) thread.join();
-    Follow(*devices[0], *changes->Take(), copy);
+    Follow(*devices[0], *changes->Take().value(), copy);
     CHECK(copy == BytesOf(*devices[0]));
     CHECK(changes->bytes() == 0);
     for (auto& device : devices) CHECK(device->Close().ok());
