@@ -1,6 +1,7 @@
 // Issue 15, items 5 and 6: bitmaps with a name, which a qcow2 image keeps. QEMU's programs make, mark and judge them.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { copyFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { BlockDriver, open, openSync, type BlockDevice, type DirtyBitmap } from 'rumpblk';
 import { failure, refusal, thrownBy } from '../support/failure';
@@ -39,8 +40,10 @@ async function runsOf(bitmap: DirtyBitmap): Promise<Run[]> {
 /** What a bitmap of an image says, as QEMU reads it and tells it over NBD. */
 function runsByQemu(file: string, name: string): Run[] {
   const socket = bench.path(`nbd${(names += 1)}`);
-  // It is ready when this returns, and ends with its first client.
-  run('qemu-nbd', '--fork', '-r', '-f', 'qcow2', `--bitmap=${name}`, '-k', socket, file);
+  // Of a copy: the server is ready when this returns, ends with its first client, and lets go of its image some time later.
+  const copy = `${socket}.qcow2`;
+  copyFileSync(file, copy);
+  run('qemu-nbd', '--fork', '-r', '-f', 'qcow2', `--bitmap=${name}`, '-k', socket, copy);
   const from = `driver=nbd,server.type=unix,server.path=${socket},x-dirty-bitmap=qemu:dirty-bitmap:${name}`;
   const map = JSON.parse(img('map', '--output=json', '--image-opts', from)) as { start: number; length: number; data: boolean }[];
   return map.filter(({ data }) => !data).map(({ start, length }) => [start, start + length]);
