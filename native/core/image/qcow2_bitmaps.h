@@ -87,6 +87,8 @@ class Qcow2Bitmaps {
   // Writes all entries to a new place, and frees the old one.
   Status PutDirectory(std::vector<Qcow2BitmapEntry> entries);
   Status SetFlags(Qcow2BitmapEntry& entry, uint32_t flags);
+  // Another backing file may have moved what the header says.
+  Status LookAgain();
 
   Qcow2Image& image_;
   Medium& medium_;

@@ -58,6 +58,12 @@ Result<std::shared_ptr<KeptChanges>> Qcow2Bitmaps::Make(size_t index, const std:
   return std::shared_ptr<KeptChanges>(Hold(entries_[index], std::move(table), consistent, std::move(map)));
 }
 
+Status Qcow2Bitmaps::LookAgain() {
+  Result<Qcow2BitmapHeader> header = Qcow2BitmapHeader::Read(medium_, disk_);
+  if (header.ok()) header_ = header.Take();
+  return header.status();
+}
+
 Status Qcow2Bitmaps::PutDirectory(std::vector<Qcow2BitmapEntry> entries) {
   std::vector<uint8_t> bytes;
   for (Qcow2BitmapEntry& entry : entries) {
@@ -73,6 +79,7 @@ Status Qcow2Bitmaps::PutDirectory(std::vector<Qcow2BitmapEntry> entries) {
   if (!taken.ok()) return taken.status();
   place.offset = taken.value().begin << disk_.cluster_bits;
   Status status = file_.Write({place.offset}, bytes.data(), bytes.size(), {}).status;
+  if (status.ok()) status = LookAgain();
   if (status.ok()) status = header_.SetPlace(file_, place);
   if (!status.ok()) return status;
   entries_ = std::move(entries);
@@ -105,7 +112,8 @@ Result<bool> Qcow2Bitmaps::Remove(const std::string& name) {
   }
   Status status = Status::Ok();
   if (entries.empty()) {
-    status = header_.Drop(file_);
+    status = LookAgain();
+    if (status.ok()) status = header_.Drop(file_);
     if (status.ok()) {
       const uint64_t first = place_->offset >> disk_.cluster_bits;
       free.push_back({first, first + (AlignUp(place_->size, disk_.cluster_size()) >> disk_.cluster_bits)});

@@ -9,6 +9,7 @@ namespace blk {
 // Clusters are counted off behind a sync of the tables that do not have them: a crash between the two leaks them.
 Status Qcow2Writer::Empty() {
   std::vector<uint64_t> references;
+  const Qcow2Bitmaps::Change change(*bitmaps_, 0, header_.size);
   MutexLock lock(placing_);
   Status status = image_.tables().References(file_, references);
   if (!status.ok()) return status;
@@ -23,6 +24,7 @@ Status Qcow2Writer::Empty() {
 // Where the last sync fails, the old name is written again: what the disk has then is not known, but whoever reads
 // finds what this process goes on with.
 Status Qcow2Writer::Rename(const std::string& backing, const std::string& format) {
+  const Qcow2Bitmaps::Change change(*bitmaps_, 0, header_.size);
   Status status = Sync();
   if (!status.ok()) return status;
   status = WriteBackingName(image_.file(), file_, header_, backing, format);
