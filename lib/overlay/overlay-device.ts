@@ -96,7 +96,7 @@ export class OverlayDevice extends BlockDevice {
 
   /** Gives the device that it was opened over, whose counters count what the overlay reads of it; undefined where that was a path or a medium, and after a `rebase()`. */
   get base(): BlockDevice | undefined {
-    return this.#base;
+    return OverlayDevice.#baseOf(this);
   }
 
   /**
@@ -209,6 +209,11 @@ export class OverlayDevice extends BlockDevice {
   /** What `console.log` shows. */
   override [inspect.custom](depth: number, options: InspectOptions): string {
     return super[inspect.custom](depth, options).replace('BlockDevice', 'OverlayDevice');
+  }
+
+  static #baseOf(overlay: unknown): BlockDevice | undefined {
+    if (typeof overlay !== 'object' || overlay === null || !(#base in overlay)) throw invalidThis('OverlayDevice');
+    return overlay.#base;
   }
 
   static #at(overlay: unknown, method: string): { handle: DeviceHandle; native: NativeMedium } {

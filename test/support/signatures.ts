@@ -255,6 +255,7 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     ],
     overlayInfo: [paths],
     OverlayDevice: [anything, anything, anything],
+    'OverlayDevice#base': [],
     'OverlayDevice#reset': [],
     'OverlayDevice#snapshot': [mostly(values(undefined, 'before'))],
     'OverlayDevice#revert': [anything],
