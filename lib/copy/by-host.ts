@@ -12,15 +12,23 @@ export function mayBeByHost({ sparse, reflink, verify, fua }: CopySettings): boo
   return sparse === 'extents' && !fua && reflink !== 'never' && (!verify || reflink === 'always');
 }
 
+/** Where a copy goes. */
+interface Goal {
+  readonly part: DevicePart | undefined;
+  /** What to call it in a message. */
+  readonly name: string;
+  /** It reads as zeros where it is not written. */
+  readonly isZero: boolean;
+}
+
 /** Copies as far as the host can, and counts it; the rest, which may be all, is left to reads and writes. */
-export async function copyByHost(source: Source, to: DevicePart | undefined, targetIsZero: boolean, run: Run, tally: Tally): Promise<void> {
+export async function copyByHost(source: Source, { part: to, name, isZero }: Goal, run: Run, tally: Tally): Promise<void> {
   const from = source.part;
   if (from !== undefined && to !== undefined && run.total !== Infinity) {
-    if (await copyParts(from, to, targetIsZero, run, tally)) return;
+    if (await copyParts(from, to, isZero, run, tally)) return;
   }
   if (run.settings.reflink !== 'always') return;
-  const path = to?.device.path ?? 'stream';
-  throw new BlockDeviceError({ errno: -constants.errno.EOPNOTSUPP, syscall: 'clone', path, bytesTransferred: tally.bytes });
+  throw new BlockDeviceError({ errno: -constants.errno.EOPNOTSUPP, syscall: 'clone', path: name, bytesTransferred: tally.bytes });
 }
 
 /** Gives false when the host was not able to copy all of it. */

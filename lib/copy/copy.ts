@@ -71,8 +71,8 @@ async function transfer(from: Source, to: Target, name: string, settings: CopySe
   try {
     const run = { settings, control, total };
     const tally = { bytes: 0, holes: 0, cloned: 0 };
-    const part = total === Infinity ? undefined : await to.begin?.(total);
-    if (mayBeByHost(settings)) await copyByHost(from, part, to.isZero, run, tally);
+    const part = total === Infinity ? undefined : await to.begin?.(total, settings.reflink === 'always');
+    if (mayBeByHost(settings)) await copyByHost(from, { part, name, isZero: to.isZero }, run, tally);
     const byHost = tally.bytes;
     const digests = verify ? new Digests() : undefined;
     await copyRest(from, to, run, tally, digests);

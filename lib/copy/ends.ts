@@ -42,8 +42,11 @@ export interface Target {
   readonly isStream: boolean;
   /** Tells that what is not written reads as zeros, so that nothing has to be done for them. */
   readonly isZero: boolean;
-  /** The device that it is, for a copy of so many bytes that the host makes itself; undefined where there is none. Called once, before anything is written. */
-  begin?(length: number): Promise<DevicePart | undefined>;
+  /**
+   * The device that it is, for a copy of so many bytes that the host makes itself; undefined where there is none. Called once, before
+   * anything is written. `mayRefuse`: when the host cannot, nothing is copied at all, and what is there is to stay.
+   */
+  begin?(length: number, mayRefuse: boolean): Promise<DevicePart | undefined>;
   /** Writes all of `data` at `position`; with `detect` zeros in it are made holes. */
   write(data: Buffer, position: number, detect: boolean, signal: AbortSignal): Promise<void>;
   /** Makes [position, position + length) zeros, a hole where it can. */

@@ -30,15 +30,19 @@ export interface FileTargetOptions {
 export class FileTarget implements Target {
   readonly isStream = false;
   readonly size = Infinity;
-  readonly isZero: boolean;
   readonly #path: Name;
   readonly #handle: FileHandle;
   readonly #lock: BlockDevice | undefined;
   readonly #start: number;
   readonly #isReplaced: boolean;
+  readonly #isSaidToBeZero: boolean;
   /** To remove when the copy fails: a file that was not there before. */
   readonly #created: Name | undefined;
   #emptied: Promise<void> | undefined;
+  /** What it held before is there until something else lies in its place. */
+  #isKept = false;
+  /** Bytes that it had before it grew, to have again when the copy fails. */
+  #shorter: number | undefined;
   /** The file as a device, when it has its length. */
   #disk: { readonly device: BlockDevice; readonly target: DeviceTarget } | undefined;
 
@@ -49,7 +53,7 @@ export class FileTarget implements Target {
     this.#start = options.start ?? 0;
     this.#isReplaced = options.start === undefined;
     this.#created = isCreated ? path : undefined;
-    this.isZero = options.isZero || this.#isReplaced;
+    this.#isSaidToBeZero = options.isZero;
   }
 
   /**
@@ -76,13 +80,21 @@ export class FileTarget implements Target {
     }
   }
 
-  async begin(length: number): Promise<DevicePart | undefined> {
+  get isZero(): boolean {
+    return this.#isSaidToBeZero || (this.#isReplaced && !this.#isKept);
+  }
+
+  async begin(length: number, mayRefuse: boolean): Promise<DevicePart | undefined> {
+    // Blocks that are shared take the place of what is there; where they cannot be, that is still wanted.
+    this.#isKept = mayRefuse;
     await this.#empty();
-    if (this.#isReplaced) await this.#handle.truncate(length);
-    const stats = await this.#handle.stat({ bigint: true });
-    // One that is changed in place grows with what is written, so that a copy that fails leaves nothing behind it.
-    if (length === 0 || stats.size < this.#start + length) return undefined;
-    const device = await this.#open(stats);
+    const { size } = await this.#handle.stat();
+    const end = this.#start + length;
+    if (size < end) {
+      if (this.#isKept || !this.#isReplaced) this.#shorter = size;
+      await this.#handle.truncate(end);
+    }
+    const device = length === 0 ? undefined : await this.#open();
     if (device === undefined) return undefined;
     const target = new DeviceTarget(device, { start: this.#start, isOurs: true, fua: false, isZero: this.isZero });
     this.#disk = { device, target };
@@ -112,6 +124,7 @@ export class FileTarget implements Target {
 
   async finish(length: number, flush: boolean): Promise<void> {
     await this.#empty();
+    this.#shorter = undefined;
     if (this.#isReplaced) await this.#handle.truncate(length);
     if (flush) await this.#handle.sync();
   }
@@ -130,6 +143,7 @@ export class FileTarget implements Target {
     // The lock goes last: nobody is to find a file that is about to be removed.
     try {
       await this.#disk?.device.close();
+      if (failure !== undefined && this.#shorter !== undefined) await this.#handle.truncate(this.#shorter);
       if (failure !== undefined && this.#created !== undefined) await removeOwn(this.#created, this.#handle);
       await this.#handle.close();
     } finally {
@@ -139,11 +153,12 @@ export class FileTarget implements Target {
 
   /** Once, whoever writes first: what was there stays for as long as nothing comes in its place. */
   #empty(): Promise<void> {
-    return (this.#emptied ??= this.#isReplaced ? this.#handle.truncate(0) : Promise.resolve());
+    return (this.#emptied ??= this.#isReplaced && !this.#isKept ? this.#handle.truncate(0) : Promise.resolve());
   }
 
   /** Opens the file as a device; undefined where its name is another one's by now, or the file cannot be one. */
-  async #open(stats: BigIntStats): Promise<BlockDevice | undefined> {
+  async #open(): Promise<BlockDevice | undefined> {
+    const stats = await this.#handle.stat({ bigint: true });
     let device: BlockDevice;
     try {
       // The file is made durable through its handle.

@@ -144,6 +144,10 @@ export function copySettings(options: CopyOptions = {}, { fill = false, fua = fa
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalidArgType('options.onProgress', 'of type function', onProgress);
   }
+  const sparse = sparseOf(options.sparse);
+  const reflink = oneOf(options.reflink ?? 'auto', 'options.reflink', REFLINK);
+  if (reflink === 'always' && sparse !== 'extents')
+    throw invalidArgValue('options.reflink', reflink, "must not be 'always' unless 'sparse' is 'extents': what is shared is not read");
   return {
     sourcePosition: sourcePosition === undefined ? undefined : bytes(sourcePosition, 'options.sourcePosition'),
     targetPosition: targetPosition === undefined ? undefined : bytes(targetPosition, 'options.targetPosition'),
@@ -153,8 +157,8 @@ export function copySettings(options: CopyOptions = {}, { fill = false, fua = fa
     chunkSize: integer(chunkSize ?? DEFAULT_CHUNK, 'options.chunkSize', 1, LARGEST_CHUNK),
     concurrency: integer(concurrency ?? DEFAULT_LANES, 'options.concurrency', 1, MOST_LANES),
     verify: flag(verify, 'options.verify', false),
-    sparse: sparseOf(options.sparse),
-    reflink: oneOf(options.reflink ?? 'auto', 'options.reflink', REFLINK),
+    sparse,
+    reflink,
     targetIsZero: flag(targetIsZero, 'options.targetIsZero', false),
     flush: flag(flush, 'options.flush', true),
     onProgress,

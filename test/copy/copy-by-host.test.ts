@@ -69,11 +69,27 @@ describe.each(MOUNTED)('on %s', (kind) => {
 
   on("'always' shares or is ENOTSUP, and verifies by reading both", () => {
     return withFiles(kind, async (source, target) => {
+      const old = Buffer.alloc(5000, 'old');
       if (!shares) {
         await failure(() => copy(source, target, { reflink: 'always' }), 'ENOTSUP');
         expect(existsSync(target)).toBe(false);
+        writeFileSync(target, old);
+        for (const place of [{}, { targetPosition: 4096 }]) {
+          const error = await failure(() => copy(source, target, { ...place, reflink: 'always' }), 'ENOTSUP');
+          expect(error).toMatchObject({ path: target });
+          expect(readFileSync(target).equals(old)).toBe(true);
+        }
         return;
       }
+      // Longer and shorter ones are replaced, and one that is changed in place keeps the rest.
+      for (const size of [5000, SIZE + 100_000]) {
+        writeFileSync(target, Buffer.alloc(size, 'old'));
+        await copy(source, target, { reflink: 'always' });
+        execFileSync('cmp', [source, target]);
+      }
+      writeFileSync(target, old);
+      await copy(source, target, { reflink: 'always', targetPosition: 4096 });
+      expect(digest(readFileSync(target))).toBe(digest(Buffer.concat([old.subarray(0, 4096), readFileSync(source)])));
       const result = await copy(source, target, { reflink: 'always', verify: true });
       expect(result).toMatchObject({ bytes: SIZE, verified: true });
       expect(result.bytesCloned).toBeGreaterThanOrEqual(16 * RUN);
@@ -262,6 +278,7 @@ describe('zeros in data', () => {
     expect(await refusal(() => copy('a', 'b', { sparse: 'all' as 'off' }))).toBe('ERR_INVALID_ARG_VALUE');
     expect(await refusal(() => copy('a', 'b', { sparse: 1 as unknown as boolean }))).toBe('ERR_INVALID_ARG_TYPE');
     expect(await refusal(() => copy('a', 'b', { reflink: true as unknown as 'auto' }))).toBe('ERR_INVALID_ARG_TYPE');
+    expect(await refusal(() => copy('a', 'b', { reflink: 'always', sparse: 'off' }))).toBe('ERR_INVALID_ARG_VALUE');
     expect(await refusal(() => copy('a', 'b', { targetIsZero: 1 as unknown as boolean }))).toBe('ERR_INVALID_ARG_TYPE');
   });
 });
