@@ -1,8 +1,9 @@
 // Copies of sparse images: files on the file system of the image and, where this machine can mount them, on xfs and btrfs, against
-// cp and qemu-img; and onto a device that holds zeros.
+// cp and qemu-img; onto a device that holds zeros; and how long it takes to compare two of them.
 import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { ROOT } from '../../scripts/support/run.mjs';
 
 const KIB = 1024;
 const MIB = 2 ** 20;
@@ -123,4 +124,25 @@ const device = {
   },
 };
 
-export default [here, ...elsewhere, device];
+const comparing = {
+  ...BASE,
+  id: 'compare-sparse',
+  title: 'two files of 10 GiB with 5 % data compared, as whole commands',
+  checks: [against('qemu-img compare', 'rumpblk compare', 1.5)],
+  skip: () => (hasProgram('qemu-img') ? undefined : 'no qemu-img'),
+  contenders: (context) => {
+    const [one, other] = ['one', 'other'].map((name) => sparseImage(path.join(context.folder, name), 10 * GIB));
+    context.closers.push(() => [one, other].forEach((file) => rmSync(file, { force: true })));
+    const command = path.join(context.packageRoot ?? ROOT, 'dist', 'cli', 'bin.js');
+    const comparison = (program, ...words) => ({
+      ops: 1,
+      run: () => execFileSync(program, [...words, one, other], { stdio: 'ignore' }),
+    });
+    return {
+      'qemu-img compare': comparison('qemu-img', 'compare', '-f', 'raw', '-F', 'raw'),
+      'rumpblk compare': comparison(process.execPath, command, 'compare'),
+    };
+  },
+};
+
+export default [here, ...elsewhere, device, comparing];
