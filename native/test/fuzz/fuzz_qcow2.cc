@@ -3,7 +3,7 @@
 //
 // Input: a flag byte, then the file. Flag 1: fields of the header that are wrong at once, the magic, the version, the
 // length and the features, are made right, so that the fuzzer reaches what is behind them. Flag 2: L1 entries, and L2
-// entries of the first table, are folded into the file and aligned.
+// entries of the first table, are folded into the file and aligned. Bitmaps are reached from an image that has some.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -63,6 +63,20 @@ void Fold(std::vector<uint8_t>& file) {
   }
 }
 
+// Goes on with each bitmap, makes one, and removes the first; none says less than was just written.
+void FuzzBitmaps(blk::Medium& medium, const std::vector<blk::KeptBitmap>& listed) {
+  size_t looks = 0;
+  for (const blk::KeptBitmap& bitmap : listed) {
+    if (looks++ == 8) break;
+    const auto kept = medium.KeepChanges(bitmap.name, {});
+    if (!kept.ok()) continue;
+    Check(kept.value()->consistent() || kept.value()->map()->bytes() == *medium.size());
+    Check(kept.value()->map()->bytes() <= *medium.size());
+  }
+  static_cast<void>(medium.KeepChanges("new", 16));
+  if (!listed.empty()) static_cast<void>(medium.RemoveKept(listed[0].name));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -106,6 +120,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       at += found[i].size;
     }
   }
+  const auto listed = medium->ListKept();
+  Check(listed.ok());
   Check(recording->now == file);
   channel.value().reset();
   Check(medium->Detach(reader).ok());
@@ -121,6 +137,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     static_cast<void>(writer.value()->Zero({where}, length, {}));
   }
   static_cast<void>(writer.value()->Sync());
+  FuzzBitmaps(*medium, listed.value());
   writer.value().reset();
   static_cast<void>(medium->Detach(reader));
   return 0;
