@@ -145,7 +145,7 @@ napi_value Info(const Args& args, Device device) {
 // [discard, fastZero, extents, fua, preferred, minimum], as lib/native/binding.ts has it.
 napi_value Features(const Args& args, Device device) {
   const Napi::Env env(args.env());
-  const blk::MediumFeatures found = device->device->Features();
+  const blk::MediumFeatures& found = device->device->features();
   Napi::Array features = Napi::Array::New(env, 6);
   features.Set(uint32_t{0}, found.discard);
   features.Set(uint32_t{1}, found.fast_zero);

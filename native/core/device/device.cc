@@ -58,6 +58,7 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
       options_(options),
       range_(RangeOf(*minor_, options.mode, context.counters)),
       channel_(std::move(channel)),
+      features_(channel_->Features()),
       disk_(*channel_, minor_->disk().flush(), context.counters, DurableBy(options)),
       pio_(range_, disk_),
       tracker_(range_.begin, minor_->disk().tracks()),

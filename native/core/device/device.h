@@ -143,8 +143,8 @@ class Device {
   // nothing outside of calls runs (B16).
   Status Close(Lane lane = kSharedLane, ByteSpan* lost = nullptr) EXCLUDES(close_mu_);
 
-  // What its medium can do.   Thread: any; it asks the host, and waits for no disk.
-  MediumFeatures Features() const { return channel_->Features(); }
+  // What its medium can do, as it was asked when it was opened. Fixed.
+  const MediumFeatures& features() const { return features_; }
 
   // Lists what [position, position + length) of the device is made of, as Channel::Extents() does; what lies behind
   // the end of the device is left out. -> how many, none at its end. Counts them, draws no fault.
@@ -210,6 +210,7 @@ class Device {
   const DeviceRange range_;
   // The minor's medium, good from Acquire() to Release().
   const std::unique_ptr<Channel> channel_;
+  const MediumFeatures features_;
   DiskChannel disk_;
   WindowGeometry geometry_;  // of cache_ or table_
   LeasePins pins_;

@@ -51,14 +51,14 @@ struct HeldLock {
   uint64_t size = 0;  // 0 reaches to the end
 };
 
-// Each method: 0 or what is named below, or a negative errno. All may be called on any thread, with no lock of core
-// held but where docs/internals.md says so. `fd` is an open descriptor of this host; it stays the caller's.
 // Whether discards give room back, and whether zeros are made without writing them.
 struct HostFeatures {
   bool discard = false;
   bool zero = false;
 };
 
+// Each method: 0 or what is named below, or a negative errno. All may be called on any thread, with no lock of core
+// held but where docs/internals.md says so. `fd` is an open descriptor of this host; it stays the caller's.
 class HostIo {
  public:
   virtual ~HostIo() = default;

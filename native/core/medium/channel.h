@@ -120,7 +120,7 @@ class Channel {
                            : Write(move.at, move.data, move.size, move.rules));
   }
 
-  // Asks the host, if there is one.   Thread: any.
+  // Asks the host, if there is one.   Thread: any; it may wait for the host.
   virtual MediumFeatures Features() { return {}; }
 
   // Whether Write() knows `durable`. Fixed.
