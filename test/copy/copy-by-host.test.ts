@@ -127,17 +127,18 @@ describe.each(MOUNTED)('on %s', (kind) => {
     });
   });
 
-  on('a full file system is ENOSPC, and a file that was made for it is gone', () => {
-    if (kind === 'btrfs' || kind === 'tmpfs') return; // what is shared or swapped takes no room
-    const { folder } = mount(kind);
-    const source = path.join(folder, 'source');
-    writeFileSync(source, Buffer.alloc(300 * MiB, 1));
-    const target = path.join(folder, 'target');
-    return thrownBy(() => copy(source, target, { reflink: kind === 'xfs' ? 'never' : 'auto' })).then((error) => {
-      expect(error).toMatchObject({ code: 'ENOSPC' });
-      expect(existsSync(target)).toBe(false);
+  // What btrfs compresses and tmpfs may have is more than the file system says.
+  if (kind === 'ext4' || kind === 'xfs')
+    on('a full file system is ENOSPC, and a file that was made for it is gone', () => {
+      const { folder } = mount(kind);
+      const source = path.join(folder, 'source');
+      writeFileSync(source, Buffer.alloc(300 * MiB, 1));
+      const target = path.join(folder, 'target');
+      return thrownBy(() => copy(source, target, { reflink: kind === 'xfs' ? 'never' : 'auto' })).then((error) => {
+        expect(error).toMatchObject({ code: 'ENOSPC' });
+        expect(existsSync(target)).toBe(false);
+      });
     });
-  });
 });
 
 async function withFiles(kind: Mounted, use: (source: string, target: string) => Promise<void>): Promise<void> {
@@ -181,7 +182,7 @@ describe('between devices', () => {
     return { source: holey(bench.path('source')), target: bench.sparse(SIZE) };
   }
 
-  test('faults are drawn for reads and writes, as many as without', async () => {
+  test('faults are met by a copy that the host would have made', async () => {
     const { source, target } = pair();
     const driver = bench.driver({ faults: { rate: 10_000, seed: 7 } });
     const device = bench.keep(await driver.open(await driver.register(target), { mode: 'r+' }));

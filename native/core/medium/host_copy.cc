@@ -59,13 +59,12 @@ Moved HostCopy::Step(MediumOffset at, uint64_t size) {
 
 uint64_t HostCopy::Share(MediumOffset at, uint64_t size) {
   const uint64_t block = std::max<uint64_t>(to_->host->Granule(to_->fd), 1);
-  // A part of a block is shared only where both files end with it.
-  for (const uint64_t part : {size, size - size % block}) {
-    if (part == 0) break;
+  // A part of a block is shared only where both files end with it; of whole blocks every refusal is one for good.
+  for (uint64_t part = size; part > 0; part -= part % block) {
     const int rc =
         Uninterrupted([&] { return to_->host->CloneRange(from_->fd, FromOf(at).value, to_->fd, at.value, part); });
     if (rc == 0) return part;
-    if (rc != -EINVAL) can_share_ = false;
+    can_share_ = rc == -EINVAL && part % block != 0;
     if (!can_share_) break;
   }
   return 0;
@@ -74,7 +73,8 @@ uint64_t HostCopy::Share(MediumOffset at, uint64_t size) {
 void HostCopy::CountShared(MediumOffset at, uint64_t size) {
   uint64_t holes = 0;
   const auto all = [](uint64_t bytes) { return Moved{static_cast<size_t>(bytes), Status::Ok()}; };
-  // What of it are holes is known of the source alone. What a look that was called off has not seen counts as data.
+  // What of it are holes is known of the source alone. It is a count and no more: what a look that failed, or was
+  // called off, has not seen counts as data.
   const Moved seen = EachExtent(
       at, size, [&](MediumOffset, uint64_t bytes) { return all(bytes); },
       [&](MediumOffset, uint64_t bytes) { return holes += bytes, all(bytes); });
