@@ -69,9 +69,11 @@ class Run {
 
   /** Takes chunks until there are none left or an earlier one differs. */
   async lane(chunks: Chunks): Promise<void> {
-    const [one, other] = [new Side(this.#devices[0], 0), new Side(this.#devices[1], 1)];
+    const sides: Side[] = [];
     const { signal } = this.control;
     try {
+      const [one, other] = [new Side(this.#devices[0], 0), new Side(this.#devices[1], 1)];
+      sides.push(one, other);
       for (let chunk = await chunks.take(); chunk !== undefined; chunk = await chunks.take()) {
         signal.throwIfAborted();
         const { pieces } = chunk;
@@ -87,8 +89,7 @@ class Run {
     } catch (error) {
       this.control.abort(error);
     } finally {
-      one.end();
-      other.end();
+      for (const side of sides) side.end();
     }
   }
 

@@ -61,7 +61,7 @@ describe('into a file', () => {
       expect(await start('cmp', [source, target])).toMatchObject({ status: 0 });
       rooms.push(roomOf(target));
     }
-    expect(rooms[0]).toBeGreaterThanOrEqual(6 * MiB);
+    for (const room of rooms.slice(0, 2)) expect(room).toBeGreaterThanOrEqual(6 * MiB);
     expect(rooms[2]).toBeLessThan(3 * MiB);
     const hole = bench.sparse(4 * MiB);
     const filled = fresh();
@@ -184,7 +184,8 @@ describe('disks, and what is full', () => {
       const target = fresh();
       const child = spawn(process.execPath, [TOOL, 'copy', 'null:1T', target, '--sparse', 'off', ...options]);
       const ended = new Promise((resolve) => child.on('exit', (status, by) => resolve([status, by])));
-      while (!existsSync(target) || statSync(target).size < MiB) await setTimeout(2);
+      // Until there is something of it, or the command has failed.
+      while (child.exitCode === null && (!existsSync(target) || statSync(target).size < MiB)) await setTimeout(2);
       child.kill(signal);
       expect(await ended).toEqual([null, signal]);
       expect(existsSync(target)).toBe(false);
