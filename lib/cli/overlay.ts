@@ -1,4 +1,5 @@
 // rumpblk overlay: overlays in qcow2 images: making one, what it has changed, writing that into its base, laying it over another one.
+import { lstat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { ImageFormat } from '../index.js';
 import { openOverlay, overlayInfo, type OverlayDevice, type OverlayInfo } from '../overlay.js';
@@ -113,11 +114,13 @@ async function withOverlay<T>(file: string, use: (device: OverlayDevice) => Prom
 
 /** Throws where there is such a file: it would be opened, not made. */
 async function requireNone(file: string): Promise<void> {
-  const isThere = await overlayInfo(file).then(
-    () => true,
-    (error: unknown) => (error as NodeJS.ErrnoException).code !== 'ENOENT',
-  );
-  if (isThere) throw new UsageError(`'${file}' is there already`);
+  try {
+    await lstat(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  throw new UsageError(`'${file}' is there already`);
 }
 
 function render(file: string, { size, blockSize, clusterSize, backing, base, format }: OverlayInfo): string {

@@ -53,6 +53,8 @@ export interface Layout {
   readonly extentTypes: readonly ['data', 'zero', 'hole', 'unallocated'];
   readonly format: Readonly<Record<'raw' | 'qcow2' | 'vhd' | 'auto', number>>;
   readonly mediumKinds: readonly ['file', 'block', 'character', 'memory', 'null', 'overlay'];
+  /** Whys that lib looks for, by which a failure says more than its errno. */
+  readonly why: Readonly<Record<'otherBase', number>>;
   readonly schemes: readonly ['bsd', 'mbr', 'ebr', 'gpt', 'apm', 'sun', 'unknown'];
   /** In the order of `NativeDriver.counters()`; the names are those of the public `Counters`. */
   readonly counters: readonly string[];
@@ -223,7 +225,7 @@ export interface NativeDevice {
   info(): readonly [number, number, 0 | 1 | 2, Buffer];
   /** Where its first byte lies — `[kind, device, inode, begin]`: kind as in NativeMinorInfo, st_dev and st_ino of the host file, of a node st_rdev and 0, of a medium what nothing else has; and bytes in it. */
   place(): readonly [kind: number, device: bigint, inode: bigint, begin: number];
-  /** `Device::Features` — sizes in bytes. */
+  /** `Device::features` — sizes in bytes. */
   features(): readonly [discard: boolean, fastZero: boolean, extents: boolean, fua: boolean, preferred: number, minimum: number];
   /** What the request functions of the binding know the device by. */
   requests(): NativeRequests;
@@ -563,5 +565,6 @@ export const {
   mediumKinds: MEDIUM_KINDS,
   extentLayer: EXTENT_LAYER,
   extentTypes: EXTENT_TYPES,
+  why: WHY,
   schemes: SCHEMES,
 } = binding.layout;

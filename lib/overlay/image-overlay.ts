@@ -1,11 +1,10 @@
 // An overlay in a qcow2 image: the file that it is, made where there is none, and what it calls its base.
 import { randomBytes } from 'node:crypto';
 import { link, open, realpath, rename, rm, stat } from 'node:fs/promises';
-import { constants } from 'node:os';
 import path from 'node:path';
 import { BlockDeviceError, fromFailure, isFailure, reword } from '../errors.js';
 import { takePlace } from '../images.js';
-import { binding, type MadeInImage, type NativeDriver, type NativeOverlay, type OverInImage } from '../native/binding.js';
+import { binding, WHY, type MadeInImage, type NativeDriver, type NativeOverlay, type OverInImage } from '../native/binding.js';
 
 /** What an overlay in an image is made of. */
 export interface ImageWanted {
@@ -26,7 +25,8 @@ export interface ImageWanted {
   readonly baseName: string;
 }
 
-const { ESTALE } = constants.errno;
+/** Where a failure says why, in words of its own. */
+const WHY_AT = 8;
 /** Subclusters of a cluster: each is a block. */
 const BLOCKS = 32;
 /** What a file system says that has no second names. */
@@ -91,7 +91,7 @@ async function overlayOf({ driver, base, baseName }: ImageWanted, file: Uint8Arr
   const image = Buffer.from(file).toString();
   if (isFailure(made)) {
     const error = fromFailure(made, { path: image });
-    if (made[0] !== ESTALE || base === undefined) throw error;
+    if (made[WHY_AT] !== WHY.otherBase || base === undefined) throw error;
     const info = await driver.overlayImageInfo(file);
     const other = isFailure(info) || info.backing.length === 0 ? 'none' : `'${info.backing.toString()}'`;
     throw reword(error, `${error.message}: ${other}, not '${baseName}'`, overlayOf);
@@ -125,6 +125,7 @@ async function moveTo(fresh: Buffer, named: Buffer): Promise<boolean> {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST') return false;
     if (!NO_LINKS.has(code)) throw error;
+    // Without hard links nothing keeps a file that somebody makes between these two.
     if (await isThere(named)) return false;
     await rename(fresh, named);
   }

@@ -65,7 +65,7 @@ Napi::Array CounterNames(Napi::Env env) {
 
 Napi::Object MakeLayout(Napi::Env env) {
   using blk::Access, blk::ByteOrder, blk::CacheMode, blk::Fua, blk::ImageFormat, blk::MediumKind, blk::OpenMode,
-      blk::Operation, blk::Scheme;
+      blk::Operation, blk::Scheme, blk::Why;
   Napi::Object layout = Napi::Object::New(env);
   layout.Set("mode", ByName<OpenMode>(env, {{"r", OpenMode::kRead}, {"r+", OpenMode::kReadWrite}}));
   layout.Set("access", ByName<Access>(env, {{"auto", Access::kAuto}, {"mmap", Access::kMmap}, {"pio", Access::kPio}}));
@@ -101,6 +101,7 @@ Napi::Object MakeLayout(Napi::Env env) {
                                                {"apm", Scheme::kApm},
                                                {"sun", Scheme::kSun},
                                                {"unknown", Scheme::kUnknown}}));
+  layout.Set("why", ByName<Why>(env, {{"otherBase", Why::kOverlayOtherBase}}));
   layout.Set("counters", CounterNames(env));
   return layout;
 }
