@@ -14,7 +14,7 @@ const ENTRIES = {
   'rumpblk/file-disk': ['DeviceDisk'],
   'rumpblk/fs': ['openFileHandle'],
   'rumpblk/media': ['memory', 'nullMedium'],
-  'rumpblk/overlay': ['OverlayDevice', 'Snapshot', 'openOverlay'],
+  'rumpblk/overlay': ['OverlayDevice', 'Snapshot', 'openOverlay', 'overlayInfo'],
   'rumpblk/random-access-storage': ['RandomAccessDevice'],
 };
 
