@@ -96,11 +96,26 @@ Status Qcow2BitmapHeader::SetPlace(Channel& file, const Qcow2BitmapPlace& place)
   return status.ok() ? file.Sync() : status;
 }
 
-Status Qcow2BitmapHeader::MoveBacking(Channel& file, uint64_t begin, uint64_t end) {
+std::optional<uint64_t> Qcow2BitmapHeader::BackingBeside(uint64_t begin, uint64_t end) const {
   const uint64_t name_end = backing_ + name_.size();
-  if (backing_ == 0 || name_end <= begin || backing_ >= end) return Status::Ok();
+  if (backing_ == 0 || name_end <= begin || backing_ >= end) return backing_;
   const uint64_t to = AlignUp(std::max(end, name_end), 8);
-  if (to > room_ || name_.size() > room_ - to) return NoRoom();
+  if (to > room_ || name_.size() > room_ - to) return std::nullopt;
+  return to;
+}
+
+Status Qcow2BitmapHeader::CheckRoom() const {
+  if (extension_ != 0) return Status::Ok();
+  const uint64_t end = end_ + kExtensionBytes + 8;
+  if (end_ == 0 || end_ % 8 != 0 || end > room_ || !BackingBeside(end_, end)) return NoRoom();
+  return Status::Ok();
+}
+
+Status Qcow2BitmapHeader::MoveBacking(Channel& file, uint64_t begin, uint64_t end) {
+  const std::optional<uint64_t> place = BackingBeside(begin, end);
+  if (!place) return NoRoom();
+  const uint64_t to = *place;
+  if (to == backing_) return Status::Ok();
   Status status = file.Write({to}, name_.data(), name_.size(), {}).status;
   if (status.ok()) status = file.Sync();
   if (status.ok()) status = WriteLong(file, kBackingOffsetField, to);
@@ -112,8 +127,8 @@ Status Qcow2BitmapHeader::MoveBacking(Channel& file, uint64_t begin, uint64_t en
 // The extension goes where the extensions end. Its fields and the new end are there before its first 8 bytes take the
 // place of the old one.
 Status Qcow2BitmapHeader::Insert(Channel& file, const std::vector<uint8_t>& fields) {
-  if (end_ == 0 || end_ % 8 != 0 || end_ + kExtensionBytes + 8 > room_) return NoRoom();
-  Status status = MoveBacking(file, end_, end_ + kExtensionBytes + 8);
+  Status status = CheckRoom();
+  if (status.ok()) status = MoveBacking(file, end_, end_ + kExtensionBytes + 8);
   std::vector<uint8_t> bytes = fields;
   bytes.resize(kFieldsBytes + 8);
   if (status.ok()) status = file.Write({end_ + 8}, bytes.data(), bytes.size(), {}).status;

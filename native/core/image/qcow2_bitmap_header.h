@@ -33,6 +33,8 @@ class Qcow2BitmapHeader {
 
   // Writes autoclear bits, for a sync to follow. Errors: those of `file`.
   Status SetAutoclear(Channel& file, uint64_t value);
+  // Whether it has room to say that there are bitmaps, or says so already. Errors: ENOSPC, with a Why.
+  Status CheckRoom() const;
   // Says that there are bitmaps, at `place`. Syncs before and after. Errors: ENOSPC the header has no room, with a Why
   // · those of `file`.
   Status SetPlace(Channel& file, const Qcow2BitmapPlace& place);
@@ -42,6 +44,9 @@ class Qcow2BitmapHeader {
  private:
   static constexpr uint64_t kExtensionBytes = 32, kFieldsBytes = 24;
 
+  // Where the name of the backing file goes when [begin, end) is to be free of it; where it is, if it may stay;
+  // nothing: there is no room.
+  std::optional<uint64_t> BackingBeside(uint64_t begin, uint64_t end) const;
   Status Insert(Channel& file, const std::vector<uint8_t>& fields);
   // Makes [begin, end) free of the name of the backing file.
   Status MoveBacking(Channel& file, uint64_t begin, uint64_t end);

@@ -42,8 +42,8 @@ Result<std::optional<Qcow2BitmapTable>> Qcow2BitmapTable::Read(Medium& file, con
   return std::optional<Qcow2BitmapTable>(std::move(table));
 }
 
-Qcow2BitmapTable Qcow2BitmapTable::Empty(const Qcow2Header& header, uint64_t offset, const Qcow2BitmapSize& size) {
-  return {header, offset, static_cast<size_t>(size.entries)};
+Qcow2BitmapTable Qcow2BitmapTable::Empty(const Qcow2Header& header, const Qcow2BitmapSize& size) {
+  return {header, 0, static_cast<size_t>(size.entries)};
 }
 
 std::vector<ClusterSpan> Qcow2BitmapTable::Clusters() const {

@@ -21,10 +21,10 @@ class Qcow2BitmapTable {
   // medium's.
   static Result<std::optional<Qcow2BitmapTable>> Read(Medium& file, const Qcow2Header& header,
                                                       const Qcow2BitmapEntry& entry);
-  // A table at `offset` of the file, which is all zeros.
-  static Qcow2BitmapTable Empty(const Qcow2Header& header, uint64_t offset, const Qcow2BitmapSize& size);
+  // A table that is all zeros, and nowhere until PlaceAt() says where in the file.
+  static Qcow2BitmapTable Empty(const Qcow2Header& header, const Qcow2BitmapSize& size);
+  void PlaceAt(uint64_t offset) { offset_ = offset; }
 
-  uint64_t offset() const { return offset_; }
   // Of the table, and of the bits.
   std::vector<ClusterSpan> Clusters() const;
 

@@ -108,6 +108,12 @@ Result<bool> Qcow2Bitmaps::Claim(const std::vector<ClusterSpan>& clusters) {
   return true;
 }
 
+void Qcow2Bitmaps::MarkUsed(const std::vector<ClusterSpan>& clusters) {
+  for (const ClusterSpan& span : clusters) {
+    for (uint64_t cluster = span.begin; cluster < span.end; cluster++) used_.insert(cluster);
+  }
+}
+
 void Qcow2Bitmaps::Unclaim(const std::vector<ClusterSpan>& clusters) {
   for (const ClusterSpan& span : clusters) {
     for (uint64_t cluster = span.begin; cluster < span.end; cluster++) used_.erase(cluster);

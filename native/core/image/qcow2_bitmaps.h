@@ -76,6 +76,7 @@ class Qcow2Bitmaps {
   // The table of an entry, whose clusters are in use by nothing else; nothing where that is not so.
   Result<std::optional<Qcow2BitmapTable>> TableOf(const Qcow2BitmapEntry& entry);
   Result<bool> Claim(const std::vector<ClusterSpan>& clusters);
+  void MarkUsed(const std::vector<ClusterSpan>& clusters);
   void Unclaim(const std::vector<ClusterSpan>& clusters);
 
   Qcow2BitmapEntry* Find(const std::string& name);
@@ -84,8 +85,23 @@ class Qcow2Bitmaps {
   std::shared_ptr<ChangeMap> NewMap(unsigned shift) const;
   // Gives the entry at `index`, or a new one behind the last, a new table, and keeps it.
   Result<std::shared_ptr<KeptChanges>> Make(size_t index, const std::string& name, unsigned shift, bool consistent);
-  // Writes all entries to a new place, and frees the old one.
-  Status PutDirectory(std::vector<Qcow2BitmapEntry> entries);
+  // A directory in memory.
+  struct Draft {
+    std::vector<Qcow2BitmapEntry> entries;
+    std::vector<uint8_t> bytes;  // whole clusters
+    uint64_t size = 0;           // bytes of it that are entries
+
+    void PlaceTable(size_t index, uint64_t offset);
+  };
+  // Of all entries, to be named by the header, which has room for that. Errors: ENOSPC, with a Why · the medium's.
+  Result<Draft> DraftOf(std::vector<Qcow2BitmapEntry> entries);
+  // Writes it to a new place, which the header names then. -> the clusters of the old one, to be freed. Where it fails
+  // before the header may name the new one, `rows`, which only the draft points to, are given back.
+  Result<std::vector<ClusterSpan>> PutDirectory(Draft draft, std::vector<ClusterSpan> rows);
+  // The same of entries that need no row; and so that there is none. After a failure there are those that there were.
+  Result<std::vector<ClusterSpan>> Replace(std::vector<Qcow2BitmapEntry> entries);
+  Result<std::vector<ClusterSpan>> DropDirectory();
+  std::vector<ClusterSpan> ClustersOf(const Qcow2BitmapPlace& place) const;
   Status SetFlags(Qcow2BitmapEntry& entry, uint32_t flags);
   // Another backing file may have moved what the header says.
   Status LookAgain();

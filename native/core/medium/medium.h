@@ -81,7 +81,9 @@ class Medium {
   }
   // All that it keeps. Errors: the medium's.   REQUIRES: attached.
   virtual Result<std::vector<KeptBitmap>> ListKept() { return std::vector<KeptBitmap>(); }
-  // Removes the one of that name, whatever it is. -> false: there is none. Errors: as of KeepChanges().
+  // Removes the one of that name, whatever it is. -> false: there is none, as of a medium that keeps none. Where it
+  // fails before the medium has forgotten it, it stays, and what KeepChanges() gave of it marks on.
+  // Errors: EACCES nothing that writes is attached · ENOSPC · the medium's.
   virtual Result<bool> RemoveKept(const std::string& name) { return static_cast<void>(name), false; }
 
   // Lets go of what the medium is made of. Once.   Errors: the medium's; it is closed all the same.
