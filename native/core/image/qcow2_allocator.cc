@@ -169,6 +169,7 @@ Status Qcow2Allocator::FreeAll(const std::vector<uint64_t>& references) {
     note(dropped);
     if (!dropped.ok()) continue;
     const Result<uint64_t> left = counts_->Get(cluster);
+    note(left.status());
     if (!left.ok() || left.value() != 0) continue;
     if (cluster != room.end) {
       give_back();
