@@ -73,7 +73,8 @@ class Qcow2Bitmaps {
   Status Open();
   Status LoadOnes();
   Status MarkInUse();
-  // The table of an entry, whose clusters are in use by nothing else; nothing where that is not so.
+  // The table of an entry, whose clusters are counted once, and are neither tables of the image nor another bitmap's;
+  // nothing where that is not so. Whether the disk has one of them as data is not looked at.
   Result<std::optional<Qcow2BitmapTable>> TableOf(const Qcow2BitmapEntry& entry);
   Result<bool> Claim(const std::vector<ClusterSpan>& clusters);
   void MarkUsed(const std::vector<ClusterSpan>& clusters);
