@@ -93,7 +93,7 @@ class TrackedBitmap implements DirtyBitmap {
     return binding.changesConsistent(TrackedBitmap.#of(this).#native);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- as those of a device, and as bitmaps on a disk will be
+  // eslint-disable-next-line @typescript-eslint/require-await -- as those of a device
   async *extents(): AsyncIterableIterator<Extent> {
     const native = TrackedBitmap.#of(this).#native;
     const runs = new Float64Array(2 * RUNS);
