@@ -164,8 +164,10 @@ Status Qcow2Overlay::KeepStretch(uint64_t at, uint64_t end, const uint8_t* bytes
     if (!run.ok()) return run.status();
     const auto part = static_cast<size_t>(run.value().size);
     if (run.value().kind == RunKind::kBacking) {
-      const Moved moved = AllZero(bytes, part) ? writer_->Zero(*channel_, at, part, {})
-                                               : writer_->Write(*channel_, at, bytes, part, {});
+      // Behind the end of the old base zeros are there by nothing, and would be the new one's: they are written.
+      const bool shown = at + part <= image_->backing()->size();
+      const Moved moved = shown && AllZero(bytes, part) ? writer_->Zero(*channel_, at, part, {})
+                                                        : writer_->Write(*channel_, at, bytes, part, {});
       if (!moved.status.ok()) return moved.status;
     }
     at += part;
