@@ -384,7 +384,7 @@ export interface NativeDriver {
     format: number,
   ): Promise<NativeOverlay | Failure>;
   /** An overlay in an image over a path in the host's bytes or a medium. */
-  imageOverlay(...image: readonly [...OverInImage, source: Uint8Array | NativeMedium, format: number]): Promise<MadeInImage>;
+  imageOverlay(...image: readonly [...image: OverInImage, source: Uint8Array | NativeMedium, format: number]): Promise<MadeInImage>;
   /** `blk::ReadQcow2Header` of the file at a path. */
   overlayImageInfo(file: Uint8Array): Promise<NativeImageInfo | Failure>;
   minors(): { readonly minors: readonly NativeMinorInfo[] } | Failure;
