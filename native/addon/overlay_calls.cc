@@ -184,9 +184,22 @@ napi_value OverlayOfDevice(const Args& args, Device device) {
       ToOverlay);
 }
 
+// `change()` gives the overlay of `device` another content, all at once.
+template <typename Change>
+blk::Status Marked(blk::Device& device, Change&& change) {
+  device.MarkAll();
+  const blk::Status status = change();
+  device.MarkAll();
+  return status;
+}
+
 napi_value OverlayReset(const Args& args, Device device) {
   return Promise(
-      args.env(), device, [store = StoreAt(args)](blk::Lane) { return store->Reset(); }, StatusOutcome);
+      args.env(), device,
+      [core = device->device, store = StoreAt(args)](blk::Lane) {
+        return Marked(*core, [&] { return store->Reset(); });
+      },
+      StatusOutcome);
 }
 
 napi_value OverlaySnapshot(const Args& args, Device device) {
@@ -199,8 +212,8 @@ napi_value OverlayRevert(const Args& args, Device device) {
   if (napi_get_value_external(args.env(), args.at(1), &snapshot) != napi_ok) return nullptr;
   return Promise(
       args.env(), device,
-      [store = StoreAt(args), to = *static_cast<blk::OverlaySnapshot*>(snapshot)](blk::Lane) {
-        return store->Revert(to);
+      [core = device->device, store = StoreAt(args), to = *static_cast<blk::OverlaySnapshot*>(snapshot)](blk::Lane) {
+        return Marked(*core, [&] { return store->Revert(to); });
       },
       StatusOutcome);
 }
@@ -213,10 +226,12 @@ napi_value OverlayCommit(const Args& args, Device device) {
 napi_value OverlayRebase(const Args& args, Device device) {
   return Promise(
       args.env(), device,
-      [store = StoreAt(args), source = Source::At(args, 1, 3), safe = args.Bool(2), name = args.Bytes(4)](blk::Lane) {
+      [core = device->device, store = StoreAt(args), source = Source::At(args, 1, 3), safe = args.Bool(2),
+       name = args.Bytes(4)](blk::Lane) {
         auto medium = source.MakeMedium();
         if (!medium.ok()) return medium.status();
-        return store->Rebase(medium.Take(), name, safe);
+        if (safe) return store->Rebase(medium.Take(), name, safe);
+        return Marked(*core, [&] { return store->Rebase(medium.Take(), name, safe); });
       },
       StatusOutcome);
 }

@@ -42,6 +42,23 @@ describe.each(CHANGES)('changes in %s', (kind) => {
     expect(all(overlay).equals(content)).toBe(true);
   });
 
+  test('are marked when all of them go at once', async () => {
+    const overlay = await over(bench.image(pattern(MiB)), { changes: inKind() });
+    const marks = overlay.track();
+    const other = bench.image(pattern(MiB, 3));
+    const changes = [() => overlay.reset(), () => overlay.rebase(other, 'unsafe')];
+    if (kind !== 'qcow2') {
+      const snapshot = await overlay.snapshot();
+      changes.unshift(() => overlay.revert(snapshot));
+    }
+    for (const change of changes) {
+      marks.clear();
+      await change();
+      expect(marks.count).toBe(overlay.size);
+    }
+    marks[Symbol.dispose]();
+  });
+
   test('are written into the base by a commit', async () => {
     const image = bench.image(content);
     const overlay = await over(image, { changes: inKind() });

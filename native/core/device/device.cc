@@ -216,6 +216,11 @@ Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lan
   return request.status;
 }
 
+void Device::MarkAll() {
+  Disk& disk = minor_->disk();
+  disk.tracks().Mark({disk.begin(), {disk.begin().value + disk.size()}});
+}
+
 BatchTarget Device::ForBatch() const { return {&chain_->entry(), &range_, DurabilityRule(options_.cache), starts()}; }
 
 ByteSpan Device::ToDevice(MediumSpan span) const {

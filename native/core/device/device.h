@@ -105,6 +105,10 @@ class Device {
   // REQUIRES: mode() is kReadWrite.
   Status WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lane);
 
+  // Marks all of the disk for those who track it: before and behind what gives it another content in one go, so that no
+  // change is between two maps.   Thread: any.
+  void MarkAll();
+
   // Whether a write of these bytes, which lie inside the device, would be refused with EROFS: for who has to know
   // before the first of several.
   bool Guards(uint64_t position, uint64_t length) const {
