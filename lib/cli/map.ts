@@ -2,6 +2,7 @@
 // --bmap the XML of bmaptool. What was listed is printed while more is: a list may be longer than memory.
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
+import { copyBy } from '../copy/copy.js';
 import type { BlockDevice, Extent } from '../index.js';
 import { blockMapOf, bmapLines } from './bmap.js';
 import { EXIT, UsageError, withPath } from './support/failure.js';
@@ -9,7 +10,7 @@ import { isSameFile, withImage, type ImageOptions } from './support/image.js';
 import { createProgress, type Progress } from './support/progress.js';
 import { emit, table } from './support/report.js';
 import { onSignals } from './support/signals.js';
-import { STANDARD } from './support/streams.js';
+import { isStream, STANDARD } from './support/streams.js';
 import { formatExact } from './support/units.js';
 
 export interface MapOptions extends ImageOptions {
@@ -49,15 +50,14 @@ async function print(text: AsyncIterable<string>): Promise<void> {
   for await (const part of text) await emit(part);
 }
 
-/** Writes to a file, which is not touched before there is something for it. */
+/** Writes to a file, which is not touched before there is something for it, and not at all while it is open as a disk or as a part of one. */
 async function save(text: AsyncGenerator<string, void>, output: string): Promise<void> {
-  const first = await text.next();
-  const all = async function* (): AsyncGenerator<string, void> {
-    if (first.done !== true) yield first.value;
-    yield* text;
+  const bytes = async function* (): AsyncGenerator<Buffer, void> {
+    for await (const part of text) yield Buffer.from(part);
   };
   try {
-    await pipeline(all, createWriteStream(output));
+    if (isStream(output)) await pipeline(bytes, createWriteStream(output));
+    else await copyBy(bytes(), output, { flush: false }, {});
   } catch (error) {
     throw withPath(error, output);
   }

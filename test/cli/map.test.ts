@@ -1,6 +1,7 @@
 // rumpblk map: what it prints, against qemu-img.
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
+import { createQcow2Sync, openSync as openDisk } from 'rumpblk';
 import { numbers } from '../support/batch';
 import { cli, documentOf, shell } from '../support/cli';
 import { peer, run, testWith } from '../support/peers';
@@ -192,6 +193,18 @@ test('-o writes a list to a file, and never over the image', async () => {
   expect(text).toHaveLength(1 + (JSON.parse(readFileSync(list, 'utf8')) as object[]).length);
   // Whoever has seen enough ends it.
   expect(await shell('$RUMPBLK map "$1" | head -n 1', image)).toMatchObject({ status: 0, stderr: '' });
+});
+
+test('-o writes over nothing that is open, nor over what the image lies over', async () => {
+  const base = bench.image(pattern(3 * MiB));
+  const before = readFileSync(base);
+  const image = bench.path('over.qcow2');
+  createQcow2Sync(image, { size: 3 * MiB, backing: base });
+  expect(await cli(['map', image, '--format', 'qcow2', '-o', base])).toMatchObject({ status: 1, stderr: expect.stringContaining('EBUSY') });
+  const device = bench.keep(openDisk(base, { mode: 'r+' }));
+  expect(await cli(['map', bench.sparse(MiB), '-o', base])).toMatchObject({ status: 1, stderr: expect.stringContaining('EBUSY') });
+  await device.close();
+  expect(readFileSync(base).equals(before)).toBe(true);
 });
 
 test('an empty device has an empty list', async () => {
