@@ -27,7 +27,7 @@ export async function copyByHost(source: Source, { part: to, name, isZero }: Goa
   if (from !== undefined && to !== undefined && run.total !== Infinity) {
     if (await copyParts(from, to, isZero, run, tally)) return;
   }
-  if (run.settings.reflink !== 'always') return;
+  if (run.settings.reflink !== 'always' || run.total === 0) return;
   throw new BlockDeviceError({ errno: -constants.errno.EOPNOTSUPP, syscall: 'clone', path: name, bytesTransferred: tally.bytes });
 }
 

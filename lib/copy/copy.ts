@@ -97,9 +97,19 @@ async function requireEnd(from: Source, bytes: number, name: string, signal: Abo
   throw new BlockDeviceError({ errno: -constants.errno.ENOSPC, syscall: 'write', path: name, bytesTransferred: bytes });
 }
 
-/** Both ends, also when one of them fails; the failure of the copy comes before that of a close. */
+/** Both ends, also when one of them fails: what the source says at its end is a failure of the copy for the target. The failure of the copy comes first. */
 async function closeBoth(from: Source, to: Target | undefined, failure: { readonly reason: unknown } | undefined): Promise<void> {
-  const closed = await Promise.allSettled([from.close(failure), to?.close(failure)]);
-  const failed = closed.find(({ status }) => status === 'rejected');
-  if (failure === undefined && failed !== undefined) throw (failed as PromiseRejectedResult).reason;
+  const first = await failureOf(from.close(failure));
+  const second = await failureOf(to?.close(failure ?? first));
+  const found = first ?? second;
+  if (failure === undefined && found !== undefined) throw found.reason;
+}
+
+async function failureOf(work: Promise<void> | undefined): Promise<{ readonly reason: unknown } | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (reason) {
+    return { reason };
+  }
 }

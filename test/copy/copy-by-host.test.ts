@@ -236,6 +236,21 @@ describe('between devices', () => {
     await failure(() => device.close(), 'EIO');
   });
 
+  test('a source that says at its end that it has lost bytes leaves no file behind', async () => {
+    const { source } = pair();
+    const target = fresh();
+    const cut = (): void => truncateSync(source, 10 * MiB);
+    await failure(() => copy(source, target, { onProgress: cut }), 'EIO');
+    expect(existsSync(target)).toBe(false);
+  });
+
+  test('nothing at all is shared, too', async () => {
+    const { source } = pair();
+    const target = fresh();
+    expect(await copy(source, target, { reflink: 'always', length: 0 })).toMatchObject({ bytes: 0, bytesCloned: 0 });
+    expect(readFileSync(target)).toHaveLength(0);
+  });
+
   test('memory takes part by reads and writes', async () => {
     const { source } = pair();
     const disk = memory({ size: SIZE });
