@@ -2,13 +2,13 @@
 // one alone is read there, and has to be zeros. The shorter one goes on in zeros.
 import { constants } from 'node:os';
 import { BlockDeviceError, type Batch, type BlockDevice } from '../index.js';
+import { firstNonZero } from '../request/zeros.js';
 import { CHUNK, Chunks, PIECES, SECTOR, type Chunk, type Piece } from './compare-chunks.js';
 
 /** Chunks under way at once; with two of them each, and nothing else in memory. */
 const LANES = 4;
 /** A difference is looked for in steps of so many bytes, and then byte by byte. */
 const STEP = 4096;
-const ZEROS = Buffer.alloc(1 << 16);
 
 /** How a comparison is made. */
 export interface ComparisonOptions {
@@ -112,7 +112,7 @@ class Run {
       const [left, right] = [one, other].map((memory, side) =>
         isData[side] === true ? memory.subarray(offset, piece.offset + piece.length) : undefined,
       );
-      const at = left === undefined ? firstNonZero(right) : right === undefined ? firstNonZero(left) : firstDifference(left, right);
+      const at = left !== undefined && right !== undefined ? firstDifference(left, right) : firstNonZero(left ?? right ?? Buffer.alloc(0));
       if (at < 0) continue;
       if (position + at < this.#limit)
         this.#difference = { position: position + at, bytes: this.#bytesAt(position + at, left?.[at], right?.[at]) };
@@ -180,15 +180,6 @@ class Side {
       bytesTransferred: (bcount[entry] ?? 0) - left,
     });
   }
-}
-
-/** Index of the first byte that is not zero, or -1. */
-function firstNonZero(data: Buffer | undefined): number {
-  for (let at = 0; data !== undefined && at < data.length; at += ZEROS.length) {
-    const part = data.subarray(at, at + ZEROS.length);
-    if (!part.equals(ZEROS.subarray(0, part.length))) return at + part.findIndex((byte) => byte !== 0);
-  }
-  return -1;
 }
 
 /** Index of the first byte that differs, or -1, of two buffers of one length. */

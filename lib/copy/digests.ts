@@ -1,19 +1,11 @@
 // What was read from the source, chunk by chunk, in little: 32 bytes each. What has none was zeros, and not read.
 import { createHash } from 'node:crypto';
+import { isZero } from '../request/zeros.js';
 
 const ALGORITHM = 'sha256';
-const ZEROS = Buffer.alloc(1 << 16);
 
 function digestOf(data: Buffer): Buffer {
   return createHash(ALGORITHM).update(data).digest();
-}
-
-function isZero(data: Buffer): boolean {
-  for (let at = 0; at < data.length; at += ZEROS.length) {
-    const part = data.subarray(at, at + ZEROS.length);
-    if (!part.equals(ZEROS.subarray(0, part.length))) return false;
-  }
-  return true;
 }
 
 /** A chunk that was read; without a digest, what lies between two of them. */

@@ -6,6 +6,7 @@ import { fromFailure, isFailure } from '../errors.js';
 import { binding, EXTENT_LAYER, EXTENT_TYPES } from '../native/binding.js';
 import type { DeviceHandle } from './handle.js';
 import type { Bytes, Position } from './transfer.js';
+import { isZero } from './zeros.js';
 
 /**
  * What the bytes of an extent are. `'data'`: anything, also what cannot be known. `'zero'`: they read as zeros, and have room. `'hole'`: they
@@ -148,16 +149,6 @@ function addRuns(data: Buffer, from: number, { type, depth, position, offset }: 
     joined.add(from + at, to - at, isZero(data.subarray(at, to)) ? 'zero' : type, depth, there);
     at = to;
   }
-}
-
-const ZEROS = Buffer.alloc(64 * 1024);
-
-function isZero(data: Buffer): boolean {
-  for (let at = 0; at < data.length; at += ZEROS.length) {
-    const part = data.subarray(at, at + ZEROS.length);
-    if (!part.equals(ZEROS.subarray(0, part.length))) return false;
-  }
-  return true;
 }
 
 /** What reads a device for a listing: all of `buffer`, from `position` on. */

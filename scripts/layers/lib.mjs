@@ -16,7 +16,7 @@ const FLOORS = [
     'request/windows',
   ],
   ['errors', 'arguments/known-keys', 'media/medium'],
-  ['arguments/validate', 'request/abort'],
+  ['arguments/validate', 'request/abort', 'request/zeros'],
   [
     'request/transfer',
     'media/source',
@@ -80,6 +80,7 @@ const FOLDERS = new Map([
       'request/transfer',
       'request/abort',
       'request/copy-range',
+      'request/zeros',
       'request/extents',
     ],
   ],
