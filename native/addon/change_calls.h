@@ -1,5 +1,6 @@
-// What JavaScript does with the changes that a device tracks. An external holds them, and ends the tracking when it is
-// collected. JavaScript thread only.
+// What JavaScript does with the changes that a device tracks. An external holds them, and when it is collected the
+// tracking ends of those that no image keeps. JavaScript thread only, which waits for the disk where bitmaps of an
+// image are opened, listed or removed.
 #ifndef RUMPBLK_ADDON_CHANGE_CALLS_H_
 #define RUMPBLK_ADDON_CHANGE_CALLS_H_
 

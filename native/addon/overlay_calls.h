@@ -1,6 +1,6 @@
 // The calls about overlays: what makes one, methods of the native driver and of the native device that is the base; and
-// its freeze points, methods of a device that is open on it, given the medium that it was opened from. All of them run
-// on a worker, and give promises. JavaScript thread only.
+// its freeze points, methods of a device that is open on it, given the medium that it was opened from. They run on a
+// worker, and give promises; but for the end of one that nobody has opened. JavaScript thread only.
 #ifndef RUMPBLK_ADDON_OVERLAY_CALLS_H_
 #define RUMPBLK_ADDON_OVERLAY_CALLS_H_
 

@@ -1,6 +1,6 @@
-// VolatileMedium: what media that end with the process have in common: a size, a name, and locks among those that were
-// made of the same one. Copies of what is shared are media of the same identity: registered twice it is one minor.
-// Thread-safe.
+// VolatileMedium: what media that are nothing but an object of this process have in common, also where that keeps its
+// bytes in an image: a size, a name, and locks among those that were made of the same one. Copies of what is shared are
+// media of the same identity: registered twice it is one minor. Thread-safe.
 #ifndef RUMPBLK_CORE_MEDIUM_VOLATILE_MEDIUM_H_
 #define RUMPBLK_CORE_MEDIUM_VOLATILE_MEDIUM_H_
 
