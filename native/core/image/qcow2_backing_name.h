@@ -11,9 +11,12 @@
 
 namespace blk {
 
-// Writes the name, and the format, of the backing file of the image in `file` through `channel`, in one write; all else
-// in the header stays, extensions that are not known here too. It syncs nothing. Errors: EINVAL a name too long, or no
-// room in the header for it · the medium's; with a Why.   REQUIRES: neither is empty; nobody else writes the header.
+// Writes the name, and the format, of the backing file of the image in `file` through `channel`, durably; all else in
+// the header stays, extensions that are not known here too. The name goes beside the old one, and then one sector says
+// where it is and what its format is: a power cut leaves the old ones or the new ones. Only where there is no room
+// beside, or no room of that size for the format in the first sector, all is written at once, and a power cut may leave
+// a part. After a failure the old header is written again. Errors: EINVAL a name too long, or no room in the header for
+// it · the medium's; with a Why.   REQUIRES: neither is empty; nobody else writes the header.
 Status WriteBackingName(Medium& file, Channel& channel, const Qcow2Header& header, const std::string& name,
                         const std::string& format);
 

@@ -21,19 +21,11 @@ Status Qcow2Writer::Empty() {
   return allocator_->FreeAll(references);
 }
 
-// Where the last sync fails, the old name is written again: what the disk has then is not known, but whoever reads
-// finds what this process goes on with.
 Status Qcow2Writer::Rename(const std::string& backing, const std::string& format) {
   const Qcow2Bitmaps::Change change(*bitmaps_, 0, header_.size);
-  Status status = Sync();
+  const Status status = Sync();
   if (!status.ok()) return status;
-  status = WriteBackingName(image_.file(), file_, header_, backing, format);
-  if (!status.ok()) return status;
-  status = file_.Sync();
-  if (!status.ok()) {
-    static_cast<void>(WriteBackingName(image_.file(), file_, header_, header_.backing, header_.backing_format));
-  }
-  return status;
+  return WriteBackingName(image_.file(), file_, header_, backing, format);
 }
 
 }  // namespace blk
