@@ -111,7 +111,8 @@ constexpr const char* WhyText(Why why) {
     case Why::kOverlaySize: return "the overlay has another size";
     case Why::kOverlaySnapshots:
       return "an overlay in a qcow2 image has no snapshots: those of the format are only read here";
-    case Why::kNoBitmaps: return "bitmaps with a name are kept in qcow2 images: open one with format 'qcow2'";
+    case Why::kNoBitmaps:
+      return "bitmaps with a name are kept in qcow2 images: open the image itself, with format 'qcow2'";
     case Why::kBitmapOfAll:
       return "a bitmap with a name is of all of the image: open the image itself, not a part of it";
     case Why::kBitmapUnknown: return "the bitmap of the qcow2 image has features that are not known here";
