@@ -83,9 +83,10 @@ MediumFeatures HostHoles::Features(const HostFile& file) {
   MediumFeatures features;
   features.discard = host.discard && !Refused(is_node_ ? kNodeDiscard : kPunch);
   features.fast_zero = host.zero && !Refused(kPunch);
-  // A seek of a descriptor that is read and written by offset harms nobody.
+  // A seek of a descriptor that is read and written by offset harms nobody. One that fails says no more than that
+  // it failed: what is in doubt is data, whenever extents are asked.
   const int64_t data = Refused(kSeek) ? -EINVAL : host_.SeekData(file.fd, 0);
-  features.extents = data >= 0 || data == -ENXIO;
+  features.extents = data >= 0 || !IsRefusal(static_cast<int>(data));
   features.preferred = GranuleOf(file);
   if (is_node_) features.minimum = SectorOf(file);
   return features;

@@ -311,6 +311,17 @@ TEST_CASE("extents of a file: whatever the host does not tell, or what makes no 
   }
 }
 
+TEST_CASE("features of a file: a seek that is refused says no extents, one that fails says nothing") {
+  for (const auto& [answer, extents] : std::vector<std::pair<int, bool>>{
+           {EINVAL, false}, {EOPNOTSUPP, false}, {EIO, true}, {ENOMEM, true}, {ENXIO, true}}) {
+    Trial trial;
+    trial.host.Fail(Call::kSeekData, answer);
+    CHECK(trial.channel->Features().extents == extents);
+    // Nothing is remembered of a question.
+    CHECK(trial.channel->Features().extents);
+  }
+}
+
 TEST_CASE("extents of a file that was cut: behind its end nothing is known") {
   Trial trial;
   CHECK(trial.channel->Discard({0}, 65'536, {}).status.ok());

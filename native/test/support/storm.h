@@ -117,6 +117,7 @@ inline bool MayBeSilent(const CallRecord& call, int err) {
   switch (call.call) {
     case Call::kMmap:                              // B33: pread and pwrite serve
     case Call::kMunmap: return true;               // of one window among many, while it makes room
+    case Call::kSeekData: return true;             // what is in doubt is data
     case Call::kPwriteDurable: return err != EIO;  // pwrite and fdatasync serve, but for EIO
     default: return false;
   }
