@@ -113,21 +113,28 @@ inline bool IsSilent(const CallRecord& call, int err) {
 }
 
 // Calls whose failure a caller need not hear of, because the work gets done by others.
-inline bool MayBeSilent(const CallRecord& call, int err) {
+inline bool MayBeSilent(Stage& stage, const CallRecord& call, int err) {
+  const auto is_direct = [&](int fd) {
+    for (const auto& reopened : stage.host.Journal(Call::kReopen)) {
+      if (reopened.result == fd && reopened.flags.direct) return true;
+    }
+    return false;
+  };
   switch (call.call) {
-    case Call::kMmap:                              // B33: pread and pwrite serve
-    case Call::kMunmap: return true;               // of one window among many, while it makes room
-    case Call::kSeekData: return true;             // what is in doubt is data
-    case Call::kPwriteDurable: return err != EIO;  // pwrite and fdatasync serve, but for EIO
+    case Call::kMmap:                                   // B33: pread and pwrite serve
+    case Call::kMunmap: return true;                    // of one window among many, while it makes room
+    case Call::kSeekData: return true;                  // what is in doubt is data
+    case Call::kAlignment: return !is_direct(call.fd);  // a page fits every sector there is
+    case Call::kPwriteDurable: return err != EIO;       // pwrite and fdatasync serve, but for EIO
     default: return false;
   }
 }
 
-inline void CheckError(const Stage& stage, const CallRecord& failed, int err) {
+inline void CheckError(Stage& stage, const CallRecord& failed, int err) {
   if (IsSilent(failed, err)) {
     CHECK(stage.first.ok());
   } else if (stage.first.ok()) {
-    CHECK(MayBeSilent(failed, err));
+    CHECK(MayBeSilent(stage, failed, err));
   } else {
     // Of a lock, EAGAIN means that somebody else has it.
     CHECK(stage.first.err == (failed.call == Call::kLock && err == EAGAIN ? EBUSY : err));
