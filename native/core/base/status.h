@@ -38,6 +38,8 @@ enum class Op : uint8_t {
   kExtents,
   kCopy,
   kTrack,
+  kConnect,
+  kListen,
   kCount  // number of operations, not one of them
 };
 
@@ -66,6 +68,8 @@ constexpr const char* OpName(Op op) {
     case Op::kExtents: return "extents";
     case Op::kCopy: return "copy";
     case Op::kTrack: return "track";
+    case Op::kConnect: return "connect";
+    case Op::kListen: return "listen";
     case Op::kCount: break;
   }
   return "unknown";
