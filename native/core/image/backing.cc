@@ -69,7 +69,7 @@ Result<std::unique_ptr<Backing>> Backing::Open(HostIo& host, const std::string& 
 }
 
 Backing::~Backing() {
-  // Only read from: no error of these tells of lost bytes.
+  // Whatever was written through it was synced by its writer, who has that error: no bytes depend on these.
   if (channel_) {
     channel_.reset();
     static_cast<void>(medium_->Detach(attachment_));
@@ -102,10 +102,12 @@ Result<std::unique_ptr<Backing::Writer>> Backing::Writer::Open(Backing& backing)
   return std::unique_ptr<Writer>(new Writer(*backing.medium_, wanted, channel.Take()));
 }
 
-Backing::Writer::~Writer() {
+Backing::Writer::~Writer() { static_cast<void>(Close()); }
+
+Status Backing::Writer::Close() {
+  if (!channel_) return Status::Ok();
   channel_.reset();
-  // What it wrote was synced by whoever wrote it, who has that error.
-  static_cast<void>(medium_.Detach(attachment_));
+  return medium_.Detach(attachment_);
 }
 
 }  // namespace blk

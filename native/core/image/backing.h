@@ -45,9 +45,13 @@ class Backing {
     static Result<std::unique_ptr<Writer>> Open(Backing& backing);
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
+    // Closes if need be; of a failure before, which its owner has, nothing more is told.
     ~Writer();
 
+    // REQUIRES: not closed.
     Channel& channel() const { return *channel_; }
+    // Ends the attachment. Idempotent. Errors: those of Medium::Detach(); it has ended all the same.
+    Status Close();
 
    private:
     Writer(Medium& medium, const Attachment& attachment, std::unique_ptr<Channel> channel)

@@ -94,7 +94,7 @@ class Qcow2Overlay final : public Overlay {
   // Copies what this layer has in `span` into the base. -> bytes.
   Result<uint64_t> CopyDown(Channel& base, MediumSpan span, const std::atomic<bool>* cancel) REQUIRES(changes_);
   // The end of a commit: what was marked meanwhile, and nothing in the image any more. -> bytes.
-  Result<uint64_t> Finish(Channel& base) REQUIRES(changes_);
+  Result<uint64_t> Finish(Backing::Writer& writer) REQUIRES(changes_);
   // Keeps what reads otherwise over `base`.
   Status KeepDifferences(Backing& base) REQUIRES(changes_);
   Status KeepStretch(uint64_t at, uint64_t end, const uint8_t* bytes) REQUIRES(changes_);

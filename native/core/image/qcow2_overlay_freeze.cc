@@ -62,7 +62,8 @@ Result<uint64_t> Qcow2Overlay::CopyDown(Channel& base, MediumSpan span, const st
 }
 
 // The base has all of it, durably, before the image loses any.
-Result<uint64_t> Qcow2Overlay::Finish(Channel& base) {
+Result<uint64_t> Qcow2Overlay::Finish(Backing::Writer& writer) {
+  Channel& base = writer.channel();
   uint64_t copied = 0;
   for (MediumSpan span = marks_->Next(0); !span.empty(); span = marks_->Next(span.end.value)) {
     const Status fits = CheckFits(span);
@@ -72,7 +73,8 @@ Result<uint64_t> Qcow2Overlay::Finish(Channel& base) {
     copied += more.value();
   }
   const Status synced = copied > 0 ? base.Sync() : Status::Ok();
-  if (!synced.ok()) return synced;
+  const Status closed = synced.ok() ? writer.Close() : synced;
+  if (!closed.ok()) return closed;
   const Status emptied = writer_->Empty();
   if (!emptied.ok()) return emptied;
   return copied;
@@ -94,7 +96,7 @@ Result<uint64_t> Qcow2Overlay::Commit(const std::atomic<bool>* cancel) {
   // Most of it is on the disk before requests have to wait.
   const Status synced = copied.ok() ? base.Sync() : copied.status();
   const FreezeGate::Frozen frozen(gate_);
-  auto rest = synced.ok() ? Finish(base) : Result<uint64_t>(synced);
+  auto rest = synced.ok() ? Finish(*writer.value()) : Result<uint64_t>(synced);
   marks_.reset();
   if (!rest.ok()) return rest;
   return copied.value() + rest.value();

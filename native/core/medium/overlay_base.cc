@@ -25,6 +25,7 @@ Status OverlayBase::Open(uint64_t most) {
 }
 
 void OverlayBase::Close() {
+  // Whatever was written through it was synced by who wrote it, who has that error: no bytes depend on these.
   if (channel_) {
     channel_.reset();
     static_cast<void>(medium_->Detach(Wanted(false)));
@@ -81,11 +82,12 @@ Result<OverlayBase::Writer> OverlayBase::Writer::Open(OverlayBase& base) {
   return Writer(base, channel.Take());
 }
 
-OverlayBase::Writer::~Writer() {
-  if (base_ == nullptr) return;
+OverlayBase::Writer::~Writer() { static_cast<void>(Close()); }
+
+Status OverlayBase::Writer::Close() {
+  if (!channel_) return Status::Ok();
   channel_.reset();
-  // What it wrote was synced by whoever wrote it, who has that error.
-  static_cast<void>(base_->medium_->Detach(base_->Wanted(true)));
+  return base_->medium_->Detach(base_->Wanted(true));
 }
 
 }  // namespace blk

@@ -56,6 +56,7 @@ class OverlayBase {
     static Result<Writer> Open(OverlayBase& base);
     Writer(Writer&& other) noexcept : base_(std::exchange(other.base_, nullptr)), channel_(std::move(other.channel_)) {}
     Writer& operator=(Writer&&) = delete;
+    // Closes if need be; of a failure before, which its owner has, nothing more is told.
     ~Writer();
 
     // Positions count from the start of the base; all of it lies inside.
@@ -66,6 +67,9 @@ class OverlayBase {
       return channel_->Zero({base_->range_.begin.value + at}, size, rules);
     }
     Status Sync() const { return channel_->Sync(); }
+    // Ends the attachment; nothing is written behind it. Idempotent. Errors: those of Medium::Detach(); it has ended
+    // all the same.
+    Status Close();
 
    private:
     Writer(OverlayBase& base, std::unique_ptr<Channel> channel) : base_(&base), channel_(std::move(channel)) {}

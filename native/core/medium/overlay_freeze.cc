@@ -77,7 +77,7 @@ Status OverlayStore::CheckFits(const OverlayLayer* from) const {
 Result<uint64_t> OverlayStore::Commit(const std::atomic<bool>* cancel) {
   std::shared_ptr<OverlayLayer> sealed;
   MutexLock lock(changes_);
-  const auto writer = OverlayBase::Writer::Open(base_);
+  auto writer = OverlayBase::Writer::Open(base_);
   if (!writer.ok()) return writer.status();
   auto below = Seal();
   if (!below.ok()) return below.status();
@@ -104,7 +104,9 @@ Result<uint64_t> OverlayStore::Commit(const std::atomic<bool>* cancel) {
     at += moved.bytes;
   }
   const Status synced = writer.value().Sync();
-  if (!synced.ok()) return synced;
+  // A failure of either keeps what the overlay has: it can be committed again.
+  const Status closed = synced.ok() ? writer.value().Close() : synced;
+  if (!closed.ok()) return closed;
   const FreezeGate::Frozen frozen(gate_);
   top_->below.reset();
   content_++;
