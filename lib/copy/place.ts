@@ -15,6 +15,8 @@ export interface Place {
   readonly begin: number;
   /** Byte behind the last one; Infinity for a file that may grow. */
   readonly end: number;
+  /** Files that reads of it may come from as well: of what it lies over. */
+  readonly below?: readonly string[];
 }
 
 /** A method of streams of this package: the device that they read or write, and which bytes of it, as far as they know. */
@@ -25,11 +27,12 @@ const BLOCK = 1;
 const CHARACTER = 2;
 
 const nameOf = (type: number, device: bigint, inode: bigint): string => `${type}:${device}:${inode}`;
+const ofMedium = ([kind, device, inode]: readonly [number, bigint, bigint]): string => nameOf(kind, device, inode);
 
 /** The place of [begin, end) of a device. */
 export function placeOfDevice(device: BlockDevice, begin: number, end: number): Place {
-  const [type, number, inode, start] = handleOf(device, 'copy').native.place();
-  return { file: nameOf(type, number, inode), begin: start + begin, end: start + end };
+  const [medium, start, below] = handleOf(device, 'copy').native.place();
+  return { file: ofMedium(medium), begin: start + begin, end: start + end, below: below.map(ofMedium) };
 }
 
 /** The place of [begin, end) of a file or node; undefined for a pipe, a socket and the like, which hold nothing. */
@@ -73,10 +76,12 @@ function statsOfDescriptor(fd: number): Promise<BigIntStats | undefined> {
   return statsOf(`/proc/self/fd/${fd}`);
 }
 
-/** Throws ERR_INVALID_ARG_VALUE when the two have bytes in common, also through partitions and loop devices. */
+/** Throws ERR_INVALID_ARG_VALUE when the two have bytes in common, also through partitions, loop devices and what the source lies over. */
 export async function requireApart(from: Place | undefined, to: Place | undefined, target: unknown): Promise<void> {
   if (from === undefined || to === undefined) return;
-  const [sources, targets] = await Promise.all([withLower(from), withLower(to)]);
+  const over = from.below?.map((file) => withLower({ file, begin: 0, end: Infinity })) ?? [];
+  const [targets, ...lists] = await Promise.all([withLower(to), withLower(from), ...over]);
+  const sources = lists.flat();
   for (const one of sources) {
     for (const other of targets) {
       if (one.file !== other.file || one.begin >= other.end || other.begin >= one.end) continue;

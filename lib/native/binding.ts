@@ -219,12 +219,15 @@ export interface NativeCopied {
   readonly outcome: Outcome;
 }
 
+/** `MediumIdentity` — kind as in NativeMinorInfo; st_dev and st_ino of a host file, of a node st_rdev and 0, of another medium what nothing else has. */
+export type NativeIdentity = readonly [kind: number, device: bigint, inode: bigint];
+
 /** Core `blk::Device`: one open of one minor. */
 export interface NativeDevice {
   /** `Device::minor()` and `access()` — `[minor (-1: private), size, access, path]`; access is what is in force, an index of ACCESS. */
   info(): readonly [number, number, 0 | 1 | 2, Buffer];
-  /** Where its first byte lies — `[kind, device, inode, begin]`: kind as in NativeMinorInfo, st_dev and st_ino of the host file, of a node st_rdev and 0, of a medium what nothing else has; and bytes in it. */
-  place(): readonly [kind: number, device: bigint, inode: bigint, begin: number];
+  /** Where its first byte lies — which medium, and bytes in it; and `Medium::AddBelow()`: which media its reads may come from as well. */
+  place(): readonly [medium: NativeIdentity, begin: number, below: readonly NativeIdentity[]];
   /** `Device::features` — sizes in bytes. */
   features(): readonly [discard: boolean, fastZero: boolean, extents: boolean, fua: boolean, preferred: number, minimum: number];
   /** What the request functions of the binding know the device by. */

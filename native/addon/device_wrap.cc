@@ -113,16 +113,27 @@ napi_value CloseSync(const Args& args, Device device) {
   return Answer(args.env(), CloseAfter(detached, *device->device, device->lane));
 }
 
-// [kind, device, inode, begin], as lib/native/binding.ts has it.
+// [kind, device, inode] of a medium.
+Napi::Array NumbersOf(Napi::Env env, const blk::MediumIdentity& medium) {
+  Napi::Array numbers = Napi::Array::New(env, 3);
+  numbers.Set(uint32_t{0}, static_cast<int>(medium.kind));
+  numbers.Set(uint32_t{1}, Napi::BigInt::New(env, medium.device));
+  numbers.Set(uint32_t{2}, Napi::BigInt::New(env, medium.inode));
+  return numbers;
+}
+
+// [medium, begin, media below], as lib/native/binding.ts has it.
 napi_value Place(const Args& args, Device device) {
   const Napi::Env env(args.env());
-  const blk::Minor& minor = device->device->minor();
-  const blk::MediumIdentity medium = minor.disk().medium().identity();
-  Napi::Array place = Napi::Array::New(env, 4);
-  place.Set(uint32_t{0}, static_cast<int>(medium.kind));
-  place.Set(uint32_t{1}, Napi::BigInt::New(env, medium.device));
-  place.Set(uint32_t{2}, Napi::BigInt::New(env, medium.inode));
-  place.Set(uint32_t{3}, static_cast<double>(minor.begin().value));
+  blk::Medium& medium = device->device->minor().disk().medium();
+  std::vector<blk::MediumIdentity> found;
+  medium.AddBelow(found);
+  Napi::Array below = Napi::Array::New(env, found.size());
+  for (size_t i = 0; i < found.size(); i++) below.Set(static_cast<uint32_t>(i), NumbersOf(env, found[i]));
+  Napi::Array place = Napi::Array::New(env, 3);
+  place.Set(uint32_t{0}, NumbersOf(env, medium.identity()));
+  place.Set(uint32_t{1}, static_cast<double>(device->device->minor().begin().value));
+  place.Set(uint32_t{2}, below);
   return place;
 }
 

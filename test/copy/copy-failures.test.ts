@@ -5,8 +5,9 @@ import { PassThrough, Readable, Writable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
-import { openSync } from 'rumpblk';
+import { createQcow2, openSync } from 'rumpblk';
 import { copy, type CopyProgress, type CopySource, type CopyTarget } from 'rumpblk/copy';
+import { openOverlay } from 'rumpblk/overlay';
 import { SIZE, content, digest, media, pieces } from '../support/copying';
 import { failure, refusal, thrownBy } from '../support/failure';
 import { run } from '../support/peers';
@@ -159,6 +160,24 @@ describe('the same bytes on both sides', () => {
     await copy(other, device, { sourcePosition: 10, targetPosition: SIZE, length: SIZE - 10 });
     await other.close();
     expect(digest(readFileSync(image))).toBe(digest(Buffer.concat([content, content.subarray(10), content.subarray(SIZE - 10)])));
+  });
+
+  test('are refused where the target is what the source lies over', async () => {
+    const base = bench.image(content);
+    const changes = bench.path('over.qcow2');
+    const top = bench.path('top.qcow2');
+    await createQcow2(changes, { size: SIZE, backing: base, backingFormat: 'raw' });
+    await createQcow2(top, { size: SIZE, backing: changes, backingFormat: 'qcow2' });
+    const chain = openSync(top, { format: 'qcow2', lock: false });
+    const overlay = await openOverlay(chain);
+    for (const source of [chain, overlay]) {
+      for (const target of [base, changes, top]) {
+        expect(await refusal(() => copy(source, target, { targetPosition: 0 }))).toBe('ERR_INVALID_ARG_VALUE');
+      }
+    }
+    await overlay.close();
+    chain.closeSync();
+    expect(readFileSync(base).equals(content)).toBe(true);
   });
 
   test('are refused when a path names the source, by whatever name', async () => {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/image/image_format.h"
 #include "core/image/qcow2_header.h"
@@ -27,6 +28,11 @@ class Backing {
   uint64_t size() const { return size_; }
   Medium& medium() const { return *medium_; }
   Channel& channel() const { return *channel_; }
+  // It, and what is below it, as Medium::AddBelow() has them.
+  void AddBelow(std::vector<MediumIdentity>& found) const {
+    found.push_back(medium_->identity());
+    medium_->AddBelow(found);
+  }
   // Reads [at, at + size), which it reaches to, as Channel::Read() has it.
   Moved ReadInside(uint64_t at, uint8_t* data, size_t size, const PieceRules& rules) {
     const Moved moved = channel_->Read({at}, data, size, rules);

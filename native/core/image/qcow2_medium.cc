@@ -62,6 +62,12 @@ MediumIdentity Qcow2Medium::identity() const {
   return identity;
 }
 
+void Qcow2Medium::AddBelow(std::vector<MediumIdentity>& found) {
+  found.push_back(file_->identity());
+  MutexLock lock(mu_);
+  if (image_ && image_->backing() != nullptr) image_->backing()->AddBelow(found);
+}
+
 Result<std::shared_ptr<Qcow2Image>> Qcow2Medium::OpenImage(bool lock) const {
   auto image = Qcow2Image::Create(host_, *file_, chain_, lock);
   if (!image.ok()) return image.status();

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/base/sync.h"
 #include "core/image/backing.h"
@@ -28,6 +29,7 @@ class Qcow2Medium final : public Medium {
   // Errors: those of the medium below · EROFS an image that is only read · those of Qcow2Image::Create().
   Result<std::unique_ptr<Channel>> Attach(const Attachment& wanted) override EXCLUDES(mu_);
   Status Detach(const Attachment& wanted) override EXCLUDES(mu_);
+  void AddBelow(std::vector<MediumIdentity>& found) override EXCLUDES(mu_);
   Result<std::unique_ptr<Medium>> Again() override;
   Result<std::shared_ptr<KeptChanges>> KeepChanges(const std::string& name, std::optional<unsigned> shift) override
       EXCLUDES(mu_);

@@ -126,6 +126,12 @@ Status Qcow2Overlay::LetGo() {
   return first.ok() ? closed : first;
 }
 
+void Qcow2Overlay::AddBelow(std::vector<MediumIdentity>& found) {
+  const FreezeGate::Pass pass(gate_);
+  found.push_back(file_->identity());
+  image_->backing()->AddBelow(found);
+}
+
 std::unique_ptr<Channel> Qcow2Overlay::MakeChannel(const std::shared_ptr<Overlay>& overlay) {
   return std::make_unique<Qcow2OverlayChannel>(std::static_pointer_cast<Qcow2Overlay>(overlay));
 }

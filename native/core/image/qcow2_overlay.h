@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/base/sync.h"
 #include "core/image/change_marks.h"
@@ -58,6 +59,8 @@ class Qcow2Overlay final : public Overlay {
 
   std::unique_ptr<Channel> MakeChannel(const std::shared_ptr<Overlay>& overlay) override;
 
+  // The image's file is this object's alone.
+  void AddBelow(std::vector<MediumIdentity>& found) override;
   // Durable when it returns. Interrupted, some changes may be gone and some not.
   Status Reset() override EXCLUDES(changes_);
   // ENOTSUP.

@@ -79,6 +79,7 @@ class LateMedium final : public Medium {
   Result<std::unique_ptr<Channel>> Attach(const Attachment& wanted) override;
   Status Detach(const Attachment& wanted) override { return under_->Detach(wanted); }
   int Holder(const Attachment& wanted) override { return under_->Holder(wanted); }
+  void AddBelow(std::vector<MediumIdentity>& found) override { under_->AddBelow(found); }
   Result<std::unique_ptr<Medium>> Again() override {
     auto under = under_->Again();
     if (!under.ok()) return under;

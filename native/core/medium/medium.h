@@ -66,6 +66,11 @@ class Medium {
   // A process that is in the way of such an attachment, 0 where nobody can tell. Slow.
   virtual int Holder(const Attachment& wanted) { return static_cast<void>(wanted), 0; }
 
+  // Adds what reads of this one may come from beside itself: the file that an image lies in, backing files, the base
+  // of an overlay, and what is below those. Of this moment. Throws what a vector does.   Thread: any.   REQUIRES:
+  // attached.
+  virtual void AddBelow(std::vector<MediumIdentity>& found) { static_cast<void>(found); }
+
   // Another medium of the very same bytes, whatever its name stands for by now, with attachments and locks of its own:
   // the two keep each other out as two media of one identity do.
   // Errors: ENOTSUP it cannot be had twice · the medium's.   REQUIRES: not closed.

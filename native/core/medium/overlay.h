@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/medium/channel.h"
 #include "core/medium/medium.h"
@@ -51,6 +52,10 @@ class Overlay : public VolatileStore {
 
   // A way to `overlay`, which is this one.   REQUIRES: a user, for whom nobody else leaves meanwhile; so of all below.
   virtual std::unique_ptr<Channel> MakeChannel(const std::shared_ptr<Overlay>& overlay) = 0;
+
+  // The base, and what is below it, as Medium::AddBelow() has them.   REQUIRES: a user, for whom nobody else leaves
+  // meanwhile.
+  virtual void AddBelow(std::vector<MediumIdentity>& found) = 0;
 
   // Freeze points.
   // All is the base's again. Errors: those of the image that it lies in.

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "core/medium/medium.h"
 #include "core/medium/read_counts.h"
@@ -40,6 +41,12 @@ class OverlayBase {
 
   const Medium& medium() const { return *medium_; }
   uint64_t size() const { return range_.end.value - range_.begin.value; }
+
+  // The base, and what is below it, as Medium::AddBelow() has them.   REQUIRES: it is open.
+  void AddBelow(std::vector<MediumIdentity>& found) const {
+    found.push_back(medium_->identity());
+    medium_->AddBelow(found);
+  }
 
   // [at, at + size), with zeros behind the end. As Channel::Read() has it.   REQUIRES: it is open.
   Moved Read(uint64_t at, void* data, size_t size, const PieceRules& rules) const;

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "core/medium/overlay.h"
 #include "core/medium/volatile_medium.h"
@@ -22,6 +23,7 @@ class OverlayMedium final : public VolatileMedium {
 
   // Errors: of the last one, those of Overlay::Leave().
   Status Close() override { return Leave(); }
+  void AddBelow(std::vector<MediumIdentity>& found) override { overlay_->AddBelow(found); }
   Result<std::unique_ptr<Medium>> Again() override {
     return std::unique_ptr<Medium>(std::make_unique<OverlayMedium>(overlay_));
   }

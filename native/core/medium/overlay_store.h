@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/base/sync.h"
 #include "core/medium/extent.h"
@@ -55,6 +56,7 @@ class OverlayStore final : public Overlay {
 
   // A snapshot costs a layer, and nothing where nothing has changed since the last one. What requests write while a
   // commit runs stays in the overlay. Snapshots that were taken before a commit, or a rebase, are of no use after it.
+  void AddBelow(std::vector<MediumIdentity>& found) override;
   Status Reset() override EXCLUDES(changes_);
   Result<OverlaySnapshot> Snapshot() override EXCLUDES(changes_);
   Status Revert(const OverlaySnapshot& snapshot) override EXCLUDES(changes_);
