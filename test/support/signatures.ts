@@ -328,7 +328,8 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     BlockDeviceError: [info, options({ cause: anything })],
     'BlockDeviceError.[Symbol.hasInstance]': [anything],
     copy: [
-      mostly(fc.oneof(devices, paths, streams)),
+      // No disks of zeros: copied onto the device they are right to change it.
+      mostly(fc.oneof(devices, paths, streams).filter((source) => !['a disk in memory', 'a null medium'].includes(String(source)))),
       targets(device),
       options({ ...copying, sourcePosition: positions, targetPosition: positions, signal: signals }),
     ],
