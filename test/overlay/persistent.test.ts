@@ -98,7 +98,8 @@ test('the base takes readers and other overlays, the image nobody; both are free
   await failure(() => open(image, { mode: 'r+' }), 'EBUSY');
   const other = await over(image, { changes: fresh() });
   await overlay.write(word, 0);
-  await failure(() => overlay.commit(), 'EBUSY');
+  expect((await failure(() => overlay.commit(), 'EBUSY')).message).toMatch(/of the base of the overlay/);
+  expect((await failure(() => overlay.track({ name: 'x' }), 'ENOTSUP')).message).toMatch(/an overlay keeps no bitmap/);
   await other.close();
   expect(await overlay.commit()).toEqual({ bytes: 4096 });
   await overlay.close();

@@ -51,6 +51,9 @@ enum class Why : uint8_t {
   kOverlayOtherBase,
   kOverlaySize,
   kOverlaySnapshots,
+  kOverlayWritesBase,
+  kOverlayBehindBase,
+  kOverlayBitmaps,
   // Bitmaps that are kept.
   kNoBitmaps,
   kBitmapOfAll,
@@ -111,6 +114,10 @@ constexpr const char* WhyText(Why why) {
     case Why::kOverlaySize: return "the overlay has another size";
     case Why::kOverlaySnapshots:
       return "an overlay in a qcow2 image has no snapshots: those of the format are only read here";
+    case Why::kOverlayWritesBase: return "of the base of the overlay, which a commit writes to";
+    case Why::kOverlayBehindBase: return "what was written lies behind the end of the base of the overlay";
+    case Why::kOverlayBitmaps:
+      return "an overlay keeps no bitmap with a name; track() without one, and diff(), tell what changes";
     case Why::kNoBitmaps:
       return "bitmaps with a name are kept in qcow2 images: open the image itself, with format 'qcow2'";
     case Why::kBitmapOfAll:

@@ -30,7 +30,7 @@ Status Qcow2Overlay::CheckFits(MediumSpan span) {
       part = std::min(kOverlayStep, part);
       const Moved moved = ReadTop(at, bytes.get(), static_cast<size_t>(part));
       if (!moved.status.ok()) return moved.status;
-      if (!AllZero(bytes.get(), static_cast<size_t>(part))) return {ENOSPC, Op::kPwrite};
+      if (!AllZero(bytes.get(), static_cast<size_t>(part))) return {ENOSPC, Op::kPwrite, Why::kOverlayBehindBase};
     }
     at += part;
   }
@@ -48,11 +48,17 @@ Result<uint64_t> Qcow2Overlay::CopyDown(Channel& base, MediumSpan span, const st
     if (!found.ok()) return found.status();
     const Qcow2Run& run = found.value();
     Moved moved{static_cast<size_t>(run.size), Status::Ok()};
-    if (run.kind == RunKind::kZero) moved = base.Zero({at}, run.size, {});
+    if (run.kind == RunKind::kZero) {
+      moved = base.Zero({at}, run.size, {});
+      moved.status = OfBase(moved.status);
+    }
     if (run.kind == RunKind::kData || run.kind == RunKind::kCompressed) {
       const auto part = static_cast<size_t>(std::min(kOverlayStep, run.size));
       moved = ReadTop(at, bytes.get(), part);
-      if (moved.status.ok()) moved = base.Write({at}, bytes.get(), part, {});
+      if (moved.status.ok()) {
+        moved = base.Write({at}, bytes.get(), part, {});
+        moved.status = OfBase(moved.status);
+      }
     }
     if (!moved.status.ok()) return moved.status;
     if (run.kind != RunKind::kBacking) copied += moved.bytes;
@@ -74,7 +80,7 @@ Result<uint64_t> Qcow2Overlay::Finish(Backing::Writer& writer) {
   }
   const Status synced = copied > 0 ? base.Sync() : Status::Ok();
   const Status closed = synced.ok() ? writer.Close() : synced;
-  if (!closed.ok()) return closed;
+  if (!closed.ok()) return OfBase(closed);
   const Status emptied = writer_->Empty();
   if (!emptied.ok()) return emptied;
   return copied;
@@ -84,7 +90,7 @@ Result<uint64_t> Qcow2Overlay::Commit(const std::atomic<bool>* cancel) {
   MutexLock lock(changes_);
   if (size == 0) return uint64_t{0};
   const auto writer = Backing::Writer::Open(*image_->backing());
-  if (!writer.ok()) return writer.status();
+  if (!writer.ok()) return OfBase(writer.status());
   Channel& base = writer.value()->channel();
   {
     const FreezeGate::Frozen frozen(gate_);
@@ -94,7 +100,7 @@ Result<uint64_t> Qcow2Overlay::Commit(const std::atomic<bool>* cancel) {
   }
   auto copied = CopyDown(base, {{0}, {size}}, cancel);
   // Most of it is on the disk before requests have to wait.
-  const Status synced = copied.ok() ? base.Sync() : copied.status();
+  const Status synced = copied.ok() ? OfBase(base.Sync()) : copied.status();
   const FreezeGate::Frozen frozen(gate_);
   auto rest = synced.ok() ? Finish(*writer.value()) : Result<uint64_t>(synced);
   marks_.reset();

@@ -83,6 +83,12 @@ class Overlay : public VolatileStore {
   virtual Result<Changed> Diff(uint64_t from, bool exact, std::span<MediumExtent> found) = 0;
 
  protected:
+  // Says of a failure of the base in a commit that it is the base's: the error names the overlay.
+  static Status OfBase(Status status) {
+    if (!status.ok() && status.err != ECANCELED && status.why == Why::kNone) status.why = Why::kOverlayWritesBase;
+    return status;
+  }
+
   Overlay(uint64_t bytes, std::string called, uint64_t sector) : VolatileStore(bytes, std::move(called), sector) {}
 
  private:

@@ -65,7 +65,7 @@ Status OverlayStore::CheckFits(const OverlayLayer* from) const {
     if (run.state == BlockState::kWritten) {
       const auto zero = IsZero(from, std::max(blocks_.Begin(block), base_.size()), blocks_.End(run.end));
       if (!zero.ok()) return zero.status();
-      if (!zero.value()) return {ENOSPC, Op::kPwrite};
+      if (!zero.value()) return {ENOSPC, Op::kPwrite, Why::kOverlayBehindBase};
     }
     block = run.end;
   }
@@ -78,7 +78,7 @@ Result<uint64_t> OverlayStore::Commit(const std::atomic<bool>* cancel) {
   std::shared_ptr<OverlayLayer> sealed;
   MutexLock lock(changes_);
   auto writer = OverlayBase::Writer::Open(base_);
-  if (!writer.ok()) return writer.status();
+  if (!writer.ok()) return OfBase(writer.status());
   auto below = Seal();
   if (!below.ok()) return below.status();
   sealed = below.Take();
@@ -93,11 +93,17 @@ Result<uint64_t> OverlayStore::Commit(const std::atomic<bool>* cancel) {
     const Run run = RunAt(sealed.get(), blocks_.At(at), blocks_.EndAt(base_.size()));
     const uint64_t end = std::min(blocks_.End(run.end), base_.size());
     Moved moved{static_cast<size_t>(end - at), Status::Ok()};
-    if (run.state == BlockState::kZero) moved = writer.value().Zero(at, end - at, rules);
+    if (run.state == BlockState::kZero) {
+      moved = writer.value().Zero(at, end - at, rules);
+      moved.status = OfBase(moved.status);
+    }
     if (run.state == BlockState::kWritten) {
       const auto part = static_cast<size_t>(std::min(kOverlayStep, end - at));
       moved = ReadFrom(run.layer, at, bytes.get(), part, rules);
-      if (moved.status.ok()) moved = writer.value().Write(at, bytes.get(), part, rules);
+      if (moved.status.ok()) {
+        moved = writer.value().Write(at, bytes.get(), part, rules);
+        moved.status = OfBase(moved.status);
+      }
     }
     if (!moved.status.ok()) return moved.status;
     if (run.state != BlockState::kBelow) written += moved.bytes;
@@ -106,7 +112,7 @@ Result<uint64_t> OverlayStore::Commit(const std::atomic<bool>* cancel) {
   const Status synced = writer.value().Sync();
   // A failure of either keeps what the overlay has: it can be committed again.
   const Status closed = synced.ok() ? writer.value().Close() : synced;
-  if (!closed.ok()) return closed;
+  if (!closed.ok()) return OfBase(closed);
   const FreezeGate::Frozen frozen(gate_);
   top_->below.reset();
   content_++;

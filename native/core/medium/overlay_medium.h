@@ -2,7 +2,10 @@
 #ifndef RUMPBLK_CORE_MEDIUM_OVERLAY_MEDIUM_H_
 #define RUMPBLK_CORE_MEDIUM_OVERLAY_MEDIUM_H_
 
+#include <cerrno>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -26,6 +29,11 @@ class OverlayMedium final : public VolatileMedium {
   void AddBelow(std::vector<MediumIdentity>& found) override { overlay_->AddBelow(found); }
   Result<std::unique_ptr<Medium>> Again() override {
     return std::unique_ptr<Medium>(std::make_unique<OverlayMedium>(overlay_));
+  }
+
+  Result<std::shared_ptr<KeptChanges>> KeepChanges(const std::string& name, std::optional<unsigned> shift) override {
+    static_cast<void>(name), static_cast<void>(shift);
+    return Status{ENOTSUP, Op::kTrack, Why::kOverlayBitmaps};
   }
 
  private:
