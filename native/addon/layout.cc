@@ -89,7 +89,8 @@ Napi::Object MakeLayout(Napi::Env env) {
                                                        {"character", MediumKind::kCharacter},
                                                        {"memory", MediumKind::kMemory},
                                                        {"null", MediumKind::kNull},
-                                                       {"overlay", MediumKind::kOverlay}}));
+                                                       {"overlay", MediumKind::kOverlay},
+                                                       {"nbd", MediumKind::kNbd}}));
   layout.Set("format", ByName<ImageFormat>(env, {{"raw", ImageFormat::kRaw},
                                                  {"qcow2", ImageFormat::kQcow2},
                                                  {"vhd", ImageFormat::kVhd},

@@ -67,6 +67,27 @@ enum class Why : uint8_t {
   // VHD.
   kVhdDynamic,
   kVhdFooter,
+  // NBD: how a connection begins.
+  kNbdNoServer,
+  kNbdOldstyle,
+  kNbdHandshake,
+  kNbdClosed,
+  kNbdNoExport,
+  kNbdTls,
+  kNbdPolicy,
+  kNbdShutdown,
+  kNbdRefused,
+  kNbdBlockSizes,
+  kNbdSize,
+  kNbdReadOnly,
+  // NBD: how it ends, and what that means.
+  kNbdReply,
+  kNbdTimeout,
+  kNbdLost,
+  kNbdUncertain,
+  kNbdUnflushed,
+  kNbdChanged,
+  kNbdError,
   kCount  // number of reasons, not one of them
 };
 
@@ -132,6 +153,27 @@ constexpr const char* WhyText(Why why) {
     case Why::kBitmapOver: return "the bitmap is kept no more: the image was closed, or the bitmap removed or disposed";
     case Why::kVhdDynamic: return "only fixed VHD images are read here: serve others by qemu-nbd, or convert them";
     case Why::kVhdFooter: return "the footer of the VHD image contradicts its size";
+    case Why::kNbdNoServer: return "what answers is no NBD server";
+    case Why::kNbdOldstyle: return "the NBD server speaks the oldstyle negotiation, which is not spoken here";
+    case Why::kNbdHandshake: return "the NBD server breaks the protocol in its handshake";
+    case Why::kNbdClosed: return "the NBD server closed the connection in the handshake";
+    case Why::kNbdNoExport: return "the NBD server has no export of that name";
+    case Why::kNbdTls: return "the NBD server wants TLS, which is not spoken here: put a front before it";
+    case Why::kNbdPolicy: return "the NBD server refuses the export by its policy";
+    case Why::kNbdShutdown: return "the NBD server is shutting down";
+    case Why::kNbdRefused: return "the NBD server refuses the export";
+    case Why::kNbdBlockSizes: return "the NBD server insists on block sizes that cannot be";
+    case Why::kNbdSize: return "the export is larger than can be addressed";
+    case Why::kNbdReadOnly: return "the NBD server offers the export to be read alone";
+    case Why::kNbdReply: return "the NBD server breaks the protocol in a reply";
+    case Why::kNbdTimeout: return "the NBD server has not answered for the time it is given";
+    case Why::kNbdLost: return "the connection to the NBD server is lost";
+    case Why::kNbdUncertain:
+      return "the connection to the NBD server was lost, and nobody knows whether the server has done it";
+    case Why::kNbdUnflushed:
+      return "the connection to the NBD server was lost, and writes that were not flushed before may be missing";
+    case Why::kNbdChanged: return "the export has another size, other flags or other block sizes than before";
+    case Why::kNbdError: return "the NBD server answered with an error that has no name here";
     case Why::kCount: break;
   }
   return "";

@@ -17,7 +17,15 @@
 namespace blk {
 
 // Their names cross by addon/layout.cc.
-enum class MediumKind : uint8_t { kFile = 0, kBlock = 1, kCharacter = 2, kMemory = 3, kNull = 4, kOverlay = 5 };
+enum class MediumKind : uint8_t {
+  kFile = 0,
+  kBlock = 1,
+  kCharacter = 2,
+  kMemory = 3,
+  kNull = 4,
+  kOverlay = 5,
+  kNbd = 6,
+};
 
 // Which bytes they are, whatever the medium is called: two media with the same identity have the same bytes at the same
 // positions. Of a host file st_dev and st_ino, of a node st_rdev and 0 (B21). Of an image that of the file it lies in,
