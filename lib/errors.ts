@@ -1,9 +1,10 @@
 // BlockDeviceError, the error for I/O and state, and misuse.ts, Node's own codes for misuse: every Error of this package.
 // Native failures arrive as numbers and become an Error in fromFailure(); no text is ever parsed.
+// Over 300 lines: what callers may know of a failure is listed where it is made into an Error.
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
-import { binding, type Failure } from './native/binding.js';
+import { binding, WHY, type Failure } from './native/binding.js';
 import { keysOf, requireKnown } from './arguments/known-keys.js';
 import { invalidArgType } from './arguments/misuse.js';
 
@@ -56,6 +57,8 @@ export interface BlockErrorInfo {
   holder?: LockHolder;
   /** What is lost, from a flush, a close or the release of a view; each loss is told by the first that meets it. */
   lost?: LostRange;
+  /** True of a write whose answer was lost with the connection to its server: it may have happened, or not. */
+  uncertain?: boolean;
 }
 
 /**
@@ -90,6 +93,8 @@ export class BlockDeviceError extends Error implements NodeJS.ErrnoException {
   declare readonly holder?: LockHolder;
   /** Gives the bytes that are known to be lost; each loss is told by the first flush or close that meets it. */
   declare readonly lost?: LostRange;
+  /** Tells that a write may have happened or not: its answer was lost with the connection to its server. */
+  declare readonly uncertain?: boolean;
 
   /**
    * Makes an error with Node's message for `info.errno`.
@@ -114,6 +119,7 @@ export class BlockDeviceError extends Error implements NodeJS.ErrnoException {
     if (facts.injected !== undefined) this.injected = facts.injected;
     if (holder !== undefined) this.holder = holder;
     if (lost !== undefined) this.lost = lost;
+    if (facts.uncertain !== undefined) this.uncertain = facts.uncertain;
   }
 
   /**
@@ -168,6 +174,7 @@ export function fromFailure(failure: Failure, place: FailurePlace, transfer?: Tr
   if (blkno !== undefined) info.blkno = blkno;
   if (transfer !== undefined) info.bytesTransferred = moved;
   if (injected === 1) info.injected = true;
+  if (why === WHY.uncertain) info.uncertain = true;
   const remark =
     injected === 1 ? faultRemark(failure, place, transfer) : (whyRemark(why) ?? modeRemark(failure, place) ?? fullRemark(failure, place));
   if (remark !== undefined) info[REMARK] = remark;
@@ -233,6 +240,7 @@ const INFO_KEYS = keysOf<BlockErrorInfo>({
   injected: true,
   holder: true,
   lost: true,
+  uncertain: true,
 });
 
 /** Accepts the parts of a message, which a caller's own error may get wrong; the other facts are passed on as they are. */

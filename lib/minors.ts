@@ -13,7 +13,7 @@ export interface MinorInfo {
   /** Bytes in the range: the size of the device. */
   size: Bytes;
   /** What it is made of: a host file of that type, or a medium of that kind. */
-  source: 'file' | 'block' | 'character' | 'memory' | 'null' | 'overlay';
+  source: 'file' | 'block' | 'character' | 'memory' | 'null' | 'overlay' | 'nbd';
   /** Type of the host file; `'block'` of a medium, which has none. */
   type: 'file' | 'block' | 'character';
   /** Devices that are open on it. */
@@ -43,7 +43,7 @@ export interface RegisteredPartition {
 /** Turns a row of native's into what callers get. */
 export function toMinorInfo([minor, path, offset, size, kind, openCount, disk, partition]: NativeMinorInfo): MinorInfo {
   const source = MEDIUM_KINDS[kind];
-  const type = source === 'memory' || source === 'null' || source === 'overlay' ? 'block' : source;
+  const type = source === 'file' || source === 'character' ? source : 'block';
   const info: MinorInfo = { minor, path: path.toString(), offset, size, source, type, openCount };
   return partition === '' ? info : { ...info, disk, partition };
 }

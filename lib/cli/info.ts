@@ -59,6 +59,7 @@ const SOURCE_NAMES = {
   memory: 'disk in memory',
   null: 'null medium',
   overlay: 'overlay',
+  nbd: 'export of an NBD server',
 } as const;
 
 function render(info: Description): string {

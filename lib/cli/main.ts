@@ -71,7 +71,10 @@ function createProgram(done: Done): Command {
 }
 
 function addFileCommand(program: Command, name: string, description: string): Command {
-  return program.command(name).description(description).argument('<file>', 'image or device node, memory:SIZE or null:SIZE', parseSource);
+  return program
+    .command(name)
+    .description(description)
+    .argument('<file>', 'image or device node, memory:SIZE, null:SIZE or an nbd: URL', parseSource);
 }
 
 /** The options that end the list of every command on FILE. */
@@ -152,8 +155,8 @@ function addCopy(program: Command, done: Done): void {
     .command('copy')
     .alias('convert')
     .description('Copy an image or a disk, holes as holes, also from one format into another.')
-    .argument('<src>', 'image or device node, memory:SIZE or null:SIZE', parseSource)
-    .argument('<dst>', 'file that is made or replaced, or device node, memory:SIZE or null:SIZE', parseSource)
+    .argument('<src>', 'image or device node, memory:SIZE, null:SIZE or an nbd: URL', parseSource)
+    .argument('<dst>', 'file that is made or replaced, or device node, memory:SIZE, null:SIZE or an nbd: URL', parseSource)
     .addOption(new Option('-O, --output-format <format>', 'make DST of this format (default: raw)').choices(['raw', 'qcow2']))
     .addOption(formatOption('--format', 'SRC'))
     .addOption(formatOption('--target-format', 'DST', ', and write it in place'))
@@ -188,7 +191,7 @@ function addCompare(program: Command, done: Done): void {
   const command = program
     .command('compare')
     .description('Tell whether two images or disks hold the same, and where they differ first.')
-    .argument('<a>', 'image or device node, memory:SIZE or null:SIZE', parseSource)
+    .argument('<a>', 'image or device node, memory:SIZE, null:SIZE or an nbd: URL', parseSource)
     .argument('<b>', 'the other one', parseSource)
     .addOption(formatOption('--format', 'A'))
     .addOption(formatOption('--format-b', 'B'))

@@ -1,6 +1,7 @@
 // copy(): between devices, files and streams, in chunks, with a bounded number of them in memory.
 import { constants } from 'node:os';
 import { BlockDeviceError } from '../index.js';
+import { mediumOfUrl } from '../media/nbd.js';
 import { throwIfAborted } from '../request/abort.js';
 import { copyByHost, mayBeByHost } from './by-host.js';
 import { Digests } from './digests.js';
@@ -44,7 +45,7 @@ export async function copyBy(
   rules: Partial<CopyRules>,
 ): Promise<CopyResult> {
   const settings = copySettings(options, rules);
-  const opens = [sourceOf(source, settings), targetOf(target, settings)] as const;
+  const opens = [sourceOf(mediumOfUrl(source), settings), targetOf(mediumOfUrl(target), settings)] as const;
   throwIfAborted(settings.signal);
   const from = await opens[0]();
   let to: Target | undefined;

@@ -4,6 +4,7 @@ import type { WritableStream } from 'node:stream/web';
 import { hostPath } from '../arguments/validate.js';
 import { BlockDevice } from '../index.js';
 import { nativeMediumOf, type Medium } from '../media/medium.js';
+import { isNbdUrl } from '../media/nbd-url.js';
 import type { Source } from '../media/source.js';
 import type { ByteIterable } from './stream-ends.js';
 
@@ -16,6 +17,7 @@ export type CopyTarget = BlockDevice | Source | Writable | WritableStream<Uint8A
 export function nameOf(end: unknown, argument: string): string {
   if (end instanceof BlockDevice) return end.path;
   if (isMedium(end)) return end.name;
+  if (isNbdUrl(end)) return end.href;
   return isPath(end) ? hostPath(end, argument).toString() : 'stream';
 }
 

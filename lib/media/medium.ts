@@ -6,7 +6,7 @@ import type { NativeMedium } from '../native/binding.js';
 /** Where the bytes of a disk lie, apart from host files. It is gone, and what it holds with it, when neither a variable nor a minor nor a device has it any more. */
 export interface Medium {
   /** Tells which kind it is. */
-  readonly kind: 'memory' | 'null' | 'overlay';
+  readonly kind: 'memory' | 'null' | 'overlay' | 'nbd';
   /** Names it where a host file has its path: in errors, and as the `path` of devices. */
   readonly name: string;
   /** Gives its size, in bytes. */
@@ -25,7 +25,7 @@ export let isEnded: (value: unknown) => boolean;
 export class MediumHandle implements Medium {
   readonly kind: Medium['kind'];
   readonly name: string;
-  readonly size: number;
+  declare readonly size: number;
   readonly #native: NativeMedium;
 
   static readonly #ended = new WeakSet<MediumHandle>();
@@ -39,10 +39,11 @@ export class MediumHandle implements Medium {
     nativeMediumOf = (value) => (typeof value === 'object' && value !== null && #native in value ? value.#native : undefined);
   }
 
-  constructor(native: NativeMedium, { kind, name, size }: Medium) {
+  /** `size`: bytes, or what tells them, of a medium whose size is not known yet. */
+  constructor(native: NativeMedium, { kind, name, size }: Omit<Medium, 'size'> & { readonly size: number | (() => number) }) {
     this.kind = kind;
     this.name = name;
-    this.size = size;
+    Object.defineProperty(this, 'size', typeof size === 'number' ? { value: size, enumerable: true } : { get: size, enumerable: true });
     this.#native = native;
     Object.freeze(this);
   }

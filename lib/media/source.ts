@@ -4,8 +4,9 @@ import { hostPath } from '../arguments/validate.js';
 import { closedError } from '../errors.js';
 import type { NativeMedium } from '../native/binding.js';
 import { isEnded, nativeMediumOf, type Medium } from './medium.js';
+import { mediumOfUrl } from './nbd.js';
 
-/** What becomes a device: the path of a host file, or a medium. A string is always a path. */
+/** What becomes a device: the path of a host file, or a medium; also a URL of `nbd:` or `nbd+unix:`. A string is always a path. */
 export type Source = PathLike | Medium;
 
 /** A source that was accepted. */
@@ -16,8 +17,9 @@ export interface GivenSource {
   readonly name: string;
 }
 
-/** Accepts a path as Node's fs does, or a medium. */
-export function sourceOf(value: unknown, name: string, expected = 'of type string or an instance of Buffer, URL or Medium'): GivenSource {
+/** Accepts a path as Node's fs does, a medium, or a URL of NBD. */
+export function sourceOf(given: unknown, name: string, expected = 'of type string or an instance of Buffer, URL or Medium'): GivenSource {
+  const value = mediumOfUrl(given);
   const medium = nativeMediumOf(value);
   if (isEnded(value)) throw closedError('overlay', 'open');
   if (medium !== undefined) return { native: medium, name: (value as Medium).name };

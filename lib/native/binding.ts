@@ -52,16 +52,17 @@ export interface Layout {
   readonly extentLayer: Readonly<Record<'all' | 'top', number>>;
   readonly extentTypes: readonly ['data', 'zero', 'hole', 'unallocated'];
   readonly format: Readonly<Record<'raw' | 'qcow2' | 'vhd' | 'auto', number>>;
-  readonly mediumKinds: readonly ['file', 'block', 'character', 'memory', 'null', 'overlay'];
+  readonly mediumKinds: readonly ['file', 'block', 'character', 'memory', 'null', 'overlay', 'nbd'];
   /** Whys that lib looks for, by which a failure says more than its errno. */
-  readonly why: Readonly<Record<'otherBase', number>>;
+  readonly why: Readonly<Record<'otherBase' | 'uncertain', number>>;
+  readonly nbdStates: readonly ['connected', 'lost', 'reconnecting', 'closed'];
   readonly schemes: readonly ['bsd', 'mbr', 'ebr', 'gpt', 'apm', 'sun', 'unknown'];
   /** In the order of `NativeDriver.counters()`; the names are those of the public `Counters`. */
   readonly counters: readonly string[];
 }
 
 /** `[minor, path, offset, size, kind, openCount, disk, partition]`; kind: an index of MEDIUM_KINDS; path in the host's bytes, or the name of a medium; disk -1 and partition '' for what is no partition. */
-export type NativeMinorInfo = readonly [number, Buffer, number, number, 0 | 1 | 2 | 3 | 4 | 5, number, number, string];
+export type NativeMinorInfo = readonly [number, Buffer, number, number, 0 | 1 | 2 | 3 | 4 | 5 | 6, number, number, string];
 
 /** A partition with its minor; start and size in bytes, uuid '' where the scheme has none. */
 export type NativeRegistered = readonly [minor: number, name: string, start: number, size: number, uuid: string, label: string];
@@ -459,6 +460,36 @@ export interface NativeBinding {
   /** `MemoryMedium::CreateStore`; sizes in bytes. */
   memoryMedium(size: number, sectorSize: number, name: Uint8Array): NativeMedium | Failure;
   nullMedium(size: number, name: Uint8Array): NativeMedium | Failure;
+  /** Once, before the first `nbdMedium`: what connections call with the number of their medium and an index of NBD_STATES. */
+  nbdEvents(told: (id: number, state: number, failure: Failure | undefined) => void): void;
+  /** `NbdStore` and what makes media of it; times in milliseconds. */
+  nbdMedium(
+    id: number,
+    name: Uint8Array,
+    path: Uint8Array,
+    host: Uint8Array,
+    port: number,
+    exportName: Uint8Array,
+    connections: number,
+    reconnect: number,
+    requestTimeout: number,
+    connectTimeout: number,
+    extentsCache: boolean,
+  ): NativeMedium | Failure;
+  /** `NbdStore::Statistics`: state an index of NBD_STATES, size -1 until it was connected once. */
+  nbdState(
+    medium: NativeMedium,
+  ): [
+    state: number,
+    size: number,
+    connections: number,
+    losses: number,
+    reconnects: number,
+    flags: number,
+    minimum: number,
+    preferred: number,
+    maximum: number,
+  ];
   /** A device is open on the medium: the last one to close lets go of what the overlay has. */
   overlayOpened(medium: NativeMedium): void;
   /** The medium is not handed over any more. */
@@ -569,5 +600,6 @@ export const {
   extentLayer: EXTENT_LAYER,
   extentTypes: EXTENT_TYPES,
   why: WHY,
+  nbdStates: NBD_STATES,
   schemes: SCHEMES,
 } = binding.layout;

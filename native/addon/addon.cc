@@ -9,6 +9,7 @@
 #include "addon/layout.h"
 #include "addon/lease_wrap.h"
 #include "addon/napi_setup.h"
+#include "addon/nbd_calls.h"
 #include "addon/outcome.h"
 #include "addon/overlay_calls.h"
 #include "addon/request_calls.h"
@@ -67,6 +68,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineRequestCalls(env, exports);
   DefineLabelFunctions(env, exports);
   DefineMediumFunctions(env, exports);
+  DefineNbdFunctions(env, exports);
   DefineOverlayFunctions(env, exports);
   DefineChangeFunctions(env, exports);
   // The only class with a constructor in lib's hands: the others come from its methods.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "addon/completion.h"
+#include "addon/nbd_shared.h"
 #include "addon/napi_setup.h"
 #include "core/device/driver.h"
 
@@ -88,6 +89,8 @@ class EnvState {
 
   // Shared: drivers may be finalised after this object.
   const std::shared_ptr<Completion> completion;
+  // Null until the first medium of an NBD server.
+  std::unique_ptr<NbdShared> nbd;
   // The classes that only native code makes objects of.
   Napi::FunctionReference device_constructor;
   Napi::FunctionReference batch_constructor;

@@ -11,6 +11,7 @@
 #include "core/label/partition_table.h"
 #include "core/medium/extent.h"
 #include "core/medium/medium.h"
+#include "core/nbd/client.h"
 #include "core/request/batch.h"
 #include "core/request/durability.h"
 #include "core/request/operation.h"
@@ -102,7 +103,12 @@ Napi::Object MakeLayout(Napi::Env env) {
                                                {"apm", Scheme::kApm},
                                                {"sun", Scheme::kSun},
                                                {"unknown", Scheme::kUnknown}}));
-  layout.Set("why", ByName<Why>(env, {{"otherBase", Why::kOverlayOtherBase}}));
+  layout.Set("why", ByName<Why>(env, {{"otherBase", Why::kOverlayOtherBase}, {"uncertain", Why::kNbdUncertain}}));
+  using blk::nbd::ClientState;
+  layout.Set("nbdStates", ByNumber<ClientState>(env, {{"connected", ClientState::kConnected},
+                                                      {"lost", ClientState::kLost},
+                                                      {"reconnecting", ClientState::kReconnecting},
+                                                      {"closed", ClientState::kEnded}}));
   layout.Set("counters", CounterNames(env));
   return layout;
 }

@@ -14,19 +14,24 @@
 #include "core/medium/late_medium.h"
 #include "core/medium/medium.h"
 #include "core/medium/overlay.h"
+#include "core/nbd/nbd_medium.h"
 
 namespace blk_addon {
 
-// Makes media of one identity, any number of them. Keeps what they share, so its last copy may be what frees a disk in
-// memory. Any thread.
-using MediumMaker = std::function<std::unique_ptr<blk::Medium>()>;
+// Makes media of one identity, any number of them; of a server it waits for that, and may fail. Keeps what they share,
+// so its last copy may be what frees a disk in memory. Any thread.
+using MediumMaker = std::function<blk::Result<std::unique_ptr<blk::Medium>>()>;
+
+// What such a maker returns.
+inline blk::Result<std::unique_ptr<blk::Medium>> NewMedium(std::unique_ptr<blk::Medium> medium) { return medium; }
 
 struct MediumOwner {
   MediumMaker make;
-  int64_t weight = 0;                      // bytes
-  std::shared_ptr<blk::LateAnswers> late;  // of a late one
-  std::shared_ptr<blk::Overlay> overlay;   // of an overlay
-  bool uses_overlay = false;               // it is a user of it, until a device is open on it
+  int64_t weight = 0;                       // bytes
+  std::shared_ptr<blk::LateAnswers> late;   // of a late one
+  std::shared_ptr<blk::Overlay> overlay;    // of an overlay
+  std::shared_ptr<blk::nbd::NbdStore> nbd;  // of an export of a server
+  bool uses_overlay = false;                // it is a user of it, until a device is open on it
 };
 
 // What the garbage collector is told that a disk in memory weighs: no more than 64 MiB, since nobody knows how much of

@@ -153,7 +153,7 @@ Napi::Object OverlayObject(Napi::Env env, const std::shared_ptr<blk::Overlay>& o
   auto owner = std::make_unique<MediumOwner>();
   owner->overlay = overlay;
   owner->uses_overlay = true;
-  owner->make = [overlay] { return std::make_unique<blk::OverlayMedium>(overlay); };
+  owner->make = [overlay] { return NewMedium(std::make_unique<blk::OverlayMedium>(overlay)); };
   owner->weight = weight;
   Napi::Object made = Napi::Object::New(env);  // an array is a failure
   made.Set("medium", ToMediumExternal(env, std::move(owner)));

@@ -22,7 +22,7 @@ napi_value MakeMemoryMedium(napi_env env, napi_callback_info info) {
   auto store = blk::MemoryMedium::CreateStore(size, args.Bytes(2), static_cast<uint64_t>(args.Int(1)));
   if (!store.ok()) return ToFailure(env, store.status());
   auto owner = std::make_unique<MediumOwner>();
-  owner->make = [store = store.Take()] { return std::make_unique<blk::MemoryMedium>(store); };
+  owner->make = [store = store.Take()] { return NewMedium(std::make_unique<blk::MemoryMedium>(store)); };
   owner->weight = WeightOf(size);
   return ToMediumExternal(env, std::move(owner));
 }
@@ -32,7 +32,7 @@ napi_value MakeNullMedium(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   auto store = std::make_shared<blk::VolatileStore>(static_cast<uint64_t>(args.Int(0)), args.Bytes(1), blk::kDevBsize);
   auto owner = std::make_unique<MediumOwner>();
-  owner->make = [store = std::move(store)] { return std::make_unique<blk::NullMedium>(store); };
+  owner->make = [store = std::move(store)] { return NewMedium(std::make_unique<blk::NullMedium>(store)); };
   return ToMediumExternal(env, std::move(owner));
 }
 
@@ -43,7 +43,9 @@ napi_value MakeLateMedium(napi_env env, napi_callback_info info) {
   auto owner = std::make_unique<MediumOwner>();
   owner->late = std::make_shared<blk::LateAnswers>(most, static_cast<uint64_t>(args.Int(2)), args.Bool(3));
   owner->make = [under = MediumOwnerAt(args, 0)->make, late = owner->late] {
-    return std::make_unique<blk::LateMedium>(under(), late);
+    auto medium = under();
+    if (!medium.ok()) return medium;
+    return NewMedium(std::make_unique<blk::LateMedium>(medium.Take(), late));
   };
   return ToMediumExternal(env, std::move(owner));
 }
@@ -73,7 +75,9 @@ blk::Result<std::unique_ptr<blk::Medium>> Source::MakeMedium() const {
     if (!file.ok()) return file.status();
     medium = file.Take();
   } else {
-    medium = std::get<MediumMaker>(from_)();
+    auto made = std::get<MediumMaker>(from_)();
+    if (!made.ok()) return made.status();
+    medium = made.Take();
   }
   return blk::OpenImage(blk::PosixHostIo(), std::move(medium), format_);
 }

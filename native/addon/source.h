@@ -21,7 +21,8 @@ class Source {
   // Argument `i`, with argument `format` the number of a blk::ImageFormat.
   static Source At(const Args& args, size_t i, size_t format);
 
-  // A medium that is the caller's alone. Errors: those of blk::HostMedium::Create() and blk::OpenImage().
+  // A medium that is the caller's alone. Errors: those of blk::HostMedium::Create(), blk::nbd::NbdMedium::Create() and
+  // blk::OpenImage().
   blk::Result<std::unique_ptr<blk::Medium>> MakeMedium() const;
   // Errors: those of blk::Driver::Register() and blk::OpenImage().
   blk::Result<int> Register(blk::Driver& driver, const blk::MediumRange& range) const;

@@ -20,6 +20,8 @@ const FLOORS = [
   [
     'request/transfer',
     'media/source',
+    'media/nbd',
+    'media/nbd-url',
     'faults',
     'counters',
     'options',
@@ -56,7 +58,7 @@ const FLOORS = [
   ['overlay/image-overlay'],
   ['overlay/overlay-device'],
   ['overlay/open-overlay'],
-  ['index', 'require-index', 'loads', 'media', 'overlay'],
+  ['index', 'require-index', 'loads', 'media', 'nbd', 'overlay'],
 ];
 
 /**
@@ -76,6 +78,8 @@ const FOLDERS = new Map([
       'arguments/known-keys',
       'label/choice',
       'media/medium',
+      'media/nbd',
+      'media/nbd-url',
       'media/source',
       'request/transfer',
       'request/abort',
@@ -102,7 +106,7 @@ const FOLDERS = new Map([
       'request/abort',
     ],
   ],
-  ['cli', ['index', 'media', 'overlay', 'arguments/printable', 'copy/compare', 'copy/copy', 'copy/kinds', 'copy/options']],
+  ['cli', ['index', 'media', 'nbd', 'overlay', 'arguments/printable', 'copy/compare', 'copy/copy', 'copy/kinds', 'copy/options']],
 ]);
 
 const LOADS_ADDON = /\bprocess\.dlopen\b|(?:require|import)\s*\(?\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|['"]bindings['"]/;

@@ -4,7 +4,8 @@
 const FLOORS = ['base', 'host', 'medium', 'image', 'nbd', 'label', 'window', 'workers', 'request', 'filter', 'access', 'device'];
 
 /** Headers of the host's system calls: core/host alone includes them. */
-const HOST_HEADERS = /^(fcntl\.h|unistd\.h|aio\.h|dirent\.h|dlfcn\.h|poll\.h|signal\.h|csignal|netdb\.h|arpa\/.*|netinet\/.*|sys\/.*|linux\/.*|asm\/.*|liburing\.h)$/;
+const HOST_HEADERS =
+  /^(fcntl\.h|unistd\.h|aio\.h|dirent\.h|dlfcn\.h|poll\.h|signal\.h|csignal|netdb\.h|arpa\/.*|netinet\/.*|sys\/.*|linux\/.*|asm\/.*|liburing\.h)$/;
 
 /** Headers of Node: addon/napi_setup.h alone includes them. */
 const NODE_HEADERS = /^(napi\.h|napi-inl\.h|node\.h|node_api\.h|js_native_api\.h|uv\.h|v8\.h)$/;

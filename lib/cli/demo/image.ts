@@ -141,19 +141,19 @@ function partsOfFile(file: string, fd: number, range: BenchImage['range']): Part
   return { path: file, source: file, range, writable: false, fd, read, dispose: () => closeSync(fd) };
 }
 
-function partsOfMedium(name: string, source: Source, kind: 'memory' | 'null', seed: number): Parts {
+function partsOfMedium(name: string, source: Source, kind: 'memory' | 'null' | 'nbd', seed: number): Parts {
   // Beside the devices of the bench, which have locks.
-  const device = openDevice(source, { mode: 'r+', lock: false });
+  const device = openDevice(source, { mode: kind === 'nbd' ? 'r' : 'r+', lock: false });
   const parts: Parts = {
     path: name,
     source,
     range: { offset: 0 },
-    writable: true,
+    writable: kind !== 'nbd',
     read: (data, position) => device.readSync(data, position),
     dispose: () => device.closeSync(),
   };
-  // What was written to a null medium is forgotten.
-  if (kind === 'null') return parts;
+  // What was written to a null medium is forgotten; what an export holds is somebody's.
+  if (kind !== 'memory') return parts;
   if (device.size > MAX_KNOWN) throw new UsageError(`'${name}': this bench keeps what it writes, so a disk in memory has 1 GiB at most`);
   const mirror = noise(device.size, seed);
   device.writeSync(mirror, 0);

@@ -14,7 +14,7 @@ const FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0xf2f5_2010, 'f2fs'],
 ]);
 
-const MEDIUM_NAMES = { memory: 'memory', null: 'a null medium' } as const;
+const MEDIUM_NAMES = { memory: 'memory', null: 'a null medium', nbd: 'an NBD server' } as const;
 
 /** Of a medium: what it is. */
 export function fileSystemOf(file: string): string {

@@ -2,34 +2,42 @@
 import { InvalidArgumentError } from 'commander';
 import type { Source } from '../../index.js';
 import { memory, nullMedium } from '../../media.js';
+import { nbd } from '../../nbd.js';
 import { UsageError } from './failure.js';
 import { parseBytes, parsePath } from './units.js';
 
 /** What the help says of FILE. */
 export const SOURCES = `FILE may be memory:SIZE, a disk of zeros in memory that is gone when the command
-ends, or null:SIZE, which gives zeros and forgets what is written. A file that
-has such a name is ./memory:SIZE.`;
+ends, or null:SIZE, which gives zeros and forgets what is written; or an export
+of an NBD server, nbd://HOST:PORT/EXPORT or nbd+unix:///EXPORT?socket=PATH. A
+file that has such a name is ./memory:SIZE.`;
 
 /** The kinds of media that FILE can be. */
-type Kind = 'memory' | 'null';
+type Kind = 'memory' | 'null' | 'nbd';
 
 /** A name that stands for a medium, and the size that it says. */
-function wordsOf(file: string): { readonly kind: Kind; readonly size: string } | undefined {
+function wordsOf(file: string): { readonly kind: 'memory' | 'null'; readonly size: string } | undefined {
   const [, kind, size] = /^(memory|null):(.*)$/s.exec(file) ?? [];
-  return kind === undefined || size === undefined ? undefined : { kind: kind as Kind, size };
+  return kind === undefined || size === undefined ? undefined : { kind: kind as 'memory' | 'null', size };
+}
+
+/** Tells a URL of NBD, also one that nobody can reach: what is wrong with it is said when it is parsed. */
+function isNbd(file: string): boolean {
+  return /^nbds?(\+[a-z]+)?:/.test(file);
 }
 
 /** Tells which kind of medium FILE stands for; undefined for a path. */
 export function mediumKind(file: string): Kind | undefined {
-  return wordsOf(file)?.kind;
+  return isNbd(file) ? 'nbd' : wordsOf(file)?.kind;
 }
 
 /** FILE as given, once it is known that it can be one. */
 export function parseSource(text: string): string {
   const words = wordsOf(text);
-  if (words === undefined) return parsePath(text);
+  if (words === undefined && !isNbd(text)) return parsePath(text);
   try {
-    parseBytes(words.size);
+    if (words === undefined) nbd(text);
+    else parseBytes(words.size);
   } catch (error) {
     throw new InvalidArgumentError(`${(error as Error).message} A file of that name is ./${text}.`);
   }
@@ -39,7 +47,7 @@ export function parseSource(text: string): string {
 /** What FILE stands for; each call makes a medium of its own. */
 export function sourceOf(file: string): Source {
   const words = wordsOf(file);
-  if (words === undefined) return file;
+  if (words === undefined) return isNbd(file) ? nbd(file) : file;
   const size = sizeOf(file, words.size);
   return words.kind === 'memory' ? memory({ size, name: file }) : nullMedium({ size });
 }

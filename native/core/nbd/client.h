@@ -44,8 +44,8 @@ class Client {
  public:
   // Connects and goes through the handshake; it waits. Errors: those of Dial() · EAGAIN no thread can be had.
   static Result<std::shared_ptr<Client>> Connect(ClientOptions options);
-  // Says goodbye. REQUIRES: no request is under way.
-  ~Client();
+  // As Close().
+  ~Client() { Close(); }
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
@@ -58,6 +58,9 @@ class Client {
   Status Sync() EXCLUDES(mu_);
   // Makes a connection that was lost again, as it waits for. Errors: those of Dial() · ESTALE it is another export.
   Status Revive() EXCLUDES(mu_);
+  // Says goodbye, and waits for the threads. Once is enough.   REQUIRES: no request is under way.   Thread: any but the
+  // client's.
+  void Close() EXCLUDES(mu_);
   // Ends it for good: what is under way is lost now, and nothing waits for a server any more.   Thread: any.
   void End() EXCLUDES(mu_);
 
@@ -131,7 +134,8 @@ class Client {
   mutable Mutex mu_;
   CondVar moved_on_;  // anything below, a lane, or the writes of an epoch
   ClientState state_ GUARDED_BY(mu_) = ClientState::kConnected;
-  Status reason_ GUARDED_BY(mu_);  // of the last loss
+  bool begun_ GUARDED_BY(mu_) = false;  // it was connected once
+  Status reason_ GUARDED_BY(mu_);       // of the last loss
   RequestList held_ GUARDED_BY(mu_);
   bool ending_ GUARDED_BY(mu_) = false;
   bool stopping_ GUARDED_BY(mu_) = false;

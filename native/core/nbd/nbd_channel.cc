@@ -175,7 +175,8 @@ Result<size_t> NbdChannel::Extents(MediumSpan within, ExtentLayer layer, std::sp
   request.offset = AlignDown(at, block);
   request.length = static_cast<uint32_t>(std::min(AlignUp(within.end.value, block) - request.offset, kMostAsked));
   const uint64_t since = cache.Now();
-  const Status status = request.Wait(client(), Op::kExtents);
+  client().Submit(request);
+  const Status status = request.Wait(Op::kExtents);
   if (status.err == ENOTCONN || status.err == ESTALE) return status;
   // A server that cannot tell after all: whatever is there is data.
   if (!status.ok()) return Channel::Extents(within, layer, found, rules);

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "core/medium/channel.h"
-#include "core/nbd/nbd_medium.h"
+#include "core/nbd/nbd_disk.h"
 
 namespace blk::nbd {
 

@@ -37,17 +37,28 @@ Result<std::shared_ptr<NbdDisk>> NbdStore::Connect() {
   {
     MutexLock lock(mu_);
     if (ended_) return Status{ENOTCONN, Op::kConnect, Why::kNbdLost};
-    if (auto disk = disk_.lock()) return disk;
+    if (auto disk = disk_.lock()) {
+      disk->media++;
+      return disk;
+    }
   }
   auto client = Client::Connect(setting_.client);
   if (!client.ok()) return client.status();
-  auto disk = std::make_shared<NbdDisk>(client.Take());
-  disk->keeps_extents = setting_.keeps_extents;
+  auto disk = std::make_shared<NbdDisk>(client.Take(), setting_.keeps_extents);
   MutexLock lock(mu_);
   if (ended_) return Status{ENOTCONN, Op::kConnect, Why::kNbdLost};
   disk_ = disk;
   facts_ = disk->client->facts();
   return disk;
+}
+
+void NbdStore::Leave(NbdDisk& disk) {
+  {
+    MutexLock lock(mu_);
+    if (--disk.media > 0) return;
+    disk_.reset();
+  }
+  disk.client->Close();
 }
 
 void NbdStore::End() {
@@ -78,13 +89,19 @@ NbdStatistics NbdStore::Statistics() const {
 
 Result<std::unique_ptr<Medium>> NbdMedium::Create(std::shared_ptr<NbdStore> store) {
   std::unique_ptr<Medium> medium;
+  std::shared_ptr<NbdDisk> kept;
   Status status{ENOMEM, Op::kConnect};
   const bool had_memory = HadMemory([&] {
     auto disk = store->Connect();
     status = disk.status();
-    if (disk.ok()) medium.reset(new NbdMedium(std::move(store), disk.Take()));
+    if (!disk.ok()) return;
+    kept = disk.Take();
+    medium.reset(new NbdMedium(store, kept));
   });
-  if (!had_memory) return Status{ENOMEM, Op::kConnect};
+  if (!had_memory) {
+    if (kept != nullptr) store->Leave(*kept);
+    return Status{ENOMEM, Op::kConnect};
+  }
   if (!status.ok()) return status;
   return medium;
 }

@@ -7,23 +7,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/base/sync.h"
 #include "core/medium/medium.h"
 #include "core/medium/volatile_medium.h"
 #include "core/nbd/client.h"
-#include "core/nbd/transfer.h"
+#include "core/nbd/nbd_disk.h"
 
 namespace blk::nbd {
-
-// What the channels of an export share.
-struct NbdDisk {
-  explicit NbdDisk(std::shared_ptr<Client> its) : client(std::move(its)) {}
-
-  const std::shared_ptr<Client> client;
-  TransferState transfers;
-  bool keeps_extents = true;
-};
 
 struct NbdSetting {
   ClientOptions client;
@@ -51,6 +43,8 @@ class NbdStore {
   MediumIdentity identity() const;
   // The disk there is, or one that is connected now; it waits. Errors: those of Client::Connect() · ENOTCONN ended.
   Result<std::shared_ptr<NbdDisk>> Connect() EXCLUDES(mu_);
+  // Of a medium that has it from Connect(): does not need it any more. The last one says goodbye.
+  void Leave(NbdDisk& disk) EXCLUDES(mu_);
   // Ends what there is, now, and lets nobody connect any more.
   void End() EXCLUDES(mu_);
   NbdStatistics Statistics() const EXCLUDES(mu_);
@@ -66,6 +60,8 @@ class NbdStore {
 
 class NbdMedium final : public Medium {
  public:
+  ~NbdMedium() override { Leave(); }
+
   // Connects, where nobody has yet; it waits. Errors: those of NbdStore::Connect() · ENOMEM.
   static Result<std::unique_ptr<Medium>> Create(std::shared_ptr<NbdStore> store);
 
@@ -78,13 +74,19 @@ class NbdMedium final : public Medium {
   Status Detach(const Attachment& wanted) override;
   int Holder(const Attachment& wanted) override;
   Result<std::unique_ptr<Medium>> Again() override { return Create(store_); }
+  Status Close() override { return Leave(), Status::Ok(); }
 
  private:
   NbdMedium(std::shared_ptr<NbdStore> store, std::shared_ptr<NbdDisk> disk)
       : store_(std::move(store)), disk_(std::move(disk)) {}
 
+  void Leave() {
+    if (std::exchange(uses_, false)) store_->Leave(*disk_);
+  }
+
   const std::shared_ptr<NbdStore> store_;
   const std::shared_ptr<NbdDisk> disk_;
+  bool uses_ = true;
 };
 
 }  // namespace blk::nbd

@@ -3,7 +3,6 @@
 #define RUMPBLK_CORE_NBD_WAITED_REQUEST_H_
 
 #include "core/base/sync.h"
-#include "core/nbd/client.h"
 #include "core/nbd/wire_error.h"
 #include "core/nbd/wire_request.h"
 
@@ -11,8 +10,7 @@ namespace blk::nbd {
 
 class WaitedRequest : public WireRequest {
  public:
-  // Begins it and waits for its end.   Errors: the server's · ENOTCONN, ESTALE.   Thread: any but the client's.
-  Status Wait(Client& to, Op op) EXCLUDES(mu_) {
+  WaitedRequest() {
     finish = [](WireRequest& request, WireEnd end) {
       auto& waited = static_cast<WaitedRequest&>(request);
       MutexLock lock(waited.mu_);
@@ -21,7 +19,11 @@ class WaitedRequest : public WireRequest {
       // Under the lock: the request is gone as soon as who waits has seen it.
       waited.came_.NotifyAll();
     };
-    to.Submit(*this);
+  }
+
+  // Waits for its end, behind Client::Submit().   Errors: the server's · ENOTCONN, ESTALE.   Thread: any but the
+  // client's.
+  Status Wait(Op op) EXCLUDES(mu_) {
     MutexLock lock(mu_);
     while (!here_) came_.Wait(mu_);
     return StatusOf(*this, how_, op);

@@ -15,9 +15,11 @@
 #include "core/medium/null_medium.h"
 #include "core/medium/overlay_medium.h"
 #include "core/medium/overlay_store.h"
+#include "core/nbd/nbd_medium.h"
 #include "test/support/check.h"
 #include "test/support/fake_host.h"
 #include "test/support/loop_device.h"
+#include "test/support/nbd_server.h"
 #include "test/support/temp_file.h"
 
 namespace blk::test {
@@ -30,6 +32,18 @@ struct Kind {
   std::function<std::unique_ptr<Medium>()> make;
   bool keeps;  // what is written is read back
 };
+
+// An export of kMediumSize bytes of zeros.
+inline Kind NbdKind(const char* name, NbdTestOptions options, unsigned connections) {
+  options.size = kMediumSize;
+  const auto server = std::make_shared<NbdTestServer>(std::move(options));
+  nbd::NbdSetting setting;
+  setting.name = name;
+  setting.client.address.path = server->path();
+  setting.client.connections = connections;
+  const auto store = std::make_shared<nbd::NbdStore>(std::move(setting));
+  return {name, [server, store] { return nbd::NbdMedium::Create(store).Take(); }, true};
+}
 
 // `node` may be none.
 inline std::vector<Kind> Media(FakeHost& host, const TempFile& file, const LoopDevice& node) {
@@ -59,6 +73,15 @@ inline std::vector<Kind> Media(FakeHost& host, const TempFile& file, const LoopD
        true},
       {"null", [nothing] { return std::unique_ptr<Medium>(std::make_unique<NullMedium>(nothing)); }, false},
   };
+  kinds.push_back(NbdKind("nbd", {}, 3));
+  // One that knows little, and takes whole sectors and little at a time.
+  NbdTestOptions old;
+  old.structured = old.go = false;
+  old.flags = nbd::kHasFlags;
+  kinds.push_back(NbdKind("nbd of old", std::move(old), 1));
+  NbdTestOptions coarse;
+  coarse.blocks = {512, 4096, 65536};
+  kinds.push_back(NbdKind("nbd in sectors", std::move(coarse), 2));
   if (!node.path().empty()) {
     kinds.push_back(
         {"node", [&] { return std::unique_ptr<Medium>(HostMedium::Create(host, node.path()).Take()); }, true});

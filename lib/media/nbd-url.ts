@@ -1,0 +1,84 @@
+// NBD URLs, as the project's doc/uri.md has them: which objects are one, and what they say.
+import { invalidArgValue } from '../arguments/misuse.js';
+
+const DEFAULT_PORT = 10809;
+const MOST_NAME = 4096;
+const MOST_PATH = 107;
+
+/** Where an export is. A Unix socket has a path; TCP has a host and a port. */
+export interface NbdPlace {
+  readonly path: string;
+  readonly host: string;
+  readonly port: number;
+  /** Name of the export; `''` is the server's default. */
+  readonly exportName: string;
+  /** The URL with everything said and nothing else: the same for the same place. */
+  readonly name: string;
+}
+
+/** Tells a URL of NBD, of any kind: also those that are not spoken. */
+export function isNbdUrl(value: unknown): value is URL {
+  const { href, protocol } = (value ?? {}) as Partial<URL>;
+  return typeof href === 'string' && typeof protocol === 'string' && /^nbds?(\+[a-z]+)?:$/.test(protocol);
+}
+
+/** Takes a URL of NBD apart. */
+export function nbdPlace(given: URL | string, name: string): NbdPlace {
+  const refuse = (reason: string): TypeError => invalidArgValue(name, String(given), reason);
+  const url = parsed(given, refuse);
+  const isUnix = url.protocol === 'nbd+unix:';
+  if (url.protocol.startsWith('nbds')) throw refuse('must not ask for TLS, which is not spoken here: put a front before the server');
+  if (!isUnix && url.protocol !== 'nbd:') throw refuse("must begin with 'nbd:' or 'nbd+unix:'");
+  if (url.username !== '' || url.password !== '') throw refuse('must not name a user, which belongs to TLS');
+  if (url.hash !== '') throw refuse("must have no '#': in the name of an export it is %23");
+  for (const key of url.searchParams.keys()) {
+    if (key.startsWith('tls-')) throw refuse('must not ask for TLS, which is not spoken here: put a front before the server');
+    if (key !== 'socket') throw refuse(`must have no '${key}' behind '?'`);
+  }
+  const exportName = decoded(url.pathname.replace(/^\//, ''), refuse);
+  if (Buffer.byteLength(exportName) > MOST_NAME) throw refuse(`must name an export of at most ${MOST_NAME} bytes`);
+  return { ...(isUnix ? unixPlace(url, refuse) : tcpPlace(url, refuse)), exportName, name: nameOf(url, isUnix) };
+}
+
+function parsed(given: URL | string, refuse: (reason: string) => TypeError): URL {
+  try {
+    // By its text: what an object of another make says of its parts may not fit together.
+    return new URL(typeof given === 'string' ? given : given.href);
+  } catch {
+    throw refuse('must be a URL');
+  }
+}
+
+type SocketPlace = Pick<NbdPlace, 'path' | 'host' | 'port'>;
+
+function unixPlace(url: URL, refuse: (reason: string) => TypeError): SocketPlace {
+  const [path, ...others] = url.searchParams.getAll('socket');
+  if (url.host !== '') throw refuse("must have no host: nbd+unix:///export?socket=/path has three '/'");
+  if (path === undefined || path === '' || others.length > 0) throw refuse("must have one '?socket=PATH'");
+  if (path.includes('\0') || Buffer.byteLength(path) > MOST_PATH)
+    throw refuse(`must have a socket of at most ${MOST_PATH} bytes, without null bytes`);
+  return { path, host: '', port: 0 };
+}
+
+function tcpPlace(url: URL, refuse: (reason: string) => TypeError): SocketPlace {
+  if (url.searchParams.has('socket')) throw refuse("must begin with 'nbd+unix:' to have a socket");
+  const host = decoded(url.hostname, refuse).replace(/^\[(.*)\]$/, '$1');
+  const port = url.port === '' ? DEFAULT_PORT : Number(url.port);
+  if (port === 0 || host.includes('\0')) throw refuse('must have a host and a port from 1 to 65535');
+  return { path: '', host: host === '' ? 'localhost' : host, port };
+}
+
+function decoded(text: string, refuse: (reason: string) => TypeError): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw refuse('must have UTF-8 behind each %');
+  }
+}
+
+function nameOf(url: URL, isUnix: boolean): string {
+  const name = new URL(url.href);
+  if (name.pathname === '') name.pathname = '/';
+  if (!isUnix && name.port === '') name.port = String(DEFAULT_PORT);
+  return name.href;
+}

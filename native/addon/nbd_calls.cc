@@ -1,0 +1,92 @@
+#include "addon/nbd_calls.h"
+
+#include <chrono>
+#include <utility>
+
+#include "addon/define.h"
+#include "addon/edge.h"
+#include "addon/env_state.h"
+#include "addon/medium_owner.h"
+#include "addon/outcome.h"
+
+namespace blk_addon {
+namespace {
+
+using blk::nbd::NbdStore;
+
+// Of an object of ours that weighs next to nothing, apart from its buffers.
+constexpr int64_t kNbdWeight = int64_t{1} << 20;
+
+std::chrono::milliseconds Milliseconds(const Args& args, size_t i) { return std::chrono::milliseconds(args.Int(i)); }
+
+void OnCleanup(void* shared) { static_cast<NbdShared*>(shared)->Shutdown(); }
+
+// (function) -> undefined. Once, before the first medium.
+napi_value MakeNbdEvents(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  EnvState& state = EnvState::Of(env);
+  if (state.nbd != nullptr) return nullptr;
+  state.nbd = std::make_unique<NbdShared>(env, args.at(0));
+  // After the thread-safe function was made: it runs while that still exists.
+  napi_add_env_cleanup_hook(env, OnCleanup, state.nbd.get());
+  return nullptr;
+}
+
+// (id, name, path, host, port, export, connections, reconnect, requestTimeout, connectTimeout, extentsCache) -> an
+// external. Times in milliseconds.
+napi_value MakeNbdMedium(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  NbdShared& shared = *EnvState::Of(env).nbd;
+  blk::nbd::NbdSetting setting;
+  setting.name = args.Bytes(1);
+  blk::nbd::ClientOptions& client = setting.client;
+  client.address.path = args.Bytes(2);
+  client.address.host = args.Bytes(3);
+  client.address.port = static_cast<uint16_t>(args.Int(4));
+  client.name = args.Bytes(5);
+  client.connections = static_cast<unsigned>(args.Int(6));
+  client.reconnect = Milliseconds(args, 7);
+  client.request_timeout = Milliseconds(args, 8);
+  client.connect_timeout = Milliseconds(args, 9);
+  client.on_state = [id = args.Number(0), events = shared.events()](blk::nbd::ClientState state, blk::Status reason) {
+    events->Tell(id, state, reason);
+  };
+  setting.keeps_extents = args.Bool(10);
+  // Of one place and name, whatever else was asked for.
+  setting.holds = shared.HoldsOf(setting.name);
+  const auto store = std::make_shared<NbdStore>(std::move(setting));
+  shared.Track(store);
+  auto owner = std::make_unique<MediumOwner>();
+  owner->make = [store] { return blk::nbd::NbdMedium::Create(store); };
+  owner->nbd = store;
+  owner->weight = kNbdWeight;
+  return ToMediumExternal(env, std::move(owner));
+}
+
+// (medium) -> [state, size, connections, losses, reconnects, flags, minimum, preferred, maximum]; size -1 and zeros
+// behind it until it was connected once.
+napi_value NbdState(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const blk::nbd::NbdStatistics now = MediumOwnerAt(args, 0)->nbd->Statistics();
+  const auto facts = now.facts.value_or(blk::nbd::ExportFacts());
+  const double size = now.facts ? static_cast<double>(facts.reach()) : -1;
+  Napi::Array state = Napi::Array::New(env);
+  uint32_t at = 0;
+  for (const double value : {static_cast<double>(now.state), size, static_cast<double>(now.connections),
+                             static_cast<double>(now.losses), static_cast<double>(now.reconnects),
+                             static_cast<double>(facts.flags), static_cast<double>(facts.blocks.minimum),
+                             static_cast<double>(facts.blocks.preferred), static_cast<double>(facts.blocks.maximum)}) {
+    state.Set(at++, value);
+  }
+  return state;
+}
+
+}  // namespace
+
+void DefineNbdFunctions(Napi::Env env, Napi::Object exports) {
+  DefineFunction(env, exports, "nbdEvents", Edge<MakeNbdEvents>);
+  DefineFunction(env, exports, "nbdMedium", Edge<MakeNbdMedium>);
+  DefineFunction(env, exports, "nbdState", Edge<NbdState>);
+}
+
+}  // namespace blk_addon
