@@ -89,7 +89,8 @@ Moved NbdChannel::Range(TransferKind kind, uint64_t begin, uint64_t end, const P
 
 Moved NbdChannel::Discard(MediumOffset at, uint64_t size, const PieceRules& rules) {
   if (IsCancelled(rules.cancel)) return {0, {ECANCELED, Op::kDiscard}};
-  const uint64_t block = facts().blocks.minimum;
+  // Servers keep and free whole blocks, and some make zeros of the rest.
+  const uint64_t block = facts().blocks.preferred;
   const uint64_t begin = AlignUp(at.value, block), end = AlignDown(at.value + size, block);
   if (!facts().Has(kSendTrim) || begin >= end) return {};
   const Moved moved = Range({Command::kTrim, 0}, begin, end, rules);
