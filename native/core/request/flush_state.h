@@ -65,7 +65,8 @@ class FlushState {
 
   // Makes everything marked before the call durable by calling `sync`, which gives a Status, at most once; not at all
   // when all of it is durable already. `*reached_host` tells whether this call made the sync.
-  // Errors: those of `sync`, and the sticky one. All of them stick but EINTR, which is this call's alone.
+  // Errors: those of `sync`, and the sticky one. All of them stick but those that IsTold() names, which are this call's
+  // alone.
   // Locks: EXCLUDES(mu_).
   template <typename SyncFn>
   Status Sync(SyncFn&& sync, bool* reached_host) EXCLUDES(mu_);
@@ -75,7 +76,7 @@ class FlushState {
   Status sticky() const { return has_error_.load(std::memory_order_acquire) ? StickyLocked() : Status::Ok(); }
 
   // Notes a sync that failed outside Sync(): msync of a window, a durable write. -> `status`, for the caller to return.
-  // Only the first one sticks, and no EINTR; this one is its own caller's all the same.
+  // Only the first one sticks, and none that IsTold() names; this one is its own caller's all the same.
   Status Fail(Status status) EXCLUDES(mu_) {
     MutexLock lock(mu_);
     Remember(status);
@@ -100,10 +101,15 @@ class FlushState {
   }
   // Notes what a source has lost since the last call. -> all that it has lost.
   MediumSpan Hear(StoreSource& source) REQUIRES(mu_);
-  // The first error sticks, later ones are its consequences. EINTR is none: the sync has told nothing yet, and what was
-  // dirty still is.
+  // Whether a sync error is over once it was told. EINTR and ENOTCONN have told nothing yet: what was dirty still is,
+  // and a medium whose connection is lost tells itself what is lost with it, once: the next sync is about what came
+  // after.
+  static bool IsTold(Status status) {
+    return status.err == EINTR || status.err == ENOTCONN || status.why == Why::kNbdUnflushed;
+  }
+  // The first error sticks, later ones are its consequences.
   void Remember(Status status) REQUIRES(mu_) {
-    if (!error_.ok() || status.err == EINTR) return;
+    if (!error_.ok() || IsTold(status)) return;
     error_ = status;
     // Behind error_, for sticky(), which then takes the lock and finds it.
     has_error_.store(true, std::memory_order_release);
