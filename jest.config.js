@@ -10,6 +10,7 @@ module.exports = {
   moduleNameMapper: {
     '^rumpblk$': '<rootDir>/dist/index.js',
     '^rumpblk/media$': '<rootDir>/dist/media.js',
+    '^rumpblk/nbd$': '<rootDir>/dist/nbd.js',
     '^rumpblk/overlay$': '<rootDir>/dist/overlay.js',
     '^rumpblk/(.*)$': '<rootDir>/dist/adapters/$1.js',
   },

@@ -37,6 +37,8 @@ export const TO_THE_END = -1;
 export const WINDOW_SIZE = { unset: 0, auto: -1 } as const;
 /** `version` of a table that is written whatever lies there. */
 export const ANY_VERSION = -1;
+/** What a server tells of, by `serve::ServerEvent::Kind`. */
+export const SERVE_EVENTS = ['connect', 'disconnect', 'error', 'closed'] as const;
 /** Token of a request that cannot be aborted. */
 export const NO_TOKEN = 0;
 
@@ -222,6 +224,14 @@ export interface NativeCopied {
 
 /** `MediumIdentity` — kind as in NativeMinorInfo; st_dev and st_ino of a host file, of a node st_rdev and 0, of another medium what nothing else has. */
 export type NativeIdentity = readonly [kind: number, device: bigint, inode: bigint];
+/** An external that keeps what a server is. */
+export interface NativeServer {
+  readonly [opaque]: never;
+}
+/** A device to be served, under a name. */
+export type ExportRow = readonly [device: NativeRequests, name: string, description: string, writable: boolean];
+/** Hears of a server: kind is an index of SERVE_EVENTS; id, peer and export of the client; a failure of an error. 'closed' is the last one. Throws nothing. */
+export type ServeListener = (kind: number, id: number, peer: string, exported: string, failure: Failure | undefined) => void;
 
 /** Core `blk::Device`: one open of one minor. */
 export interface NativeDevice {
@@ -541,6 +551,34 @@ export interface NativeBinding {
   /** False, and nothing is merged: they are not of the same bytes. */
   mergeChanges(changes: NativeChanges, from: NativeChanges): boolean | Failure;
   endChanges(changes: NativeChanges): void;
+  /** `serve::Server` — nameless: index of the export for the empty name, or -1; path: of a Unix socket, or empty; host: an address, or ''; fd: or -1. It keeps the event loop alive. */
+  serve(
+    exports: readonly ExportRow[],
+    nameless: number,
+    maxConnections: number,
+    path: Uint8Array,
+    host: string,
+    port: number,
+    fd: number,
+    listener: ServeListener,
+  ): NativeServer | Failure;
+  /** Where it listens ('' and 0 where that is nowhere), clients, and what it has done; undefined once it has closed. */
+  serverInfo(
+    server: NativeServer,
+  ):
+    | readonly [
+        path: Buffer,
+        host: string,
+        port: number,
+        connections: number,
+        requests: number,
+        bytesRead: number,
+        bytesWritten: number,
+        errors: number,
+      ]
+    | undefined;
+  /** `Server::Close` — drain in ms. The listener hears of the end. */
+  serverClose(server: NativeServer, drain: number): void;
   readonly Driver: new (
     minorCount: number,
     windowSize: number,

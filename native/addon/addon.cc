@@ -13,6 +13,7 @@
 #include "addon/outcome.h"
 #include "addon/overlay_calls.h"
 #include "addon/request_calls.h"
+#include "addon/serve_calls.h"
 #include "addon/source.h"
 #include "addon/table_calls.h"
 #include "core/base/status.h"
@@ -71,6 +72,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineNbdFunctions(env, exports);
   DefineOverlayFunctions(env, exports);
   DefineChangeFunctions(env, exports);
+  DefineServeCalls(env, exports);
   // The only class with a constructor in lib's hands: the others come from its methods.
   exports.Set("Driver", DriverWrap::Define(env));
   return exports;

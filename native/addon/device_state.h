@@ -34,6 +34,14 @@ class Detachable {
   ~Detachable() = default;
 };
 
+// The device as an export of a server. Takes itself off DeviceState::served.
+class Served {
+ public:
+  virtual ~Served() = default;
+  // Ends the export: it has a call of the device under way until its clients' requests are done. Idempotent.
+  virtual void EndExport() = 0;
+};
+
 // Plain data with its rules. Owned by shared_ptr.
 struct DeviceState : std::enable_shared_from_this<DeviceState> {
   DeviceState(std::shared_ptr<DriverState> driver, std::shared_ptr<blk::Device> device)
@@ -56,6 +64,8 @@ struct DeviceState : std::enable_shared_from_this<DeviceState> {
   // Alive for as long as they are listed; the newest last. A list, whose places stay: each lease knows its own, so that
   // to take off one of tens of thousands is no search.
   std::list<Detachable*> leases;
+  // Exports of it that have not ended.
+  std::list<Served*> served;
   // The close that came while calls were in flight, not queued yet. It must not keep this object, which would then
   // outlive an environment that ends before the calls have.
   std::unique_ptr<PendingCall> waiting_close;
@@ -79,6 +89,7 @@ struct DeviceState : std::enable_shared_from_this<DeviceState> {
   napi_value Close(std::unique_ptr<PendingCall> call) {
     napi_value promise = call->promise();
     waiting_close = std::move(call);
+    for (Served* one : served) one->EndExport();
     // Inside this function, or when a DeviceCall ends, which keeps this object.
     device->calls().Close([this] {
       waiting_close->Keep(shared_from_this());

@@ -15,9 +15,13 @@ void EnvState::Shutdown() {
   completion->BeginEnd();
   // Held all the while: the calls that Abandon() drops may be the last owners of their driver.
   for (Tracked& tracked : drivers_) tracked.held = tracked.driver.lock();
+  // Requests of clients are dropped with the queues that they wait in.
+  for (EnvServer* server : servers_) server->Cut();
   for (const Tracked& tracked : drivers_) {
     if (tracked.held) tracked.held->driver.StopQueue();
   }
+  for (EnvServer* server : servers_) server->End();
+  servers_.clear();
   // Last: no task runs any more that could post to it.
   completion->Abandon();
   drivers_.clear();

@@ -71,6 +71,16 @@ class DriverCall {
   blk::CallsInFlight::Call entered_;
 };
 
+// A server of the environment, which ends before it does. Not owned through this.
+class EnvServer {
+ public:
+  virtual ~EnvServer() = default;
+  // Cuts off its clients: it is to end soon.
+  virtual void Cut() = 0;
+  // Waits for its threads, and lets go of all that it has; it may be gone afterwards.
+  virtual void End() = 0;
+};
+
 // Instance data of the addon: made when an environment loads it, destroyed by the runtime when the environment is gone.
 class EnvState {
  public:
@@ -86,6 +96,10 @@ class EnvState {
   void Shutdown();
   // Lists a driver for Shutdown(), weakly: one that is collected before goes by itself.
   void Track(const std::shared_ptr<DriverState>& driver);
+
+  // Lists a server for Shutdown(), and takes it off.
+  void TrackServer(EnvServer* server) { servers_.push_back(server); }
+  void UntrackServer(EnvServer* server) { std::erase(servers_, server); }
 
   // Shared: drivers may be finalised after this object.
   const std::shared_ptr<Completion> completion;
@@ -103,6 +117,7 @@ class EnvState {
   };
   // In order of their making; those that are gone are dropped by Track().
   std::vector<Tracked> drivers_;
+  std::vector<EnvServer*> servers_;
 };
 
 }  // namespace blk_addon

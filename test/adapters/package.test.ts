@@ -14,6 +14,7 @@ const ENTRIES = {
   'rumpblk/file-disk': ['DeviceDisk'],
   'rumpblk/fs': ['openFileHandle'],
   'rumpblk/media': ['memory', 'nullMedium'],
+  'rumpblk/nbd': ['NbdServer', 'serve'],
   'rumpblk/overlay': ['OverlayDevice', 'Snapshot', 'openOverlay', 'overlayInfo'],
   'rumpblk/random-access-storage': ['RandomAccessDevice'],
 };
@@ -56,6 +57,7 @@ test('an entry whose peer is missing says which one; the others need none', asyn
 const FACES = [
   'index',
   'media',
+  'nbd',
   'overlay',
   'adapters/copy',
   'adapters/fatfs',

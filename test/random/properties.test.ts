@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import { Batch, BlockDevice, BlockDeviceError, BlockDriver, type WindowView } from 'rumpblk';
 import { DeviceDisk } from 'rumpblk/file-disk';
 import { memory } from 'rumpblk/media';
+import { NbdServer, serve } from 'rumpblk/nbd';
 import { openOverlay, type OverlayDevice } from 'rumpblk/overlay';
 import { type Entry, entryPoints, functionsOf, membersOf } from '../support/api';
 import { anything, detach, FILL, INTEGERS, mostly, type Recipe, type Recipes, Sabotage, values } from '../support/hostile';
@@ -109,6 +110,7 @@ const SELF: Record<string, (world: World) => object> = {
   FaultInjector: ({ driver }) => driver.faults,
   WindowView: ({ view }) => view,
   OverlayDevice: () => overlay,
+  NbdServer: () => server,
 };
 
 /** Those whose success changes the image. */
@@ -160,6 +162,7 @@ function isRefusal(error: unknown): boolean {
 async function putAway(made: unknown, world: World): Promise<void> {
   if (made instanceof BlockDevice && made !== world.device) await made.close();
   if (made instanceof BlockDriver && made !== world.driver) made.close();
+  if (made instanceof NbdServer && made !== server) await made.close();
   if (made instanceof Batch) made[Symbol.dispose]();
   if (typeof made === 'object' && made !== null && 'release' in made) (made as WindowView).release();
 }
@@ -207,9 +210,13 @@ afterAll(() => process.chdir(cwd));
 
 /** Over a disk in memory; nothing that is called closes it. */
 let overlay: OverlayDevice;
+/** Of that disk; some of what is called closes it. */
+let server: NbdServer;
 beforeAll(async () => {
   overlay = await openOverlay(memory({ size: 65536 }));
+  server = await serve({ exports: { overlay }, port: 0 });
 });
+afterAll(() => server.close());
 afterAll(() => overlay.close());
 
 let tried = 0;

@@ -40,6 +40,7 @@ enum class Op : uint8_t {
   kTrack,
   kConnect,
   kListen,
+  kServe,
   kCount  // number of operations, not one of them
 };
 
@@ -70,6 +71,7 @@ constexpr const char* OpName(Op op) {
     case Op::kTrack: return "track";
     case Op::kConnect: return "connect";
     case Op::kListen: return "listen";
+    case Op::kServe: return "serve";
     case Op::kCount: break;
   }
   return "unknown";

@@ -88,6 +88,9 @@ enum class Why : uint8_t {
   kNbdUnflushed,
   kNbdChanged,
   kNbdError,
+  // Clients of a server.
+  kServeHandshake,
+  kServeRequest,
   kCount  // number of reasons, not one of them
 };
 
@@ -174,6 +177,8 @@ constexpr const char* WhyText(Why why) {
       return "the connection to the NBD server was lost, and writes that were not flushed before may be missing";
     case Why::kNbdChanged: return "the export has another size, other flags or other block sizes than before";
     case Why::kNbdError: return "the NBD server answered with an error that has no name here";
+    case Why::kServeHandshake: return "the client broke the rules of the handshake";
+    case Why::kServeRequest: return "the client sent what is no request";
     case Why::kCount: break;
   }
   return "";

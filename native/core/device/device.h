@@ -178,6 +178,7 @@ class Device {
   bool starts() const { return disk_.starts(); }
   // As it was asked for.
   OpenMode mode() const { return options_.mode; }
+  bool raw() const { return options_.raw; }
   Access access() const { return access_; }  // what is in force
   // Whether Close() is over.
   bool closed() const { return closed_.load(std::memory_order_acquire); }

@@ -112,6 +112,17 @@ void WakeEvent::Clear() const noexcept {
   static_cast<void>(Uninterrupted([&] { return OrError(read(fd_.get(), &count, sizeof(count))); }));
 }
 
+void WakeEvent::Wait(std::optional<std::chrono::milliseconds> timeout) const noexcept {
+  static_cast<void>(PollFor(fd_.get(), POLLIN, nullptr, timeout));
+}
+
+SocketKind KindOfSocket(int fd) noexcept {
+  int listens = 0;
+  socklen_t size = sizeof(listens);
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0) return SocketKind::kNone;
+  return listens != 0 ? SocketKind::kListening : SocketKind::kOther;
+}
+
 Result<Socket> Socket::Connect(const SocketAddress& address, std::chrono::milliseconds timeout, const WakeEvent* stop) {
   const auto deadline = Clock::now() + timeout;
   auto addresses = AddressesOf(address, 0);
@@ -237,7 +248,9 @@ Result<std::optional<Socket>> SocketListener::Accept() {
   return std::optional<Socket>(Socket(UniqueFd(PosixHostIo(), fd)));
 }
 
-Readiness SocketListener::Wait(const WakeEvent* wake) const { return PollFor(fd_.get(), POLLIN, wake, std::nullopt); }
+Readiness SocketListener::Wait(const WakeEvent* wake, std::optional<std::chrono::milliseconds> timeout) const {
+  return PollFor(fd_.get(), POLLIN, wake, timeout);
+}
 
 Status SocketListener::Close() {
   const bool gone = !made_path_ || unlink(address_.path.c_str()) == 0 || errno == ENOENT;

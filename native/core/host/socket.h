@@ -37,6 +37,8 @@ class WakeEvent {
   void Signal() const noexcept;
   // Takes the signals that came.
   void Clear() const noexcept;
+  // Waits for a signal, for at most `timeout`; nothing: for ever. Takes none.
+  void Wait(std::optional<std::chrono::milliseconds> timeout = std::nullopt) const noexcept;
   int fd() const { return fd_.get(); }
 
  private:
@@ -53,6 +55,10 @@ struct Readiness {
 
   bool any() const { return receive || send || woken; }
 };
+
+// What a descriptor is, for who has to choose between the two below; it stays whoever's it is.
+enum class SocketKind : uint8_t { kNone, kListening, kOther };
+SocketKind KindOfSocket(int fd) noexcept;
 
 class Socket {
  public:
@@ -117,8 +123,8 @@ class SocketListener {
   // -> one that came; nothing where there is none now. Errors: EMFILE, ENFILE, ENOMEM and others, after which it may be
   // asked again; who went away before is nobody.
   Result<std::optional<Socket>> Accept();
-  // Waits until one may have come, or for `wake`.
-  Readiness Wait(const WakeEvent* wake) const;
+  // Waits until one may have come, or for `wake`, for at most `timeout`; nothing: for ever.
+  Readiness Wait(const WakeEvent* wake, std::optional<std::chrono::milliseconds> timeout = std::nullopt) const;
 
   // Where it listens: a port that was free is told.
   const SocketAddress& address() const { return address_; }

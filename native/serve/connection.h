@@ -1,0 +1,107 @@
+// Connection: one client, from the handshake to its end, on a thread of its own. All requests that one receive brings
+// are answered by one send; nothing is received while answers wait to be sent.
+// Memory: less than 8 MiB, and one payload of up to kMaxPayload beyond that: InBuffer::kSize for what comes,
+// ReplyBatch::kSize for short answers, Runner::kMostRoom for what is under way and as much again that is kept for it.
+// Thread-safe where it says so. Lock order: none is held over a call into the core.
+#ifndef RUMPBLK_SERVE_CONNECTION_H_
+#define RUMPBLK_SERVE_CONNECTION_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/host/socket.h"
+#include "serve/export.h"
+#include "serve/in_buffer.h"
+#include "serve/job.h"
+#include "serve/negotiation.h"
+#include "serve/runner.h"
+#include "serve/tally.h"
+
+namespace blk::serve {
+
+// What the connections of a server share. Outlives them.
+struct ServerShared {
+  std::vector<std::unique_ptr<Export>> exports;
+  std::vector<ExportFacts> facts;  // of each of them
+  std::optional<size_t> nameless;
+  Tally tally;
+};
+
+// What a server tells of. Plain data.
+struct ServerEvent {
+  // kClosed: the last one, of the server itself.
+  enum class Kind : uint8_t { kConnect, kDisconnect, kError, kClosed };
+
+  Kind kind = Kind::kClosed;
+  uint64_t id = 0;  // of the connection, from 1 on; 0: of none
+  std::string peer;
+  std::string export_name;
+  Status status;  // of an error
+};
+using EventSink = std::function<void(ServerEvent)>;
+
+class Connection {
+ public:
+  static constexpr std::chrono::seconds kHandshake{10};
+
+  // How a connection is to end, each more urgent than the one before. kDrain: requests are ESHUTDOWN, and the client is
+  // to go. kFinish: as soon as what is under way is answered. kCut: at once; transfers are ended half-way.
+  enum class End : uint8_t { kNone, kDrain, kFinish, kCut };
+
+  // `shared` and `sink`, which is called on the connection's thread, outlive it. Errors: EMFILE, ENFILE, ENOMEM.
+  static Result<std::unique_ptr<Connection>> Create(uint64_t id, Socket socket, ServerShared& shared,
+                                                    const EventSink& sink);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Serves the client until the end. Once.
+  void Run();
+  // Thread: any, also after the end.
+  void Stop(End how) noexcept;
+
+ private:
+  Connection(uint64_t id, Socket socket, std::shared_ptr<Inbox> inbox, ServerShared& shared, const EventSink& sink);
+
+  End end() const { return end_.load(std::memory_order_acquire); }
+  // -> what was agreed on, if it came to that.
+  std::optional<Session> Negotiate();
+  // Sends what was said in the handshake. -> whether all of it went before the deadline.
+  bool Say(std::vector<uint8_t>* out, std::chrono::steady_clock::time_point deadline);
+  bool AwaitMore(std::chrono::steady_clock::time_point deadline);
+  void Transmit(const Session& session);
+  // Does the requests that are there. -> whether it stopped because there was no room.
+  bool TakeRequests(RequestReader& reader, Runner& runner);
+  // Sends what waits. -> whether none of it waits any more.
+  bool Send(Runner& runner);
+  void Receive(RequestReader& reader);
+  // Waits for what it can go on with.
+  void Await(bool empty, bool stuck);
+  void Tell(ServerEvent::Kind kind, Status status = Status::Ok());
+  void Break(Status status);
+
+  const uint64_t id_;
+  Socket socket_;
+  const std::string peer_;
+  const std::shared_ptr<Inbox> inbox_;
+  ServerShared& shared_;
+  const EventSink& sink_;
+  std::atomic<End> end_{End::kNone};
+  InBuffer buffer_;
+  AlignedPool pool_;
+  std::string export_name_;
+  bool reads_ = true;    // more may come
+  bool left_ = false;    // the client has said that it goes
+  bool broken_ = false;  // nothing can be sent any more
+  bool can_receive_ = false;
+};
+
+}  // namespace blk::serve
+
+#endif  // RUMPBLK_SERVE_CONNECTION_H_

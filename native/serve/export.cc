@@ -1,0 +1,39 @@
+#include "serve/export.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "serve/judge.h"
+
+namespace blk::serve {
+namespace {
+
+// A power of two that clients may be told, from what a medium says is best.
+uint32_t PreferredOf(const MediumFeatures& features) {
+  const uint64_t most = uint64_t{1} << 25;
+  return static_cast<uint32_t>(std::bit_ceil(std::clamp<uint64_t>(features.preferred, 4096, most)));
+}
+
+ExportFacts FactsOf(const ExportOptions& options) {
+  const Device& device = *options.device;
+  ExportFacts facts;
+  facts.name = options.name;
+  facts.description = options.description;
+  facts.writable = options.writable;
+  facts.sizes.minimum = device.raw() ? static_cast<uint32_t>(kDevBsize) : 1;
+  facts.sizes.preferred = PreferredOf(device.features());
+  facts.sizes.maximum = kMaxPayload;
+  facts.size = device.minor().size() / facts.sizes.minimum * facts.sizes.minimum;
+  return facts;
+}
+
+}  // namespace
+
+Export::Export(ExportOptions options)
+    : facts_(FactsOf(options)),
+      device_(std::move(options.device)),
+      queue_(*options.queue),
+      lanes_(std::move(options.lanes)) {}
+
+}  // namespace blk::serve

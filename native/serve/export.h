@@ -1,0 +1,52 @@
+// Export: a device that is served: what clients may learn of it, and the requests on it that are under way, after which
+// it can be taken away from under the clients. Thread-safe; fixed but for its end.
+#ifndef RUMPBLK_SERVE_EXPORT_H_
+#define RUMPBLK_SERVE_EXPORT_H_
+
+#include <memory>
+#include <string>
+
+#include "core/base/lane_lease.h"
+#include "core/device/device.h"
+#include "core/workers/calls_in_flight.h"
+#include "core/workers/io_queue.h"
+#include "serve/export_facts.h"
+
+namespace blk::serve {
+
+struct ExportOptions {
+  std::string name;
+  std::string description;
+  bool writable = false;
+  std::shared_ptr<Device> device;
+  // Of the driver of the device, which outlives the export.
+  IoQueue* queue = nullptr;
+  std::shared_ptr<Lanes> lanes;
+};
+
+class Export {
+ public:
+  // REQUIRES: a writable one has a device that is open 'r+'; nobody closes the device before calls() are over.
+  explicit Export(ExportOptions options);
+  Export(const Export&) = delete;
+  Export& operator=(const Export&) = delete;
+
+  const ExportFacts& facts() const { return facts_; }
+  Device& device() const { return *device_; }
+  IoQueue& queue() const { return queue_; }
+  const std::shared_ptr<Lanes>& lanes() const { return lanes_; }
+
+  // Requests under way. A close of them is the end of the export: what clients ask of it from then on is ESHUTDOWN.
+  CallsInFlight& calls() { return calls_; }
+
+ private:
+  const ExportFacts facts_;
+  const std::shared_ptr<Device> device_;
+  IoQueue& queue_;
+  const std::shared_ptr<Lanes> lanes_;
+  CallsInFlight calls_;
+};
+
+}  // namespace blk::serve
+
+#endif  // RUMPBLK_SERVE_EXPORT_H_

@@ -1,0 +1,42 @@
+// ExportFacts: what a client may learn of an export, and what its requests are judged by. Session: what a client and
+// the server have agreed on when the handshake is over. Plain data.
+#ifndef RUMPBLK_SERVE_EXPORT_FACTS_H_
+#define RUMPBLK_SERVE_EXPORT_FACTS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "core/nbd/wire.h"
+
+namespace blk::serve {
+
+struct ExportFacts {
+  std::string name;         // at most nbd::kMaxString bytes, as is the description
+  std::string description;  // for people
+  uint64_t size = 0;        // bytes
+  bool writable = false;
+  nbd::BlockSizes sizes;
+
+  // The transmission flags of a connection. Flushes and FUA of one connection cover the writes of all: they share the
+  // device.
+  uint16_t Flags(bool structured) const {
+    unsigned flags = nbd::kHasFlags | nbd::kSendFlush | nbd::kSendFua | nbd::kCanMultiConn | nbd::kSendCache;
+    flags |= writable ? nbd::kSendTrim | nbd::kSendWriteZeroes | nbd::kSendFastZero : nbd::kReadOnly;
+    if (structured) flags |= nbd::kSendDf;
+    return static_cast<uint16_t>(flags);
+  }
+};
+
+struct Session {
+  size_t export_index = 0;
+  bool structured = false;  // replies are structured
+  bool allocation = false;  // base:allocation was chosen
+};
+
+// The number that block status calls base:allocation by.
+inline constexpr uint32_t kAllocationId = 1;
+
+}  // namespace blk::serve
+
+#endif  // RUMPBLK_SERVE_EXPORT_FACTS_H_

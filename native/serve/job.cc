@@ -1,0 +1,116 @@
+#include "serve/job.h"
+
+#include <chrono>
+#include <utility>
+
+#include "core/base/no_memory.h"
+#include "serve/block_status.h"
+#include "serve/judge.h"
+
+namespace blk::serve {
+namespace {
+
+using nbd::Command;
+
+void RunRange(Job& job, Lane lane) {
+  job.request.lane = lane;
+  RunRequest(*job.entry, job.request);
+  job.error = ToWire(job.request.status);
+}
+
+void RunTransfer(Job& job, Lane lane) {
+  Request& request = job.request;
+  request.lane = lane;
+  const size_t begun = request.moved;
+  static_cast<void>(RunPart(*job.entry, request, job.memory.data() + begun, request.length - begun));
+  job.error = OutcomeOf(request);
+}
+
+void Do(Job& job, Lane lane) {
+  switch (job.command()) {
+    case Command::kRead:
+    case Command::kWrite: return RunTransfer(job, lane);
+    case Command::kFlush: job.error = ToWire(job.device->Flush(lane)); return;
+    case Command::kTrim:
+    case Command::kCache:
+    case Command::kWriteZeroes: return RunRange(job, lane);
+    case Command::kBlockStatus:
+      job.error = ToWire(CollectStatus(*job.device, job.header, job.inbox->cancel(), lane, &job.extents));
+      return;
+    case Command::kDisconnect: return;
+  }
+}
+
+void OnStarted(void* owner) {
+  std::unique_ptr<Job> job(static_cast<Job*>(owner));
+  job->error = OutcomeOf(job->request);
+  Inbox& inbox = *job->inbox;
+  inbox.Put(std::move(job));
+}
+
+}  // namespace
+
+void Inbox::Reserve(size_t jobs) {
+  MutexLock lock(mu_);
+  done_.reserve(jobs);
+}
+
+void Inbox::Put(std::unique_ptr<Job> job) {
+  // The job keeps the inbox; it may be taken and gone as soon as the lock is free.
+  const std::shared_ptr<Inbox> kept = job->inbox;
+  MutexLock lock(mu_);
+  const bool first = done_.empty();
+  done_.push_back(std::move(job));
+  lock.Unlock();
+  if (first) wake_.Signal();
+}
+
+void Inbox::TakeAll(std::vector<std::unique_ptr<Job>>* jobs) {
+  MutexLock lock(mu_);
+  for (std::unique_ptr<Job>& job : done_) jobs->push_back(std::move(job));
+  done_.clear();
+}
+
+nbd::WireError OutcomeOf(const Request& request) {
+  if (!request.status.ok()) return ToWire(request.status);
+  return request.moved < request.length ? nbd::kWireIo : nbd::kWireOk;
+}
+
+void RunJob(std::unique_ptr<Job> job, Lane lane) {
+  const bool estimates = job->command() == Command::kWrite && !job->request.durable;
+  const auto begun = std::chrono::steady_clock::now();
+  const bool had_memory = HadMemory([&] { Do(*job, lane); });
+  if (!had_memory) job->error = nbd::kWireNoMemory;
+  Inbox& inbox = *job->inbox;
+  if (estimates) inbox.writes().Record(std::chrono::steady_clock::now() - begun);
+  inbox.Put(std::move(job));
+}
+
+void DropJob(std::unique_ptr<Job> job, nbd::WireError error) {
+  job->error = error;
+  Inbox& inbox = *job->inbox;
+  inbox.Put(std::move(job));
+}
+
+void StartJob(std::unique_ptr<Job> job) {
+  Job* const started = job.release();  // OnStarted() takes it over
+  Request& request = started->request;
+  started->started.Start(*started->entry, request, started->memory.data() + request.moved,
+                         request.length - request.moved, OnStarted, started);
+}
+
+QueuedJob::~QueuedJob() {
+  if (job_) DropJob(std::move(job_), nbd::kWireShutdown);
+}
+
+void QueuedJob::Run(std::unique_ptr<IoTask> self, IoWorker& worker) {
+  if (job_->waits) {
+    worker.WillBlock();
+  } else {
+    worker.MayBlock();
+  }
+  RunJob(std::move(job_), worker.lane());
+  self.reset();
+}
+
+}  // namespace blk::serve
