@@ -61,11 +61,21 @@ export async function withImage<T>(
 ): Promise<T> {
   const driver = new BlockDriver();
   return useAndClose(driver, async () => {
-    const disk = await driver.register(sourceOf(file), rangeOf(options));
-    const minor = options.partition === undefined ? disk : await driver.registerPartition(disk, options.partition);
-    const device = await driver.open(minor, { ...open, access: options.access, lock: options.lock });
+    const device = await openImage(file, options, open, driver);
     return useAndClose(device, () => use(device, driver));
   });
+}
+
+/** Registers FILE on `driver`, and opens it. */
+export async function openImage(
+  file: string,
+  options: ImageOptions,
+  open: Pick<OpenOptions, 'mode' | 'cache'>,
+  driver: BlockDriver,
+): Promise<BlockDevice> {
+  const disk = await driver.register(sourceOf(file), rangeOf(options));
+  const minor = options.partition === undefined ? disk : await driver.registerPartition(disk, options.partition);
+  return driver.open(minor, { ...open, access: options.access, lock: options.lock });
 }
 
 function rangeOf({ offset, size, sectorSize, format }: ImageOptions): RegisterOptions {

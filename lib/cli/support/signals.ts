@@ -14,6 +14,20 @@ export function onSignals(cleanUp: () => void): () => void {
   return release;
 }
 
+/** Waits for a signal that ends a command which works until then; a second one kills at once. */
+export function untilSignal(): { readonly came: Promise<void>; release(): void } {
+  let stop: () => void = () => undefined;
+  const release = (): void => SIGNALS.forEach((signal) => process.removeListener(signal, stop));
+  const came = new Promise<void>((resolve) => {
+    stop = () => {
+      release();
+      resolve();
+    };
+  });
+  SIGNALS.forEach((signal) => process.on(signal, stop));
+  return { came, release };
+}
+
 /** Aborts `use` on a signal, waits until it has put away what it made, then dies of the signal. A second one kills at once. */
 export async function abortedBySignals<T>(use: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const control = new AbortController();

@@ -1,0 +1,174 @@
+// rumpblk serve: images for NBD clients, until a signal comes or the one client goes.
+import { rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { InvalidArgumentError } from 'commander';
+import { BlockDriver, open, type BlockDevice } from '../index.js';
+import { serve, type NbdExport, type NbdServer, type NbdServerOptions } from '../nbd.js';
+import { openOverlay } from '../overlay.js';
+import { goOnInBackground, sayReady } from './support/daemon.js';
+import { EXIT, UsageError, withPath } from './support/failure.js';
+import { openImage, type ImageOptions } from './support/image.js';
+import { Meter } from './support/meter.js';
+import { note } from './support/report.js';
+import { together, useAndClose } from './support/scope.js';
+import { untilSignal } from './support/signals.js';
+import { parseSource, sourceOf } from './support/source.js';
+
+/** An image, under the name that clients know it by. */
+export interface NamedImage {
+  readonly name: string;
+  readonly file: string;
+}
+
+export interface ServeOptions extends ImageOptions {
+  socket?: string;
+  listen?: Pick<NbdServerOptions, 'host' | 'port'>;
+  stdio?: boolean;
+  writable?: boolean;
+  overlay?: boolean;
+  default?: string;
+  allowRemote?: boolean;
+  maxConnections?: number;
+  fork?: boolean;
+  forked?: boolean;
+  pidFile?: string;
+}
+
+/** The first descriptor that systemd hands over. */
+const FIRST_FD = 3;
+const MOST_PORT = 65535;
+
+export async function serveCommand(images: readonly string[], named: readonly NamedImage[], options: ServeOptions): Promise<number> {
+  const wanted = namesOf(images, named);
+  const place = placeOf(options);
+  if (options.fork === true) {
+    if (place.stdio === true || place.fd !== undefined) throw new UsageError('--fork needs --socket or --listen');
+    return goOnInBackground('--fork');
+  }
+  const driver = new BlockDriver();
+  await useAndClose(driver, async () => {
+    const devices: BlockDevice[] = [];
+    await useAndClose(together(devices), async () => {
+      const exports: Record<string, NbdExport> = Object.create(null) as Record<string, NbdExport>;
+      for (const { name, file } of wanted) {
+        exports[name] = { device: await openExport(file, options, driver, devices), writable: isWritable(options), description: file };
+      }
+      await run(exports, place, options);
+    });
+  });
+  return EXIT.ok;
+}
+
+/** Gives each image a name: the one it was given, or that of its file. */
+function namesOf(images: readonly string[], named: readonly NamedImage[]): NamedImage[] {
+  const all = [...images.map((file) => ({ name: path.basename(file), file })), ...named];
+  if (all.length === 0) throw new UsageError('no image: give the name of a file, or --export NAME=IMAGE');
+  const twice = all.find(({ name }, index) => all.findIndex((other) => other.name === name) !== index);
+  if (twice !== undefined) throw new UsageError(`two exports have the name '${twice.name}': give others by --export NAME=IMAGE`);
+  return all;
+}
+
+function placeOf(options: ServeOptions): Pick<NbdServerOptions, 'socket' | 'host' | 'port' | 'stdio' | 'fd'> {
+  const { socket, listen, stdio } = options;
+  const ways = [socket, listen, stdio].filter((way) => way !== undefined).length;
+  if (ways > 1) throw new UsageError('--socket, --listen and --stdio exclude each other');
+  if (socket !== undefined) return { socket };
+  if (listen !== undefined) return listen;
+  if (stdio === true) return { stdio };
+  return { fd: activatedFd() };
+}
+
+/** The socket that systemd, or who does as it does, has made for this very process. */
+function activatedFd(): number {
+  const { LISTEN_FDS: count, LISTEN_PID: pid } = process.env;
+  if (count === undefined || Number(pid) !== process.pid) {
+    throw new UsageError('say where: --socket PATH, --listen [HOST:]PORT or --stdio; or by socket activation');
+  }
+  if (Number(count) !== 1) throw new UsageError(`socket activation with ${count} sockets: it takes one`);
+  return FIRST_FD;
+}
+
+const isWritable = ({ writable = false, overlay = false }: ServeOptions): boolean => writable || overlay;
+
+/** Opens what is served; it and what lies below it go to `devices`, which are closed last first. */
+async function openExport(file: string, options: ServeOptions, driver: BlockDriver, devices: BlockDevice[]): Promise<BlockDevice> {
+  const add = (device: BlockDevice): BlockDevice => {
+    devices.unshift(device);
+    return device;
+  };
+  if (options.overlay !== true) return add(await openImage(file, options, { mode: isWritable(options) ? 'r+' : 'r' }, driver));
+  if (options.offset !== undefined || options.size !== undefined)
+    throw new UsageError('--overlay is of all of the image: not with --offset or --size');
+  const { partition, format, access } = options;
+  const overlay = await openOverlay(sourceOf(file), { driver, ...(format !== undefined && { format }) });
+  add(overlay);
+  if (partition === undefined) return overlay;
+  return add(await open(overlay.medium, { partition, mode: 'r+', access, lock: false, driver }));
+}
+
+async function run(exports: Record<string, NbdExport>, place: NbdServerOptions | object, options: ServeOptions): Promise<void> {
+  const { allowRemote, maxConnections, default: nameless, pidFile } = options;
+  const server = await serve({
+    exports,
+    ...place,
+    ...(nameless !== undefined && { default: nameless }),
+    ...(allowRemote !== undefined && { allowRemote }),
+    ...(maxConnections !== undefined && { maxConnections }),
+  });
+  await useAndClose(server, async () => {
+    server.on('error', ({ peer, error }) => note(`client ${peer}: ${error?.message}`));
+    if (pidFile !== undefined) await writePid(pidFile);
+    try {
+      await untilOver(server, options);
+    } finally {
+      if (pidFile !== undefined) await rm(pidFile, { force: true });
+    }
+  });
+}
+
+async function writePid(file: string): Promise<void> {
+  try {
+    await writeFile(file, `${process.pid}\n`);
+  } catch (error) {
+    throw withPath(error, file);
+  }
+}
+
+async function untilOver(server: NbdServer, { forked }: ServeOptions): Promise<void> {
+  if (server.url !== undefined) note(`serving ${server.url.href}`);
+  const meter = new Meter(server);
+  const signal = untilSignal();
+  try {
+    if (forked === true) sayReady();
+    await Promise.race([server.closed, signal.came]);
+    // What is under way is done, and answered.
+    await server.close();
+  } finally {
+    signal.release();
+    meter.stop();
+  }
+}
+
+/** NAME=IMAGE. */
+export function parseExport(text: string): NamedImage {
+  const at = text.indexOf('=');
+  if (at < 0) throw new InvalidArgumentError('Give the name and the image, as in disk=disk.img.');
+  return { name: text.slice(0, at), file: parseSource(text.slice(at + 1)) };
+}
+
+/** [HOST:]PORT, where HOST may be an address in brackets. */
+export function parseListen(text: string): { host?: string; port: number } {
+  const [, bracketed, plain, digits = ''] = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?([0-9]+)$/.exec(text) ?? [];
+  const port = digits === '' ? Number.NaN : Number(digits);
+  if (!(port <= MOST_PORT))
+    throw new InvalidArgumentError('Give a port, or a host and a port, as in 10809, 127.0.0.1:10809 or [::1]:10809.');
+  const host = bracketed ?? plain;
+  return host === undefined ? { port } : { host, port };
+}
+
+/** How many clients may be there at a time. */
+export function parseClients(text: string): number {
+  const count = /^[0-9]+$/.test(text) ? Number(text) : 0;
+  if (!(count >= 1 && count <= 65536)) throw new InvalidArgumentError('Give a whole number from 1 to 65536.');
+  return count;
+}
