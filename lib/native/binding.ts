@@ -562,21 +562,19 @@ export interface NativeBinding {
     fd: number,
     listener: ServeListener,
   ): NativeServer | Failure;
-  /** Where it listens ('' and 0 where that is nowhere), clients, and what it has done; undefined once it has closed. */
+  /** Where it listens ('' and 0 where that is nowhere, and once it has closed), clients, and what it has done. */
   serverInfo(
     server: NativeServer,
-  ):
-    | readonly [
-        path: Buffer,
-        host: string,
-        port: number,
-        connections: number,
-        requests: number,
-        bytesRead: number,
-        bytesWritten: number,
-        errors: number,
-      ]
-    | undefined;
+  ): readonly [
+    path: Buffer,
+    host: string,
+    port: number,
+    connections: number,
+    requests: number,
+    bytesRead: number,
+    bytesWritten: number,
+    errors: number,
+  ];
   /** `Server::Close` — drain in ms. The listener hears of the end. */
   serverClose(server: NativeServer, drain: number): void;
   readonly Driver: new (

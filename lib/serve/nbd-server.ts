@@ -43,7 +43,6 @@ export interface NbdCloseOptions {
 const CLOSE_KEYS = keysOf<NbdCloseOptions>({ drain: true }, { timeout: "'drain'" });
 const EVENTS = { connect: 0, disconnect: 1, error: 2 } as const;
 const KEY = Symbol('createServer');
-const NO_STATS: NbdServerStats = { requests: 0, bytesRead: 0, bytesWritten: 0, errors: 0 };
 const MOST_DRAIN = 2 ** 31 - 1;
 
 /** Makes a server of a native one. `begin` is given what hears of its events, and `name`s the export that its URL names. */
@@ -64,7 +63,6 @@ export class NbdServer implements AsyncDisposable {
 
   readonly #native: NativeServer;
   readonly #events = new EventEmitter().setMaxListeners(0);
-  #stats = NO_STATS;
   #isClosed = false;
 
   static {
@@ -95,18 +93,13 @@ export class NbdServer implements AsyncDisposable {
 
   /** Counts the clients that are there. */
   get connections(): number {
-    return binding.serverInfo(NbdServer.#of(this).#native)?.[3] ?? 0;
+    return binding.serverInfo(NbdServer.#of(this).#native)[3];
   }
 
   /** Tells what it has done so far; nothing is added any more once it has closed. */
   stats(): NbdServerStats {
-    const server = NbdServer.#of(this);
-    const info = binding.serverInfo(server.#native);
-    if (info !== undefined) {
-      const [, , , , requests, bytesRead, bytesWritten, errors] = info;
-      server.#stats = { requests, bytesRead, bytesWritten, errors };
-    }
-    return { ...server.#stats };
+    const [, , , , requests, bytesRead, bytesWritten, errors] = binding.serverInfo(NbdServer.#of(this).#native);
+    return { requests, bytesRead, bytesWritten, errors };
   }
 
   /**
@@ -136,7 +129,6 @@ export class NbdServer implements AsyncDisposable {
     const server = NbdServer.#of(this);
     if (options !== undefined) requireOptions(options, 'options', CLOSE_KEYS);
     const drain = integer(options?.drain ?? 0, 'options.drain', 0, MOST_DRAIN);
-    server.stats();
     binding.serverClose(server.#native, drain);
     return server.closed;
   }
@@ -168,9 +160,9 @@ function infoOf(id: number, peer: string, exported: string, error: BlockDeviceEr
 }
 
 function urlOf(native: NativeServer, name: string): URL | undefined {
-  const [path, host, port] = binding.serverInfo(native) ?? [];
+  const [path, host, port] = binding.serverInfo(native);
   const exported = encodeURIComponent(name);
-  if (path !== undefined && path.length > 0) return new URL(`nbd+unix:///${exported}?socket=${encodeURIComponent(path.toString())}`);
-  if (host === undefined || host === '') return undefined;
+  if (path.length > 0) return new URL(`nbd+unix:///${exported}?socket=${encodeURIComponent(path.toString())}`);
+  if (host === '') return undefined;
   return new URL(`nbd://${host.includes(':') ? `[${host}]` : host}:${port}/${exported}`);
 }

@@ -79,24 +79,27 @@ napi_value Serve(napi_env env, napi_callback_info info) {
   return external;
 }
 
-// Null for what is no server, and for one that has closed.
-Server* ServerAt(const Args& args) {
+// Null for what is no server.
+ServeState* ServerAt(const Args& args) {
   void* held = nullptr;
   if (napi_get_value_external(args.env(), args.at(0), &held) != napi_ok) return nullptr;
-  return (*static_cast<const ServerRef*>(held))->server();
+  return static_cast<const ServerRef*>(held)->get();
 }
 
-// (server) -> [path, host, port, clients, requests, bytes read, bytes written, errors]; undefined once it has closed.
+// (server) -> [path, host, port, clients, requests, bytes read, bytes written, errors]; of one that has closed the
+// first four are those of nowhere and nobody.
 napi_value ServerInfo(napi_env env, napi_callback_info info) {
-  const Server* server = ServerAt(Args(env, info));
-  if (server == nullptr) return nullptr;
-  const blk::SocketAddress address = server->address().value_or(blk::SocketAddress{});
-  const blk::serve::ServerStats stats = server->stats();
+  const ServeState* state = ServerAt(Args(env, info));
+  if (state == nullptr) return nullptr;
+  const Server* server = state->server();
+  const blk::SocketAddress address =
+      server == nullptr ? blk::SocketAddress{} : server->address().value_or(blk::SocketAddress{});
+  const blk::serve::ServerStats stats = state->stats();
   Napi::Array result = Napi::Array::New(env, 8);
   result.Set(uint32_t{0}, Napi::Buffer<char>::Copy(env, address.path.data(), address.path.size()));
   result.Set(uint32_t{1}, address.host);
   result.Set(uint32_t{2}, address.port);
-  result.Set(uint32_t{3}, static_cast<double>(server->connections()));
+  result.Set(uint32_t{3}, static_cast<double>(server == nullptr ? 0 : server->connections()));
   result.Set(uint32_t{4}, static_cast<double>(stats.requests));
   result.Set(uint32_t{5}, static_cast<double>(stats.bytes_read));
   result.Set(uint32_t{6}, static_cast<double>(stats.bytes_written));
@@ -107,7 +110,9 @@ napi_value ServerInfo(napi_env env, napi_callback_info info) {
 // (server, drain in ms)
 napi_value ServerClose(napi_env env, napi_callback_info info) {
   const Args args(env, info);
-  if (Server* server = ServerAt(args)) server->Close(std::chrono::milliseconds(args.Int(1)));
+  ServeState* state = ServerAt(args);
+  Server* server = state == nullptr ? nullptr : state->server();
+  if (server != nullptr) server->Close(std::chrono::milliseconds(args.Int(1)));
   return nullptr;
 }
 

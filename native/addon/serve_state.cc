@@ -143,6 +143,7 @@ void ServeState::OnEvent(napi_env env, const ServerEvent& event) {
 
 void ServeState::Closed() {
   if (server_) server_->Join();
+  last_stats_ = stats();
   server_.reset();
   held_.clear();
   env_state_.UntrackServer(this);

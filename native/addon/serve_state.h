@@ -40,6 +40,8 @@ class ServeState final : public EnvServer, public std::enable_shared_from_this<S
   void Failed();
   // Null once it has closed.
   blk::serve::Server* server() const { return server_.get(); }
+  // Also then.
+  blk::serve::ServerStats stats() const { return server_ ? server_->stats() : last_stats_; }
 
   // Of EnvServer.
   void Cut() override;
@@ -76,6 +78,7 @@ class ServeState final : public EnvServer, public std::enable_shared_from_this<S
   // Last but one: its threads are gone before what they use.
   std::list<Held> held_;
   std::unique_ptr<blk::serve::Server> server_;
+  blk::serve::ServerStats last_stats_;
   std::shared_ptr<ServeState> self_;
 };
 

@@ -1,25 +1,17 @@
 // The handshake of a server, byte by byte: what a client may send at all, each answer, and what ends a connection.
-import { afterEach, expect, test } from '@jest/globals';
-import { serve, type NbdServer, type NbdServerOptions } from 'rumpblk/nbd';
+import { expect, test } from '@jest/globals';
+import type { NbdServerOptions } from 'rumpblk/nbd';
 import { COMMAND, contexts, ERROR, named, option, OPTION, REPLY, request, u16, u32, WireClient } from '../support/nbd-wire';
 import { MiB, pattern, rig } from '../support/rig';
+import { serving } from '../support/serving';
 
 const bench = rig();
 const content = pattern(MiB);
-const servers: NbdServer[] = [];
-let sockets = 0;
-
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.close();
-});
-
-async function served(options: Partial<NbdServerOptions> = {}): Promise<{ server: NbdServer; socket: string }> {
-  const socket = bench.path(`s${++sockets}`);
-  const exports = { disk: { device: bench.device(bench.image(content), { mode: 'r+' }), writable: true, description: 'a disk' } };
-  const server = await serve({ exports, socket, ...options });
-  servers.push(server);
-  return { server, socket };
-}
+const serve = serving(bench);
+const served: (options?: Partial<NbdServerOptions>) => ReturnType<typeof serve> = (options) => {
+  const device = bench.device(bench.image(content), { mode: 'r+' });
+  return serve(device, { exports: { disk: { device, writable: true, description: 'a disk' } }, ...options });
+};
 
 test('the handshake and a read, in pieces cut at every byte', async () => {
   const { socket } = await served();

@@ -1,33 +1,14 @@
 // What a server answers to requests, over all that a device may be made of: data, errors, and which of them are refused.
-import { afterEach, expect, test } from '@jest/globals';
-import { open, type BlockDevice } from 'rumpblk';
-import { serve, type NbdServer, type NbdServerOptions } from 'rumpblk/nbd';
+import { expect, test } from '@jest/globals';
+import { open } from 'rumpblk';
 import { lateDisk } from '../support/late';
 import { CHUNK, COMMAND, ERROR, FLAG, request, WireClient, type Answer, type Sent } from '../support/nbd-wire';
 import { MiB, pattern, rig } from '../support/rig';
+import { serving, until } from '../support/serving';
 
 const bench = rig();
 const content = pattern(4 * MiB);
-const servers: NbdServer[] = [];
-let sockets = 0;
-
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.close();
-});
-
-async function served(
-  device: BlockDevice,
-  { writable = true, ...options }: { writable?: boolean } & Partial<NbdServerOptions> = {},
-): Promise<{
-  server: NbdServer;
-  socket: string;
-}> {
-  const socket = bench.path(`s${++sockets}`);
-  const server = await serve({ exports: { '': { device, writable } }, socket, ...options });
-  servers.push(server);
-  return { server, socket };
-}
-
+const served = serving(bench);
 const STATUS = { structured: true, status: true };
 
 for (const { name, access, disk } of bench.grounds) {
@@ -193,7 +174,7 @@ test('a medium that answers later holds up nobody: what is behind it is answered
   client.send(
     ...Array.from({ length: 20 }, (_, cookie) => request({ command: COMMAND.read, cookie, offset: cookie * 4096, length: 4096 })),
   );
-  while (late.underWay < 20) await new Promise(setImmediate);
+  await until(() => late.underWay === 20);
   // Refused at once, behind twenty that wait.
   expect(await client.do({ command: COMMAND.read, cookie: 99, offset: 2n ** 40n, length: 1 })).toMatchObject({
     cookie: 99,
