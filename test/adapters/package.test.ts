@@ -14,7 +14,7 @@ const ENTRIES = {
   'rumpblk/file-disk': ['DeviceDisk'],
   'rumpblk/fs': ['openFileHandle'],
   'rumpblk/media': ['memory', 'nullMedium'],
-  'rumpblk/nbd': ['NbdServer', 'serve'],
+  'rumpblk/nbd': ['NbdServer', 'nbd', 'serve'],
   'rumpblk/overlay': ['OverlayDevice', 'Snapshot', 'openOverlay', 'overlayInfo'],
   'rumpblk/random-access-storage': ['RandomAccessDevice'],
 };
