@@ -7,7 +7,7 @@ import { VARIANTS, build, missingFor } from '../../scripts/support/native.mjs';
 import { ROOT } from '../../scripts/support/run.mjs';
 
 const FOLDER = path.join(ROOT, VARIANTS.bench.folder);
-const TARGETS = { floors: 'floors', pages: 'pages', bare_call: 'bare_call.node' };
+const TARGETS = { floors: 'floors', pages: 'pages', nbd_reads: 'nbd_reads', bare_call: 'bare_call.node' };
 
 /**
  * Builds what is missing or older than its sources.
@@ -41,12 +41,17 @@ function runProgram(program, args) {
   return ran.stdout.trim() === '' ? undefined : JSON.parse(ran.stdout);
 }
 
-/** The command line of floors. */
+/** The command line of floors, and of nbd_reads, whose file is a socket. */
 export const floorsArgs = (file, options) => [file, ...Object.entries(options).map(([key, value]) => `${key}=${value}`)];
 
 /** @returns ns per request by test, a row a pass, a number a mark */
 export function floors(file, options) {
   return runProgram('floors', floorsArgs(file, options)).tests;
+}
+
+/** @returns ns and CPU per request, and how many brought something wrong */
+export function nbdReads(socket, options) {
+  return runProgram('nbd_reads', floorsArgs(socket, options));
 }
 
 export function pages(verb, file, ...options) {

@@ -21,6 +21,7 @@ import images from '../trials/images.mjs';
 import large from '../trials/large.mjs';
 import media from '../trials/media.mjs';
 import memory from '../trials/memory.mjs';
+import nbd from '../trials/nbd.mjs';
 import overhead from '../trials/overhead.mjs';
 import overlay from '../trials/overlay.mjs';
 import policy from '../trials/policy.mjs';
@@ -53,6 +54,7 @@ export function allRows() {
     extents,
     discard,
     copy,
+    nbd,
     policy,
     sizes,
     images,

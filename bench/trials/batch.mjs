@@ -51,7 +51,7 @@ export function batchSync(context, device, at) {
   };
 }
 
-function batchPromise(context, device, at) {
+export function batchPromise(context, device, at) {
   const batch = readBatch(context, device);
   return {
     group: DEPTH,
