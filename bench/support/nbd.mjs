@@ -1,6 +1,6 @@
 // Servers of NBD over one image, each on a Unix socket of its own, for as long as a trial runs.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import process from 'node:process';
@@ -46,6 +46,8 @@ export async function serving(context, name) {
   if (!path.isAbsolute(program) && !hasProgram(program)) return undefined;
   // Paths of sockets are short.
   const socket = path.join(context.folder, `${name.replace(/\W/g, '')}.sock`);
+  // nbdkit leaves it behind.
+  rmSync(socket, { force: true });
   const child = spawn(program, args(context.file, socket, context), { stdio: ['ignore', 'ignore', 'pipe'] });
   const told = [];
   child.stderr.on('data', (chunk) => told.push(String(chunk)));
