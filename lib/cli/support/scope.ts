@@ -1,6 +1,6 @@
 // Resources that end with the work on them, also when both fail.
 
-interface Closable {
+export interface Closable {
   close(): void | Promise<void>;
 }
 
@@ -28,6 +28,23 @@ export function together(resources: readonly Closable[]): Closable {
     close: async () => {
       const results = await Promise.allSettled(resources.map(async (resource) => resource.close()));
       for (const result of results) if (result.status === 'rejected') throw result.reason;
+    },
+  };
+}
+
+/** Many that stand on one another as one: closes the last one first, each when the one before is closed, then throws the first failure. */
+export function stacked(resources: Closable[]): { close(): Promise<void> } {
+  return {
+    close: async () => {
+      const failures: unknown[] = [];
+      for (let top = resources.pop(); top !== undefined; top = resources.pop()) {
+        try {
+          await top.close();
+        } catch (error) {
+          failures.push(error);
+        }
+      }
+      if (failures.length > 0) throw failures[0];
     },
   };
 }

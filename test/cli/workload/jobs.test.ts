@@ -227,7 +227,7 @@ describe('options', () => {
     });
     const all = await cli(['bench', '--rw', 'read', '--engine', 'all', '--parse-only', '--json'], alone);
     expect(all.stderr).toContain('fio is not installed');
-    expect(documentOf(all).engines).toEqual(['sync', 'batch', 'async', 'fs-sync', 'fs-callback', 'fs-promises']);
+    expect(documentOf(all).engines).toEqual(['sync', 'batch', 'async', 'nbd', 'fs-sync', 'fs-callback', 'fs-promises']);
   });
 });
 

@@ -11,7 +11,7 @@ import { rig } from '../../support/rig';
 declare const document: any;
 
 const bench = rig();
-const ENGINES = ['sync', 'batch', 'async', 'fs-sync', 'fs-callback', 'fs-promises', 'fio'];
+const ENGINES = ['sync', 'batch', 'async', 'nbd', 'fs-sync', 'fs-callback', 'fs-promises', 'fio'];
 const PANELS = 4; // reads; reads, writes and syncs
 const TIMEOUT = 120_000;
 type Look = readonly [width: number, colours: 'light' | 'dark'];

@@ -9,7 +9,7 @@ import { MiB, pattern, rig } from '../../support/rig';
 
 const bench = rig();
 const FIO = peer('fio', 'fio');
-const OURS = ['sync', 'batch', 'async', 'fs-sync', 'fs-callback', 'fs-promises'];
+const OURS = ['sync', 'batch', 'async', 'nbd', 'fs-sync', 'fs-callback', 'fs-promises'];
 
 function divided(): string {
   const file = bench.image(pattern(6 * MiB));

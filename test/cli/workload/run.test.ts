@@ -8,7 +8,7 @@ import { KiB, MiB, pattern, rig } from '../../support/rig';
 const bench = rig();
 const FIO = peer('fio', 'fio');
 const TIMEOUT = 60_000;
-const OURS = ['sync', 'batch', 'async', 'fs-sync', 'fs-callback', 'fs-promises'];
+const OURS = ['sync', 'batch', 'async', 'nbd', 'fs-sync', 'fs-callback', 'fs-promises'];
 const BS = 4 * KiB;
 
 function ok(finished: Finished): any {

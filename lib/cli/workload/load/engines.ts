@@ -8,7 +8,8 @@ import { mediumKind, sourceOf } from '../../support/source.js';
 import { reads, writes, type Job } from '../job/job.js';
 import { Random } from '../../support/random.js';
 import type { Calls, OpenEngine } from './calls.js';
-import { isSerial, type OwnEngine } from '../engine.js';
+import { DEVICE_ENGINES, isSerial, type OwnEngine } from '../engine.js';
+import { openOverNbd, type OpenedDevice } from './over-nbd.js';
 
 const PAGE = 4096;
 const PIECE = 1 << 20;
@@ -21,20 +22,25 @@ export async function openEngine(
   seed: number,
 ): Promise<OpenEngine> {
   const mode = writes(job) ? 'r+' : 'r';
-  const ours = engine === 'sync' || engine === 'batch' || engine === 'async';
   const source = sourceOf(path);
   if (mediumKind(path) === 'memory' && reads(job)) await fill(source);
-  const device = await open(source, ours ? { mode, access, direct: job.direct, lock: false } : { lock: false });
+  const options: OpenOptions = DEVICE_ENGINES.has(engine) ? { mode, access, direct: job.direct, lock: false } : { lock: false };
+  const { device, close } = engine === 'nbd' ? await openOverNbd(source, options) : await openAlone(source, options);
   try {
     const { batch, lanes } = createLanes(device, job, isSerial(engine) ? 1 : job.iodepth, seed);
-    if (engine === 'batch') return { calls: { shape: 'batch', batch }, lanes, close: () => device.close() };
-    if (engine === 'sync' || engine === 'async') return { calls: deviceCalls(engine, device), lanes, close: () => device.close() };
+    if (engine === 'batch') return { calls: { shape: 'batch', batch }, lanes, close };
+    if (engine === 'sync' || engine === 'async' || engine === 'nbd') return { calls: deviceCalls(engine, device), lanes, close };
     const file = await openFs(engine, path, job);
-    return { calls: file.calls, lanes, close: () => useAndClose(device, file.close) };
+    return { calls: file.calls, lanes, close: () => useAndClose({ close }, file.close) };
   } catch (error) {
-    await device.close();
+    await close();
     throw error;
   }
+}
+
+async function openAlone(source: Source, options: OpenOptions): Promise<OpenedDevice> {
+  const device = await open(source, options);
+  return { device, close: () => device.close() };
 }
 
 /** Noise, so that reads are of memory that there is. */
@@ -64,7 +70,7 @@ function createLanes(
   return { batch, lanes };
 }
 
-function deviceCalls(engine: 'sync' | 'async', device: BlockDevice): Calls {
+function deviceCalls(engine: 'sync' | 'async' | 'nbd', device: BlockDevice): Calls {
   if (engine === 'sync') {
     return {
       shape: 'sync',

@@ -1,14 +1,13 @@
 // How the page looks. Engines have a colour each, told apart by lightness as well, and a dash for each family: devices solid, node:fs
 // dashed, fio dotted. Every colour of text and of lines has a contrast of at least 4.5 to 1 with what is behind it.
+import { ENGINES } from '../engine.js';
 
 const LIGHT = `--page:#f6f5f2;--card:#fff;--ink:#1c1e21;--quiet:#5c6166;--line:#dedbd4;--track:#efede8;--bad:#a8201a;
---sync:#1557a8;--batch:#0b7468;--async:#6b3fbf;--fs-sync:#b2480c;--fs-callback:#7d6100;--fs-promises:#b0215c;--fio:#43484f`;
+--sync:#1557a8;--batch:#0b7468;--async:#6b3fbf;--nbd:#3c6a12;--fs-sync:#b2480c;--fs-callback:#7d6100;--fs-promises:#b0215c;--fio:#43484f`;
 const DARK = `--page:#101215;--card:#181b20;--ink:#e9e7e2;--quiet:#a2a7ae;--line:#31363d;--track:#22262c;--bad:#ff8d85;
---sync:#70b2ff;--batch:#3ccab2;--async:#b9a1ff;--fs-sync:#ff9d61;--fs-callback:#dcc24e;--fs-promises:#ff8ab6;--fio:#c0c7d1`;
+--sync:#70b2ff;--batch:#3ccab2;--async:#b9a1ff;--nbd:#9fd668;--fs-sync:#ff9d61;--fs-callback:#dcc24e;--fs-promises:#ff8ab6;--fio:#c0c7d1`;
 
-const ENGINE_COLOURS = ['sync', 'batch', 'async', 'fs-sync', 'fs-callback', 'fs-promises', 'fio']
-  .map((engine) => `.e-${engine}{--c:var(--${engine})}`)
-  .join('');
+const ENGINE_COLOURS = ENGINES.map((engine) => `.e-${engine}{--c:var(--${engine})}`).join('');
 
 export const STYLE = `
 :root{color-scheme:light dark;${LIGHT}}
