@@ -55,13 +55,15 @@ const PROGRAMS = {
   'mkfs.ext4': 'e2fsprogs',
   'mkfs.vfat': 'dosfstools',
   mtype: 'mtools',
+  nbdcopy: 'libnbd-bin',
+  nbdinfo: 'libnbd-bin',
   'qemu-img': 'qemu-utils',
   'qemu-io': 'qemu-utils',
   sfdisk: 'fdisk',
 };
 
 /** Those that every machine has, that come with Node.js, or that the tests put into the PATH. */
-const THERE = ['cp', 'esbuild', 'mkdir', 'node', 'npm', 'npx', 'printf', 'rumpblk', 'sha256sum', 'truncate'];
+const THERE = ['cat', 'cp', 'esbuild', 'kill', 'mkdir', 'node', 'npm', 'npx', 'printf', 'rumpblk', 'sha256sum', 'truncate'];
 
 /** What an example needs of the machine: programs that it calls by name, from a shell or from JavaScript. */
 function needsOf(source: string): Need[] {
