@@ -107,6 +107,21 @@ async function openExport(file: string, options: ServeOptions, driver: BlockDriv
 }
 
 async function run(exports: Record<string, NbdExport>, place: NbdServerOptions | object, options: ServeOptions): Promise<void> {
+  // Before the first client can be: one that comes at once is as good as a later one.
+  const signal = untilSignal();
+  try {
+    await serveUntil(signal.came, exports, place, options);
+  } finally {
+    signal.release();
+  }
+}
+
+async function serveUntil(
+  came: Promise<void>,
+  exports: Record<string, NbdExport>,
+  place: NbdServerOptions | object,
+  options: ServeOptions,
+): Promise<void> {
   const { allowRemote, maxConnections, default: nameless, pidFile } = options;
   const server = await serve({
     exports,
@@ -119,7 +134,7 @@ async function run(exports: Record<string, NbdExport>, place: NbdServerOptions |
     server.on('error', ({ peer, error }) => note(`client ${peer}: ${error?.message}`));
     if (pidFile !== undefined) await writePid(pidFile);
     try {
-      await untilOver(server, options);
+      await untilOver(server, came, options);
     } finally {
       if (pidFile !== undefined) await rm(pidFile, { force: true });
     }
@@ -134,17 +149,15 @@ async function writePid(file: string): Promise<void> {
   }
 }
 
-async function untilOver(server: NbdServer, { forked }: ServeOptions): Promise<void> {
+async function untilOver(server: NbdServer, came: Promise<void>, { forked }: ServeOptions): Promise<void> {
   if (server.url !== undefined) note(`serving ${server.url.href}`);
   const meter = new Meter(server);
-  const signal = untilSignal();
   try {
     if (forked === true) sayReady();
-    await Promise.race([server.closed, signal.came]);
+    await Promise.race([server.closed, came]);
     // What is under way is done, and answered.
     await server.close();
   } finally {
-    signal.release();
     meter.stop();
   }
 }
