@@ -81,6 +81,9 @@ const DEFAULT_PORT = 10809;
 const MOST_PORT = 65535;
 const MOST_FD = 2 ** 31 - 1;
 const MOST_TEXT = 4096;
+/** Bytes of the path of a Unix socket. */
+const MOST_PATH = 107;
+const SLASH = 47;
 const MOST_CONNECTIONS = 65536;
 const CONNECTIONS = 64;
 
@@ -138,6 +141,13 @@ function requireShort(value: string, place: string): void {
   if (value.includes('\0')) throw invalidArgValue(place, value, 'must have no null bytes');
 }
 
+/** Whoever is told of it, and the end of the server, may have another working directory; but a name that long cannot be. */
+function absolute(path: Buffer): Buffer {
+  if (path[0] === SLASH) return path;
+  const whole = Buffer.concat([Buffer.from(`${process.cwd()}/`), path]);
+  return whole.length <= MOST_PATH ? whole : path;
+}
+
 /** Finds out where to listen; of a name it asks for the address. */
 export async function servePlace(options: NbdServerOptions): Promise<ServePlace> {
   const { socket, host, port, fd } = options;
@@ -148,7 +158,7 @@ export async function servePlace(options: NbdServerOptions): Promise<ServePlace>
   if (ways !== 1) throw invalidArgValue('options', options, "must have one of 'socket', 'port' with 'host', 'fd' and 'stdio'");
   if (socket !== undefined) {
     const path = hostPath(socket, 'options.socket');
-    return { ...NOWHERE, path, name: path.toString() };
+    return { ...NOWHERE, path: absolute(path), name: path.toString() };
   }
   if (stdio) return { ...NOWHERE, fd: 0, name: 'stdin' };
   if (fd !== undefined) return { ...NOWHERE, fd: integer(fd, 'options.fd', 0, MOST_FD), name: `fd ${fd}` };

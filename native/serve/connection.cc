@@ -64,7 +64,10 @@ void Connection::Run() {
   static_cast<void>(socket_.Close());
 }
 
-void Connection::Tell(ServerEvent::Kind kind, Status status) { sink_({kind, id_, peer_, export_name_, status}); }
+// What there is no memory to tell of, nobody hears of.
+void Connection::Tell(ServerEvent::Kind kind, Status status) {
+  static_cast<void>(HadMemory([&] { sink_({kind, id_, peer_, export_name_, status}); }));
+}
 
 void Connection::Break(Status status) {
   if (std::exchange(broken_, true)) return;
@@ -132,23 +135,29 @@ void Connection::Transmit(const Session& session) {
   Runner runner(exported, session, inbox_, pool_);
   if (!runner.valid()) return Break({ENOMEM, Op::kServe});
   RequestReader reader(buffer_, exported.facts(), session, pool_);
-  for (;;) {
-    if (end() >= End::kDrain) runner.Refuse();
-    if (end() == End::kCut) Break({ECANCELED, Op::kServe});
-    if (broken_) runner.Abandon();
-    runner.TakeDone();
-    const bool stuck = TakeRequests(reader, runner);
-    // What broke now is abandoned in the next round.
-    const bool empty = Send(runner);
-    runner.tally().AddTo(shared_.tally);
-    const bool ends = !reads_ || end() >= End::kFinish;
-    if (runner.under_way() == 0 && (broken_ || (ends && empty && !stuck))) return;
-    // Room that has come by the send is for answers and requests that are there already.
-    if (runner.has_done() && (broken_ || empty)) continue;
-    if (stuck && empty && !broken_ && runner.MayTake()) continue;
-    Await(empty, stuck);
-    if (can_receive_) Receive(reader);
+  for (bool over = false; !over;) {
+    // What is under way comes back first, whatever happens.
+    if (!HadMemory([&] { over = Round(reader, runner); })) Break({ENOMEM, Op::kServe});
   }
+}
+
+bool Connection::Round(RequestReader& reader, Runner& runner) {
+  if (end() >= End::kDrain) runner.Refuse();
+  if (end() == End::kCut) Break({ECANCELED, Op::kServe});
+  if (broken_) runner.Abandon();
+  runner.TakeDone();
+  const bool stuck = TakeRequests(reader, runner);
+  // What broke now is abandoned in the next round.
+  const bool empty = Send(runner);
+  runner.tally().AddTo(shared_.tally);
+  const bool ends = !reads_ || end() >= End::kFinish;
+  if (runner.under_way() == 0 && (broken_ || (ends && empty && !stuck))) return true;
+  // Room that has come by the send is for answers and requests that are there already.
+  if (runner.has_done() && (broken_ || empty)) return false;
+  if (stuck && empty && !broken_ && runner.MayTake()) return false;
+  Await(empty, stuck);
+  if (can_receive_) Receive(reader);
+  return false;
 }
 
 bool Connection::TakeRequests(RequestReader& reader, Runner& runner) {

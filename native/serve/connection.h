@@ -76,6 +76,8 @@ class Connection {
   bool Say(std::vector<uint8_t>* out, std::chrono::steady_clock::time_point deadline);
   bool AwaitMore(std::chrono::steady_clock::time_point deadline);
   void Transmit(const Session& session);
+  // Does and answers what there is, and waits for more. -> whether it is over.
+  bool Round(RequestReader& reader, Runner& runner);
   // Does the requests that are there. -> whether it stopped because there was no room.
   bool TakeRequests(RequestReader& reader, Runner& runner);
   // Sends what waits. -> whether none of it waits any more.

@@ -29,7 +29,7 @@ class Inbox {
 
   // Room for so many, so that Put() needs no memory.
   void Reserve(size_t jobs) EXCLUDES(mu_);
-  // REQUIRES: no more than were reserved are under way.   Thread: any.
+  // Its call is over. REQUIRES: no more than were reserved are under way.   Thread: any.
   void Put(std::unique_ptr<Job> job) EXCLUDES(mu_);
   // Moves all that came to the end of `jobs`.
   void TakeAll(std::vector<std::unique_ptr<Job>>* jobs) EXCLUDES(mu_);

@@ -217,7 +217,6 @@ void Runner::TakeDone() {
 }
 
 void Runner::Finish(Job& job) {
-  job.call.End();
   if (abandoned_) return Give(std::move(job.memory), job.taken);
   if (job.error == nbd::kWireOk && job.command() == Command::kRead) {
     return AnswerRead(job.header, std::move(job.memory), job.taken);

@@ -141,6 +141,19 @@ test('a device that is closed while it is served: what is under way ends, then i
   client.close();
 });
 
+test('one that never reads keeps neither a device nor the server from closing', async () => {
+  const device = await open(memory({ size: 4 * MiB }), { mode: 'r+' });
+  const { server, socket } = await serve(device);
+  const client = await WireClient.ready(socket);
+  client.socket.pause();
+  // Zeros and flushes go through the queue: their answers have no room in the end, and they are over all the same.
+  client.send(reads(400, 64 * KiB), ...Array.from({ length: 50 }, () => request({ command: COMMAND.flush })));
+  await until(() => server.stats().requests > 0);
+  await device.close();
+  await server.close();
+  client.close();
+});
+
 test('close: what is under way is answered, the path is gone, and a drain lets clients go by themselves', async () => {
   const late = lateDisk(4 * MiB, { held: true });
   const device = bench.keep(await open(late.medium, { mode: 'r+' }));
