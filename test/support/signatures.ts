@@ -244,6 +244,17 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     createQcow2Sync: [mostly(values(file)), options(creating)],
     memory: [options({ size: positions, sectorSize: mostly(values(undefined, 512, 4096)), name: mostly(values(undefined, 'x')) })],
     nullMedium: [options({ size: positions })],
+    // Nobody listens there.
+    nbd: [
+      mostly(values('nbd://127.0.0.1:1/disk', new URL('nbd+unix:///?socket=/nowhere'))),
+      options({
+        connections: mostly(values(undefined, 1, 16)),
+        reconnect: mostly(values(undefined, 0)),
+        requestTimeout: mostly(values(undefined, 0, 1000)),
+        connectTimeout: mostly(values(undefined, 1000)),
+        extentsCache: flags,
+      }),
+    ],
     openOverlay: [
       mostly(fc.oneof(devices, paths)),
       options({

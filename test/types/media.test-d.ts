@@ -8,11 +8,11 @@ import type { Equal, Expect, Extends } from './expect.js';
 export type Shapes = [
   Expect<Equal<ReturnType<typeof memory>, Medium>>,
   Expect<Equal<ReturnType<typeof nullMedium>, Medium>>,
-  Expect<Equal<Medium['kind'], 'memory' | 'null' | 'overlay'>>,
+  Expect<Equal<Medium['kind'], 'memory' | 'null' | 'overlay' | 'nbd'>>,
   Expect<Extends<PathLike | Medium, Source>>,
   Expect<Extends<Source, CopySource & CopyTarget>>,
   Expect<Equal<Source, import('rumpblk/media').Source>>,
-  Expect<Equal<MinorInfo['source'], 'file' | 'block' | 'character' | 'memory' | 'null' | 'overlay'>>,
+  Expect<Equal<MinorInfo['source'], 'file' | 'block' | 'character' | 'memory' | 'null' | 'overlay' | 'nbd'>>,
 ];
 
 export async function accepted(driver: BlockDriver): Promise<unknown[]> {

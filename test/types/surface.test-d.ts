@@ -36,7 +36,7 @@ interface MinorInfo {
   path: string;
   offset: Bytes;
   size: Bytes;
-  source: 'file' | 'block' | 'character' | 'memory' | 'null' | 'overlay';
+  source: 'file' | 'block' | 'character' | 'memory' | 'null' | 'overlay' | 'nbd';
   type: 'file' | 'block' | 'character';
   openCount: number;
 }

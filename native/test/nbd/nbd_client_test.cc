@@ -1,3 +1,4 @@
+// Over 300 lines: one case for each thing that may become of a connection.
 // An export whose server goes away, comes back, is silent or talks nonsense: what of it a channel tells.
 #include <algorithm>
 #include <atomic>
