@@ -66,13 +66,18 @@ const READ_ONLY = 2;
 
 /** By number, the media whose connections may still tell something. */
 const listening = new Map<number, WeakRef<ExportMedium>>();
+const forgotten = new FinalizationRegistry<number>((id) => listening.delete(id));
+/** Those that are connected: their listeners hear of it although nobody has the medium itself any more. */
+const connected = new Set<ExportMedium>();
 let made = 0;
 
 function onState(id: number, state: number, failure: Failure | undefined): void {
   const medium = listening.get(id)?.deref();
-  const reason = failure === undefined ? undefined : fromFailure(failure, { path: medium?.name });
-  if (medium === undefined) listening.delete(id);
-  else eventsOf(medium).emit('state', NBD_STATES[state], reason);
+  if (medium === undefined) return;
+  if (NBD_STATES[state] === 'closed') connected.delete(medium);
+  else connected.add(medium);
+  const reason = failure === undefined ? undefined : fromFailure(failure, { path: medium.name });
+  eventsOf(medium).emit('state', NBD_STATES[state], reason);
 }
 
 let eventsOf: (medium: ExportMedium) => EventEmitter;
@@ -149,6 +154,7 @@ export function nbd(url: URL | string, options: NbdClientOptions = {}): NbdMediu
   if (isFailure(native)) throw fromFailure(native, { path: place.name });
   const medium = new ExportMedium(native, { kind: 'nbd', name: place.name, size: () => Math.max(0, binding.nbdState(native)[1]) });
   listening.set(id, new WeakRef(medium));
+  forgotten.register(medium, id);
   return medium;
 }
 
