@@ -2,6 +2,7 @@
 // and ends with the line `N passed, N failed, N skipped` over all of them.
 import { bare } from './suites/bare.mjs';
 import { fuzz, hostile, nodes, soak, stress } from './suites/long.mjs';
+import { interop } from './suites/interop.mjs';
 import { jest } from './suites/jest.mjs';
 import { native } from './suites/native.mjs';
 import { powercut } from './suites/powercut.mjs';
@@ -26,6 +27,7 @@ const SUITES = {
   stress,
   powercut,
   nodes,
+  interop,
   runtimes,
   bare,
   typescripts,
