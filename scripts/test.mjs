@@ -1,6 +1,7 @@
 // node scripts/test.mjs SUITE...: runs suites one after the other, shows what failed and what was skipped and why,
 // and ends with the line `N passed, N failed, N skipped` over all of them.
 import { bare } from './suites/bare.mjs';
+import { ceph } from './suites/ceph.mjs';
 import { fuzz, hostile, nodes, soak, stress } from './suites/long.mjs';
 import { interop } from './suites/interop.mjs';
 import { jest } from './suites/jest.mjs';
@@ -28,6 +29,7 @@ const SUITES = {
   powercut,
   nodes,
   interop,
+  ceph,
   runtimes,
   bare,
   typescripts,
