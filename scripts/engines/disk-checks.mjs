@@ -68,9 +68,7 @@ export async function partitions(place, engine) {
 /** Batches of random writes, verified through the client and by the engine's own program. */
 export async function workload(place, engine, { rounds = 40 } = {}) {
   const { uri } = await engine.serve(place);
-  // What an earlier check left there goes.
   await withDevice(uri, async (device) => {
-    await device.writeZeroes(0, device.size);
     const stamped = new Stamped(device, await rumpblk());
     for (let round = 0; round < rounds; round += 1) {
       const failed = await stamped.writeSome({ fua: round % 8 === 0 });

@@ -1,6 +1,8 @@
 // interop: our NBD server and client under judges that nobody here wrote. Sources of suites come from Debian's source packages
 // (scripts/interop/sources.mjs says how); .ci/packages-interop.txt lists what else they need.
 // RUMPBLK_INTEROP: judges to ask, separated by commas; all unless told. RUMPBLK_SERVE: see scripts/interop/server.mjs.
+import { client } from '../interop/client.mjs';
+import { faults } from '../interop/faults.mjs';
 import { fronts } from '../interop/fronts.mjs';
 import { iotests } from '../interop/iotests.mjs';
 import { libnbd } from '../interop/libnbd.mjs';
@@ -9,7 +11,7 @@ import { tools } from '../interop/tools.mjs';
 import { countsLine, failedTally, sum } from '../support/tally.mjs';
 import { timed } from '../support/run.mjs';
 
-const JUDGES = { iotests, tester, libnbd, tools, fronts };
+const JUDGES = { iotests, tester, libnbd, tools, fronts, client, faults };
 
 /** @returns {Promise<import('../support/tally.mjs').Tally>} */
 export async function interop() {
