@@ -1,6 +1,6 @@
 // What a judge says: named checks, each in a folder of its own with the processes that it started, which end with it.
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -18,6 +18,7 @@ export function assert(truth, what) {
 /** Where a check keeps its files, and what ends the processes that it started. */
 export class Place {
   #children = [];
+  #pidFiles = [];
   constructor() {
     // Short: a socket's path has 107 characters at most.
     this.folder = mkdtempSync(path.join(tmpdir(), 'rumpblk-i-'));
@@ -71,8 +72,14 @@ export class Place {
     return started.text;
   }
 
+  /** A process that went into the background and left its number in this file: it ends with the place, too. */
+  endsToo(pidFile) {
+    this.#pidFiles.push(pidFile);
+  }
+
   async end() {
     await Promise.all(this.#children.map((child) => child.stop('SIGKILL')));
+    for (const file of this.#pidFiles) if (existsSync(file)) process.kill(Number(readFileSync(file, 'utf8')), 'SIGTERM');
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -58,7 +58,8 @@ async function commands(place, start) {
 /** The place, with folders of its own for the files of one server. */
 function placeIn(place, folder) {
   place.mkdir(folder);
-  return { path: (name) => place.path(`${folder}/${name}`), start: place.start.bind(place) };
+  const own = ['start', 'run', 'endsToo'].map((name) => [name, place[name].bind(place)]);
+  return { ...Object.fromEntries(own), path: (name) => place.path(`${folder}/${name}`) };
 }
 
 async function code(action) {

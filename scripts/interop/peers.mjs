@@ -1,5 +1,5 @@
 // Servers of other people's for our client: each is started over an image, by a way of its own.
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { listening, until } from './checks.mjs';
 import { freePort, serveBy } from './server.mjs';
 
@@ -15,10 +15,12 @@ async function nbdServer(place, image) {
   const lines = ['[generic]', `unixsock = ${socket}`, 'listenaddr = 127.0.0.1', `port = ${port}`, 'allowlist = true'];
   const own = ['[disk]', `exportname = ${image}`, 'flush = true', 'fua = true', 'trim = true'];
   writeFileSync(place.path('config'), [...lines, ...own, ''].join('\n'));
-  const server = place.start('nbd-server', ['-d', '-C', place.path('config')]);
-  const ended = () => (server.ended === undefined ? undefined : `ended with ${server.ended}\n${server.text}`);
-  await until(() => listening(socket), 'nbd-server', ended);
-  return { uri: `nbd+unix:///disk?socket=${socket}`, process: server };
+  // In the foreground it would serve one client only.
+  const pidFile = place.path('pid');
+  place.endsToo(pidFile);
+  await place.run('nbd-server', ['-C', place.path('config'), '-p', pidFile]);
+  await until(() => existsSync(pidFile) && listening(socket), 'nbd-server');
+  return { uri: `nbd+unix:///disk?socket=${socket}` };
 }
 
 async function overTcp(place, image) {

@@ -3,6 +3,7 @@
 // RUMPBLK_INTEROP: judges to ask, separated by commas; all unless told. RUMPBLK_SERVE: see scripts/interop/server.mjs.
 import { client } from '../interop/client.mjs';
 import { faults } from '../interop/faults.mjs';
+import { formats } from '../interop/formats.mjs';
 import { fronts } from '../interop/fronts.mjs';
 import { iotests } from '../interop/iotests.mjs';
 import { libnbd } from '../interop/libnbd.mjs';
@@ -11,7 +12,7 @@ import { tools } from '../interop/tools.mjs';
 import { countsLine, failedTally, sum } from '../support/tally.mjs';
 import { timed } from '../support/run.mjs';
 
-const JUDGES = { iotests, tester, libnbd, tools, fronts, client, faults };
+const JUDGES = { iotests, tester, libnbd, tools, fronts, client, faults, formats };
 
 /** @returns {Promise<import('../support/tally.mjs').Tally>} */
 export async function interop() {
