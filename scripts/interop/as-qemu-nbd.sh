@@ -22,5 +22,5 @@ while [ $# -gt 0 ]; do
   shift
 done
 if [ -n "$port" ]; then args+=(--listen "$address:$port"); fi
-if [ -n "$name" ]; then args+=(--export "$name=$file"); else args+=("$file"); fi
-exec "$RUMPBLK_SERVE_PROGRAM" "${args[@]}"
+# What the server says of itself would be taken for the test's own output.
+exec "$RUMPBLK_SERVE_PROGRAM" "${args[@]}" --export "$name=$file" 2>>"$RUMPBLK_SERVE_LOG"

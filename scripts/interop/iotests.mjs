@@ -48,6 +48,7 @@ export async function iotests() {
       QEMU_IO_PROG: '/usr/bin/qemu-io',
       QEMU_NBD_PROG: path.join(ROOT, 'scripts', 'interop', 'as-qemu-nbd.sh'),
       RUMPBLK_SERVE_PROGRAM: serveProgram(),
+      RUMPBLK_SERVE_LOG: place.path('log'),
       TEST_DIR: place.mkdir('images'),
       SOCK_DIR: place.mkdir('s'),
     };

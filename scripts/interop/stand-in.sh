@@ -20,10 +20,10 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-# Socket activation: nbdkit finds LISTEN_FDS itself, and has the same process, which LISTEN_PID names.
 if [ ${#images[@]} -gt 1 ]; then
   folder=$(mktemp -d)
   for i in "${!images[@]}"; do ln -s "$(realpath "${images[i]}")" "$folder/${names[i]}"; done
   exec "${NBDKIT:-nbdkit}" $mode $fork "${args[@]}" file dir="$folder"
 fi
+# Socket activation: nbdkit finds LISTEN_FDS itself, and has the same process, which LISTEN_PID names.
 exec "${NBDKIT:-nbdkit}" $mode $fork ${args[@]+"${args[@]}"} file "${images[0]}"
