@@ -51,7 +51,7 @@ export async function serveCommand(images: readonly string[], named: readonly Na
     await useAndClose(together(devices), async () => {
       const exports: Record<string, NbdExport> = Object.create(null) as Record<string, NbdExport>;
       for (const { name, file } of wanted) {
-        exports[name] = { device: await openExport(file, options, driver, devices), writable: isWritable(options), description: file };
+        exports[name] = { device: await openExport(file, options, driver, devices), writable: isWritable(options) };
       }
       await run(exports, place, options);
     });
