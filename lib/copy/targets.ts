@@ -66,11 +66,12 @@ async function openDisk(disk: DiskSource, from: Source, settings: CopySettings):
   try {
     const end = Math.min(start + Math.min(from.size, length), looked.size);
     await requireApart(await from.place(length), placeOfDevice(looked, start, end), disk);
+    // While the other is open: a server may end when its last client goes.
+    const device = await open(disk, { ...part, mode: 'r+', lock });
+    return await deviceTarget(device, true, from, settings);
   } finally {
     await looked.close();
   }
-  const device = await open(disk, { ...part, mode: 'r+', lock });
-  return deviceTarget(device, true, from, settings);
 }
 
 /** A device that is given, or was opened for the copy, which closes it then. ENOSPC when it is known already that the copy does not fit. */
