@@ -30,7 +30,7 @@ export async function fileSystem(place, engine) {
   assert(readFileSync(place.path('out')).equals(readFileSync(image)), 'copied out other bytes');
   const written = await withDevice(uri, async (device) => {
     await readFiles(device, contents);
-    return writeFiles(device);
+    return writeFiles(device, engine.bytes / 32);
   });
   await judgeFiles(place, await engine.exported(place.path('after')), new Map([...contents, ...written]));
 }

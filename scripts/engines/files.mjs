@@ -20,7 +20,7 @@ export async function ext4Image(place, bytes, files = 20) {
     contents.set(`/${folder}/file-${i}`, content);
   }
   const image = place.image('ext4', bytes);
-  await place.run('mkfs.ext4', ['-q', '-F', '-d', tree, image]);
+  await place.run('mkfs.ext4', ['-q', '-F', '-b', '4096', '-d', tree, image]);
   return { image, contents };
 }
 
@@ -31,12 +31,12 @@ export function readFiles(device, contents) {
   });
 }
 
-/** Writes some files through ext2fs, and flushes. @returns {Promise<Map<string, Buffer>>} their contents */
-export async function writeFiles(device) {
+/** Writes some files through ext2fs, up to so many bytes, and flushes. @returns {Promise<Map<string, Buffer>>} their contents */
+export async function writeFiles(device, largest) {
   const contents = new Map();
   await mounted(device, async (fs) => {
     await fs.mkdir('/new', 0o755);
-    for (const [name, size] of Object.entries({ '/new/small': 77, '/new/large': 3 * 1024 * 1024 + 5, '/new/block': 4096 })) {
+    for (const [name, size] of Object.entries({ '/new/small': 77, '/new/large': largest + 5, '/new/block': 4096 })) {
       contents.set(name, randomBytes(size));
       await fs.writeFile(name, contents.get(name));
     }

@@ -72,6 +72,13 @@ export class Place {
     return started.text;
   }
 
+  /** The last lines of those that it started, where they said something. */
+  said() {
+    return this.#children
+      .filter(({ text }) => text !== '')
+      .map(({ child, text }) => `${path.basename(child.spawnfile)}: ${text.slice(-300)}`);
+  }
+
   /** A process that went into the background and left its number in this file: it ends with the place, too. */
   endsToo(pidFile) {
     this.#pidFiles.push(pidFile);
@@ -119,7 +126,8 @@ export class Checks {
       await action(place);
       this.passed();
     } catch (error) {
-      this.failed(name, error.stack.includes('\n    at ') ? `${error.message}\n${error.stack.split('\n    at ')[1]}` : error.message);
+      const [, where = ''] = error.stack.split('\n    at ');
+      this.failed(name, [error.message, where, ...place.said()].join('\n'));
     } finally {
       await place.end();
     }
