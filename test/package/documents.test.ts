@@ -57,13 +57,16 @@ const PROGRAMS = {
   mtype: 'mtools',
   nbdcopy: 'libnbd-bin',
   nbdinfo: 'libnbd-bin',
+  nbdkit: 'nbdkit',
+  psktool: 'gnutls-bin',
   'qemu-img': 'qemu-utils',
   'qemu-io': 'qemu-utils',
+  'qemu-nbd': 'qemu-utils',
   sfdisk: 'fdisk',
 };
 
 /** Those that every machine has, that come with Node.js, or that the tests put into the PATH. */
-const THERE = ['cat', 'cp', 'esbuild', 'kill', 'mkdir', 'node', 'npm', 'npx', 'printf', 'rumpblk', 'sha256sum', 'truncate'];
+const THERE = ['cat', 'cp', 'esbuild', 'kill', 'mkdir', 'node', 'npm', 'npx', 'printf', 'rumpblk', 'sha256sum', 'true', 'truncate'];
 
 /** What an example needs of the machine: programs that it calls by name, from a shell or from JavaScript. */
 function needsOf(source: string): Need[] {
