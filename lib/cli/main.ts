@@ -15,7 +15,7 @@ import { addOverlay } from './overlay.js';
 import { partitionsCommand, type PartitionsOptions } from './partitions.js';
 import { infoCommand, type InfoOptions } from './info.js';
 import { discardCommand, type DiscardOptions, zeroCommand, type ZeroOptions } from './range.js';
-import { parseClients, parseExport, parseListen, serveCommand, type NamedImage, type ServeOptions } from './serve.js';
+import { addServe } from './serve.js';
 import { readCommand, type ReadOptions } from './read.js';
 import { emitJson, note, ReaderGone } from './support/report.js';
 import { parseSource, SOURCES } from './support/source.js';
@@ -240,37 +240,6 @@ function addZero(program: Command, done: Done): void {
     .option('--keep-room', 'keep, or take, the room of the range')
     .option('--fua', 'make it durable before the command goes on');
   addSharedOptions(command).action(async (file: string, options: ZeroOptions) => done(await zeroCommand(file, options)));
-}
-
-const SERVE_HELP = `
-Clients: QEMU, nbdcopy, nbdinfo, fio, nbd-client. Images are only read unless --writable or --overlay is given. With neither --socket nor
---listen nor --stdio it takes the socket of LISTEN_FDS. SIGTERM and SIGINT end it when what is under way is done, with exit status 0.`;
-
-function addServe(program: Command, done: Done): void {
-  const named: NamedImage[] = [];
-  const command = program
-    .command('serve')
-    .description('Serve images to NBD clients.')
-    .argument('[images...]', 'images or device nodes, by the names of their files', (text: string, before: string[] | undefined) => [
-      ...(before ?? []),
-      parseSource(text),
-    ])
-    .option('--socket <path>', 'listen on a Unix socket, which is made', parsePath)
-    .option('--listen <[host:]port>', 'listen on a TCP port, of 127.0.0.1 where no host is given', parseListen)
-    .option('--stdio', 'serve the one client that standard input is a socket to')
-    .option('--export <name=image>', 'serve an image by this name; again for more', (text) => void named.push(parseExport(text)))
-    .option('--default <name>', 'the export of clients that name none (default: the only one)')
-    .option('-w, --writable', 'let clients write')
-    .option('--overlay', 'let clients write, and forget it at the end: the images are only read')
-    .option('--allow-remote', 'allow --listen with a host that other machines reach')
-    .option('--max-connections <count>', 'clients at a time (default: 64)', parseClients)
-    .option('--fork', 'go on in the background once it listens')
-    .addOption(new Option('--forked').hideHelp())
-    .option('--pid-file <path>', 'write the process id here once it listens', parsePath)
-    .addHelpText('after', SERVE_HELP);
-  addImageOptions(command).action(async (images: string[] | undefined, options: ServeOptions) =>
-    done(await serveCommand(images ?? [], named, options)),
-  );
 }
 
 /** Runs one command line. With `--json` a failure is a document on stdout, too. */

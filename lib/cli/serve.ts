@@ -1,26 +1,27 @@
 // rumpblk serve: images for NBD clients, until a signal comes or the one client goes.
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { BlockDriver, open, type BlockDevice } from '../index.js';
 import { serve, type NbdExport, type NbdServer, type NbdServerOptions } from '../nbd.js';
 import { openOverlay } from '../overlay.js';
 import { goOnInBackground, sayReady } from './support/daemon.js';
 import { EXIT, UsageError, withPath } from './support/failure.js';
-import { openImage, type ImageOptions } from './support/image.js';
+import { addImageOptions, openImage, type ImageOptions } from './support/image.js';
 import { Meter } from './support/meter.js';
 import { note } from './support/report.js';
 import { together, useAndClose } from './support/scope.js';
 import { untilSignal } from './support/signals.js';
 import { parseSource, sourceOf } from './support/source.js';
+import { parsePath } from './support/units.js';
 
 /** An image, under the name that clients know it by. */
-export interface NamedImage {
+interface NamedImage {
   readonly name: string;
   readonly file: string;
 }
 
-export interface ServeOptions extends ImageOptions {
+interface ServeOptions extends ImageOptions {
   socket?: string;
   listen?: Pick<NbdServerOptions, 'host' | 'port'>;
   stdio?: boolean;
@@ -38,7 +39,39 @@ export interface ServeOptions extends ImageOptions {
 const FIRST_FD = 3;
 const MOST_PORT = 65535;
 
-export async function serveCommand(images: readonly string[], named: readonly NamedImage[], options: ServeOptions): Promise<number> {
+const SERVE_HELP = `
+Clients: QEMU, nbdcopy, nbdinfo, fio, nbd-client. Images are only read unless --writable or --overlay is given. With neither --socket nor
+--listen nor --stdio it takes the socket of LISTEN_FDS. SIGTERM and SIGINT end it when what is under way is done, with exit status 0.`;
+
+/** Declares the command; `done` gets its exit status. */
+export function addServe(program: Command, done: (status: number) => void): void {
+  const named: NamedImage[] = [];
+  const command = program
+    .command('serve')
+    .description('Serve images to NBD clients.')
+    .argument('[images...]', 'images or device nodes, by the names of their files', (text: string, before: string[] | undefined) => [
+      ...(before ?? []),
+      parseSource(text),
+    ])
+    .option('--socket <path>', 'listen on a Unix socket, which is made', parsePath)
+    .option('--listen <[host:]port>', 'listen on a TCP port, of 127.0.0.1 where no host is given', parseListen)
+    .option('--stdio', 'serve the one client that standard input is a socket to')
+    .option('--export <name=image>', 'serve an image by this name; again for more', (text) => void named.push(parseExport(text)))
+    .option('--default <name>', 'the export of clients that name none (default: the only one)')
+    .option('-w, --writable', 'let clients write')
+    .option('--overlay', 'let clients write, and forget it at the end: the images are only read')
+    .option('--allow-remote', 'allow --listen with a host that other machines reach')
+    .option('--max-connections <count>', 'clients at a time (default: 64)', parseClients)
+    .option('--fork', 'go on in the background once it listens')
+    .addOption(new Option('--forked').hideHelp())
+    .option('--pid-file <path>', 'write the process id here once it listens', parsePath)
+    .addHelpText('after', SERVE_HELP);
+  addImageOptions(command).action(async (images: string[] | undefined, options: ServeOptions) =>
+    done(await serveCommand(images ?? [], named, options)),
+  );
+}
+
+async function serveCommand(images: readonly string[], named: readonly NamedImage[], options: ServeOptions): Promise<number> {
   const wanted = namesOf(images, named);
   const place = placeOf(options);
   if (options.fork === true) {
@@ -163,14 +196,14 @@ async function untilOver(server: NbdServer, came: Promise<void>, { forked }: Ser
 }
 
 /** NAME=IMAGE. */
-export function parseExport(text: string): NamedImage {
+function parseExport(text: string): NamedImage {
   const at = text.indexOf('=');
   if (at < 0) throw new InvalidArgumentError('Give the name and the image, as in disk=disk.img.');
   return { name: text.slice(0, at), file: parseSource(text.slice(at + 1)) };
 }
 
 /** [HOST:]PORT, where HOST may be an address in brackets. */
-export function parseListen(text: string): { host?: string; port: number } {
+function parseListen(text: string): { host?: string; port: number } {
   const [, bracketed, plain, digits = ''] = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?([0-9]+)$/.exec(text) ?? [];
   const port = digits === '' ? Number.NaN : Number(digits);
   if (!(port <= MOST_PORT))
@@ -180,7 +213,7 @@ export function parseListen(text: string): { host?: string; port: number } {
 }
 
 /** How many clients may be there at a time. */
-export function parseClients(text: string): number {
+function parseClients(text: string): number {
   const count = /^[0-9]+$/.test(text) ? Number(text) : 0;
   if (!(count >= 1 && count <= 65536)) throw new InvalidArgumentError('Give a whole number from 1 to 65536.');
   return count;
