@@ -33,7 +33,7 @@ export function together(resources: readonly Closable[]): Closable {
 }
 
 /** Many that stand on one another as one: closes the last one first, each when the one before is closed, then throws the first failure. */
-export function stacked(resources: Closable[]): { close(): Promise<void> } {
+export function stacked(resources: Closable[]): { close: () => Promise<void> } {
   return {
     close: async () => {
       const failures: unknown[] = [];
