@@ -68,7 +68,7 @@ export function addBench(program: Command, version: string, done: (status: numbe
   const command = program
     .command('bench')
     .description('Run a workload over several engines, or show and verify what a device does.')
-    .argument('[file]', 'an image or device node, memory:SIZE or null:SIZE', parseSource)
+    .argument('[file]', 'an image or device node, memory:SIZE, null:SIZE or an nbd: URL', parseSource)
     .option('--quick', 'the demonstration: take about a second')
     .option('--jobs <file>', 'a workload: a fio job file', parsePath)
     .option('--engine <names>', 'what does it: names with commas between, or all (default: sync, or async where iodepth is more than 1)')

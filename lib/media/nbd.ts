@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { keysOf } from '../arguments/known-keys.js';
 import { flag, integer, requireOptions } from '../arguments/validate.js';
 import { fromFailure, invalidArgType, isFailure, type BlockDeviceError } from '../errors.js';
-import { binding, NBD_STATES, type Failure } from '../native/binding.js';
+import { binding, NBD_STATES, type Failure, type NativeEvents } from '../native/binding.js';
 import { MediumHandle, nativeMediumOf, type Medium } from './medium.js';
 import { isNbdUrl, nbdPlace } from './nbd-url.js';
 
@@ -70,6 +70,7 @@ const forgotten = new FinalizationRegistry<number>((id) => listening.delete(id))
 /** Those that are connected: their listeners hear of it although nobody has the medium itself any more. */
 const connected = new Set<ExportMedium>();
 let made = 0;
+let events: NativeEvents | undefined;
 
 function onState(id: number, state: number, failure: Failure | undefined): void {
   const medium = listening.get(id)?.deref();
@@ -136,7 +137,7 @@ export function nbd(url: URL | string, options: NbdClientOptions = {}): NbdMediu
   const time = (key: 'reconnect' | 'requestTimeout' | 'connectTimeout', fallback: number): number =>
     integer(options[key] ?? fallback, `options.${key}`, 0, MOST_TIME);
   const connections = integer(options.connections ?? 1, 'options.connections', 1, MOST_CONNECTIONS);
-  if (made === 0) binding.nbdEvents(onState);
+  events ??= binding.nbdEvents(onState);
   const id = ++made;
   const native = binding.nbdMedium(
     id,
@@ -150,6 +151,7 @@ export function nbd(url: URL | string, options: NbdClientOptions = {}): NbdMediu
     time('requestTimeout', 60_000),
     time('connectTimeout', 10_000),
     flag(options.extentsCache, 'options.extentsCache', true),
+    events,
   );
   if (isFailure(native)) throw fromFailure(native, { path: place.name });
   const medium = new ExportMedium(native, { kind: 'nbd', name: place.name, size: () => Math.max(0, binding.nbdState(native)[1]) });

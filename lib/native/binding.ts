@@ -169,6 +169,9 @@ export interface NativeTable {
 /** Fields and units of `DiskLabel` and `Partition` in api, built by the addon. */
 export type NativeIoctlResult = object | number;
 
+/** By which connections tell of themselves. */
+export type NativeEvents = object;
+
 /** An external, which native code looks into 25 times faster than into an object: requests are functions of it, not methods. */
 export interface NativeRequests {
   readonly [opaque]: never;
@@ -470,8 +473,8 @@ export interface NativeBinding {
   /** `MemoryMedium::CreateStore`; sizes in bytes. */
   memoryMedium(size: number, sectorSize: number, name: Uint8Array): NativeMedium | Failure;
   nullMedium(size: number, name: Uint8Array): NativeMedium | Failure;
-  /** Once, before the first `nbdMedium`: what connections call with the number of their medium and an index of NBD_STATES. */
-  nbdEvents(told: (id: number, state: number, failure: Failure | undefined) => void): void;
+  /** What connections call with the number of their medium and an index of NBD_STATES, for `nbdMedium`. */
+  nbdEvents(told: (id: number, state: number, failure: Failure | undefined) => void): NativeEvents;
   /** `NbdStore` and what makes media of it; times in milliseconds. */
   nbdMedium(
     id: number,
@@ -485,6 +488,7 @@ export interface NativeBinding {
     requestTimeout: number,
     connectTimeout: number,
     extentsCache: boolean,
+    events: NativeEvents,
   ): NativeMedium | Failure;
   /** `NbdStore::Statistics`: state an index of NBD_STATES, size -1 until it was connected once. */
   nbdState(

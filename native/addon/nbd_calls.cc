@@ -21,19 +21,44 @@ std::chrono::milliseconds Milliseconds(const Args& args, size_t i) { return std:
 
 void OnCleanup(void* shared) { static_cast<NbdShared*>(shared)->Shutdown(); }
 
-// (function) -> undefined. Once, before the first medium.
+using EventsOwner = std::shared_ptr<NbdEvents>;
+
+void OnEventsCleanup(void* data) {
+  const std::unique_ptr<EventsOwner> events(static_cast<EventsOwner*>(data));
+  (*events)->End();
+}
+
+void FreeEvents(napi_env, void* data, void*) { delete static_cast<EventsOwner*>(data); }
+
+// (function) -> an external, for nbdMedium(). Once for each copy of lib in the environment.
 napi_value MakeNbdEvents(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   EnvState& state = EnvState::Of(env);
-  if (state.nbd != nullptr) return nullptr;
-  state.nbd = std::make_unique<NbdShared>(env, args.at(0));
-  // After the thread-safe function was made: it runs while that still exists.
-  napi_add_env_cleanup_hook(env, OnCleanup, state.nbd.get());
-  return nullptr;
+  // After a thread-safe function was made: its hook runs while that still exists.
+  EventsOwner events;
+  if (state.nbd == nullptr) {
+    state.nbd = std::make_unique<NbdShared>(env, args.at(0));
+    events = state.nbd->events();
+    napi_add_env_cleanup_hook(env, OnCleanup, state.nbd.get());
+  } else {
+    events = std::make_shared<NbdEvents>(env, args.at(0));
+    napi_add_env_cleanup_hook(env, OnEventsCleanup, new EventsOwner(events));
+  }
+  auto owner = std::make_unique<EventsOwner>(std::move(events));
+  napi_value external = nullptr;
+  if (napi_create_external(env, owner.get(), FreeEvents, nullptr, &external) != napi_ok) return nullptr;
+  static_cast<void>(owner.release());  // the external's
+  return external;
 }
 
-// (id, name, path, host, port, export, connections, reconnect, requestTimeout, connectTimeout, extentsCache) -> an
-// external. Times in milliseconds.
+EventsOwner EventsAt(const Args& args, size_t i) {
+  void* events = nullptr;
+  napi_get_value_external(args.env(), args.at(i), &events);
+  return *static_cast<EventsOwner*>(events);
+}
+
+// (id, name, path, host, port, export, connections, reconnect, requestTimeout, connectTimeout, extentsCache,
+// events) -> an external. Times in milliseconds.
 napi_value MakeNbdMedium(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   NbdShared& shared = *EnvState::Of(env).nbd;
@@ -48,9 +73,8 @@ napi_value MakeNbdMedium(napi_env env, napi_callback_info info) {
   client.reconnect = Milliseconds(args, 7);
   client.request_timeout = Milliseconds(args, 8);
   client.connect_timeout = Milliseconds(args, 9);
-  client.on_state = [id = args.Number(0), events = shared.events()](blk::nbd::ClientState state, blk::Status reason) {
-    events->Tell(id, state, reason);
-  };
+  client.on_state = [id = args.Number(0), events = EventsAt(args, 11)](
+                        blk::nbd::ClientState state, blk::Status reason) { events->Tell(id, state, reason); };
   setting.keeps_extents = args.Bool(10);
   // Of one place and name, whatever else was asked for.
   setting.holds = shared.HoldsOf(setting.name);
