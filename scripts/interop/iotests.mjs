@@ -27,6 +27,22 @@ const MINUTES = 20;
 /** What the tests ask of QEMU itself before they start: the name of a machine. None of these tests runs one. */
 const STUB = '#!/bin/sh\necho "none (default)"\n';
 
+/** They give a server `sleep 1` to come up. On a busy machine that is not enough: it ends when the socket is there. */
+const SLEEP = `#!/bin/sh
+if [ "$*" != 1 ]; then exec /bin/sleep "$@"; fi
+for _ in $(seq 600); do
+  if [ -S "$SOCK_DIR/nbd" ]; then exit 0; fi
+  /bin/sleep 0.1
+done
+`;
+
+/** Makes a program of text. @returns {string} its path */
+function program(file, text) {
+  writeFileSync(file, text);
+  chmodSync(file, 0o755);
+  return file;
+}
+
 /** @returns {Promise<import('../support/tally.mjs').Tally>} */
 export async function iotests() {
   const checks = new Checks("QEMU's iotests");
@@ -38,10 +54,11 @@ export async function iotests() {
   const place = new Place();
   try {
     const folder = path.join(sourcePackage('qemu'), 'tests', 'qemu-iotests');
-    const stub = place.path('stub');
-    writeFileSync(stub, STUB);
-    chmodSync(stub, 0o755);
+    const stub = program(place.path('stub'), STUB);
+    const bin = place.mkdir('bin');
+    program(path.join(bin, 'sleep'), SLEEP);
     const env = {
+      PATH: `${bin}:${process.env.PATH}`,
       QEMU_PROG: stub,
       QSD_PROG: stub,
       QEMU_IMG_PROG: '/usr/bin/qemu-img',
