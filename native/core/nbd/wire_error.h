@@ -11,9 +11,10 @@
 namespace blk::nbd {
 
 // REQUIRES: `error` is none of kWireOk.
-inline Status StatusOfWire(uint32_t error, Op op, bool mutates) {
+inline Status StatusOfWire(uint32_t error, Op op) {
   switch (error) {
-    case kWirePermission: return {mutates ? EROFS : EPERM, op};
+    // Not EROFS: an export that is read-only is refused when it is opened to write.
+    case kWirePermission: return {EPERM, op};
     case kWireIo: return {EIO, op};
     case kWireNoMemory: return {ENOMEM, op};
     case kWireInvalid: return {EINVAL, op};
@@ -28,8 +29,7 @@ inline Status StatusOfWire(uint32_t error, Op op, bool mutates) {
 // Ok of one that was answered without an error.
 inline Status StatusOf(const WireRequest& request, WireEnd how, Op op) {
   switch (how) {
-    case WireEnd::kAnswered:
-      return request.error == kWireOk ? Status::Ok() : StatusOfWire(request.error, op, request.mutates());
+    case WireEnd::kAnswered: return request.error == kWireOk ? Status::Ok() : StatusOfWire(request.error, op);
     case WireEnd::kCancelled: return {ECANCELED, op};
     case WireEnd::kLost:
     case WireEnd::kChanged: break;
