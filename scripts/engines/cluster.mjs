@@ -1,10 +1,10 @@
 // A Ceph cluster of this machine alone: a monitor and some OSDs as processes of a place, on loopback, everything they keep in the
 // folder of the place. No manager: none of its services is used.
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { until } from '../interop/checks.mjs';
-import { freePort } from '../interop/server.mjs';
+import { freePort, isBound } from '../interop/server.mjs';
 
 /** The programs, and Debian's packages. */
 export const CEPH = {
@@ -159,7 +159,7 @@ export class Cluster {
     ];
     const server = place.start('qemu-nbd', args);
     const ended = () => (server.ended === undefined ? undefined : `ended with ${server.ended}\n${server.text}`);
-    await until(() => existsSync(socket), 'qemu-nbd', ended);
+    await until(() => isBound(socket), 'qemu-nbd', ended);
     return { socket, uri: `nbd+unix:///?socket=${socket}`, process: server };
   }
 }

@@ -1,6 +1,6 @@
 // Our server under its judges: `rumpblk serve`, or what RUMPBLK_SERVE names: a program that takes the same options. With
 // RUMPBLK_SERVE=scripts/interop/stand-in.sh nbdkit answers, which shows whether a judge is right at all.
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -50,12 +50,18 @@ export async function serve(place, args, { port, name = 's' } = {}) {
   return { socket, uri, process: server };
 }
 
+/** Whether somebody listens there, found out without connecting: some servers answer one connection only. */
+export function isBound(socket) {
+  const lines = readFileSync('/proc/net/unix', 'utf8').split('\n');
+  // The fourth field: __SO_ACCEPTCON, which is there from listen() on.
+  return lines.some((line) => line.endsWith(` ${socket}`) && line.split(/\s+/)[3] === '00010000');
+}
+
 /** A server of somebody else's on a unix socket of the place. `args(socket)`: its arguments. */
 export async function serveBy(place, program, args, { name = 'peer', env } = {}) {
   const socket = place.path(name);
   const server = place.start(program, args(socket), { env });
   const ended = () => (server.ended === undefined ? undefined : `ended with ${server.ended}\n${server.text}`);
-  // Not by connecting: some of these servers answer one connection only.
-  await until(() => existsSync(socket), program, ended);
+  await until(() => isBound(socket), program, ended);
   return { socket, uri: `nbd+unix:///?socket=${socket}`, process: server };
 }
