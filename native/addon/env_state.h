@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "addon/completion.h"
-#include "addon/nbd_shared.h"
 #include "addon/napi_setup.h"
+#include "addon/nbd_shared.h"
 #include "core/device/driver.h"
 
 namespace blk_addon {

@@ -7,9 +7,9 @@
 
 #include "core/nbd/nbd_medium.h"
 #include "test/support/check.h"
-#include "test/support/temp_file.h"
 #include "test/support/nbd_server.h"
 #include "test/support/nbd_wire.h"
+#include "test/support/temp_file.h"
 
 namespace blk::nbd {
 namespace {
