@@ -13,20 +13,20 @@ export interface NbdClientOptions {
   connections?: number;
   /** How long requests are held while a lost connection is made again; default 0: they fail. */
   reconnect?: number;
-  /** How long a connection with requests under way may be silent before it is given up; default 60000, 0: for ever. */
+  /** How long a connection with requests under way may be silent before it counts as lost; default 60000, 0: for ever. */
   requestTimeout?: number;
-  /** How long connecting may take; default 10000, 0: as long as it takes. */
+  /** How long one connection may take to be made, handshake and all; default 10000, 0: as long as it takes. */
   connectTimeout?: number;
   /** What the server has said of extents holds until this side writes; false where others write to the export, too; default true. */
   extentsCache?: boolean;
 }
 
-/** `'closed'`: not connected yet, or not any more because nothing uses it. `'lost'`: it was, and the next open connects again. */
+/** `'closed'`: not connected yet, or not any more because nothing uses it. `'lost'`: it was connected, and the next `open()`, or with `reconnect` the next request, connects again. */
 export type NbdState = 'connected' | 'lost' | 'reconnecting' | 'closed';
 
-/** What {@link NbdMedium.stats} counts, of the connections since the first device or minor came that is there. */
+/** What `stats()` of an {@link NbdMedium} tells. It counts from the time when the export was connected; when nothing uses it any more, it begins anew. */
 export interface NbdStats {
-  /** What the connections are in. */
+  /** Tells whether it is connected. */
   state: NbdState;
   /** Connections to the server. */
   connections: number;
@@ -46,9 +46,9 @@ export interface NbdStats {
 export interface NbdMedium extends Medium {
   /** Gives its size, in bytes; 0 until it was connected once. */
   readonly size: number;
-  /** What its connections are in. */
+  /** Tells whether it is connected. */
   readonly state: NbdState;
-  /** Counts what has become of them. */
+  /** Counts its connections, and how often they were lost and made again; tells what the server takes. */
   stats(): NbdStats;
   /** Calls `listener` with each new state, and with why a connection was lost. Keeps no process alive. */
   on(event: 'state', listener: (state: NbdState, reason?: BlockDeviceError) => void): this;
@@ -122,7 +122,7 @@ function stateOf(medium: ExportMedium): ReturnType<typeof binding.nbdState> {
  * on it, or it is registered. The same export is the same disk, however many media stand for it.
  *
  * @param url `nbd://host:port/export`, or `nbd+unix:///export?socket=/path`
- * @param options `connections`, default 1; `reconnect`, default 0; `requestTimeout`, default 60000; `connectTimeout`, default 10000
+ * @param options `connections`, default 1; `reconnect`, default 0; `requestTimeout`, default 60000; `connectTimeout`, default 10000; `extentsCache`, default true
  * @returns what `open()`, `register()` and `copy()` take in place of a path
  * @throws {TypeError} ERR_INVALID_ARG_VALUE what is no such URL, or asks for TLS
  *

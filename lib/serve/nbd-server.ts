@@ -7,7 +7,7 @@ import { fromFailure, illegalConstructor, invalidThis, markCopy, type BlockDevic
 import { binding, SERVE_EVENTS, type NativeServer, type ServeListener } from '../native/binding.js';
 import type { Bytes } from '../request/transfer.js';
 
-/** What an event of a server is about. */
+/** What a listener of an `NbdServer` is given: the client that the event is about. */
 export interface NbdClientInfo {
   /** Number of the connection, from 1 on; 0 in an error of none. */
   readonly id: number;

@@ -7,12 +7,12 @@ import { servedExports, serveLimits, serveOptions, servePlace, type NbdServerOpt
 
 /**
  * Serves devices to NBD clients: QEMU, nbdcopy, fio, the kernel's own, and this package's. Requests never come to JavaScript: a busy event
- * loop slows no client. Faults, guards, traces and counters of a device are in force for them. A device that is closed while it is served
+ * loop slows no client. Faults, protected ranges and counters of a device are in force for them. A device that is closed while it is served
  * closes when the requests under way are done, and clients get ESHUTDOWN from then on; `closeSync()` of it is EBUSY.
  *
  * @param options `exports`, by name; one of `socket`, `port` with `host`, `fd` and `stdio`; `default`, `allowRemote`, `maxConnections`, `signal`
  * @returns the server, which listens
- * @throws {BlockDeviceError} EADDRINUSE the path or the port is taken; EACCES, ENOENT, EADDRNOTAVAIL; ENOTSOCK no socket; errors of the host
+ * @throws {BlockDeviceError} EADDRINUSE the path or the port is taken; EADDRNOTAVAIL the host is not this machine; EACCES, ENOENT the path; ENOTSOCK no socket; EBADF a device is closed; errors of the host
  *
  * @example
  * await using device = await open('disk.img');
