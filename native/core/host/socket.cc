@@ -220,7 +220,9 @@ Result<SocketListener> SocketListener::Listen(const SocketAddress& address) {
     auto local = LocalAddress(fd);
     if (!local.ok()) return local.status();
     if (address.is_unix()) local.value().path = address.path;
-    return SocketListener(made.Take(), local.Take(), address.is_unix());
+    SocketListener listener(made.Take(), local.Take());
+    listener.NoteNode();
+    return listener;
   }
   return last;
 }
@@ -235,7 +237,7 @@ Result<SocketListener> SocketListener::Adopt(int fd) {
   if (err != 0) return Status{err, Op::kListen};
   auto local = LocalAddress(fd);
   if (!local.ok()) return local.status();
-  return SocketListener(std::move(owner), local.Take(), false);
+  return SocketListener(std::move(owner), local.Take());
 }
 
 Result<std::optional<Socket>> SocketListener::Accept() {
@@ -252,10 +254,22 @@ Readiness SocketListener::Wait(const WakeEvent* wake, std::optional<std::chrono:
   return PollFor(fd_.get(), POLLIN, wake, timeout);
 }
 
+void SocketListener::NoteNode() {
+  struct stat node {};
+  if (!address_.is_unix() || lstat(address_.path.c_str(), &node) < 0) return;
+  device_ = node.st_dev;
+  inode_ = node.st_ino;
+}
+
+bool SocketListener::HasNode() const {
+  struct stat node {};
+  return inode_ != 0 && lstat(address_.path.c_str(), &node) == 0 && node.st_dev == device_ && node.st_ino == inode_;
+}
+
 Status SocketListener::Close() {
-  const bool gone = !made_path_ || unlink(address_.path.c_str()) == 0 || errno == ENOENT;
+  const bool gone = !HasNode() || unlink(address_.path.c_str()) == 0 || errno == ENOENT;
   const Status removed = gone ? Status::Ok() : Status{errno, Op::kClose};
-  made_path_ = false;
+  inode_ = 0;
   const Status closed = fd_.Close();
   return removed.ok() ? closed : removed;
 }

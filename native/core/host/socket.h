@@ -128,16 +128,21 @@ class SocketListener {
 
   // Where it listens: a port that was free is told.
   const SocketAddress& address() const { return address_; }
-  // Removes a Unix path that Listen() made, and closes. Errors: the host's; it is closed all the same.
+  // Removes a Unix path that Listen() made, unless something else has its name by now, and closes. Errors: the host's;
+  // it is closed all the same.
   Status Close();
 
  private:
-  SocketListener(UniqueFd fd, SocketAddress address, bool made_path)
-      : fd_(std::move(fd)), address_(std::move(address)), made_path_(made_path) {}
+  SocketListener(UniqueFd fd, SocketAddress address) : fd_(std::move(fd)), address_(std::move(address)) {}
+
+  // Remembers which node the path has, and whether it still has that one.
+  void NoteNode();
+  bool HasNode() const;
 
   UniqueFd fd_;
   SocketAddress address_;
-  bool made_path_ = false;
+  // The node that Listen() made; inode 0: none.
+  uint64_t device_ = 0, inode_ = 0;
 };
 
 }  // namespace blk

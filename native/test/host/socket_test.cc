@@ -73,6 +73,17 @@ TEST_CASE("a Unix socket: nobody else may connect, whatever the umask, and its p
   RemoveFolderOf(path);
 }
 
+TEST_CASE("a Unix path that is another one's by now stays where it is") {
+  const std::string path = FreshPath();
+  SocketListener first = SocketListener::Listen({path, {}, 0}).Take();
+  REQUIRE(unlink(path.c_str()) == 0);
+  SocketListener second = SocketListener::Listen({path, {}, 0}).Take();
+  CHECK(first.Close().ok());
+  MeetAndTalk(second, {path, {}, 0});
+  CHECK(second.Close().ok());
+  RemoveFolderOf(path);
+}
+
 TEST_CASE("a TCP socket: a free port is told, and both sides have names") {
   SocketListener listener = SocketListener::Listen({{}, "127.0.0.1", 0}).Take();
   CHECK(listener.address().port != 0);
