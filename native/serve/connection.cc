@@ -147,9 +147,10 @@ bool Connection::Round(RequestReader& reader, Runner& runner) {
   if (broken_) runner.Abandon();
   runner.TakeDone();
   const bool stuck = TakeRequests(reader, runner);
+  // Before it is sent: who has an answer finds it counted.
+  runner.tally().AddTo(shared_.tally);
   // What broke now is abandoned in the next round.
   const bool empty = Send(runner);
-  runner.tally().AddTo(shared_.tally);
   const bool ends = !reads_ || end() >= End::kFinish;
   if (runner.under_way() == 0 && (broken_ || (ends && empty && !stuck))) return true;
   // Room that has come by the send is for answers and requests that are there already.

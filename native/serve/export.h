@@ -3,6 +3,7 @@
 #ifndef RUMPBLK_SERVE_EXPORT_H_
 #define RUMPBLK_SERVE_EXPORT_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -36,6 +37,10 @@ class Export {
   IoQueue& queue() const { return queue_; }
   const std::shared_ptr<Lanes>& lanes() const { return lanes_; }
 
+  // Makes all that was answered durable. A loss that the device tells of once, as one over NBD does, is told to every
+  // client from then on: any of them may have written what is gone.   Errors: those of Device::Flush().
+  Status Flush(Lane lane);
+
   // Requests under way. A close of them is the end of the export: what clients ask of it from then on is ESHUTDOWN.
   CallsInFlight& calls() { return calls_; }
 
@@ -45,6 +50,7 @@ class Export {
   IoQueue& queue_;
   const std::shared_ptr<Lanes> lanes_;
   CallsInFlight calls_;
+  std::atomic<bool> has_lost_{false};
 };
 
 }  // namespace blk::serve

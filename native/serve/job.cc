@@ -30,12 +30,12 @@ void Do(Job& job, Lane lane) {
   switch (job.command()) {
     case Command::kRead:
     case Command::kWrite: return RunTransfer(job, lane);
-    case Command::kFlush: job.error = ToWire(job.device->Flush(lane)); return;
+    case Command::kFlush: job.error = ToWire(job.exported->Flush(lane)); return;
     case Command::kTrim:
     case Command::kCache:
     case Command::kWriteZeroes: return RunRange(job, lane);
     case Command::kBlockStatus:
-      job.error = ToWire(CollectStatus(*job.device, job.header, job.inbox->cancel(), lane, &job.extents));
+      job.error = ToWire(CollectStatus(job.exported->device(), job.header, job.inbox->cancel(), lane, &job.extents));
       return;
     case Command::kDisconnect: return;
   }

@@ -18,6 +18,7 @@
 #include "core/workers/blocking_estimate.h"
 #include "core/workers/calls_in_flight.h"
 #include "core/workers/io_worker.h"
+#include "serve/export.h"
 
 namespace blk::serve {
 
@@ -50,7 +51,7 @@ class Inbox {
 
 struct Job {
   nbd::RequestHeader header;
-  Device* device = nullptr;  // `call` keeps it open
+  Export* exported = nullptr;  // `call` keeps its device open
   CallsInFlight::Call call;
   std::shared_ptr<Inbox> inbox;
   // Of all but a flush and a block status: planned and admitted.

@@ -169,7 +169,7 @@ void Runner::Change(Arrived& arrived, CallsInFlight::Call call) {
 std::unique_ptr<Job> Runner::MakeJob(const Arrived& arrived, CallsInFlight::Call call) {
   auto job = std::make_unique<Job>();
   job->header = arrived.header;
-  job->device = &device_;
+  job->exported = &export_;
   job->call = std::move(call);
   job->inbox = inbox_;
   return job;

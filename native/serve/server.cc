@@ -26,7 +26,11 @@ Server::Server(ServerOptions options, WakeEvent wake)
 
 Result<std::unique_ptr<Server>> Server::Listen(ServerOptions options, SocketListener listener) {
   auto wake = WakeEvent::Create();
-  if (!wake.ok()) return wake.status();
+  if (!wake.ok()) {
+    // The failure is that there is no descriptor; the path goes all the same.
+    static_cast<void>(listener.Close());
+    return wake.status();
+  }
   std::unique_ptr<Server> server(new Server(std::move(options), wake.Take()));
   server->address_ = listener.address();
   server->listener_ = std::move(listener);
@@ -170,7 +174,8 @@ bool Server::Serve(Socket socket) {
         client.over.store(true, std::memory_order_release);
         wake_.Signal();
       });
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {
+      // No thread, or no memory for one.
       connections_.fetch_sub(1, std::memory_order_relaxed);
       clients_.pop_back();
       failed = {EAGAIN, Op::kServe};
