@@ -10,6 +10,7 @@ import { failure, refusal } from '../support/failure';
 import { NBD_SERVER, NBDKIT, nbdkit, nbdServer, newSocket, QEMU_NBD, qemuNbd, type ForeignServer } from '../support/nbd-servers';
 import { testWith } from '../support/peers';
 import { img } from '../support/qemu-img';
+import { all } from '../support/overlays';
 import { KiB, MiB, pattern, rig } from '../support/rig';
 
 const bench = rig();
@@ -207,4 +208,14 @@ testWith(...NBDKIT)('a closed device leaves no connection; a minor keeps one', a
   expect(medium.stats()).toMatchObject({ state: 'closed', losses: 0, reconnects: 0 });
   await server.kill();
   expect(seen).toEqual(['connected', 'closed', 'connected', 'closed']);
+});
+
+testWith(...NBDKIT)('rumpblk bench writes over an export with --overwrite only', async () => {
+  const server = await kit('memory', String(SIZE));
+  const words = ['bench', server.url('').href, '--rw', 'write', '--loops', '1', '--bs', '64k', '--json'];
+  expect(await cli(words)).toMatchObject({ status: 2, stderr: expect.stringMatching(/would write over 'nbd\+unix:.*--overwrite allows/) });
+  const seen = await open(server.url(''));
+  expect(all(seen).equals(Buffer.alloc(SIZE))).toBe(true);
+  await seen.close();
+  expect(await cli([...words, '--overwrite'])).toMatchObject({ status: 0 });
 });

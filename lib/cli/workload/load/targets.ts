@@ -3,7 +3,7 @@
 import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, statSync, truncateSync, writeSync, type Stats } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { BlockDriver, type BlockDevice, type PartitionChoice } from '../../../index.js';
+import { BlockDriver, type BlockDevice, type PartitionChoice, type Source } from '../../../index.js';
 import { UsageError, withPath } from '../../support/failure.js';
 import { mediumKind, sourceOf } from '../../support/source.js';
 import { formatExact } from '../../support/units.js';
@@ -122,12 +122,19 @@ export class Targets {
 
   #look(name: string): FileState {
     const { partition } = this.#options;
-    if (mediumKind(name) !== undefined) return this.#lookAtMedium(name);
+    const kind = mediumKind(name);
+    // An export is somebody's, as a file is.
+    if (kind === 'nbd') return this.#found(sourceOf(name));
+    if (kind !== undefined) return this.#lookAtMedium(name);
     const stats = statOf(name);
     const isEmpty = stats === undefined || (stats.isFile() && stats.size === 0);
     if (isEmpty && partition !== undefined) throw new UsageError(`--partition is of a disk, and '${name}' is yet to be made: give FILE`);
     if (isEmpty) return { start: 0, size: 0, exists: stats !== undefined, isMedium: false, written: false, wanted: 0 };
-    const { offset, size } = placeOf(this.#driver, name, partition);
+    return this.#found(name);
+  }
+
+  #found(source: Source): FileState {
+    const { offset, size } = placeOf(this.#driver, source, this.#options.partition);
     return { start: offset, size, exists: true, isMedium: false, written: false, wanted: 0 };
   }
 
@@ -146,7 +153,7 @@ export class Targets {
 
   /** The lock of the file, and on a block node the claim that keeps mounts out, for as long as the bench runs. */
   async #open(name: string, file: FileState): Promise<BlockDevice> {
-    const minor = await this.#driver.register(name, { offset: file.start, size: file.size });
+    const minor = await this.#driver.register(sourceOf(name), { offset: file.start, size: file.size });
     return this.#driver.open(minor, { mode: file.written ? 'r+' : 'r', lock: this.#options.lock, access: 'pio' });
   }
 
