@@ -77,7 +77,7 @@ napi_value MakeNbdMedium(napi_env env, napi_callback_info info) {
                         blk::nbd::ClientState state, blk::Status reason) { events->Tell(id, state, reason); };
   setting.keeps_extents = args.Bool(10);
   // Of one place and name, whatever else was asked for.
-  setting.holds = shared.HoldsOf(setting.name);
+  setting.common = shared.CommonOf(client);
   const auto store = std::make_shared<NbdStore>(std::move(setting));
   shared.Track(store);
   auto owner = std::make_unique<MediumOwner>();

@@ -46,12 +46,16 @@ void NbdEvents::OnEvent(napi_env env, napi_value function, void*, void* data) {
   napi_call_function(env, undefined, function, std::size(given), given, nullptr);
 }
 
-std::shared_ptr<blk::RangeHolds> NbdShared::HoldsOf(const std::string& name) {
-  std::erase_if(holds_, [](const auto& one) { return one.second.expired(); });
-  auto& kept = holds_[name];
-  auto holds = kept.lock();
-  if (holds == nullptr) kept = holds = std::make_shared<blk::RangeHolds>();
-  return holds;
+std::shared_ptr<blk::nbd::NbdCommon> NbdShared::CommonOf(const blk::nbd::ClientOptions& options) {
+  const blk::SocketAddress& address = options.address;
+  // None of the parts has a byte of zero.
+  const std::string port = std::to_string(address.port);
+  const std::string key = address.path + '\0' + address.host + '\0' + port + '\0' + options.name;
+  std::erase_if(common_, [](const auto& one) { return one.second.expired(); });
+  auto& kept = common_[key];
+  auto common = kept.lock();
+  if (common == nullptr) kept = common = std::make_shared<blk::nbd::NbdCommon>();
+  return common;
 }
 
 void NbdShared::Track(const std::shared_ptr<blk::nbd::NbdStore>& store) {

@@ -41,8 +41,8 @@ class NbdShared {
   NbdShared(napi_env env, napi_value function) : events_(std::make_shared<NbdEvents>(env, function)) {}
 
   const std::shared_ptr<NbdEvents>& events() const { return events_; }
-  // Who has which range of the export of that name: the same for all of one name.
-  std::shared_ptr<blk::RangeHolds> HoldsOf(const std::string& name);
+  // What all share that reach this export, whatever its URL looks like.
+  std::shared_ptr<blk::nbd::NbdCommon> CommonOf(const blk::nbd::ClientOptions& options);
   // Has its connections end with the environment, if it is there by then.
   void Track(const std::shared_ptr<blk::nbd::NbdStore>& store);
   // Ends all connections, so that no task waits for a server any more. A cleanup hook, which runs before EnvState's.
@@ -50,7 +50,7 @@ class NbdShared {
 
  private:
   const std::shared_ptr<NbdEvents> events_;
-  std::map<std::string, std::weak_ptr<blk::RangeHolds>> holds_;
+  std::map<std::string, std::weak_ptr<blk::nbd::NbdCommon>> common_;
   std::vector<std::weak_ptr<blk::nbd::NbdStore>> stores_;
 };
 

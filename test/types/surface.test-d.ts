@@ -194,6 +194,7 @@ interface BlockErrorInfo {
   blkno?: number;
   bytesTransferred?: Bytes;
   injected?: boolean;
+  uncertain?: boolean;
   holder?: { pid: number; command?: string };
   lost?: { position: Bytes; length: Bytes };
 }

@@ -31,16 +31,16 @@ void Raise(std::atomic<uint64_t>& to, uint64_t value) {
 
 }  // namespace
 
-Result<std::shared_ptr<Client>> Client::Connect(ClientOptions options) {
+Result<std::shared_ptr<Client>> Client::Connect(ClientOptions options, const WakeEvent* called_off) {
   auto stop = WakeEvent::Create();
   if (!stop.ok()) return stop.status();
-  auto first = Dial(options.address, options.name, options.connect_timeout, nullptr);
+  auto first = Dial(options.address, options.name, options.connect_timeout, called_off);
   if (!first.ok()) return first.status();
   std::shared_ptr<Client> client;
   Status status{ENOMEM, Op::kConnect};
   const bool had_memory = HadMemory([&] {
     client = std::shared_ptr<Client>(new Client(std::move(options), stop.Take()));
-    status = client->Begin(first.Take());
+    status = client->Begin(first.Take(), called_off);
   });
   if (!had_memory) return Status{ENOMEM, Op::kConnect};
   if (!status.ok()) return status;
@@ -64,7 +64,7 @@ void Client::Close() {
   if (begun_ && state_ != ClientState::kEnded) Become(ClientState::kEnded);
 }
 
-Status Client::Begin(Dialled first) {
+Status Client::Begin(Dialled first, const WakeEvent* called_off) {
   facts_ = first.facts;
   const size_t wanted = facts_.Has(kCanMultiConn) ? std::max(1u, options_.connections) : 1;
   lanes_.reserve(wanted);
@@ -76,21 +76,24 @@ Status Client::Begin(Dialled first) {
   std::vector<Dialled> all;
   all.reserve(wanted);
   all.push_back(std::move(first));
-  DialMore(all, wanted, options_.connect_timeout);
+  DialMore(all, wanted, options_.connect_timeout, called_off);
   MutexLock lock(mu_);
   OpenLanes(all);
   for (const auto& lane : lanes_) {
-    // Lanes without a thread stay parked, and the destructor ends the others.
-    if (!StartThread(lane->thread, [this, at = lane.get()] { RunLane(*at); })) return {EAGAIN, Op::kConnect};
+    if (StartThread(lane->thread, [this, at = lane.get()] { RunLane(*at); })) continue;
+    // The destructor ends the others, which wait for those that are not parked.
+    for (const auto& other : lanes_) other->parked |= !other->thread.joinable();
+    return {EAGAIN, Op::kConnect};
   }
   begun_ = true;
   Tell(ClientState::kConnected);
   return Status::Ok();
 }
 
-void Client::DialMore(std::vector<Dialled>& all, size_t lanes, std::chrono::milliseconds timeout) const {
+void Client::DialMore(std::vector<Dialled>& all, size_t lanes, std::chrono::milliseconds timeout,
+                      const WakeEvent* stop) const {
   while (all.size() < lanes) {
-    auto more = Dial(options_.address, options_.name, timeout, &stop_);
+    auto more = Dial(options_.address, options_.name, timeout, stop);
     // A server that serves fewer at once than we would have serves those.
     if (!more.ok() || !more.value().facts.SameAs(all.front().facts)) return;
     all.push_back(more.Take());
@@ -173,7 +176,7 @@ void Client::AwaitEarlierWrites() {
   awaited_ = false;
 }
 
-Status Client::Sync() {
+Status Client::Sync(std::atomic<uint64_t>& told) {
   AwaitEarlierWrites();
   WaitedRequest flush;
   flush.command = Command::kFlush;
@@ -190,7 +193,7 @@ Status Client::Sync() {
     if (state_ != ClientState::kConnected) return {ENOTCONN, Op::kFlush, Why::kNbdLost};
     Raise(flushed_, flush.covers);
   }
-  if (!std::exchange(unflushed_, false)) return Status::Ok();
+  if (told.exchange(unflushed_) == unflushed_) return Status::Ok();
   return {EIO, Op::kFlush, Why::kNbdUnflushed};
 }
 
@@ -213,6 +216,11 @@ void Client::End() {
   stop_.Signal();
   for (const auto& lane : lanes_) lane->connection.Drop();
   moved_on_.NotifyAll();
+}
+
+uint64_t Client::unflushed() const {
+  MutexLock lock(mu_);
+  return unflushed_;
 }
 
 ClientState Client::state() const {

@@ -38,12 +38,15 @@ struct ClientOptions {
   std::chrono::milliseconds connect_timeout{10000};
   // Told of each change, by threads of the client, without a lock, and of the reason for a loss. It does not wait.
   std::function<void(ClientState state, Status reason)> on_state;
+  // Called before a connection that was made again is used: the server may have another content. It does not wait.
+  std::function<void()> on_again;
 };
 
 class Client {
  public:
-  // Connects and goes through the handshake; it waits. Errors: those of Dial() · EAGAIN no thread can be had.
-  static Result<std::shared_ptr<Client>> Connect(ClientOptions options);
+  // Connects and goes through the handshake; it waits. A signal of `called_off`, where given, ends it with ECANCELED.
+  // Errors: those of Dial() · EAGAIN no thread can be had.
+  static Result<std::shared_ptr<Client>> Connect(ClientOptions options, const WakeEvent* called_off = nullptr);
   // As Close().
   ~Client() { Close(); }
   Client(const Client&) = delete;
@@ -53,9 +56,13 @@ class Client {
   const ExportFacts& facts() const { return facts_; }
   // Begins a request.   Thread: any; it does not wait.
   void Submit(WireRequest& request) EXCLUDES(mu_);
-  // Waits for the writes that began before, then makes all that was completed durable.
-  // Errors: EIO kNbdUnflushed, once: writes may be missing · ENOTCONN · the server's.   Thread: any but the client's.
-  Status Sync() EXCLUDES(mu_);
+  // Waits for the writes that began before, then makes all that was completed durable. `told` is the caller's: what
+  // unflushed() was when it was last told of a loss.
+  // Errors: EIO kNbdUnflushed, once for each caller: writes may be missing · ENOTCONN · the server's.   Thread: any but
+  // the client's.
+  Status Sync(std::atomic<uint64_t>& told) EXCLUDES(mu_);
+  // Losses so far with which writes may be gone that were completed and not flushed.
+  uint64_t unflushed() const EXCLUDES(mu_);
   // Makes a connection that was lost again, as it waits for. Errors: those of Dial() · ESTALE it is another export.
   Status Revive() EXCLUDES(mu_);
   // Says goodbye, and waits for the threads. Once is enough.   REQUIRES: no request is under way.   Thread: any but the
@@ -84,10 +91,11 @@ class Client {
   Client(ClientOptions options, WakeEvent stop) : options_(std::move(options)), stop_(std::move(stop)) {}
 
   // Makes as many connections as there shall be; `first` is there already. Errors: EAGAIN no thread can be had.
-  Status Begin(Dialled first) EXCLUDES(mu_);
+  Status Begin(Dialled first, const WakeEvent* called_off) EXCLUDES(mu_);
   // Connects what lanes there are; of those behind the first it may fail for each.
   Result<std::vector<Dialled>> DialAll(std::chrono::milliseconds timeout) const;
-  void DialMore(std::vector<Dialled>& all, size_t lanes, std::chrono::milliseconds timeout) const;
+  void DialMore(std::vector<Dialled>& all, size_t lanes, std::chrono::milliseconds timeout,
+                const WakeEvent* stop) const;
   // Opens the lanes that have a connection.
   void OpenLanes(std::vector<Dialled>& all) REQUIRES(mu_);
   // What each thread does.
@@ -139,8 +147,8 @@ class Client {
   RequestList held_ GUARDED_BY(mu_);
   bool ending_ GUARDED_BY(mu_) = false;
   bool stopping_ GUARDED_BY(mu_) = false;
-  bool unflushed_ GUARDED_BY(mu_) = false;  // the next flush has something to tell
-  unsigned revivers_ GUARDED_BY(mu_) = 0;   // those that wait for the next try
+  uint64_t unflushed_ GUARDED_BY(mu_) = 0;
+  unsigned revivers_ GUARDED_BY(mu_) = 0;  // those that wait for the next try
   uint64_t tries_ GUARDED_BY(mu_) = 0;
   Status try_result_ GUARDED_BY(mu_);
 };

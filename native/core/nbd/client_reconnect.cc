@@ -50,7 +50,7 @@ bool Client::ComeBack() {
   while (!std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->parked; })) {
     moved_on_.Wait(mu_);
   }
-  if (completed_.load() > flushed_.load()) unflushed_ = true;
+  if (completed_.load() > flushed_.load()) unflushed_++;
   flushed_.store(completed_.load());
   if (!stopping_) Become(ClientState::kLost);
   auto pause = kFirstPause;
@@ -116,6 +116,7 @@ Status Client::TryOnce() {
         return;
       }
       changed_ = changed;
+      if (options_.on_again) options_.on_again();
       OpenLanes(all.value());
       state_ = ClientState::kConnected;
       reconnects_.fetch_add(1, std::memory_order_relaxed);
@@ -191,7 +192,7 @@ Result<std::vector<Dialled>> Client::DialAll(std::chrono::milliseconds timeout) 
   const bool fits = facts.size == facts_.size && facts.blocks.minimum == facts_.blocks.minimum &&
                     facts.blocks.maximum >= facts_.blocks.maximum;
   if (!fits) return Status{ESTALE, Op::kConnect, Why::kNbdChanged};
-  DialMore(all, facts.Has(kCanMultiConn) ? lanes_.size() : 1, timeout);
+  DialMore(all, facts.Has(kCanMultiConn) ? lanes_.size() : 1, timeout, &stop_);
   return all;
 }
 

@@ -21,7 +21,7 @@ void Connection::Open(Socket socket, const ExportFacts& facts) {
   why_ = Status::Ok();
   outgoing_ = {};
   settled_ = {};
-  first_sent_ = under_way_ = cancellable_ = 0;
+  first_sent_ = under_way_ = cancellable_ = unawaited_ = 0;
   progress_ = looked_ = Clock::now();
   wake_.Clear();
   MutexLock lock(mu_);
@@ -55,6 +55,8 @@ void Connection::Drop() {
 
 RequestList Connection::Run() {
   if (!HadMemory([&] { why_ = Serve(); })) why_ = Lost(ENOMEM);
+  // What was answered before there was no memory.
+  Settle();
   socket_.Shutdown();
   RequestList left = TakeLeft();
   // What the end of a socket says that is not used any more concerns nobody.
@@ -67,7 +69,8 @@ Status Connection::Serve() {
     if (!TakeQueue()) return Lost(ECONNABORTED);
     Status status = SendSome();
     if (!status.ok()) return status;
-    if (stop_seen_ && under_way_ == 0) return Disconnect(), Status::Ok();
+    // Nobody waits for what is left.
+    if (stop_seen_ && under_way_ == unawaited_) return Disconnect(), Status::Ok();
     status = Wait();
     if (!status.ok()) return status;
   }
@@ -85,7 +88,8 @@ bool Connection::TakeQueue() {
   const bool had_memory = HadMemory([&] {
     while (!come.empty()) {
       WireRequest& request = *come.first();
-      if (IsCancelled(request.cancel)) {
+      // One that a connection before has sent may have been done, unless it only reads.
+      if (IsCancelled(request.cancel) && (request.sent == 0 || !request.mutates())) {
         come.Pop();
         request.end(request, WireEnd::kCancelled);
         continue;
@@ -127,6 +131,7 @@ void Connection::Begin(WireRequest& request) {
   Encode(header, request.header.data());
   if (under_way_++ == 0) progress_ = Clock::now();
   if (request.cancel != nullptr) cancellable_++;
+  if (request.command == Command::kCache) unawaited_++;
   outgoing_.Push(request);
 }
 
@@ -242,6 +247,7 @@ void Connection::Finish(uint64_t cookie) {
   free_.push_back(static_cast<uint32_t>(cookie));
   under_way_--;
   if (request.cancel != nullptr) cancellable_--;
+  if (request.off || request.command == Command::kCache) unawaited_--;
   settled_.Push(request);
 }
 
@@ -261,6 +267,7 @@ void Connection::LookForCalledOff() {
     // What comes of it is thrown away. A write stays: the server may do it at any time, and who is told that it is over
     // may write there again.
     request->off = true;
+    unawaited_++;
     request->data = nullptr;
     request->called_off(*request);
   }

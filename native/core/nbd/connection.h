@@ -37,7 +37,7 @@ class Connection final : private ReplyBook {
   // Why the last Run() has ended: ok behind Stop().   Thread: that of Run(), or behind it.
   Status why() const { return why_; }
 
-  // Ends it when nothing is under way, and tells the server.
+  // Ends it when nothing is under way that anybody waits for, and tells the server.
   void Stop() EXCLUDES(mu_);
   // Ends it now.
   void Drop() EXCLUDES(mu_);
@@ -100,6 +100,7 @@ class Connection final : private ReplyBook {
   std::vector<uint32_t> free_;
   size_t under_way_ = 0;
   size_t cancellable_ = 0;
+  size_t unawaited_ = 0;        // of those under way: hints, and reads that were called off
   Clock::time_point progress_;  // when a byte was moved last, or the first request came
   Clock::time_point looked_;
   bool stop_seen_ = false;

@@ -42,6 +42,7 @@ std::optional<ExtentCache::Stretch> ExtentCache::At(uint64_t at) const {
 
 void ExtentCache::Clear() {
   MutexLock lock(mu_);
+  changes_++;
   stretches_.clear();
 }
 

@@ -33,7 +33,7 @@ class ExtentCache {
   void Keep(uint64_t begin, uint64_t end, ExtentType type, uint64_t since) EXCLUDES(mu_);
   // What `at` lies in; nothing where that is not known.
   std::optional<Stretch> At(uint64_t at) const EXCLUDES(mu_);
-  // Forgets all of it.
+  // Forgets all of it, and what was asked before.
   void Clear() EXCLUDES(mu_);
 
  private:

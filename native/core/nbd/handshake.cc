@@ -9,6 +9,7 @@
 namespace blk::nbd {
 namespace {
 
+constexpr uint32_t kLeastMaximum = 512;   // bytes of the largest payload: with less a request is nothing but headers
 constexpr uint32_t kMostMinimum = 65536;  // bytes of the smallest block that a server may insist on
 
 Status Failure(int err, Why why) { return {err, Op::kConnect, why}; }
@@ -184,7 +185,8 @@ Status ClientHandshake::TakeExportName() {
 
 Status ClientHandshake::Finish() {
   const auto& blocks = facts_.blocks;
-  const bool fits = IsPowerOfTwo(blocks.minimum) && blocks.minimum <= kMostMinimum && blocks.maximum >= blocks.minimum;
+  const bool fits = IsPowerOfTwo(blocks.minimum) && blocks.minimum <= kMostMinimum &&
+                    blocks.maximum >= std::max(blocks.minimum, kLeastMaximum);
   if (!fits) return Failure(EPROTO, Why::kNbdBlockSizes);
   // What is preferred is only that, and no reason to turn away.
   if (!IsPowerOfTwo(blocks.preferred) || blocks.preferred < blocks.minimum) {

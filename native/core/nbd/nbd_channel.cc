@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <new>
 #include <vector>
 
 #include "core/base/no_memory.h"
@@ -132,8 +133,8 @@ void NbdChannel::Prefetch(MediumOffset at, uint64_t size) noexcept {
   const uint64_t block = facts().blocks.minimum;
   const uint64_t begin = AlignDown(at.value, block), end = std::min(facts().reach(), AlignUp(at.value + size, block));
   if (begin >= end) return;
-  Hint* hint = nullptr;
-  if (!HadMemory([&] { hint = new Hint(); })) return;
+  auto* hint = new (std::nothrow) Hint();
+  if (hint == nullptr) return;
   hint->command = Command::kCache;
   hint->offset = begin;
   // Of more than that it is no hint any more.
@@ -191,6 +192,8 @@ Result<size_t> NbdChannel::Extents(MediumSpan within, ExtentLayer layer, std::sp
     }
     begins += extent.length;
   }
+  // One that ends inside of a block has told nothing of this place.
+  if (count == 0) return Channel::Extents(within, layer, found, rules);
   return count;
 }
 

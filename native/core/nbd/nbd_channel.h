@@ -3,7 +3,10 @@
 #ifndef RUMPBLK_CORE_NBD_NBD_CHANNEL_H_
 #define RUMPBLK_CORE_NBD_NBD_CHANNEL_H_
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "core/medium/channel.h"
 #include "core/nbd/nbd_disk.h"
@@ -12,11 +15,13 @@ namespace blk::nbd {
 
 class NbdChannel final : public Channel {
  public:
-  explicit NbdChannel(std::shared_ptr<NbdDisk> disk) : disk_(std::move(disk)) {}
+  // `told`: what the medium of the channel was told of, for Client::Sync().
+  NbdChannel(std::shared_ptr<NbdDisk> disk, std::shared_ptr<std::atomic<uint64_t>> told)
+      : disk_(std::move(disk)), told_(std::move(told)) {}
 
   Moved Read(MediumOffset at, void* data, size_t size, const PieceRules& rules) override;
   Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules) override;
-  Status Sync() override { return client().Sync(); }
+  Status Sync() override { return client().Sync(*told_); }
   Moved Discard(MediumOffset at, uint64_t size, const PieceRules& rules) override;
   Moved Zero(MediumOffset at, uint64_t size, const PieceRules& rules) override;
   void Prefetch(MediumOffset at, uint64_t size) noexcept override;
@@ -35,6 +40,7 @@ class NbdChannel final : public Channel {
   Moved WriteZeros(uint64_t begin, uint64_t end, const PieceRules& rules);
 
   const std::shared_ptr<NbdDisk> disk_;
+  const std::shared_ptr<std::atomic<uint64_t>> told_;
 };
 
 }  // namespace blk::nbd

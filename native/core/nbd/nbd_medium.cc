@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <string_view>
+#include <utility>
 
 #include "core/base/no_memory.h"
 #include "core/host/lock_holder.h"
@@ -34,6 +35,7 @@ MediumIdentity NbdStore::identity() const {
 
 Result<std::shared_ptr<NbdDisk>> NbdStore::Connect() {
   MutexLock one(connect_mu_);
+  const WakeEvent* called_off = nullptr;
   {
     MutexLock lock(mu_);
     if (ended_) return Status{ENOTCONN, Op::kConnect, Why::kNbdLost};
@@ -41,10 +43,19 @@ Result<std::shared_ptr<NbdDisk>> NbdStore::Connect() {
       disk->media++;
       return disk;
     }
+    if (!called_off_) {
+      auto made = WakeEvent::Create();
+      if (!made.ok()) return made.status();
+      called_off_.emplace(made.Take());
+    }
+    // It stays where it is from here on.
+    called_off = &*called_off_;
   }
-  auto client = Client::Connect(setting_.client);
+  ClientOptions options = setting_.client;
+  options.on_again = [common = setting_.common] { common->transfers.extents.Clear(); };
+  auto client = Client::Connect(std::move(options), called_off);
   if (!client.ok()) return client.status();
-  auto disk = std::make_shared<NbdDisk>(client.Take(), setting_.keeps_extents);
+  auto disk = std::make_shared<NbdDisk>(client.Take(), setting_.common, setting_.keeps_extents);
   MutexLock lock(mu_);
   if (ended_) return Status{ENOTCONN, Op::kConnect, Why::kNbdLost};
   disk_ = disk;
@@ -57,18 +68,21 @@ void NbdStore::Leave(NbdDisk& disk) {
     MutexLock lock(mu_);
     if (--disk.media > 0) return;
     disk_.reset();
+    disk.next_leaving = std::exchange(leaving_, &disk);
   }
   disk.client->Close();
+  MutexLock lock(mu_);
+  NbdDisk** at = &leaving_;
+  while (*at != &disk) at = &(*at)->next_leaving;
+  *at = disk.next_leaving;
 }
 
 void NbdStore::End() {
-  std::shared_ptr<NbdDisk> disk;
-  {
-    MutexLock lock(mu_);
-    ended_ = true;
-    disk = disk_.lock();
-  }
-  if (disk != nullptr) disk->client->End();
+  MutexLock lock(mu_);
+  ended_ = true;
+  if (called_off_) called_off_->Signal();
+  if (const auto disk = disk_.lock()) disk->client->End();
+  for (NbdDisk* disk = leaving_; disk != nullptr; disk = disk->next_leaving) disk->client->End();
 }
 
 NbdStatistics NbdStore::Statistics() const {
@@ -107,7 +121,7 @@ Result<std::unique_ptr<Medium>> NbdMedium::Create(std::shared_ptr<NbdStore> stor
 }
 
 Status NbdMedium::Read(MediumOffset at, void* data, size_t size) {
-  return NbdChannel(disk_).Read(at, data, size, {}).status;
+  return NbdChannel(disk_, told_).Read(at, data, size, {}).status;
 }
 
 Result<std::unique_ptr<Channel>> NbdMedium::Attach(const Attachment& wanted) {
@@ -115,20 +129,20 @@ Result<std::unique_ptr<Channel>> NbdMedium::Attach(const Attachment& wanted) {
   if (!alive.ok()) return alive;
   if (wanted.write && disk_->client->facts().Has(kReadOnly)) return Status{EROFS, Op::kOpen, Why::kNbdReadOnly};
   std::unique_ptr<Channel> channel;
-  if (!HadMemory([&] { channel = std::make_unique<NbdChannel>(disk_); })) return Status{ENOMEM, Op::kOpen};
+  if (!HadMemory([&] { channel = std::make_unique<NbdChannel>(disk_, told_); })) return Status{ENOMEM, Op::kOpen};
   if (!wanted.lock) return channel;
-  const Status held = store_->setting().holds->Add(this, wanted.range, wanted.write);
+  const Status held = store_->setting().common->holds.Add(this, wanted.range, wanted.write);
   if (!held.ok()) return held;
   return channel;
 }
 
 Status NbdMedium::Detach(const Attachment& wanted) {
-  if (wanted.lock) store_->setting().holds->Remove(this, wanted.range, wanted.write);
+  if (wanted.lock) store_->setting().common->holds.Remove(this, wanted.range, wanted.write);
   return Status::Ok();
 }
 
 int NbdMedium::Holder(const Attachment& wanted) {
-  return wanted.lock && store_->setting().holds->Taken(this, wanted.range, wanted.write) ? OwnProcess() : 0;
+  return wanted.lock && store_->setting().common->holds.Taken(this, wanted.range, wanted.write) ? OwnProcess() : 0;
 }
 
 }  // namespace blk::nbd

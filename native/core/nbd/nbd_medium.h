@@ -4,6 +4,7 @@
 #ifndef RUMPBLK_CORE_NBD_NBD_MEDIUM_H_
 #define RUMPBLK_CORE_NBD_NBD_MEDIUM_H_
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,7 +12,6 @@
 
 #include "core/base/sync.h"
 #include "core/medium/medium.h"
-#include "core/medium/volatile_medium.h"
 #include "core/nbd/client.h"
 #include "core/nbd/nbd_disk.h"
 
@@ -21,8 +21,8 @@ struct NbdSetting {
   ClientOptions client;
   std::string name;           // for people
   bool keeps_extents = true;  // nobody else changes the export
-  // Who has which range of it: shared by the stores of one export.
-  std::shared_ptr<RangeHolds> holds = std::make_shared<RangeHolds>();
+  // Shared by the stores of one export.
+  std::shared_ptr<NbdCommon> common = std::make_shared<NbdCommon>();
 };
 
 // What has happened to the connections of a store.
@@ -45,7 +45,7 @@ class NbdStore {
   Result<std::shared_ptr<NbdDisk>> Connect() EXCLUDES(mu_);
   // Of a medium that has it from Connect(): does not need it any more. The last one says goodbye.
   void Leave(NbdDisk& disk) EXCLUDES(mu_);
-  // Ends what there is, now, and lets nobody connect any more.
+  // Ends what there is, now, also what connects or says goodbye, and lets nobody connect any more.
   void End() EXCLUDES(mu_);
   NbdStatistics Statistics() const EXCLUDES(mu_);
 
@@ -54,6 +54,8 @@ class NbdStore {
   Mutex connect_mu_;  // one connects at a time; before mu_
   mutable Mutex mu_;
   std::weak_ptr<NbdDisk> disk_ GUARDED_BY(mu_);
+  NbdDisk* leaving_ GUARDED_BY(mu_) = nullptr;           // their Leave() keeps them
+  std::optional<WakeEvent> called_off_ GUARDED_BY(mu_);  // ends connecting; there from the first Connect() on
   std::optional<ExportFacts> facts_ GUARDED_BY(mu_);
   bool ended_ GUARDED_BY(mu_) = false;
 };
@@ -78,7 +80,9 @@ class NbdMedium final : public Medium {
 
  private:
   NbdMedium(std::shared_ptr<NbdStore> store, std::shared_ptr<NbdDisk> disk)
-      : store_(std::move(store)), disk_(std::move(disk)) {}
+      : store_(std::move(store)),
+        disk_(std::move(disk)),
+        told_(std::make_shared<std::atomic<uint64_t>>(disk_->client->unflushed())) {}
 
   void Leave() {
     if (std::exchange(uses_, false)) store_->Leave(*disk_);
@@ -86,6 +90,8 @@ class NbdMedium final : public Medium {
 
   const std::shared_ptr<NbdStore> store_;
   const std::shared_ptr<NbdDisk> disk_;
+  // Which losses it was told of: each medium hears of each once, whoever else has.
+  const std::shared_ptr<std::atomic<uint64_t>> told_;
   bool uses_ = true;
 };
 

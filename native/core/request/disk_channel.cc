@@ -33,8 +33,9 @@ Moved DiskChannel::WriteDurable(const Piece& piece, const uint8_t* data, MediumO
   const int err = moved.status.err;
   if (moved.bytes > 0) counters_.Add(Counter::kFlushes, 1, piece.lane);
   if (err == 0 || err == ECANCELED) return moved;
-  if (err == EINTR) {
-    // What it wrote last may be there without its sync.
+  if (err == EINTR || err == ENOTCONN || err == ESTALE) {
+    // What it wrote last may be there without its sync. Of a connection that is lost, the error knows more than that of
+    // a second try would.
     flush_.MarkDirty();
     return moved;
   }

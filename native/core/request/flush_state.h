@@ -124,6 +124,10 @@ class FlushState {
   uint64_t synced_ GUARDED_BY(mu_) = 0;  // marks that a successful sync has covered
   // One at a time: its end tells several at once, and two would only write the same pages.
   bool syncing_ GUARDED_BY(mu_) = false;
+  // Of syncs that have told of a loss which does not stick: how many, and what the last one was about.
+  uint64_t losses_told_ GUARDED_BY(mu_) = 0;
+  uint64_t lost_covered_ GUARDED_BY(mu_) = 0;
+  Status lost_status_ GUARDED_BY(mu_);
   // The one that sticks; ok while there is none.
   Status error_ GUARDED_BY(mu_);
   // Between their BeginStores() and EndStores(). A list, whose places stay: to end one of tens of thousands is no
@@ -140,8 +144,11 @@ Status FlushState::Sync(SyncFn&& sync, bool* reached_host) {
   const uint64_t wanted = written_.load(std::memory_order_acquire);
   MutexLock lock(mu_);
   // A sync that runs already may have begun before our writes: wait for it, then look whether one more is needed.
+  const uint64_t losses = losses_told_;
   while (syncing_ && error_.ok() && synced_ < wanted) done_.Wait(mu_);
   if (!error_.ok()) return error_;
+  // It was about our writes as well, and the next one would not tell of them any more.
+  if (losses_told_ != losses && lost_covered_ >= wanted) return lost_status_;
   if (synced_ >= wanted) return Status::Ok();
 
   syncing_ = true;
@@ -157,6 +164,11 @@ Status FlushState::Sync(SyncFn&& sync, bool* reached_host) {
     if (synced_ < covered) synced_ = covered;
   } else {
     Remember(status);
+    if (status.why == Why::kNbdUnflushed) {
+      losses_told_++;
+      lost_covered_ = covered;
+      lost_status_ = status;
+    }
   }
   done_.NotifyAll();
   return error_.ok() ? status : error_;

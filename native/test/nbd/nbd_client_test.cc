@@ -1,5 +1,5 @@
-// Over 300 lines: one case for each thing that may become of a connection.
 // An export whose server goes away, comes back, is silent or talks nonsense: what of it a channel tells.
+// Over 300 lines: one rig, and a case for each way to lose a connection.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -163,6 +163,45 @@ TEST_CASE("nbd client: the first flush after a reconnect fails once, unless each
   CHECK(rig.Write(0, 512).status.ok());
   CHECK(rig.channel->Sync().why == Why::kNbdUnflushed);
   CHECK(rig.channel->Sync().ok());
+}
+
+TEST_CASE("nbd client: each medium of a client is told of a loss, whoever else has been") {
+  Rig rig({}, Reconnecting());
+  const auto other = rig.medium->Again().Take();
+  Attachment reads;
+  reads.range = rig.wanted.range;
+  auto beside = other->Attach(reads).Take();
+  CHECK(rig.Write(0, 512).status.ok());
+  rig.server.Drop();
+  while (rig.Now().losses == 0) std::this_thread::yield();
+  CHECK(rig.Read(0, 512).status.ok());
+  CHECK(rig.channel->Sync().why == Why::kNbdUnflushed);
+  CHECK(beside->Sync().why == Why::kNbdUnflushed);
+  CHECK(rig.channel->Sync().ok());
+  CHECK(beside->Sync().ok());
+  beside.reset();
+  CHECK(other->Detach(reads).ok());
+  CHECK(other->Close().ok());
+}
+
+TEST_CASE("nbd client: what the server said of holes is asked again behind a reconnect") {
+  auto asked = std::make_shared<std::atomic<int>>(0);
+  NbdTestOptions options;
+  options.on_request = [asked](const RequestHeader& request) {
+    if (request.type == static_cast<uint16_t>(Command::kBlockStatus)) ++*asked;
+    return true;
+  };
+  Rig rig(std::move(options), Reconnecting());
+  std::array<MediumExtent, 4> found;
+  const auto list = [&] { CHECK(rig.channel->Extents({{0}, {4096}}, ExtentLayer::kAll, found, {}).ok()); };
+  list();
+  list();
+  CHECK(*asked == 1);
+  rig.server.Drop();
+  while (rig.Now().losses == 0) std::this_thread::yield();
+  CHECK(rig.Read(0, 512).status.ok());
+  list();
+  CHECK(*asked == 2);
 }
 
 TEST_CASE("nbd client: what is held is given up in time") {
