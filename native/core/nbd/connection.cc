@@ -8,11 +8,6 @@
 #include "core/base/no_memory.h"
 
 namespace blk::nbd {
-namespace {
-
-Status Lost(int err) { return {err, Op::kConnect, Why::kNbdLost}; }
-
-}  // namespace
 
 void Connection::Open(Socket socket, const ExportFacts& facts) {
   buffer_.resize(kBuffer);

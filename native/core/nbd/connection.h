@@ -47,6 +47,8 @@ class Connection final : private ReplyBook {
   // How often it is looked whether reads under way were called off.
   static constexpr std::chrono::milliseconds kLook{100};
 
+  static Status Lost(int err) { return {err, Op::kConnect, Why::kNbdLost}; }
+
   PendingReply* Find(uint64_t cookie) override;
   void Finish(uint64_t cookie) override;
 
