@@ -95,6 +95,12 @@ function isSignal(value: unknown): value is AbortSignal {
   return typeof signal.addEventListener === 'function' && typeof signal.removeEventListener === 'function';
 }
 
+/** Accepts what an event is told to. */
+export function listenerOf<Listener extends (...args: never[]) => void>(value: Listener): Listener {
+  if (typeof (value as unknown) !== 'function') throw invalidArgType('listener', 'of type function', value);
+  return value;
+}
+
 /** Accepts a path as Node's fs does and returns a copy of it in the host's bytes; `expected` says what the argument may be. */
 export function hostPath(value: unknown, name: string, expected = 'of type string or an instance of Buffer or URL'): Buffer {
   const path = toBytes(value, name, expected);

@@ -1,7 +1,7 @@
 // Exports of NBD servers as media: their options, and what their connections tell of themselves.
 import { EventEmitter } from 'node:events';
 import { keysOf } from '../arguments/known-keys.js';
-import { flag, integer, requireOptions } from '../arguments/validate.js';
+import { flag, integer, listenerOf, oneOf, requireOptions } from '../arguments/validate.js';
 import { fromFailure, invalidArgType, isFailure, type BlockDeviceError } from '../errors.js';
 import { binding, NBD_STATES, type Failure, type NativeEvents } from '../native/binding.js';
 import { MediumHandle, nativeMediumOf, type Medium } from './medium.js';
@@ -83,6 +83,8 @@ function onState(id: number, state: number, failure: Failure | undefined): void 
 
 let eventsOf: (medium: ExportMedium) => EventEmitter;
 
+const EVENTS = { state: 0 } as const;
+
 class ExportMedium extends MediumHandle implements NbdMedium {
   readonly #events = new EventEmitter();
 
@@ -101,12 +103,12 @@ class ExportMedium extends MediumHandle implements NbdMedium {
   }
 
   on(event: 'state', listener: (state: NbdState, reason?: BlockDeviceError) => void): this {
-    this.#events.on(event, listener);
+    this.#events.on(oneOf(event, 'event', EVENTS), listenerOf(listener));
     return this;
   }
 
   off(event: 'state', listener: (state: NbdState, reason?: BlockDeviceError) => void): this {
-    this.#events.off(event, listener);
+    this.#events.off(oneOf(event, 'event', EVENTS), listenerOf(listener));
     return this;
   }
 }

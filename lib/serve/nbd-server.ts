@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { inspect, type InspectOptions } from 'node:util';
 import { keysOf } from '../arguments/known-keys.js';
-import { integer, oneOf, requireOptions } from '../arguments/validate.js';
+import { integer, listenerOf, oneOf, requireOptions } from '../arguments/validate.js';
 import { fromFailure, illegalConstructor, invalidThis, markCopy, type BlockDeviceError } from '../errors.js';
 import { binding, SERVE_EVENTS, type NativeServer, type ServeListener } from '../native/binding.js';
 import type { Bytes } from '../request/transfer.js';
@@ -109,13 +109,13 @@ export class NbdServer implements AsyncDisposable {
    * @param listener is called in a turn of the event loop of its own
    */
   on(event: NbdServerEvent, listener: (info: NbdClientInfo) => void): this {
-    NbdServer.#of(this).#events.on(oneOf(event, 'event', EVENTS), listener);
+    NbdServer.#of(this).#events.on(oneOf(event, 'event', EVENTS), listenerOf(listener));
     return this;
   }
 
   /** Calls `listener` no more. */
   off(event: NbdServerEvent, listener: (info: NbdClientInfo) => void): this {
-    NbdServer.#of(this).#events.off(oneOf(event, 'event', EVENTS), listener);
+    NbdServer.#of(this).#events.off(oneOf(event, 'event', EVENTS), listenerOf(listener));
     return this;
   }
 

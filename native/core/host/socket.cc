@@ -256,14 +256,14 @@ Readiness SocketListener::Wait(const WakeEvent* wake, std::optional<std::chrono:
 
 void SocketListener::NoteNode() {
   struct stat node {};
-  if (!address_.is_unix() || lstat(address_.path.c_str(), &node) < 0) return;
+  if (!address_.is_unix() || stat(address_.path.c_str(), &node) < 0) return;
   device_ = node.st_dev;
   inode_ = node.st_ino;
 }
 
 bool SocketListener::HasNode() const {
   struct stat node {};
-  return inode_ != 0 && lstat(address_.path.c_str(), &node) == 0 && node.st_dev == device_ && node.st_ino == inode_;
+  return inode_ != 0 && stat(address_.path.c_str(), &node) == 0 && node.st_dev == device_ && node.st_ino == inode_;
 }
 
 Status SocketListener::Close() {
