@@ -2,6 +2,7 @@
 // Over 300 lines: one case for each promise.
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -198,6 +199,7 @@ TEST_CASE("medium: no byte that was written is in a hole, and every hole reads a
   ForEachChannel([](const Kind& kind, Medium&, Channel& channel) {
     if (!kind.keeps) return;
     std::vector<uint8_t> model(kMediumSize);
+    const std::vector<uint8_t> zeros(kMediumSize);
     uint64_t state = 4;
     const auto next = [&](uint64_t below) {
       state = state * 6364136223846793005u + 1442695040888963407u;
@@ -223,9 +225,8 @@ TEST_CASE("medium: no byte that was written is in a hole, and every hole reads a
       for (const MediumExtent& extent : ExtentsOf(channel, {{0}, {kMediumSize}}, 1 + next(5))) {
         if (extent.type == ExtentType::kData) continue;
         had_hole = true;
-        const auto begin = model.begin() + static_cast<ptrdiff_t>(extent.at.value);
-        const auto zeros = std::count(begin, begin + static_cast<ptrdiff_t>(extent.size), uint8_t{0});
-        REQUIRE(zeros == static_cast<ptrdiff_t>(extent.size));
+        // Not byte by byte, which takes minutes under a sanitizer.
+        REQUIRE(std::memcmp(model.data() + extent.at.value, zeros.data(), extent.size) == 0);
       }
     }
     std::vector<uint8_t> back(kMediumSize);
