@@ -9,6 +9,7 @@
 #include "addon/edge.h"
 #include "addon/outcome.h"
 #include "addon/serve_state.h"
+#include "core/base/no_memory.h"
 
 namespace blk_addon {
 namespace {
@@ -66,7 +67,10 @@ napi_value Serve(napi_env env, napi_callback_info info) {
   const blk::SocketAddress address{args.Bytes(3), args.Text(4), static_cast<uint16_t>(args.Int(5))};
   // Before its threads, which may tell of a client at once, and keep the state by this.
   state->Begins();
-  auto server = fd >= 0 ? BeginOn(fd, std::move(options)) : BeginAt(address, std::move(options));
+  Result<std::unique_ptr<Server>> server = blk::Status{ENOMEM, blk::Op::kServe};
+  // Without memory it stays at that: the state has to hear of it.
+  static_cast<void>(blk::HadMemory(
+      [&] { server = fd >= 0 ? BeginOn(fd, std::move(options)) : BeginAt(address, std::move(options)); }));
   if (!server.ok()) {
     state->Failed();
     return ToFailure(env, server.status());
