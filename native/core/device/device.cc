@@ -62,6 +62,7 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
       disk_(*channel_, minor_->disk().flush(), context.counters, DurableBy(options)),
       pio_(range_, disk_),
       tracker_(range_.begin, minor_->disk().tracks()),
+      plans_(context.plans),
       faults_(context.counters, context.faults) {
   if (channel_->windows() != nullptr && !options.direct && options.access != Access::kPio) MapWindows(context);
   // A device that cannot write has nothing to be kept from.
