@@ -12,6 +12,9 @@ export { illegalConstructor, invalidArgType, invalidArgValue, invalidThis, markC
 
 export const { EACCES, EBADF, EBUSY, ECANCELED, EINVAL, ENXIO } = constants.errno;
 
+/** Names of the host's errors, more than Node has words for. */
+const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+
 const BRAND = Symbol.for('rumpblk.BlockDeviceError');
 /** In what an error is made from: words of ours about it, which callers have no use for. */
 const REMARK = Symbol('remark');
@@ -279,7 +282,8 @@ function describe(errno: number): readonly [code: string, text: string] {
   // Node's text for it ends in "on socket", and there is none here.
   if (errno === -constants.errno.ENOTSUP) return ['ENOTSUP', 'operation not supported'];
   if (errno === -constants.errno.ESTALE) return ['ESTALE', 'stale file handle']; // not in Node's map
-  return getSystemErrorMap().get(errno) ?? ['UNKNOWN', 'unknown error'];
+  if (errno === -constants.errno.EDEADLK) return ['EDEADLK', 'resource deadlock avoided']; // nor this
+  return getSystemErrorMap().get(errno) ?? [NAMES.get(-errno) ?? 'UNKNOWN', 'unknown error'];
 }
 
 /** What follows the path in a message. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { addBench } from './bench.js';
+import { addFaults } from './faults.js';
 import { compareCommand, type CompareOptions } from './compare.js';
 import { copyCommand, type CopyCommandOptions } from './copy.js';
 import { EXIT, exitStatus, failureJson, failureLines } from './support/failure.js';
@@ -66,6 +67,7 @@ function createProgram(done: Done): Command {
   addZero(program, done);
   addOverlay(program, done);
   addServe(program, done);
+  addFaults(program, done);
   addLabel(program, done);
   addPartitions(program, done);
   addBench(program, version(), done);

@@ -78,7 +78,7 @@ async function serveCommand(images: readonly string[], named: readonly NamedImag
     if (place.stdio === true || place.fd !== undefined) throw new UsageError('--fork needs --socket or --listen');
     return goOnInBackground('--fork');
   }
-  const driver = new BlockDriver();
+  const driver = driverOf(process.env);
   await useAndClose(driver, async () => {
     const devices: BlockDevice[] = [];
     await useAndClose(together(devices), async () => {

@@ -1,5 +1,5 @@
 // The log of what a fault plan did: rows of native as events, JSON lines, and the plan that repeats it.
-import { getSystemErrorMap } from 'node:util';
+import { constants } from 'node:os';
 import { keysOf } from '../arguments/known-keys.js';
 import { integer, oneOf, requireOptions, text } from '../arguments/validate.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
@@ -13,6 +13,7 @@ const NS_PER_MS = 1e6;
 const OPS = Object.keys(FAULT_OPS) as FaultOp[];
 const KINDS = Object.keys(FAULT_KINDS) as FaultKind[];
 const TEAR_NAMES = Object.keys(TEARS);
+const ERRORS = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 const DAMAGE_NAMES = Object.keys(DAMAGES);
 
 /**
@@ -41,7 +42,7 @@ function hex(half: number): string {
 function actionText(kind: FaultKind, a: number, b: number, key: string, names: readonly string[]): string {
   switch (kind) {
     case 'errno':
-      return `errno ${getSystemErrorMap().get(-a)?.[0] ?? String(a)}${b === 0 ? '' : ' keep'}`;
+      return `errno ${ERRORS.get(a) ?? String(a)}${b === 0 ? '' : ' keep'}`;
     case 'delay':
     case 'stall':
       return `${kind} ${a / NS_PER_MS}`;

@@ -27,9 +27,10 @@ void Call::Complete() {
 void Call::GoOn() {
   const auto go = [](void* owner) { static_cast<Call*>(owner)->GoOn(); };
   while (held_ < held_by_.size()) {
+    blk::HoldTicket* const before = held_ > 0 ? held_by_[held_ - 1]->hold() : nullptr;
     blk::HoldTicket& ticket = *held_by_[held_++]->hold();
     // From here on it may be gone.
-    if (ticket.Hold(cancel_hold_, go, this)) return;
+    if (ticket.Hold(cancel_hold_, go, this, before)) return;
   }
   Finished();
 }

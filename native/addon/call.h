@@ -70,7 +70,10 @@ class Call : public blk::IntakeTask {
   // Its completion is held by what filters have decided on it, one after the other; `cancel` as in HoldTicket::Hold().
   // Before it is queued.
   void HoldBy(std::shared_ptr<const blk::Decision> decided, const std::atomic<bool>* cancel = nullptr) {
-    if (decided && decided->hold() != nullptr) held_by_.push_back(std::move(decided));
+    if (decided && decided->hold() != nullptr) {
+      if (!held_by_.empty()) decided->hold()->StandBack();
+      held_by_.push_back(std::move(decided));
+    }
     cancel_hold_ = cancel;
   }
   // Whether it was let go because it was called off.

@@ -59,11 +59,16 @@ export async function withImage<T>(
   open: Pick<OpenOptions, 'mode' | 'cache'>,
   use: (device: BlockDevice, driver: BlockDriver) => Promise<T>,
 ): Promise<T> {
-  const driver = new BlockDriver();
+  const driver = driverOf(process.env);
   return useAndClose(driver, async () => {
     const device = await openImage(file, options, open, driver);
     return useAndClose(device, () => use(device, driver));
   });
+}
+
+/** A driver whose requests meet the faults of the plan that RUMPBLK_FAULTS names. */
+export function driverOf({ RUMPBLK_FAULTS }: NodeJS.ProcessEnv): BlockDriver {
+  return BlockDriver.fromEnv(RUMPBLK_FAULTS === undefined ? {} : { RUMPBLK_FAULTS });
 }
 
 /** Registers FILE on `driver`, and opens it. */

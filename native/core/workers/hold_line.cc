@@ -12,8 +12,15 @@ HoldTicket::HoldTicket(std::shared_ptr<HoldLine> line, uint64_t delay, std::opti
 
 HoldTicket::~HoldTicket() { line_->Leave(*this); }
 
-bool HoldTicket::Hold(const std::atomic<bool>* cancel, void (*go)(void* owner), void* owner) {
+void HoldTicket::StandBack() {
   MutexLock lock(line_->mu_);
+  if (!std::exchange(back_, true)) line_->entered_--;
+}
+
+bool HoldTicket::Hold(const std::atomic<bool>* cancel, void (*go)(void* owner), void* owner, HoldTicket* instead_of) {
+  MutexLock lock(line_->mu_);
+  if (instead_of != nullptr && !std::exchange(instead_of->back_, true)) line_->entered_--;
+  if (std::exchange(back_, false)) line_->entered_++;
   if (state_ == State::kOver) return false;
   if (cancel != nullptr && cancel->load(std::memory_order_relaxed)) {
     called_off_.store(true, std::memory_order_release);
@@ -115,7 +122,7 @@ void HoldLine::Leave(HoldTicket& ticket) {
   std::vector<Go> none;
   // A request that was never done: nobody is to be called.
   End(ticket, none);
-  entered_--;
+  if (!ticket.back_) entered_--;
 }
 
 void HoldLine::End(HoldTicket& ticket, std::vector<Go>& gone) {

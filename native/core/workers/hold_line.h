@@ -39,7 +39,10 @@ class HoldTicket {
 
   // The request is done. -> false: it is not held, or not any more. true: `go(owner)` is called once, by any thread,
   // perhaps before this returns. `cancel`, which may be null: once it is set LetGoCancelled() lets it go.
-  bool Hold(const std::atomic<bool>* cancel, void (*go)(void* owner), void* owner);
+  // `instead_of`: one of the same completion that is over, whose place this takes.
+  bool Hold(const std::atomic<bool>* cancel, void (*go)(void* owner), void* owner, HoldTicket* instead_of = nullptr);
+  // Another one stands for its completion, until Hold(): of several in one completion one counts as under way.
+  void StandBack();
   // The same on the thread that asked for it, which waits: a virtual clock is moved on, and lets go what is due before.
   void WaitHere();
   // Whether a thread that waits for it here would do so for ever: a hang.
@@ -58,6 +61,7 @@ class HoldTicket {
   std::optional<uint64_t> tag_;
   uint64_t order_ = 0;
   State state_ = State::kOver;
+  bool back_ = false;  // it counts as none under way
   const std::atomic<bool>* cancel_ = nullptr;
   void (*go_)(void* owner) = nullptr;
   void* owner_ = nullptr;
