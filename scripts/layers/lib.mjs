@@ -6,6 +6,7 @@ const FLOORS = [
   [
     'native/binding',
     'native/node-gyp-build',
+    'media/nbd-limits',
     'arguments/misuse',
     'label/disk-label',
     'label/gpt-types',
