@@ -127,14 +127,15 @@ napi_value ResetCounters(const Args&, Driver state) {
 }
 
 napi_value SetFaults(const Args& args, Driver state) {
-  state->driver.SetFaults({static_cast<uint32_t>(args.Int(0)), static_cast<uint32_t>(args.Int(1))});
-  return nullptr;
+  return ToOutcome(args.env(),
+                   state->driver.SetFaults({static_cast<uint32_t>(args.Int(0)), static_cast<uint32_t>(args.Int(1))}));
 }
 
 // Off, but with the seed still to be read: who clears after a failure wants to know how to repeat it.
-napi_value ClearFaults(const Args&, Driver state) {
-  state->driver.SetFaults({0, state->driver.faults().seed});
-  return nullptr;
+napi_value ClearFaults(const Args& args, Driver state) {
+  // Neither fails: what is taken out needs no memory.
+  static_cast<void>(state->driver.SetFaults({0, state->driver.faults().seed}));
+  return ToOutcome(args.env(), state->driver.SetPlan(nullptr));
 }
 
 // [rate, seed, injected] of lib/native/binding.ts. `injected` is since the driver was made, whatever resetCounters()

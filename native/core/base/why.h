@@ -91,6 +91,8 @@ enum class Why : uint8_t {
   // Clients of a server.
   kServeHandshake,
   kServeRequest,
+  // Fault plans.
+  kInjected,
   kCount  // number of reasons, not one of them
 };
 
@@ -179,6 +181,7 @@ constexpr const char* WhyText(Why why) {
     case Why::kNbdError: return "the NBD server answered with an error that has no name here";
     case Why::kServeHandshake: return "the client broke the rules of the handshake";
     case Why::kServeRequest: return "the client sent what is no request";
+    case Why::kInjected: return "a rule of the fault plan has it fail";
     case Why::kCount: break;
   }
   return "";

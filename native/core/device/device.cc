@@ -66,10 +66,16 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
   if (channel_->windows() != nullptr && !options.direct && options.access != Access::kPio) MapWindows(context);
   // A device that cannot write has nothing to be kept from.
   if (range_.writable) Guard();
-  // From inside to outside: the guard, and outermost the injector, which draws before anything is refused. What they
-  // let through is tracked.
+  if (context.plans != nullptr) {
+    planned_.emplace(*context.plans,
+                     FaultPlanFilter::Place{minor_->index(), range_, &minor_->disk(), minor_->disk().span(),
+                                            channel_.get(), &minor_->disk().unflushed()});
+  }
+  // From inside to outside: the guard, the fault plan, and outermost the seed's injector, which draws before anything
+  // is refused. What they let through is tracked.
   std::vector<FilterChain::Link> links{{range_.writable ? &tracker_ : nullptr, /*switched=*/true},
                                        {guard_.get(), /*switched=*/false},
+                                       {planned_ ? &*planned_ : nullptr, /*switched=*/true},
                                        {&faults_, /*switched=*/true}};
   std::erase_if(links, [](const FilterChain::Link& link) { return link.filter == nullptr; });
   chain_.emplace(mapped_ ? *mapped_ : pio_, links);
@@ -231,30 +237,13 @@ ByteSpan Device::ToDevice(MediumSpan span) const {
   return {begin - range_.begin.value, end - range_.begin.value};
 }
 
-Status Device::Flush(Lane lane, ByteSpan* lost) {
-  if (lost != nullptr) *lost = {};
-  if (!DurabilityRule(options_.cache).flushes()) return Status::Ok();
-  // The sync before the size: what was written before the file shrank is made durable in any case.
-  Request request = RangeRequest(Operation::kFlush, 0, range_.size, Fua::kOff);
-  request.lane = lane;
-  Run(request);
-  Status status = request.status;
-  // After a sync that failed as well: what the file lacks is lost, whatever else is.
-  const Status reaches = minor_->disk().CheckReaches(minor_->span());
-  if (status.ok()) status = reaches;
-  if (!status.ok() && lost != nullptr) {
-    *lost = ToDevice(range_.flush->TakeLoss({range_.begin, {range_.begin.value + range_.size}}));
-  }
-  return status;
-}
-
-Status Device::Close(Lane lane, ByteSpan* lost) {
+Status Device::Close(AdmittedFlush* flush, Lane lane, ByteSpan* lost) {
   if (lost != nullptr) *lost = {};
   calls_.CloseAndWait();
   MutexLock lock(close_mu_);
   if (closed()) return Status::Ok();
   // While the windows are mapped and the descriptors open; the minor last, for its last close ends the sticky error.
-  Status first = Flush(lane, lost);
+  Status first = flush != nullptr ? RunFlush(*flush, lane, lost) : Flush(lane, lost);
   // A leased window is in somebody's hands still: it is unmapped with this object, which its lease keeps alive.
   if (!pins_.Any()) {
     const Status unmapped = cache_ ? cache_->UnmapAll() : table_ ? table_->UnmapAll() : Status::Ok();
@@ -271,10 +260,10 @@ std::vector<WindowInfo> Device::Windows() const {
   return table_ ? table_->List() : std::vector<WindowInfo>{};
 }
 
-void Device::SetFaulty(bool faulty) { chain_->Switch(faults_, faulty); }
+Status Device::SetFaulty(bool faulty) { return chain_->Switch(faults_, faulty); }
 
-void Device::SetTracked(bool tracked) {
-  if (range_.writable) chain_->Switch(tracker_, tracked);
-}
+Status Device::SetPlanned(bool planned) { return planned_ ? chain_->Switch(*planned_, planned) : Status::Ok(); }
+
+Status Device::SetTracked(bool tracked) { return range_.writable ? chain_->Switch(tracker_, tracked) : Status::Ok(); }
 
 }  // namespace blk

@@ -23,6 +23,7 @@
 #include "core/device/minor.h"
 #include "core/device/options.h"
 #include "core/filter/fault_filter.h"
+#include "core/filter/fault_plan_filter.h"
 #include "core/filter/filter_chain.h"
 #include "core/filter/guard_filter.h"
 #include "core/filter/track_filter.h"
@@ -43,6 +44,7 @@ struct DeviceContext {
   FaultInjector& faults;
   WindowSize window_size;
   uint32_t window_count = kDefaultWindowCount;
+  FaultPlans* plans = nullptr;  // null: its requests meet none
 };
 
 // A MediumExtent as a device has it.
@@ -118,8 +120,9 @@ class Device {
 
   // What the entries of a batch go through, now: later changes of the faults are not seen by a batch under way.
   BatchTarget ForBatch() const;
-  // Makes what a batch wrote durable. Errors: those of Flush().
-  Status SyncBatch(Lane lane) { return Flush(lane); }
+  // Makes what a batch that went through `entry` wrote durable. `admitted`: the plan of its flush that this is, or
+  // null. Errors: those of Flush().
+  Status SyncBatch(Strategy& entry, Lane lane, const Plan* admitted);
 
   // Lends [position, position + length) of the device as memory. On an 'r+' device its stores are the file's; on an 'r'
   // one they are private. May wait for a window under mmap, never reads from the disk.
@@ -134,7 +137,17 @@ class Device {
   // partition; else empty.
   // Errors: fdatasync's, and from then on the same one again until the last close · EIO the host file shrank · EIO,
   // ENOSPC stores through a lease are lost, which sticks too.   Thread: any; it waits for the disk.
-  Status Flush(Lane lane, ByteSpan* lost = nullptr);
+  Status Flush(Lane lane, ByteSpan* lost = nullptr) {
+    AdmittedFlush flush = AdmitFlush();
+    return RunFlush(flush, lane, lost);
+  }
+  // Its two halves, for who runs it elsewhere: filters look at it on the caller's thread, in call order.
+  struct AdmittedFlush {
+    Request request;
+    Strategy* entry = nullptr;  // null: the cache mode has none
+  };
+  AdmittedFlush AdmitFlush();
+  Status RunFlush(AdmittedFlush& flush, Lane lane, ByteSpan* lost = nullptr);
 
   // The calls on this device. What is admitted, run, flushed or looked at between Enter() and the end of that call
   // finds the device open, on whichever thread; the device outlives the call. A close can begin here, for those that
@@ -145,7 +158,11 @@ class Device {
   // Flush().
   // Errors: the first of the flush's, munmap's and close's.   REQUIRES: no call of the calling thread is under way, and
   // nothing outside of calls runs (B16).
-  Status Close(Lane lane = kSharedLane, ByteSpan* lost = nullptr) EXCLUDES(close_mu_);
+  Status Close(Lane lane = kSharedLane, ByteSpan* lost = nullptr) EXCLUDES(close_mu_) {
+    return Close(nullptr, lane, lost);
+  }
+  // The same with a flush that was admitted when the close was asked for.
+  Status Close(AdmittedFlush* flush, Lane lane, ByteSpan* lost) EXCLUDES(close_mu_);
 
   // What its medium can do, as it was asked when it was opened. Fixed.
   const MediumFeatures& features() const { return features_; }
@@ -162,9 +179,12 @@ class Device {
 
   // Puts the fault injector in force or takes it out. Requests admitted before keep what they were admitted to.
   // Thread: any.   Driver::SetFaults() calls it under its lock.
-  void SetFaulty(bool faulty);
+  // Errors, of all three: ENOMEM, and nothing has changed; none when it is taken out.
+  Status SetFaulty(bool faulty);
+  // The same of the fault plan of its driver.   Thread: as SetFaulty().
+  Status SetPlanned(bool planned);
   // The same of marking what it changes for those who track its disk.   Thread: as SetFaulty(), not both at once.
-  void SetTracked(bool tracked);
+  Status SetTracked(bool tracked);
 
   // The mapped windows, none for a pread/pwrite device. Most recently used first under mmap; under auto, where nothing
   // orders them, by slot. Of this moment: requests go on meanwhile.
@@ -225,6 +245,7 @@ class Device {
   std::unique_ptr<Strategy> mapped_;    // over cache_ or table_
   std::unique_ptr<GuardFilter> guard_;  // when there is something to guard
   TrackFilter tracker_;
+  std::optional<FaultPlanFilter> planned_;
   FaultFilter faults_;
   std::optional<FilterChain> chain_;  // before mapped_, or pio_; there from the constructor on
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <new>
 #include <utility>
 
 namespace blk {
@@ -16,9 +17,13 @@ std::shared_ptr<Device> DeviceGroup::Add(std::unique_ptr<Device> device) {
   MutexLock lock(mu_);
   devices_.push_back(added.get());
   // Listed and set under one lock: a SetFaults() at the same time is either seen here or sees the device.
-  added->SetFaulty(faults_.settings().rate != 0);
-  added->SetTracked(added->minor().disk().tracks().any());
-  return added;
+  Status status = added->SetFaulty(faults_.settings().rate != 0);
+  if (status.ok()) status = added->SetPlanned(plans_.current() != nullptr);
+  if (status.ok()) status = added->SetTracked(added->minor().disk().tracks().any());
+  if (status.ok()) return added;
+  lock.Unlock();
+  added.reset();
+  return nullptr;
 }
 
 void DeviceGroup::Forget(Device* device) {
@@ -31,10 +36,35 @@ bool DeviceGroup::AnyOpen() const {
   return std::any_of(devices_.begin(), devices_.end(), [](const Device* device) { return !device->closed(); });
 }
 
-void DeviceGroup::SetFaults(FaultInjector::Settings settings) {
+Status DeviceGroup::SwitchAll(Status (Device::*set)(bool), bool was_on, bool on) {
+  for (Device* device : devices_) {
+    const Status status = (device->*set)(on);
+    if (status.ok()) continue;
+    // Out again where it was: that needs no memory, and those that were on keep it.
+    for (Device* undone : devices_) {
+      if (!was_on) static_cast<void>((undone->*set)(false));
+      if (undone == device) break;
+    }
+    return status;
+  }
+  return Status::Ok();
+}
+
+// The filters first: they do nothing while there is nothing set.
+Status DeviceGroup::SetFaults(FaultInjector::Settings settings) {
   MutexLock lock(mu_);
-  faults_.Set(settings);
-  for (Device* device : devices_) device->SetFaulty(settings.rate != 0);
+  const bool on = settings.rate != 0;
+  const Status status = SwitchAll(&Device::SetFaulty, faults_.settings().rate != 0, on);
+  if (status.ok()) faults_.Set(settings);
+  return status;
+}
+
+Status DeviceGroup::SetPlan(std::shared_ptr<FaultRun> run) {
+  MutexLock lock(mu_);
+  const bool on = run != nullptr;
+  const Status status = SwitchAll(&Device::SetPlanned, plans_.current() != nullptr, on);
+  if (status.ok()) plans_.Set(std::move(run));
+  return status;
 }
 
 std::unique_ptr<TrackedChanges> DeviceGroup::Track(Device& device, uint64_t granularity) {
@@ -49,7 +79,7 @@ std::unique_ptr<TrackedChanges> DeviceGroup::Track(Device& device, uint64_t gran
   disk.tracks().Add(map);
   for (Device* each : devices_) {
     if (&each->minor().disk() != &disk) continue;
-    each->SetTracked(true);
+    if (!each->SetTracked(true).ok()) throw std::bad_alloc();
     // Sequentially consistent with the entry of calls: what was admitted past the tracker is counted here.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (each->mode() == OpenMode::kReadWrite && each->calls().count() > 0) map->Mark(each->minor().span());
@@ -92,7 +122,7 @@ void DeviceGroup::EndTracking(Disk& disk, const ChangeMap& map) {
   disk.tracks().Remove(map);
   if (disk.tracks().any()) return;
   for (Device* each : devices_) {
-    if (&each->minor().disk() == &disk) each->SetTracked(false);
+    if (&each->minor().disk() == &disk) static_cast<void>(each->SetTracked(false));
   }
 }
 

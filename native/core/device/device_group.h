@@ -15,6 +15,7 @@
 #include "core/device/device.h"
 #include "core/device/tracked_changes.h"
 #include "core/filter/fault_injector.h"
+#include "core/filter/fault_plans.h"
 
 namespace blk {
 
@@ -26,12 +27,15 @@ class DeviceGroup : public std::enable_shared_from_this<DeviceGroup> {
   DeviceGroup& operator=(const DeviceGroup&) = delete;
 
   // Takes in a device that was opened with counters() and faults(), with the faults of now. -> the same; it keeps this
-  // object, and leaves it when it goes.
+  // object, and leaves it when it goes. Null without memory, and the device is closed.
   std::shared_ptr<Device> Add(std::unique_ptr<Device> device) EXCLUDES(mu_);
   // Whether a device is not closed, or its close is not over.
   bool AnyOpen() const EXCLUDES(mu_);
   // Sets the injector, which starts its stream afresh, and puts it into the stacks of all devices, or takes it out.
-  void SetFaults(FaultInjector::Settings settings) EXCLUDES(mu_);
+  // Errors: ENOMEM, and nothing has changed.
+  Status SetFaults(FaultInjector::Settings settings) EXCLUDES(mu_);
+  // The same of a fault plan, null for none; requests admitted before go on with what was decided of them.
+  Status SetPlan(std::shared_ptr<FaultRun> run) EXCLUDES(mu_);
 
   // What is changed on a device from here on, by whichever open of its disk in this group, and by leases that there
   // are. What is under way on an open when it begins counts as a change of all that the open has.   Throws
@@ -49,6 +53,7 @@ class DeviceGroup : public std::enable_shared_from_this<DeviceGroup> {
   Counters& counters() { return counters_; }
   FaultInjector& faults() { return faults_; }
   const FaultInjector& faults() const { return faults_; }
+  FaultPlans& plans() { return plans_; }
   // -> its lanes; they may outlive it.
   const std::shared_ptr<Lanes>& lanes() const { return lanes_; }
 
@@ -56,10 +61,13 @@ class DeviceGroup : public std::enable_shared_from_this<DeviceGroup> {
   void Forget(Device* device) EXCLUDES(mu_);
   // Whether bitmaps may be kept through the device. Errors: EACCES · ENOTSUP, with a Why.
   static Status MayKeep(const Device& device);
+  // Has `set` put a filter of every device in force or out. Errors: as SetFaults().
+  Status SwitchAll(Status (Device::*set)(bool), bool was_on, bool on) REQUIRES(mu_);
   void EndTracking(Disk& disk, const ChangeMap& map) EXCLUDES(mu_);
 
   Counters counters_;
   FaultInjector faults_;
+  FaultPlans plans_;
   const std::shared_ptr<Lanes> lanes_ = std::make_shared<Lanes>();
   mutable Mutex mu_;
   std::vector<Device*> devices_ GUARDED_BY(mu_);  // every Device that is alive

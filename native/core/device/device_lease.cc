@@ -12,6 +12,10 @@ constexpr size_t kWorthReadahead = 128 * 1024;
 }  // namespace
 
 Result<std::unique_ptr<Lease>> Device::Map(uint64_t position, size_t length) {
+  if (planned_) {
+    const Status may = planned_->AdmitMap(position, length);
+    if (!may.ok()) return may;
+  }
   if (!cache_ && !table_) return Status{ENOTSUP, Op::kMap};
   const bool inside = position <= range_.size && length > 0 && length <= range_.size - position;
   if (!inside) return Status{EINVAL, Op::kMap};

@@ -17,6 +17,7 @@
 #include "core/device/label_state.h"
 #include "core/device/options.h"
 #include "core/device/use_count.h"
+#include "core/filter/unflushed_writes.h"
 #include "core/label/disk_label.h"
 #include "core/medium/medium.h"
 #include "core/request/flush_state.h"
@@ -79,6 +80,8 @@ class Disk {
   const LabelState& label_state() const { return label_state_; }
   FlushState& flush() { return flush_; }
   ChangeTracks& tracks() { return tracks_; }
+  // What a flush that a fault plan fails loses.
+  UnflushedWrites& unflushed() { return unflushed_; }
 
   // Bars the disk from being used again and lets go of the medium. Errors: EBUSY while it is used · ENXIO done before ·
   // the medium's. Against an open at the same time, one of the two wins.
@@ -98,6 +101,7 @@ class Disk {
   LabelState label_state_;
   FlushState flush_;
   ChangeTracks tracks_;
+  UnflushedWrites unflushed_;
 
   Mutex mu_;
   uint32_t attached_ GUARDED_BY(mu_) = 0;

@@ -153,7 +153,7 @@ std::vector<MinorInfo> Driver::Minors() const {
 // ---- devices
 
 DeviceContext Driver::Context() {
-  return {devices_->counters(), devices_->faults(), options_.window_size, options_.window_count};
+  return {devices_->counters(), devices_->faults(), options_.window_size, options_.window_count, &devices_->plans()};
 }
 
 Result<std::shared_ptr<Device>> Driver::Open(int minor, const OpenOptions& options, int* holder) {
@@ -196,12 +196,25 @@ Result<std::shared_ptr<Device>> Driver::OpenMinor(const std::shared_ptr<Minor>& 
   if (!opened.ok()) return opened.status();
   // Against Close(), which is EBUSY while this call is under way, and then finds the device open.
   MutexLock lock(mu_);
-  return devices_->Add(opened.Take());
+  std::shared_ptr<Device> added = devices_->Add(opened.Take());
+  if (!added) return Status{ENOMEM, Op::kOpen};
+  return added;
 }
 
-void Driver::SetFaults(FaultInjector::Settings settings) {
+Status Driver::SetFaults(FaultInjector::Settings settings) {
   assert(settings.rate <= kBlkfailMax);
-  devices_->SetFaults(settings);
+  return devices_->SetFaults(settings);
+}
+
+Status Driver::AdmitOpen(int minor) {
+  const std::shared_ptr<FaultRun> run = plan();
+  if (!run) return Status::Ok();
+  FaultSubject subject;
+  subject.op = FaultOp::kOpen;
+  subject.minor = minor;
+  const FaultVerdict verdict = run->Decide(subject, 0);
+  if (verdict.injected > 0) counters().Add(Counter::kFaultsInjected, verdict.injected, kSharedLane);
+  return verdict.stop;
 }
 
 Status Driver::Close() {

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/counters.h"
@@ -89,7 +90,14 @@ class Driver {
 
   // Sets the injector, rate 0 for off, which starts its stream afresh, and puts it into the stacks of all open devices,
   // private ones too. Requests admitted before are not touched.   REQUIRES: rate <= kBlkfailMax.
-  void SetFaults(FaultInjector::Settings settings) EXCLUDES(mu_);
+  // Errors: ENOMEM, and nothing has changed.
+  Status SetFaults(FaultInjector::Settings settings) EXCLUDES(mu_);
+  // The same of a fault plan, null for none.
+  Status SetPlan(std::shared_ptr<FaultRun> run) { return devices_->SetPlan(std::move(run)); }
+  std::shared_ptr<FaultRun> plan() const { return devices_->plans().current(); }
+  // Decides on opening `minor`, kPrivateMinor for one that gets its own: owed by whoever opens, once, on the thread and
+  // in the order of the calls. Errors: what the plan says.
+  Status AdmitOpen(int minor);
   FaultInjector::Settings faults() const { return devices_->faults().settings(); }
 
   // What is changed on a device of this driver from here on, as DeviceGroup::Track() has it.

@@ -1,8 +1,8 @@
 // FilterChain: the filters of one open, in their order, before the strategy that does the pieces. entry() is where
 // requests are admitted and run: that strategy itself while no filter is in force, so that who has none pays nothing.
 // Thread-safe, but for Switch(), which one thread at a time calls.
-// Every combination of filters that may be in force is made at once and stays: a request goes on through the one that
-// it was admitted to, whatever is switched meanwhile.
+// A combination of filters is made when it is first in force, and stays: a request goes on through the one that it was
+// admitted to, whatever is switched meanwhile.
 #ifndef RUMPBLK_CORE_FILTER_FILTER_CHAIN_H_
 #define RUMPBLK_CORE_FILTER_FILTER_CHAIN_H_
 
@@ -34,15 +34,20 @@ class FilterChain {
   Strategy& entry() const { return *entry_.load(std::memory_order_acquire); }
 
   // Puts a switched filter in force, or takes it out. Requests admitted before keep what they were admitted to.
-  // REQUIRES: it is one of `links`, and switched.
-  void Switch(const Filter& filter, bool on);
+  // Errors: ENOMEM, and nothing has changed: one that was to be taken out is asked still, and has to bear that; this is
+  // no failure then.   REQUIRES: it is one of `links`, and switched.
+  Status Switch(const Filter& filter, bool on);
 
  private:
   class Stack;
 
+  // Where requests go with those filters in force; made if need be. Throws std::bad_alloc.
+  Strategy& EntryOf(size_t on);
+
+  const std::vector<Link> links_;
   std::vector<const Filter*> switched_;
   size_t on_ = 0;  // bit i: switched_[i] is in force
-  // By what is in force; null where that is nothing.
+  // By what is in force; null where that is nothing, or was not so far.
   std::vector<std::unique_ptr<Stack>> stacks_;
   Strategy& path_;
   std::atomic<Strategy*> entry_;

@@ -63,12 +63,20 @@ void BatchRun::Admit() {
   std::vector<Plan> plans(count_);
   for (uint32_t i = 0; i < count_; i++) {
     Piece piece;
-    // What never becomes a piece draws nothing, as a request that is refused outright.
-    if (Prepare(i, kSharedLane, &piece) != 0) continue;
+    if (arrays_.op[i] == static_cast<uint8_t>(BatchOp::kFlush)) {
+      piece.operation = Operation::kFlush;
+      piece.size = target_.range->size;
+      // It is none then.
+      if (!target_.durability.flushes()) continue;
+    } else if (Prepare(i, kSharedLane, &piece) != 0) {
+      // What never becomes a piece draws nothing, as a request that is refused outright.
+      continue;
+    }
     Request request = AsRequest(piece);
     PlanRequest(request, *target_.range);
     target_.entry->Admit(request);
-    plans[i] = request.plan;
+    if (request.plan.decided) starts_ = false;
+    plans[i] = std::move(request.plan);
   }
   plans_ = std::move(plans);
 }
@@ -135,6 +143,7 @@ bool BatchRun::IsWithoutPiece(uint32_t i, Lane lane, Piece* piece) {
 bool BatchRun::IsStopped(uint32_t i, Piece& piece) {
   if (Mutates(piece.operation) && RefuseWrite(i)) return true;
   const Plan plan = plans_.empty() ? PlanOf(piece) : plans_[i];
+  piece.decided = plan.decided.get();
   if (plan.stop_at > 0) {
     piece.size = plan.reach;
     return false;
@@ -156,7 +165,7 @@ bool BatchRun::IsAllStarted() const {
   for (uint32_t i = next_; i < count_; i++) {
     if (OpOf(i) == BatchOp::kFlush || IsRange(i) || IsDurable(i)) return false;
   }
-  return target_.starts && next_ < count_;
+  return starts_ && next_ < count_;
 }
 
 // A durable write is not made so by the strategy: the one sync at the end of its group does. After a failed sync none

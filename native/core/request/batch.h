@@ -55,7 +55,8 @@ class BatchRun {
         count_(count),
         target_(target),
         filters_(target.entry->filters()),
-        expects_(target.entry->expects()) {}
+        expects_(target.entry->expects()),
+        starts_(target.starts) {}
   // Goes on where `begun` has stopped, on copies of its arrays and its arena.
   // REQUIRES: begun.Run() has answered false, with `nowait`.
   BatchRun(const BatchArrays& arrays, uint8_t* arena, BatchRun&& begun)
@@ -66,6 +67,7 @@ class BatchRun {
         target_(begun.target_),
         filters_(begun.filters_),
         expects_(begun.expects_),
+        starts_(begun.starts_),
         plans_(std::move(begun.plans_)),
         next_(begun.next_) {}
 
@@ -75,7 +77,8 @@ class BatchRun {
   void Admit();
 
   // Runs what is left of the entries. With `nowait` it stops, and answers false, before the first that is no read or
-  // that would wait for a disk; a later call goes on from there. `sync` makes all that was written durable; it is
+  // that would wait for a disk; a later call goes on from there. `sync` makes all that was written durable, as
+  // the plan that it is given says, that of the flush which ends the group where that was admitted, else null; it is
   // called at the end of each group that has a flush or a durable write. Errors: each entry's own in its error slot:
   // EINVAL an unknown op, a blkno that is no whole number, a range outside the arena · those of Strategy::Submit() ·
   // the sync's, for every entry that it served, and for every write behind a flush that failed, none of which is begun
@@ -83,12 +86,12 @@ class BatchRun {
   template <typename SyncFn>
   bool Run(bool nowait, Lane lane, const std::atomic<bool>* cancel, SyncFn&& sync) {
     while (next_ < count_) {
-      if (target_.starts && !nowait) {
+      if (starts_ && !nowait) {
         RunStartedGroup(lane, cancel);
       } else if (!RunGroup(nowait, lane, cancel)) {
         return false;
       }
-      EndGroup(wants_sync_ ? sync() : Status::Ok());
+      EndGroup(wants_sync_ ? sync(FlushPlan()) : Status::Ok());
     }
     return true;
   }
@@ -101,6 +104,9 @@ class BatchRun {
 
   // Ends what is left of the entries with ECANCELED. They count as run.
   void CancelRest();
+
+  // What the entries go through.
+  Strategy& entry() const { return *target_.entry; }
 
   // Entries that there are, and those of them that have run.
   uint32_t count() const { return count_; }
@@ -121,6 +127,10 @@ class BatchRun {
   // Whether entry i, a write, is durable when its group has ended. It has no way to say that it is not.
   bool IsDurable(uint32_t i) const {
     return target_.durability.IsDurable(OperationOf(i), arrays_.fua[i] != 0 ? Fua::kOn : Fua::kByCacheMode);
+  }
+  // Of the flush that ends the group under way, as it was admitted.
+  const Plan* FlushPlan() const {
+    return OpOf(next_ - 1) == BatchOp::kFlush && !plans_.empty() ? &plans_[next_ - 1] : nullptr;
   }
   BatchOp OpOf(uint32_t i) const { return static_cast<BatchOp>(arrays_.op[i]); }
   // REQUIRES: OpOf(i) is one of BatchOp's.
@@ -173,6 +183,7 @@ class BatchRun {
   const BatchTarget target_;
   const FilterTraits filters_;
   const bool expects_;  // of the entry to the strategies
+  bool starts_;         // whether entries are started: the medium answers later, and no filter decided on one
   // What each entry was admitted with; empty while no filter asks for that, and each is planned as it runs.
   std::vector<Plan> plans_;
   // Entries below it have an outcome.

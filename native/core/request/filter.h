@@ -10,17 +10,19 @@
 namespace blk {
 
 struct Request;
+class Strategy;
 
 // What whoever makes requests of many entries has to know of the filters in its way. Of one filter it is fixed.
 struct FilterTraits {
   bool needs_each_request = false;  // Admit() is owed every request, and every entry of a batch, in the order of calls
   bool may_refuse_pieces = false;   // Refuses() has its say: what is asked for apart is not to be run as one piece
   bool watches_pieces = false;      // Watch() is told of each piece
+  bool performs_pieces = false;     // Perform() runs each piece
 
   // Those of both, one after the other.
   FilterTraits With(const FilterTraits& other) const {
     return {needs_each_request || other.needs_each_request, may_refuse_pieces || other.may_refuse_pieces,
-            watches_pieces || other.watches_pieces};
+            watches_pieces || other.watches_pieces, performs_pieces || other.performs_pieces};
   }
 };
 
@@ -32,7 +34,8 @@ class Filter {
   virtual FilterTraits traits() const = 0;
 
   // Looks at a request that is planned, on the thread that asks for it, in the order of the calls, before it is queued
-  // or run. Once per request; it may stop it, and change nothing else.
+  // or run. Once per request; it may stop it, and say in plan.decided how it will perform its pieces,
+  // and change nothing else. A request with a decision is not started (Strategy::Start()): it waits for its medium.
   virtual void Admit(Request& request) = 0;
 
   // A request has come to the piece at which this filter has stopped it, and ends there.
@@ -45,6 +48,12 @@ class Filter {
   // `piece` is about to run, and then once more: it is complete, and nobody knows yet. On the threads where that
   // happens; it waits for nothing. Told only to a filter that watches_pieces.
   virtual void Watch(const Piece& piece) { static_cast<void>(piece); }
+
+  // Runs `piece` and completes it, as Strategy::Submit() does, by `next`, which is what lies inside this filter: as it
+  // is, in part, elsewhere, several times or not at all. What it gives to `next` obeys the rules of Submit(); it may be
+  // `piece` itself, which has its place, size and data again at the end. Called only of a filter that performs_pieces.
+  // Throws std::bad_alloc, and the piece is not complete then.
+  virtual void Perform(Piece& piece, Strategy& next);
 };
 
 }  // namespace blk

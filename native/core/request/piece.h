@@ -15,6 +15,7 @@
 
 namespace blk {
 
+class Decision;
 struct CopySource;
 
 // What a request and each piece of it have in common, in one word: it is copied from the one to the other.
@@ -39,6 +40,7 @@ struct Piece : Terms {
   bool last = true;
   const std::atomic<bool>* cancel = nullptr;  // set by others to end the piece after its current segment
   CopySource* source = nullptr;               // of kCopy alone
+  const Decision* decided = nullptr;          // of its request; null for almost all
 
   // Filled in by Biodone().
   size_t moved = 0;  // bytes

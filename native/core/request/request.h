@@ -10,10 +10,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 
 #include "core/base/counters.h"
 #include "core/base/status.h"
 #include "core/base/units.h"
+#include "core/request/decision.h"
 #include "core/request/piece.h"
 
 namespace blk {
@@ -32,6 +34,7 @@ struct Plan {
   size_t reach = 0;           // bytes of the request that lie in the device
   size_t stop_at = kNowhere;  // bytes into the request: the piece that begins there ends it instead of being run
   Stop stop;
+  std::shared_ptr<const Decision> decided;  // by the filter that performs pieces; it alone sets and reads it
 
   // Stops the request at the piece that begins `at` bytes into it, unless it is stopped before. Of two that stop the
   // same piece the later call counts: filters look from the inside to the outside.

@@ -189,12 +189,12 @@ TEST_CASE("faults go into the stack and out of it, and requests admitted before 
   all.rate = kBlkfailMax;
   rig.faults.Set(all);
   CHECK(Read(*device, 0, 512).size() == 512);
-  device->SetFaulty(true);
+  CHECK(device->SetFaulty(true).ok());
   CHECK(Read(*device, 0, 512).empty());
   std::vector<uint8_t> back(512);
   Request early = device->BytesRequest(Operation::kRead, 0, back.data(), 512, Fua::kByCacheMode);
   Strategy& entry = device->Admit(early);
-  device->SetFaulty(false);
+  CHECK(device->SetFaulty(false).ok());
   RunRequest(entry, early);
   CHECK(early.status.err == EIO);
   CHECK(Read(*device, 0, 512).size() == 512);

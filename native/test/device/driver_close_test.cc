@@ -105,10 +105,10 @@ TEST_CASE("devices and leases of lanes outlive their driver, and are as good as 
     open = driver.Open(0, Options()).Take();
     other = driver.Open(0, Options(OpenMode::kRead)).Take();
     lease.emplace(driver.lanes());
-    driver.SetFaults({kBlkfailMax, 7});
+    CHECK(driver.SetFaults({kBlkfailMax, 7}).ok());
   }
   CHECK(Read(*open, 0, 512).empty());  // the faults were set, and stay
-  open->SetFaulty(false);
+  CHECK(open->SetFaulty(false).ok());
   std::vector<uint8_t> bytes = Pattern(512, 512, 1);
   Request write = open->BytesRequest(Operation::kWrite, 512, bytes.data(), bytes.size(), Fua::kByCacheMode);
   write.lane = lease->lane();

@@ -162,7 +162,7 @@ TEST_CASE("faults reach devices that are open and those that open later, and lea
   FaultInjector::Settings settings;
   settings.rate = kBlkfailMax;
   settings.seed = 7;
-  driver.SetFaults(settings);
+  CHECK(driver.SetFaults(settings).ok());
   CHECK(driver.faults().rate == kBlkfailMax);
   CHECK(driver.faults().seed == 7);
   auto after = driver.Open(0, Options()).Take();
@@ -176,7 +176,7 @@ TEST_CASE("faults reach devices that are open and those that open later, and lea
                         .Take();
   for (Device* device : {before.get(), after.get(), on_its_own.get()}) CHECK(Read(*device, 0, 512).empty());
   settings.rate = 0;
-  driver.SetFaults(settings);
+  CHECK(driver.SetFaults(settings).ok());
   for (Device* device : {before.get(), after.get(), on_its_own.get()}) CHECK(Read(*device, 0, 512).size() == 512);
   CHECK(driver.counters().Snapshot()[static_cast<size_t>(Counter::kFaultsInjected)] == 3);
 }

@@ -50,12 +50,12 @@ TEST_CASE("a read of tables that fails says whether the injector made the failur
   DeviceRig rig;
   const auto device = rig.Open(Access::kPio);
   rig.faults.Set({kBlkfailMax, 1});
-  device->SetFaulty(true);
+  CHECK(device->SetFaulty(true).ok());
   const auto injected = ReadTables(*device, false, kSharedLane);
   CHECK(injected.outcome.status().err == EIO);
   CHECK(injected.injected);
   CHECK(FindDeviceLabel(*device, kSharedLane).injected);
-  device->SetFaulty(false);
+  CHECK(device->SetFaulty(false).ok());
   rig.host.FailAlways(Call::kPread, EIO);
   const auto failed = ReadTables(*device, false, kSharedLane);
   CHECK(failed.outcome.status().err == EIO);

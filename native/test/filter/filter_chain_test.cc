@@ -70,9 +70,9 @@ TEST_CASE("without a filter in force requests go to the strategy itself, which w
   CHECK(&FilterChain(rig.path, {}).entry() == &rig.path);
   CHECK_FALSE(chain.entry().filters().needs_each_request);
   CHECK_FALSE(chain.entry().filters().may_refuse_pieces);
-  chain.Switch(rig.inner, true);
+  CHECK(chain.Switch(rig.inner, true).ok());
   CHECK_FALSE(&chain.entry() == &rig.path);
-  chain.Switch(rig.inner, false);
+  CHECK(chain.Switch(rig.inner, false).ok());
   CHECK(&chain.entry() == &rig.path);
 }
 
@@ -113,15 +113,15 @@ TEST_CASE("a chain wants what any filter in force wants, and asks those alone th
   rig.inner.asked = {false, true};
   rig.outer.asked = {true, false};
   FilterChain chain(rig.path, {{&rig.inner, true}, {&rig.outer, true}});
-  chain.Switch(rig.inner, true);
+  CHECK(chain.Switch(rig.inner, true).ok());
   CHECK_FALSE(chain.entry().filters().needs_each_request);
   CHECK(chain.entry().filters().may_refuse_pieces);
-  chain.Switch(rig.outer, true);
+  CHECK(chain.Switch(rig.outer, true).ok());
   CHECK(chain.entry().filters().needs_each_request);
   CHECK(chain.entry().filters().may_refuse_pieces);
   rig.Run(chain.entry());
   CHECK(rig.log == std::vector<std::string>{"admit inner", "admit outer", "refuses inner"});
-  chain.Switch(rig.inner, false);
+  CHECK(chain.Switch(rig.inner, false).ok());
   CHECK(chain.entry().filters().needs_each_request);
   CHECK_FALSE(chain.entry().filters().may_refuse_pieces);
   rig.log.clear();
@@ -132,9 +132,9 @@ TEST_CASE("a chain wants what any filter in force wants, and asks those alone th
 TEST_CASE("a request goes on through what it was admitted to, whatever is switched meanwhile") {
   ChainRig rig;
   FilterChain chain(rig.path, {{&rig.outer, true}});
-  chain.Switch(rig.outer, true);
+  CHECK(chain.Switch(rig.outer, true).ok());
   Strategy& before = chain.entry();
-  chain.Switch(rig.outer, false);
+  CHECK(chain.Switch(rig.outer, false).ok());
   rig.Run(before);
   CHECK(rig.log == std::vector<std::string>{"admit outer", "refuses outer"});
 }

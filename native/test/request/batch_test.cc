@@ -160,7 +160,7 @@ TEST_CASE("faults: every entry draws once, in order, and doomed ones are never m
   settings.rate = 2500;
   settings.seed = 1;  // fails draws 1, 5, 10, 11
   rig.faults.Set(settings);
-  rig.device->SetFaulty(true);
+  CHECK(rig.device->SetFaulty(true).ok());
   std::vector<Entry> entries;
   for (uint32_t i = 0; i < 12; i++) entries.push_back({kWrite, static_cast<double>(i), 512, i * 512});
   entries.insert(entries.begin() + 3, {{kFlush, 0, 0, 0}, {kRead, 0.5, 512, 0}, {kRead, 0, 0, 0}});  // draw nothing
@@ -181,7 +181,7 @@ TEST_CASE("what the injector drew stays out of the columns, and goes on with wha
   settings.rate = 2500;
   settings.seed = 1;  // fails draws 1, 5, 10, 11
   rig.faults.Set(settings);
-  rig.device->SetFaulty(true);
+  CHECK(rig.device->SetFaulty(true).ok());
   const std::vector<uint8_t> op(12, kWrite), fua(12);
   std::vector<double> blkno;
   const std::vector<uint32_t> bcount(12, 512), offset(12);
@@ -193,9 +193,9 @@ TEST_CASE("what the injector drew stays out of the columns, and goes on with wha
   };
   BatchRun run(columns(resid.data(), error.data()), rig.arena.data(), rig.arena.size(), 12, rig.device->ForBatch());
   run.Admit();
-  CHECK_FALSE(run.Run(true, 0, nullptr, [] { return Status::Ok(); }));
+  CHECK_FALSE(run.Run(true, 0, nullptr, [](const Plan*) { return Status::Ok(); }));
   BatchRun rest(columns(others_resid.data(), others_error.data()), rig.arena.data(), std::move(run));
-  CHECK(rest.Run(false, 0, nullptr, [] { return Status::Ok(); }));
+  CHECK(rest.Run(false, 0, nullptr, [](const Plan*) { return Status::Ok(); }));
   CHECK(error == std::vector<int32_t>(12, 77));
   CHECK(resid == std::vector<uint32_t>(12, 77));
   CHECK(others_error == std::vector<int32_t>{0, -EIO, 0, 0, 0, -EIO, 0, 0, 0, 0, -EIO, -EIO});

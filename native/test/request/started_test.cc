@@ -64,7 +64,7 @@ struct Pair {
   void Faults(uint32_t rate) {
     for (Side* side : {&prompt, &late}) {
       side->faults.Set({rate, 9});
-      side->device->SetFaulty(rate > 0);
+      CHECK(side->device->SetFaulty(rate > 0).ok());
     }
   }
   void CheckSame() {
@@ -136,7 +136,8 @@ struct Columns {
   void Run(Device& device) {
     BatchRun run = Make(device);
     run.Admit();
-    REQUIRE(run.Run(false, kSharedLane, nullptr, [&] { return device.SyncBatch(kSharedLane); }));
+    REQUIRE(run.Run(false, kSharedLane, nullptr,
+                    [&](const Plan* flush) { return device.SyncBatch(run.entry(), kSharedLane, flush); }));
   }
 
   std::vector<uint8_t> arena, op, fua;

@@ -45,7 +45,8 @@ struct BatchRig : DeviceRig {
                              offset.data(), resid.data(), error.data()};
     BatchRun run(arrays, arena.data(), arena.size(), static_cast<uint32_t>(entries.size()), device->ForBatch());
     run.Admit();
-    const bool finished = run.Run(nowait, 0, cancel, [&] { return device->SyncBatch(0); });
+    const bool finished =
+        run.Run(nowait, 0, cancel, [&](const Plan* flush) { return device->SyncBatch(run.entry(), 0, flush); });
     begun = run.begun();
     if (finished) succeeded = run.succeeded();
     return finished;

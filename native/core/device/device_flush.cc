@@ -1,0 +1,44 @@
+#include "core/device/device.h"
+
+// Flushes of Device: of its own, and behind batches.
+
+namespace blk {
+
+Device::AdmittedFlush Device::AdmitFlush() {
+  AdmittedFlush flush;
+  if (!DurabilityRule(options_.cache).flushes()) return flush;
+  flush.request = RangeRequest(Operation::kFlush, 0, range_.size, Fua::kOff);
+  flush.entry = &Admit(flush.request);
+  return flush;
+}
+
+Status Device::RunFlush(AdmittedFlush& flush, Lane lane, ByteSpan* lost) {
+  if (lost != nullptr) *lost = {};
+  if (flush.entry == nullptr) return Status::Ok();
+  // The sync before the size: what was written before the file shrank is made durable in any case.
+  flush.request.lane = lane;
+  RunRequest(*flush.entry, flush.request);
+  Status status = flush.request.status;
+  // After a sync that failed as well: what the file lacks is lost, whatever else is.
+  const Status reaches = minor_->disk().CheckReaches(minor_->span());
+  if (status.ok()) status = reaches;
+  if (!status.ok() && lost != nullptr) {
+    *lost = ToDevice(range_.flush->TakeLoss({range_.begin, {range_.begin.value + range_.size}}));
+  }
+  return status;
+}
+
+Status Device::SyncBatch(Strategy& entry, Lane lane, const Plan* admitted) {
+  AdmittedFlush flush;
+  if (!DurabilityRule(options_.cache).flushes()) return Status::Ok();
+  flush.request = RangeRequest(Operation::kFlush, 0, range_.size, Fua::kOff);
+  flush.entry = &entry;
+  if (admitted != nullptr) {
+    flush.request.plan = *admitted;
+  } else {
+    PlanRequest(flush.request, range_);
+  }
+  return RunFlush(flush, lane);
+}
+
+}  // namespace blk

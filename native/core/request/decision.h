@@ -1,0 +1,16 @@
+// Decision: what a filter has decided for a request as it was admitted, for itself, as it performs the pieces.
+#ifndef RUMPBLK_CORE_REQUEST_DECISION_H_
+#define RUMPBLK_CORE_REQUEST_DECISION_H_
+
+namespace blk {
+
+// Shared by the copies of a plan, and gone with the last of them: with the request. Does not change once its request is
+// admitted. What a request without one costs is a null pointer.
+class Decision {
+ public:
+  virtual ~Decision() = default;
+};
+
+}  // namespace blk
+
+#endif  // RUMPBLK_CORE_REQUEST_DECISION_H_
