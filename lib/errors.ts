@@ -10,7 +10,7 @@ import { invalidArgType } from './arguments/misuse.js';
 
 export { illegalConstructor, invalidArgType, invalidArgValue, invalidThis, markCopy, outOfRange } from './arguments/misuse.js';
 
-export const { EACCES, EBADF, EBUSY, ECANCELED, EINVAL, ENXIO } = constants.errno;
+export const { EACCES, EBADF, EBUSY, ECANCELED, EINVAL, ENXIO, ESTALE } = constants.errno;
 
 const BRAND = Symbol.for('rumpblk.BlockDeviceError');
 /** In what an error is made from: words of ours about it, which callers have no use for. */
@@ -225,7 +225,7 @@ export function isFailure(answer: unknown): answer is Failure {
 }
 
 /** Makes the EBADF of a call on something that is closed: `EBADF: device closed, read`. */
-export function closedError(what: 'device' | 'driver' | 'batch' | 'file' | 'overlay', syscall: string): BlockDeviceError {
+export function closedError(what: 'device' | 'driver' | 'batch' | 'file' | 'overlay' | 'crash state', syscall: string): BlockDeviceError {
   const error = new BlockDeviceError({ errno: -EBADF, syscall });
   return reword(error, `EBADF: ${what} closed, ${syscall}`, closedError);
 }

@@ -123,7 +123,7 @@ export function recordSettings(options: unknown, known = RECORD_KEYS): RecordSet
 
 /** The folder where recordings go that nobody named a place for. */
 export function labFolder(): string {
-  return process.env.RUMPBLK_LAB_DIR || tmpdir();
+  return process.env['RUMPBLK_LAB_DIR'] || tmpdir();
 }
 
 /** Accepts options of crash states, and fills in the defaults. */
