@@ -2,10 +2,12 @@
 import type * as FastCheck from 'fast-check';
 import { invalidArgType } from '../errors.js';
 import { binding } from '../native/binding.js';
-import { createState, type CrashState } from './crash-state.js';
+import { createState } from './crash-state.js';
+import type { CrashState } from './lab-types.js';
 import { cutRange } from './exploration.js';
 import { stateSettings, type StateOptions } from './options.js';
-import { recordingOf, recordRecovery, type Recorder } from './recorder.js';
+import { recordingOf, recordRecovery } from './recorder.js';
+import type { Recorder } from './lab-types.js';
 import { answerOf } from './recording.js';
 
 /** Numbers of a row of `cuts`. */

@@ -23,7 +23,7 @@ async function start(): Promise<void> {
         const verdict = await judge.judge(choiceOfState(recorder.fromToken(token)));
         answer({ verdict: sendable(verdict), fromMemo: judge.fromMemo > before });
       } catch (error) {
-        answer({ fromMemo: false, broken: error });
+        answer({ fromMemo: false, broken: asError(error) });
       }
     });
   });
@@ -32,6 +32,10 @@ async function start(): Promise<void> {
 
 function answer(message: WorkerAnswer): void {
   port?.postMessage(message);
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new TypeError(String(error));
 }
 
 /** What was thrown may be what no message can hold. */
@@ -43,4 +47,4 @@ function sendable(verdict: Verdict): Verdict {
   }
 }
 
-start().catch((error: unknown) => answer({ fromMemo: false, broken: error }));
+start().catch((error: unknown) => answer({ fromMemo: false, broken: asError(error) }));

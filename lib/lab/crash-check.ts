@@ -10,7 +10,8 @@ import type { Bytes } from '../request/transfer.js';
 import { accepted, runTest, runToken } from './crash-test.js';
 import type { Check } from './judge.js';
 import { workloadSettings, type CheckOptions, type RecordOptions, type RecordSettings } from './options.js';
-import { recordingOf, recordWrites, type Recorder } from './recorder.js';
+import { recordingOf, recordWrites } from './recorder.js';
+import type { Recorder } from './lab-types.js';
 import { eventsOf, labDriver } from './recording.js';
 import type { CrashReport } from './report.js';
 
@@ -93,7 +94,7 @@ export async function flushMutations(spec: CrashSpec, options?: CheckOptions & R
     for (const { index, kind, durable, stack } of eventsOf(recording.native)) {
       if (kind !== 'flush' && !(durable === 1 && kind !== 'mark')) continue;
       const without = { ...recording, native: binding.recordingWithout(recording.native, index) };
-      const { failures, checked, fromMemo } = await runTest(without, spec.check, { ...check, failures: 1, shrink: 0, keep: false });
+      const { failures, checked, fromMemo } = await runTest(without, spec.check, { ...check, failures: 1, shrink: 0, isKept: false });
       const site = recording.stacks[stack];
       rows.push({ flush: index, seen: failures.length > 0, checks: checked + fromMemo, ...(site !== undefined && { stack: site }) });
     }

@@ -1,13 +1,13 @@
 // crashTest(): runs a check on the states that a power cut may have left, and reports what it does not accept.
 import { hrtime } from 'node:process';
 import { binding, type NativeChoice } from '../native/binding.js';
-import type { CrashState } from './crash-state.js';
+import type { CrashState, Recorder } from './lab-types.js';
 import { Exploration } from './exploration.js';
 import { Judge, type Afterwards, type Check, type Judged, type Verdict } from './judge.js';
 import { importCheck, moduleOf } from './import-check.js';
 import { keptFile } from './kept-recordings.js';
 import { checkSettings, type CheckOptions, type CheckSettings } from './options.js';
-import { recordingOf, recordRecovery, type Recorder } from './recorder.js';
+import { recordingOf } from './recorder.js';
 import { infoOf, type Recording } from './recording.js';
 import { CrashError, type CrashFailure, type CrashReport } from './report.js';
 import { saveRecording } from './save.js';
@@ -34,14 +34,16 @@ const TURN = 20;
  * const report = await crashTest(recorder, (state) => recover(state.device).count >= acknowledged(state.marks));
  * console.log(`${report.distinct} states`);
  */
-export async function crashTest(
-  recorder: Recorder,
-  check: Check | string,
-  options?: CheckOptions,
-): Promise<CrashReport> {
+export async function crashTest(recorder: Recorder, check: Check | string, options?: CheckOptions): Promise<CrashReport> {
   const recording = recordingOf(recorder, 'recorder');
   const settings = checkSettings(options);
   return accepted(await runTest(recording, check, settings));
+}
+
+/** How a test is run. */
+export interface TestSettings extends CheckSettings {
+  /** Whether the recording of a failure is left in a file; default true. */
+  readonly isKept?: boolean;
 }
 
 /** Throws a report of failures; gives any other. */
@@ -51,7 +53,7 @@ export function accepted(report: CrashReport): CrashReport {
 }
 
 /** Runs a test; the report has its failures. */
-export async function runTest(recording: Recording, check: Check | string, settings: CheckSettings): Promise<CrashReport> {
+export async function runTest(recording: Recording, check: Check | string, settings: TestSettings): Promise<CrashReport> {
   const module = moduleOf(check, settings.workers);
   const call = module === undefined ? (check as Check) : await importCheck(module);
   const test = new CrashTest(recording, call, settings);
@@ -80,7 +82,7 @@ export async function runToken(recorder: Recorder, check: Check | string, token:
 class CrashTest {
   readonly #recording: Recording;
   readonly #check: Check;
-  readonly #settings: CheckSettings;
+  readonly #settings: TestSettings;
   readonly #judge: Judge;
   readonly #failures: CrashFailure[] = [];
   readonly #began = hrtime.bigint();
@@ -89,7 +91,7 @@ class CrashTest {
   /** Of the recovery that failed last. */
   #inner: CrashFailure | undefined;
 
-  constructor(recording: Recording, check: Check, settings: CheckSettings) {
+  constructor(recording: Recording, check: Check, settings: TestSettings) {
     this.#recording = recording;
     this.#check = check;
     this.#settings = settings;
@@ -145,7 +147,13 @@ class CrashTest {
       recovery.stop();
       if (verdict.failed || recovery.requests === 0) return verdict;
       const recording = recordingOf(recovery, 'recovery');
-      const inner = new CrashTest(recording, this.#check, { ...this.#settings, again: 0, limit: this.#settings.again, failures: 1, at: undefined });
+      const inner = new CrashTest(recording, this.#check, {
+        ...this.#settings,
+        again: 0,
+        limit: this.#settings.again,
+        failures: 1,
+        at: undefined,
+      });
       const report = await inner.run();
       this.#recoveries += report.distinct;
       [this.#inner] = report.failures;
@@ -170,7 +178,8 @@ class CrashTest {
 
   /** Keeps the recording, once; a state of a recovery comes back with that of the state before it. */
   async #save(token: string): Promise<string> {
-    if (this.#saved !== undefined || this.#recording.inherited > 0) return this.#saved ?? '';
+    if (this.#saved !== undefined) return this.#saved;
+    if (this.#settings.isKept === false || this.#recording.inherited > 0) return '';
     const file = keptFile(token, this.#recording.settings.directory);
     try {
       await saveRecording(this.#recording, file, undefined);

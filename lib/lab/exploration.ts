@@ -34,7 +34,8 @@ export function cutRange(recording: Recording, at: StateSettings['at']): CutRang
 function markAt({ marks, markEvents, inherited }: Recording, name: string, from: number, option: string): number {
   const index = markEvents.findIndex((event, i) => event >= from && marks[inherited + i]?.name === name);
   const event = markEvents[index];
-  if (event === undefined) throw invalidArgValue(`options.at.${option}`, name, `must be the name of a mark${from > 0 ? ` after '${from}'` : ''}`);
+  if (event === undefined)
+    throw invalidArgValue(`options.at.${option}`, name, `must be the name of a mark${from > 0 ? ` after '${from}'` : ''}`);
   return event;
 }
 

@@ -1,7 +1,8 @@
 // What a check says of crash states: it is run, or answered from what earlier runs read.
 import { types } from 'node:util';
 import { binding, type NativeChoice, type NativeMemo } from '../native/binding.js';
-import { createState, isSeenThrough, nativeStateOf, type CrashState } from './crash-state.js';
+import { createState, isSeenThrough, nativeStateOf } from './crash-state.js';
+import type { CrashState } from './lab-types.js';
 import { recordRecovery } from './recorder.js';
 import type { Recording } from './recording.js';
 

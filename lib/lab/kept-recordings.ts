@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
 import { EVENT_NUMBERS, type NativeRecording } from '../native/binding.js';
-import { eventsOf } from './recording.js';
+import { eventsOf, type RecordedEvent } from './recording.js';
 import { MAGIC, type FileHeader } from './recording-file.js';
 
 const TOKEN = /^rbl\d+\.([0-9a-f]{8})\.(\d+)\./;
@@ -24,11 +24,11 @@ export function firstDifference(native: NativeRecording, token: string, director
   const [, , cut = '0'] = TOKEN.exec(token) ?? [];
   const rows = rowsOf(keptFile(token, directory));
   if (rows === undefined) return undefined;
-  const events = eventsOf(native);
+  const events: Iterator<RecordedEvent, void> = eventsOf(native);
   for (let at = 0; ; at += 1) {
     const row = rows.subarray(at * EVENT_NUMBERS, (at + 1) * EVENT_NUMBERS);
     if (row.length === 0 || (row[BEGIN_AT] as number) >= Number(cut)) return undefined;
-    const event = events.next().value;
+    const { value: event } = events.next();
     if (event === undefined) return at;
     const own = [event.number, event.device, event.position, event.length, event.durable];
     if (own.some((value, i) => i < SAME && value !== row[i])) return at;

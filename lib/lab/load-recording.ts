@@ -1,17 +1,17 @@
 // loadRecording(): a recorder of what a file says was written.
 import { keysOf } from '../arguments/known-keys.js';
 import { hostPath, requireOptions, sectorSizeOf } from '../arguments/validate.js';
-import { BlockDevice, handleOf } from '../device.js';
-import { fromFailure, isFailure } from '../errors.js';
+import { handleOf, type BlockDevice } from '../device.js';
+import { EINVAL, fromFailure, isFailure } from '../errors.js';
 import { memory } from '../media/volatile.js';
 import { binding, EVENT_KINDS, EVENT_NUMBERS } from '../native/binding.js';
 import { open } from '../open.js';
 import type { Bytes } from '../request/transfer.js';
 import { recordSettings } from './options.js';
-import { createRecorder, type Recorder } from './recorder.js';
+import { createRecorder } from './recorder.js';
+import type { Recorder } from './lab-types.js';
 import { labDriver } from './recording.js';
 import { ownError, RecordingFile } from './recording-file.js';
-import { EINVAL } from '../errors.js';
 
 /** Options of {@link loadRecording}. */
 export interface LoadOptions {

@@ -129,8 +129,17 @@ export function labFolder(): string {
 /** Accepts options of crash states, and fills in the defaults. */
 export function stateSettings(options: unknown, known = STATE_KEYS): StateSettings {
   if (options !== undefined) requireOptions(options, 'options', known);
-  const { at, tear = 'atom', crash = 'power', seed, samples = 16, exhaustive = 1024, strength = 2, limit, budget } = (options ??
-    {}) as StateOptions;
+  const {
+    at,
+    tear = 'atom',
+    crash = 'power',
+    seed,
+    samples = 16,
+    exhaustive = 1024,
+    strength = 2,
+    limit,
+    budget,
+  } = (options ?? {}) as StateOptions;
   return {
     at: cutsOf(at),
     tear: oneOf(tear, 'options.tear', TEARS),

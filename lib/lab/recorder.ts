@@ -2,100 +2,61 @@
 import { inspect, type InspectOptions } from 'node:util';
 import { listOf, text } from '../arguments/validate.js';
 import { BlockDevice, handleOf } from '../device.js';
-import { BlockDeviceError, ESTALE, fromFailure, illegalConstructor, invalidArgType, invalidThis, isFailure, markCopy } from '../errors.js';
+import { ESTALE, fromFailure, invalidArgType, invalidThis, isFailure, type BlockDeviceError } from '../errors.js';
 import { binding, LEASES, TEAR, type NativeChoice } from '../native/binding.js';
 import { keepCallSites } from './call-sites.js';
-import { createState, type CrashState } from './crash-state.js';
+import { createState } from './crash-state.js';
 import { cutRange, Exploration } from './exploration.js';
 import { countSettings, recordSettings, stateSettings, type RecordOptions, type RecordSettings, type StateOptions } from './options.js';
 import { firstDifference } from './kept-recordings.js';
 import { answerOf, infoOf, type Recording } from './recording.js';
-import { saveRecording, type SaveOptions } from './save.js';
+import { saveRecording } from './save.js';
+import type { CrashState, CutCount, Recorder, SaveOptions } from './lab-types.js';
 import type { Mark } from './report.js';
 
-/** Nothing outside this file can name it, so that only recordWrites() and a load can construct. */
-const KEY = Symbol('createRecorder');
 /** Devices of one recording. */
 const DEVICES_MAX = 64;
 /** Milliseconds that a walk keeps the event loop for. */
 const TURN = 10;
 
-/** Makes the recorder of a recording. */
-export let createRecorder: (recording: Recording, end: () => void) => Recorder;
 /** Gives the recording of a recorder; `value` may be a foreign object. */
 export let recordingOf: (value: unknown, name: string) => Recording;
 
-/** Legal states of one cut. */
-export interface CutCount {
-  /** The event that the power is cut before. */
-  readonly cut: number;
-  /** Units that may be there or not. */
-  readonly volatile: number;
-  /** Legal states: the product of the versions of each unit. */
-  readonly states: bigint;
-}
-
-/**
- * Has what was written to some devices, in one order; `recordWrites()` makes it. It keeps recording until `stop()`, or the end of a
- * `using` block; states stay available after that.
- *
- * @example
- * using recorder = recordWrites(device);
- * await save(device);
- * recorder.mark('saved');
- * recorder.stop();
- * await crashTest(recorder, check);
- */
-export class Recorder implements Disposable {
+class WriteRecorder implements Recorder {
   readonly #recording: Recording;
   readonly #end: () => void;
 
   static {
-    markCopy(Recorder);
-    createRecorder = (...given) => new Recorder(KEY, ...given);
     recordingOf = (value, name) => {
-      if (typeof value !== 'object' || value === null || !(#recording in value)) throw invalidArgType(name, 'an instance of Recorder', value);
+      if (typeof value !== 'object' || value === null || !(#recording in value))
+        throw invalidArgType(name, 'an instance of Recorder', value);
       return value.#recording;
     };
   }
 
-  private constructor(key: symbol, recording: Recording, end: () => void) {
-    if (key !== KEY) throw illegalConstructor();
+  constructor(recording: Recording, end: () => void) {
     this.#recording = recording;
     this.#end = end;
   }
 
-  /** Counts the requests seen so far. */
   get requests(): number {
-    return infoOf(Recorder.#of(this)).requests;
+    return infoOf(WriteRecorder.#of(this)).requests;
   }
 
-  /** Gives the cut behind all that was recorded so far, for `isLegal` and `at`. */
   get end(): number {
-    return infoOf(Recorder.#of(this)).end;
+    return infoOf(WriteRecorder.#of(this)).end;
   }
 
-  /**
-   * Says that something happened, for checks: `state.marks` has the marks before the cut. Ignored once recording was stopped.
-   *
-   * @param name what happened
-   * @param data copied as by `structuredClone`; a dm-log-writes log keeps 479 bytes of it as JSON
-   */
   mark(name: string, data?: unknown): void {
-    const recording = Recorder.#of(this);
+    const recording = WriteRecorder.#of(this);
     const mark = { name: text(name, 'name'), data: structuredClone(data) };
     const event = binding.recordMark(recording.native);
     recording.marks.push(mark);
     recording.markEvents.push(event);
   }
 
-  /**
-   * Ends recording; does nothing the second time.
-   *
-   * @throws {BlockDeviceError} ENOMEM, ENOSPC, EIO something could not be recorded: the recording is of no use
-   */
   stop(): void {
-    const { native } = Recorder.#of(this);
+    const { native } = WriteRecorder.#of(this);
     this.#end();
     const outcome = binding.recordStop(native);
     if (typeof outcome !== 'number') throw fromFailure(outcome, {});
@@ -103,25 +64,11 @@ export class Recorder implements Disposable {
 
   /** Ends recording as `stop()` does, at the end of a `using` block. */
   [Symbol.dispose](): void {
-    Recorder.prototype.stop.call(this);
+    WriteRecorder.prototype.stop.call(this);
   }
 
-  /**
-   * Gives crash states: breadth first over the cuts, none twice, which means equal content after equal marks. `for await` lets other work go on
-   * in between. Each state is to be disposed of when it was used.
-   *
-   * @param options which states; each has a default
-   * @returns the states, one at a time; each walk begins anew, with the same seed
-   * @throws {BlockDeviceError} EOVERFLOW `exhaustive: true` and more than 2^24 states; as of `stop()`
-   *
-   * @example
-   * for (const state of recorder.crashStates({ at: { after: 'saved' }, limit: 100 })) {
-   *   using _ = state;
-   *   assert(isWhole(state.device));
-   * }
-   */
   crashStates(options?: StateOptions): AsyncIterable<CrashState> & Iterable<CrashState> {
-    const recording = Recorder.#of(this);
+    const recording = WriteRecorder.#of(this);
     const settings = stateSettings(options);
     const stateOf = (choice: NativeChoice): CrashState => createState(recording, choice, recordRecovery);
     return {
@@ -140,14 +87,8 @@ export class Recorder implements Disposable {
     };
   }
 
-  /**
-   * Counts the legal states of each cut that counts. Nothing is generated.
-   *
-   * @param options `tear`, default `'atom'`; `at`, default all cuts
-   * @returns the cuts in order
-   */
   count(options?: Pick<StateOptions, 'tear' | 'at'>): CutCount[] {
-    const recording = Recorder.#of(this);
+    const recording = WriteRecorder.#of(this);
     const { tear, at } = countSettings(options);
     const rows = answerOf(binding.countStates(recording.native, TEAR[tear], ...cutRange(recording, at)));
     const counts: CutCount[] = [];
@@ -161,30 +102,16 @@ export class Recorder implements Disposable {
     return counts;
   }
 
-  /**
-   * Tells whether the devices may hold this after a cut; for tests of the model itself.
-   *
-   * @param images all bytes of each device, in the order of `recordWrites()`
-   * @param at event that the power is cut before, default the end
-   * @throws {BlockDeviceError} EINVAL images of another number or size
-   */
   isLegal(images: Uint8Array | readonly Uint8Array[], at?: number): boolean {
-    const recording = Recorder.#of(this);
+    const recording = WriteRecorder.#of(this);
     const given = images instanceof Uint8Array ? [images] : listOf(images, 'images', DEVICES_MAX, imageOf);
     const { end } = infoOf(recording);
     const [cut] = cutRange(recording, stateSettings({ at: at ?? end }).at);
     return answerOf(binding.isLegal(recording.native, given, cut));
   }
 
-  /**
-   * Gives one state again.
-   *
-   * @param token as `state.token` and reports have it
-   * @throws {BlockDeviceError} EINVAL no token, or of a newer version; ESTALE of a recording of other requests, with `at`: the number of the first
-   *   request that differs, where the folder of recordings has that of the token
-   */
   fromToken(token: string): CrashState {
-    const recording = Recorder.#of(this);
+    const recording = WriteRecorder.#of(this);
     const choice = binding.choiceFromToken(recording.native, text(token, 'token'));
     if (!isFailure(choice)) return createState(recording, choice, recordRecovery);
     const error = fromFailure(choice, {});
@@ -192,16 +119,8 @@ export class Recorder implements Disposable {
     throw error;
   }
 
-  /**
-   * Writes the recording into a file. `'rumpblk'`, the default, is all of it, with the content before. `'dm-log-writes'` is the log of one device as the kernel's
-   * device-mapper target makes it; `'fio-iolog-2'` and `'fio-iolog-3'` are what fio replays, without data; `'jsonl'` is our trace format with data.
-   *
-   * @param file path, replaced where it is there
-   * @param options `format`, default `'rumpblk'`; `device`, of a format that has one, default the first
-   * @throws {BlockDeviceError} errors of the host
-   */
   async save(file: string, options?: SaveOptions): Promise<void> {
-    await saveRecording(Recorder.#of(this), file, options);
+    await saveRecording(WriteRecorder.#of(this), file, options);
   }
 
   /** @internal What `console.log` shows. */
@@ -215,6 +134,15 @@ export class Recorder implements Disposable {
     if (typeof value !== 'object' || value === null || !(#recording in value)) throw invalidThis('Recorder');
     return value.#recording;
   }
+}
+
+/**
+ * Makes the recorder of a recording.
+ *
+ * @param end is called when it stops
+ */
+export function createRecorder(recording: Recording, end: () => void): Recorder {
+  return new WriteRecorder(recording, end);
 }
 
 /**
@@ -282,4 +210,3 @@ function takeTurns(): () => Promise<void> | undefined {
     });
   };
 }
-

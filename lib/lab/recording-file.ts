@@ -200,9 +200,11 @@ function hostError(error: unknown, file: string): unknown {
 function checkedHeader(value: unknown): FileHeader {
   const { v, atomicUnit, disks, marks, inherited, events } = value as Partial<Record<keyof FileHeader, unknown>>;
   const isCount = (number: unknown): boolean => Number.isSafeInteger(number) && (number as number) >= 0;
-  const areDisks = Array.isArray(disks) && disks.every((disk: { name?: unknown; size?: unknown }) => typeof disk.name === 'string' && isCount(disk.size));
+  const areDisks =
+    Array.isArray(disks) && disks.every((disk: { name?: unknown; size?: unknown }) => typeof disk.name === 'string' && isCount(disk.size));
   const areMarks = Array.isArray(marks) && marks.every((mark: { name?: unknown }) => typeof mark.name === 'string');
-  if (v !== 1 || !isCount(atomicUnit) || !areDisks || !areMarks || !isCount(inherited) || !isCount(events)) throw new SyntaxError('no header');
+  if (v !== 1 || !isCount(atomicUnit) || !areDisks || !areMarks || !isCount(inherited) || !isCount(events))
+    throw new SyntaxError('no header');
   return value as FileHeader;
 }
 

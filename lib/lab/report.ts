@@ -132,7 +132,7 @@ function listed(units: readonly LostUnit[]): string {
   if (units.length === 0) return 'nothing';
   const lines = units.slice(0, SHOWN).map((unit) => `  ${unitText(unit)}`);
   if (units.length > SHOWN) lines.push(`  and ${units.length - SHOWN} more`);
-  return [`${counted(new Set(units.map(({ request }) => request)).size, 'request')}`, ...lines].join('\n');
+  return [counted(new Set(units.map(({ request }) => request)).size, 'request'), ...lines].join('\n');
 }
 
 function afterMark(marks: readonly Mark[]): string {

@@ -4,19 +4,9 @@ import { hostPath, integer, oneOf, requireOptions } from '../arguments/validate.
 import { binding, EVENT_NUMBERS } from '../native/binding.js';
 import type { BlockDevice } from '../device.js';
 import { createState } from './crash-state.js';
+import type { SaveOptions } from './lab-types.js';
 import { answerOf, type Recording } from './recording.js';
 import { writeRecordingFile, type BasePiece } from './recording-file.js';
-
-/** Forms of a recording as a file. */
-export type LogFormat = 'rumpblk' | 'dm-log-writes' | 'fio-iolog-2' | 'fio-iolog-3' | 'jsonl';
-
-/** Options of `Recorder.save()`. */
-export interface SaveOptions {
-  /** Form of the file; default `'rumpblk'`. */
-  format?: LogFormat;
-  /** Which device, of a form that has one; default 0, the first. */
-  device?: number;
-}
 
 const FORMATS = { rumpblk: 0, 'dm-log-writes': 1, 'fio-iolog-2': 2, 'fio-iolog-3': 3, jsonl: 4 } as const;
 const SAVE_KEYS = keysOf<SaveOptions>({ format: true, device: true });

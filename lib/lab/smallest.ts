@@ -84,7 +84,8 @@ export async function makeSmall(
   const units = new Units(recording, binding.choiceCut(failing)[0]);
   const all = damagesOf(units, failing);
   const groupOf = ({ unit }: Damage): number => units.request(unit);
-  if (most === 0) return { choice: failing, error, lost: unitsOf(recording, failing, false), kept: unitsOf(recording, failing, true), tests };
+  if (most === 0)
+    return { choice: failing, error, lost: unitsOf(recording, failing, false), kept: unitsOf(recording, failing, true), tests };
   const damages = await minimalByGroups(all, groupOf, isWhole, (some) => ask(units, some));
 
   const isLost = new Set(damages.map(({ unit }) => unit));
@@ -101,7 +102,13 @@ export async function makeSmall(
   const needed = [...damages, ...kept].map(({ unit }) => units.request(unit));
   const earlier = await earliest(recording, units, damages, needed, ask);
   const chosen = earlier ?? { choice: choiceWith(recording, units, damages), key: keyOf(units, damages) };
-  return { choice: chosen.choice, error: asked.get(chosen.key)?.error ?? error, lost: unitsOf(recording, chosen.choice, false), kept: survivors, tests };
+  return {
+    choice: chosen.choice,
+    error: asked.get(chosen.key)?.error ?? error,
+    lost: unitsOf(recording, chosen.choice, false),
+    kept: survivors,
+    tests,
+  };
 }
 
 /** Tells one question from another. */

@@ -21,7 +21,7 @@ export interface WorkerAnswer {
   readonly verdict?: Verdict;
   readonly fromMemo: boolean;
   /** That it cannot go on. */
-  readonly broken?: unknown;
+  readonly broken?: Error;
 }
 
 /** States that wait at each worker, so that none has nothing to do. */
@@ -99,7 +99,7 @@ class Thread {
   readonly ready: Promise<void>;
   readonly #worker: Worker;
   readonly #takers: ((answer: WorkerAnswer) => void)[] = [];
-  #broken: { readonly reason: unknown } | undefined;
+  #broken: Error | undefined;
 
   constructor(start: WorkerStart) {
     this.#worker = new Worker(path.join(__dirname, 'check-worker.js'), { workerData: start });
@@ -107,7 +107,7 @@ class Thread {
       if (broken !== undefined) throw broken;
     });
     this.#worker.on('message', (answer: WorkerAnswer) => this.#takers.shift()?.(answer));
-    this.#worker.on('error', (reason) => this.#break(reason));
+    this.#worker.on('error', (reason: unknown) => this.#break(asError(reason)));
     this.#worker.on('exit', () => this.#break(new TypeError('a worker ended before its checks were done')));
   }
 
@@ -126,12 +126,17 @@ class Thread {
   }
 
   #next(): Promise<WorkerAnswer> {
-    if (this.#broken !== undefined) return Promise.resolve({ fromMemo: false, broken: this.#broken.reason });
+    if (this.#broken !== undefined) return Promise.resolve({ fromMemo: false, broken: this.#broken });
     return new Promise((resolve) => this.#takers.push(resolve));
   }
 
-  #break(reason: unknown): void {
-    this.#broken = { reason };
+  #break(reason: Error): void {
+    this.#broken = reason;
     for (const take of this.#takers.splice(0)) take({ fromMemo: false, broken: reason });
   }
+}
+
+/** A worker may end by whatever was thrown in it. */
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new TypeError(`a worker ended: ${String(reason)}`);
 }

@@ -108,7 +108,26 @@ const FOLDERS = new Map([
       'request/abort',
     ],
   ],
-  ['cli', ['index', 'media', 'nbd', 'overlay', 'arguments/printable', 'copy/compare', 'copy/copy', 'copy/kinds', 'copy/options']],
+  [
+    'lab',
+    [
+      'lab',
+      'copy/copy',
+      'open',
+      'device',
+      'driver',
+      'errors',
+      'loads',
+      'arguments/validate',
+      'arguments/known-keys',
+      'media/medium',
+      'media/volatile',
+      'native/binding',
+      'request/batch',
+      'request/transfer',
+    ],
+  ],
+  ['cli', ['index', 'lab', 'media', 'nbd', 'overlay', 'arguments/printable', 'copy/compare', 'copy/copy', 'copy/kinds', 'copy/options']],
 ]);
 
 const LOADS_ADDON = /\bprocess\.dlopen\b|(?:require|import)\s*\(?\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|['"]bindings['"]/;
