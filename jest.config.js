@@ -13,6 +13,7 @@ module.exports = {
     '^rumpblk/media$': '<rootDir>/dist/media.js',
     '^rumpblk/nbd$': '<rootDir>/dist/nbd.js',
     '^rumpblk/overlay$': '<rootDir>/dist/overlay.js',
+    '^rumpblk/trace$': '<rootDir>/dist/trace.js',
     '^rumpblk/(.*)$': '<rootDir>/dist/adapters/$1.js',
   },
   transform: {

@@ -192,6 +192,14 @@ export function reword<E extends Error>(error: E, message: string, above: (...gi
   return error;
 }
 
+/** Makes an error that says in words of ours what the errno cannot; `above` is the function that its stack begins above. */
+export function remarkedError(info: BlockErrorInfo, remark: string, above: (...given: never[]) => unknown): BlockDeviceError {
+  const remarked: BlockErrorInfo & Remarked = { ...info, [REMARK]: remark };
+  const error = new BlockDeviceError(remarked);
+  Error.captureStackTrace(error, above);
+  return error;
+}
+
 /** Says of an injected failure what it met and what replays it, so that nobody looks for a broken disk. */
 function faultRemark(failure: Failure, { seedOfFaults }: FailurePlace, transfer: TransferPlace | undefined): string {
   const [, , moved, , blkno] = failure;

@@ -56,11 +56,18 @@ const FLOORS = [
     'changes/table-changes',
     'changes/change-arguments',
     'changes/partition-changes',
+    'trace/event',
+    'trace/log-error',
+    'trace/byte-reader',
+    'trace/dm-log-writes',
+    'trace/fio-iolog',
+    'trace/json-lines',
+    'trace/log-file',
   ],
   ['overlay/image-overlay', 'serve/serve'],
   ['overlay/overlay-device'],
   ['overlay/open-overlay'],
-  ['index', 'require-index', 'loads', 'media', 'nbd', 'overlay'],
+  ['index', 'require-index', 'loads', 'media', 'nbd', 'overlay', 'trace'],
 ];
 
 /**

@@ -17,6 +17,7 @@ const ENTRIES = {
   'rumpblk/nbd': ['NbdServer', 'nbd', 'serve'],
   'rumpblk/overlay': ['OverlayDevice', 'Snapshot', 'openOverlay', 'overlayInfo'],
   'rumpblk/random-access-storage': ['RandomAccessDevice'],
+  'rumpblk/trace': ['readLog', 'readLogFile', 'writeLogFile'],
 };
 
 test.each(Object.entries(ENTRIES))('import and require of %s give the very same values, and nothing but those', async (entry, names) => {
@@ -59,6 +60,7 @@ const FACES = [
   'media',
   'nbd',
   'overlay',
+  'trace',
   'adapters/copy',
   'adapters/fatfs',
   'adapters/fs',
