@@ -52,7 +52,7 @@ export class Workers {
     const threads: Thread[] = [];
     const made = new Workers(folder, threads);
     try {
-      const file = path.join(folder, 'recording.rbl');
+      const file = path.join(folder, 'recording.jsonl');
       await saveRecording(recording, file, undefined);
       for (let i = 0; i < workers; i += 1) threads.push(new Thread({ file, module, memo }));
       await Promise.all(threads.map((thread) => thread.ready));

@@ -132,6 +132,8 @@ const FOLDERS = new Map([
       'native/binding',
       'request/batch',
       'request/transfer',
+      'trace/event',
+      'trace/log-file',
     ],
   ],
   ['cli', ['index', 'lab', 'media', 'nbd', 'overlay', 'arguments/printable', 'copy/compare', 'copy/copy', 'copy/kinds', 'copy/options']],
