@@ -85,13 +85,15 @@ async function recorderOf(
   try {
     const devices: BlockDevice[] = [];
     for (const [index, { name, size }] of header.devices.entries()) {
-      if (index === 0 && base instanceof BlockDevice) devices.push(base);
-      else {
-        const source = index === 0 && base !== undefined ? base : memory({ size: size ?? sizeOf(events, index), name });
-        const device = await open(source, { mode: typeof source === 'string' ? 'r' : 'r+', driver: labDriver() });
-        devices.push(device);
-        own.push(device);
+      const given = index === 0 ? base : undefined;
+      if (given instanceof BlockDevice) {
+        devices.push(given);
+        continue;
       }
+      const source = given ?? memory({ size: size ?? sizeOf(events, index), name });
+      const device = await open(source, { mode: given === undefined ? 'r+' : 'r', driver: labDriver() });
+      devices.push(device);
+      own.push(device);
     }
     for (const event of events) if (event.op === 'base') await devices[event.device]?.write(event.data, event.position);
     const settings = recordSettings({ atomicUnit });

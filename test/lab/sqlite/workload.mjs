@@ -1,13 +1,14 @@
 // SQLite over devices: 24 transactions in one of several modes, and what has to be there after a power cut.
-import SQLiteFactory from 'wa-sqlite/dist/wa-sqlite.mjs';
 import * as SQLite from 'wa-sqlite/src/sqlite-api.js';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { DEVICES, DeviceVFS, SIZE } from './vfs.mjs';
 
-const wasm = path.join(path.dirname(createRequire(import.meta.url).resolve('wa-sqlite')), '../dist/wa-sqlite.wasm');
-const module = await SQLiteFactory({ wasmBinary: readFileSync(wasm) });
+const built = path.join(path.dirname(createRequire(import.meta.url).resolve('wa-sqlite')), '..', 'dist');
+const { default: instantiate } = await import(pathToFileURL(path.join(built, 'wa-sqlite.mjs')).href);
+const module = await instantiate({ wasmBinary: readFileSync(path.join(built, 'wa-sqlite.wasm')) });
 const sqlite = SQLite.Factory(module);
 const vfs = new DeviceVFS();
 sqlite.vfs_register(vfs, true);
@@ -19,7 +20,10 @@ async function opened(mode) {
   const db = await sqlite.open_v2('main.db');
   const [journal, synchronous] = mode.split(' ');
   const first = journal === 'WAL' ? 'PRAGMA locking_mode = EXCLUSIVE;' : '';
-  await sqlite.exec(db, `${first} PRAGMA page_size = ${PAGE}; PRAGMA journal_mode = ${journal}; PRAGMA synchronous = ${synchronous};`);
+  await sqlite.exec(
+    db,
+    `${first} PRAGMA page_size = ${PAGE}; PRAGMA journal_mode = ${journal}; PRAGMA synchronous = ${synchronous}; PRAGMA wal_autocheckpoint = 12;`,
+  );
   return db;
 }
 
@@ -54,7 +58,10 @@ export function spec(mode, transactions = 24) {
     setup: async (...devices) => {
       vfs.mount(devices);
       const db = await opened(mode);
-      await sqlite.exec(db, 'CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT); CREATE TABLE done (n INTEGER); INSERT INTO done VALUES (0);');
+      await sqlite.exec(
+        db,
+        'CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT); CREATE TABLE done (n INTEGER); INSERT INTO done VALUES (0);',
+      );
       await sqlite.close(db);
       for (const device of devices) device.flushSync();
     },
