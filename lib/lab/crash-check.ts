@@ -7,7 +7,7 @@ import { memory } from '../media/volatile.js';
 import { binding } from '../native/binding.js';
 import { open } from '../open.js';
 import type { Bytes } from '../request/transfer.js';
-import { accepted, runTest, runToken } from './crash-test.js';
+import { accepted, crashTokenTest, runTest } from './crash-test.js';
 import type { Check } from './judge.js';
 import { workloadSettings, type CheckOptions, type RecordOptions, type RecordSettings } from './options.js';
 import { recordingOf, recordWrites } from './recorder.js';
@@ -71,7 +71,7 @@ export async function crashCheck(spec: CrashSpec, options?: CheckOptions & Recor
   const { check, record } = workloadSettings(options);
   return withWorkload(spec, record, async (recorder) => {
     const token = process.env['RUMPBLK_CRASH_TOKEN'];
-    if (token !== undefined && token !== '') return accepted(await runToken(recorder, spec.check, token, check));
+    if (token !== undefined && token !== '') return accepted(await crashTokenTest(recorder, spec.check, token, check));
     return accepted(await runTest(recordingOf(recorder, 'recorder'), spec.check, check));
   });
 }

@@ -71,7 +71,12 @@ export async function runTest(recording: Recording, check: Check | string, setti
  *
  * @throws {BlockDeviceError} EINVAL no token; ESTALE of a recording of other requests
  */
-export async function runToken(recorder: Recorder, check: Check | string, token: string, settings: CheckSettings): Promise<CrashReport> {
+export async function crashTokenTest(
+  recorder: Recorder,
+  check: Check | string,
+  token: string,
+  settings: CheckSettings,
+): Promise<CrashReport> {
   const recording = recordingOf(recorder, 'recorder');
   const module = moduleOf(check, 1);
   const call = module === undefined ? (check as Check) : await importCheck(module);

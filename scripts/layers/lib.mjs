@@ -136,7 +136,22 @@ const FOLDERS = new Map([
       'trace/log-file',
     ],
   ],
-  ['cli', ['index', 'lab', 'media', 'nbd', 'overlay', 'arguments/printable', 'copy/compare', 'copy/copy', 'copy/kinds', 'copy/options']],
+  [
+    'cli',
+    [
+      'index',
+      'lab',
+      'lab/inspection',
+      'media',
+      'nbd',
+      'overlay',
+      'arguments/printable',
+      'copy/compare',
+      'copy/copy',
+      'copy/kinds',
+      'copy/options',
+    ],
+  ],
 ]);
 
 const LOADS_ADDON = /\bprocess\.dlopen\b|(?:require|import)\s*\(?\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|['"]bindings['"]/;
