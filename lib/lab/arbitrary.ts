@@ -27,7 +27,11 @@ const OPEN = 64;
  * @example
  * await fc.assert(fc.asyncProperty(crashStates(fc, recorder), async (state) => check(state)));
  */
-export function crashStates(fc: typeof FastCheck, recorder: Recorder, options?: StateOptions): FastCheck.Arbitrary<CrashState> {
+export function crashStates(
+  fc: Pick<typeof FastCheck, 'nat' | 'subarray' | 'toStringMethod'>,
+  recorder: Recorder,
+  options?: StateOptions,
+): FastCheck.Arbitrary<CrashState> {
   if (typeof (fc as { nat?: unknown } | undefined)?.nat !== 'function') throw invalidArgType('fc', 'fast-check', fc);
   const recording = recordingOf(recorder, 'recorder');
   const range = cutRange(recording, stateSettings(options).at);

@@ -13,6 +13,7 @@ const ENTRIES = {
   'rumpblk/fatfs': ['fatfsDriver'],
   'rumpblk/file-disk': ['DeviceDisk'],
   'rumpblk/fs': ['openFileHandle'],
+  'rumpblk/lab': ['CrashError', 'crashCheck', 'crashStates', 'crashTest', 'flushMutations', 'loadRecording', 'recordWrites'],
   'rumpblk/media': ['memory', 'nullMedium'],
   'rumpblk/nbd': ['NbdServer', 'nbd', 'serve'],
   'rumpblk/overlay': ['OverlayDevice', 'Snapshot', 'openOverlay', 'overlayInfo'],
@@ -57,6 +58,7 @@ test('an entry whose peer is missing says which one; the others need none', asyn
 
 const FACES = [
   'index',
+  'lab',
   'media',
   'nbd',
   'overlay',
