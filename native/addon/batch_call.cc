@@ -96,7 +96,7 @@ void BatchCall::Work(blk::IoWorker& worker) {
   const blk::Lane lane = worker.lane();
   worker.MayBlock();
   run_->Run(false, lane, under_way_.has_token() ? &cancel_ : nullptr,
-            [&] { return under_way_->device->SyncBatch(lane); });
+            [&](bool for_group) { return under_way_->device->SyncBatch(lane, for_group); });
 }
 
 napi_value BatchCall::Settle(napi_env env) {

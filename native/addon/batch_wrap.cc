@@ -35,7 +35,7 @@ uint32_t RunOn(DeviceState& state, const blk::BatchArrays& arrays, ViewBytes are
   blk::BatchRun run(arrays, arena.data, arena.size, count, device.ForBatch());
   // On this thread and before anything runs: a seed fails the same entries in both forms.
   run.Admit();
-  run.Run(false, state.lane, nullptr, [&] { return device.SyncBatch(state.lane); });
+  run.Run(false, state.lane, nullptr, [&](bool for_group) { return device.SyncBatch(state.lane, for_group); });
   return run.succeeded();
 }
 
@@ -79,7 +79,7 @@ napi_value BatchWrap::Run(napi_env env, napi_callback_info info) {
   // All reads, and none that would wait: done before the promise would be.
   const bool may_run = !device.lent.Meets(arena.data, arena.size);
   if (may_run && FitsNow(arrays, count) && device.driver->MayAnswerNow(0) &&
-      run.Run(true, device.lane, nullptr, [] { return blk::Status::Ok(); })) {
+      run.Run(true, device.lane, nullptr, [](bool) { return blk::Status::Ok(); })) {
     return ToNumber(env, run.succeeded());
   }
   return BatchCall::Submit(env, args.self(), state, std::move(run), static_cast<uint64_t>(args.Int(1)));

@@ -61,14 +61,16 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
       features_(channel_->Features()),
       disk_(*channel_, minor_->disk().flush(), context.counters, DurableBy(options)),
       pio_(range_, disk_),
+      recorder_(range_.begin, minor_->disk().log(), options.cache == CacheMode::kUnsafe),
       tracker_(range_.begin, minor_->disk().tracks()),
       faults_(context.counters, context.faults) {
   if (channel_->windows() != nullptr && !options.direct && options.access != Access::kPio) MapWindows(context);
   // A device that cannot write has nothing to be kept from.
   if (range_.writable) Guard();
-  // From inside to outside: the guard, and outermost the injector, which draws before anything is refused. What they
-  // let through is tracked.
-  std::vector<FilterChain::Link> links{{range_.writable ? &tracker_ : nullptr, /*switched=*/true},
+  // From inside to outside: the recorder, which is to see what reaches the medium, the guard, and outermost the
+  // injector, which draws before anything is refused. What they let through is tracked.
+  std::vector<FilterChain::Link> links{{range_.writable ? &recorder_ : nullptr, /*switched=*/true},
+                                       {range_.writable ? &tracker_ : nullptr, /*switched=*/true},
                                        {guard_.get(), /*switched=*/false},
                                        {&faults_, /*switched=*/true}};
   std::erase_if(links, [](const FilterChain::Link& link) { return link.filter == nullptr; });
@@ -196,7 +198,8 @@ Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lan
   // Made for this one write: the strategies of this device know its own range alone.
   PioStrategy whole(range, disk_);
   GuardFilter guard(range.begin, ProtectedSpans(), nullptr);
-  const FilterChain chain(whole, {{&guard}});
+  RecordFilter recorder(range.begin, minor_->disk().log(), false);
+  const FilterChain chain(whole, {{&recorder}, {&guard}});
   Request request;
   request.operation = Operation::kWrite;
   request.position = static_cast<int64_t>(position);
@@ -231,12 +234,13 @@ ByteSpan Device::ToDevice(MediumSpan span) const {
   return {begin - range_.begin.value, end - range_.begin.value};
 }
 
-Status Device::Flush(Lane lane, ByteSpan* lost) {
+Status Device::Flush(Lane lane, ByteSpan* lost, bool for_group) {
   if (lost != nullptr) *lost = {};
   if (!DurabilityRule(options_.cache).flushes()) return Status::Ok();
   // The sync before the size: what was written before the file shrank is made durable in any case.
   Request request = RangeRequest(Operation::kFlush, 0, range_.size, Fua::kOff);
   request.lane = lane;
+  request.for_group = for_group;
   Run(request);
   Status status = request.status;
   // After a sync that failed as well: what the file lacks is lost, whatever else is.
@@ -272,6 +276,10 @@ std::vector<WindowInfo> Device::Windows() const {
 }
 
 void Device::SetFaulty(bool faulty) { chain_->Switch(faults_, faulty); }
+
+void Device::SetLogged(bool logged) {
+  if (range_.writable) chain_->Switch(recorder_, logged);
+}
 
 void Device::SetTracked(bool tracked) {
   if (range_.writable) chain_->Switch(tracker_, tracked);

@@ -25,6 +25,7 @@
 #include "core/filter/fault_filter.h"
 #include "core/filter/filter_chain.h"
 #include "core/filter/guard_filter.h"
+#include "core/filter/record_filter.h"
 #include "core/filter/track_filter.h"
 #include "core/medium/channel.h"
 #include "core/request/batch.h"
@@ -118,14 +119,15 @@ class Device {
 
   // What the entries of a batch go through, now: later changes of the faults are not seen by a batch under way.
   BatchTarget ForBatch() const;
-  // Makes what a batch wrote durable. Errors: those of Flush().
-  Status SyncBatch(Lane lane) { return Flush(lane); }
+  // Makes what a batch wrote durable; `for_group`: for durable writes of it alone, which promises nothing to others.
+  // Errors: those of Flush().
+  Status SyncBatch(Lane lane, bool for_group) { return Flush(lane, nullptr, for_group); }
 
   // Lends [position, position + length) of the device as memory. On an 'r+' device its stores are the file's; on an 'r'
   // one they are private. May wait for a window under mmap, never reads from the disk.
-  // Errors: ENOTSUP a pread/pwrite device · EROFS part of it may not be written · EINVAL empty, outside the device or
-  // across windows · EBUSY it would pin the last window that requests can use · those of Mapping::Create().
-  // Thread: any.   The device outlives the lease.
+  // Errors: ENOTSUP a pread/pwrite device, or what is stored would escape a log of the disk · EROFS part of it may not
+  // be written · EINVAL empty, outside the device or across windows · EBUSY it would pin the last window that requests
+  // can use · those of Mapping::Create(). Thread: any.   The device outlives the lease.
   Result<std::unique_ptr<Lease>> Map(uint64_t position, size_t length);
 
   // Makes every write that has completed durable, by whichever open of the minor it came, unless the cache mode is
@@ -134,7 +136,7 @@ class Device {
   // partition; else empty.
   // Errors: fdatasync's, and from then on the same one again until the last close · EIO the host file shrank · EIO,
   // ENOSPC stores through a lease are lost, which sticks too.   Thread: any; it waits for the disk.
-  Status Flush(Lane lane, ByteSpan* lost = nullptr);
+  Status Flush(Lane lane, ByteSpan* lost = nullptr, bool for_group = false);
 
   // The calls on this device. What is admitted, run, flushed or looked at between Enter() and the end of that call
   // finds the device open, on whichever thread; the device outlives the call. A close can begin here, for those that
@@ -165,6 +167,9 @@ class Device {
   void SetFaulty(bool faulty);
   // The same of marking what it changes for those who track its disk.   Thread: as SetFaulty(), not both at once.
   void SetTracked(bool tracked);
+
+  // The same of telling the log of its disk of what it does.
+  void SetLogged(bool logged);
 
   // The mapped windows, none for a pread/pwrite device. Most recently used first under mmap; under auto, where nothing
   // orders them, by slot. Of this moment: requests go on meanwhile.
@@ -224,6 +229,7 @@ class Device {
   PioStrategy pio_;
   std::unique_ptr<Strategy> mapped_;    // over cache_ or table_
   std::unique_ptr<GuardFilter> guard_;  // when there is something to guard
+  RecordFilter recorder_;
   TrackFilter tracker_;
   FaultFilter faults_;
   std::optional<FilterChain> chain_;  // before mapped_, or pio_; there from the constructor on

@@ -18,6 +18,7 @@ std::shared_ptr<Device> DeviceGroup::Add(std::unique_ptr<Device> device) {
   // Listed and set under one lock: a SetFaults() at the same time is either seen here or sees the device.
   added->SetFaulty(faults_.settings().rate != 0);
   added->SetTracked(added->minor().disk().tracks().any());
+  added->SetLogged(added->minor().disk().log().on());
   return added;
 }
 
@@ -35,6 +36,32 @@ void DeviceGroup::SetFaults(FaultInjector::Settings settings) {
   MutexLock lock(mu_);
   faults_.Set(settings);
   for (Device* device : devices_) device->SetFaulty(settings.rate != 0);
+}
+
+Status DeviceGroup::Log(Device& device, std::shared_ptr<RequestLog> log) {
+  if (device.mode() != OpenMode::kReadWrite) return {EACCES, Op::kTrack};
+  Disk& disk = device.minor().disk();
+  MutexLock lock(mu_);
+  const RequestLog& wanted = *log;
+  const Status set = disk.log().Set(std::move(log));
+  if (!set.ok()) return set;
+  // Behind Set(): a lease is seen here, or is refused.
+  if (disk.tracks().AnyStores()) {
+    disk.log().Clear(wanted);
+    return {ENOTSUP, Op::kMap};
+  }
+  for (Device* each : devices_) {
+    if (&each->minor().disk() == &disk) each->SetLogged(true);
+  }
+  return Status::Ok();
+}
+
+void DeviceGroup::EndLog(Disk& disk, const RequestLog& log) {
+  MutexLock lock(mu_);
+  if (!disk.log().Clear(log)) return;
+  for (Device* each : devices_) {
+    if (&each->minor().disk() == &disk) each->SetLogged(false);
+  }
 }
 
 std::unique_ptr<TrackedChanges> DeviceGroup::Track(Device& device, uint64_t granularity) {

@@ -20,6 +20,7 @@
 #include "core/label/disk_label.h"
 #include "core/medium/medium.h"
 #include "core/request/flush_state.h"
+#include "core/request/request_log.h"
 
 namespace blk {
 
@@ -79,6 +80,7 @@ class Disk {
   const LabelState& label_state() const { return label_state_; }
   FlushState& flush() { return flush_; }
   ChangeTracks& tracks() { return tracks_; }
+  DiskLog& log() { return log_; }
 
   // Bars the disk from being used again and lets go of the medium. Errors: EBUSY while it is used · ENXIO done before ·
   // the medium's. Against an open at the same time, one of the two wins.
@@ -98,6 +100,7 @@ class Disk {
   LabelState label_state_;
   FlushState flush_;
   ChangeTracks tracks_;
+  DiskLog log_;
 
   Mutex mu_;
   uint32_t attached_ GUARDED_BY(mu_) = 0;

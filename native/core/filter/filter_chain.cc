@@ -29,9 +29,9 @@ class FilterChain::Stack final : public Strategy {
   void Submit(Piece& piece) override {
     const Status why = Refuses(piece);
     if (!why.ok()) return Biodone(piece, 0, why);
-    Watch(piece);
+    Begins(piece);
     path_.Submit(piece);
-    Watch(piece);
+    Ends(piece);
   }
 
   void Start(StartedPiece& piece) override {
@@ -41,7 +41,7 @@ class FilterChain::Stack final : public Strategy {
       return piece.finish(piece);
     }
     if (watching_.empty()) return path_.Start(piece);
-    Watch(piece);
+    Begins(piece);
     piece.chain = this;
     piece.filtered = std::exchange(piece.finish, Finished);
     path_.Start(piece);
@@ -53,12 +53,15 @@ class FilterChain::Stack final : public Strategy {
  private:
   // A piece that was started is complete.
   static void Finished(StartedPiece& piece) {
-    static_cast<const Stack*>(piece.chain)->Watch(piece);
+    static_cast<const Stack*>(piece.chain)->Ends(piece);
     piece.finish = piece.filtered;
     piece.finish(piece);
   }
-  void Watch(const Piece& piece) const {
-    for (Filter* filter : watching_) filter->Watch(piece);
+  void Begins(Piece& piece) const {
+    for (Filter* filter : watching_) filter->Begins(piece);
+  }
+  void Ends(Piece& piece) const {
+    for (Filter* filter : watching_) filter->Ends(piece);
   }
   Status Refuses(const Piece& piece) const {
     for (Filter* filter : refusing_) {

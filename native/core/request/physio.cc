@@ -33,6 +33,8 @@ void FillIn(const Request& request, uint8_t* data, size_t asked, const PlaceInPi
   piece->last = asked == place.rest || asked >= reach;
   piece->cancel = request.cancel;
   piece->source = request.source;
+  piece->whole = &request;
+  piece->stack = request.stack;
 }
 
 void EndWith(Request& request, const Stop& stop) {

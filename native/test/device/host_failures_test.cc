@@ -150,7 +150,7 @@ void RunBatch(Stage& stage) {
   }
   BatchRun run(entries.arrays(), arena.data(), arena.size(), 6, stage.device->ForBatch());
   run.Admit();
-  REQUIRE(run.Run(false, 0, nullptr, [&] { return stage.device->SyncBatch(0); }));
+  REQUIRE(run.Run(false, 0, nullptr, [&](bool for_group) { return stage.device->SyncBatch(0, for_group); }));
   for (size_t i = 0; i < entries.op.size(); i++) {
     stage.Note({-entries.error[i], Op::kStrategy});
     if (entries.error[i] != 0 || entries.op[i] != 0) continue;

@@ -48,7 +48,8 @@ bool RunBatch(Device& device, uint64_t position, uint64_t salt, Lane lane, Answe
                            offset.data(), resid.data(), error.data()};
   BatchRun run(arrays, arena.data(), arena.size(), 4, device.ForBatch());
   run.Admit();
-  const bool finished = run.Run(false, lane, nullptr, [&] { return device.SyncBatch(lane); });
+  const bool finished =
+      run.Run(false, lane, nullptr, [&](bool for_group) { return device.SyncBatch(lane, for_group); });
   answers.pieces += 3;
   answers.written += kSize;
   answers.read += 2 * kSize;

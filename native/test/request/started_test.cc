@@ -136,7 +136,8 @@ struct Columns {
   void Run(Device& device) {
     BatchRun run = Make(device);
     run.Admit();
-    REQUIRE(run.Run(false, kSharedLane, nullptr, [&] { return device.SyncBatch(kSharedLane); }));
+    REQUIRE(
+        run.Run(false, kSharedLane, nullptr, [&](bool for_group) { return device.SyncBatch(kSharedLane, for_group); }));
   }
 
   std::vector<uint8_t> arena, op, fua;

@@ -45,7 +45,7 @@ struct BatchRig : DeviceRig {
                              offset.data(), resid.data(), error.data()};
     BatchRun run(arrays, arena.data(), arena.size(), static_cast<uint32_t>(entries.size()), device->ForBatch());
     run.Admit();
-    const bool finished = run.Run(nowait, 0, cancel, [&] { return device->SyncBatch(0); });
+    const bool finished = run.Run(nowait, 0, cancel, [&](bool for_group) { return device->SyncBatch(0, for_group); });
     begun = run.begun();
     if (finished) succeeded = run.succeeded();
     return finished;
