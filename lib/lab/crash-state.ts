@@ -10,7 +10,7 @@ import { MediumHandle } from '../media/medium.js';
 import { binding, type NativeChoice, type NativeState } from '../native/binding.js';
 import { openSync } from '../open.js';
 import { labFolder, type RecordOptions } from './options.js';
-import { labDriver, unitsOf, type Recording } from './recording.js';
+import { answerOf, labDriver, unitsOf, type Recording } from './recording.js';
 import type { CrashState, Recorder } from './lab-types.js';
 import type { LostUnit, Mark } from './report.js';
 
@@ -44,7 +44,7 @@ class ChosenState implements CrashState {
   }
 
   constructor(recording: Recording, choice: NativeChoice, record: RecordState) {
-    const [cut, marks] = binding.choiceCut(choice);
+    const [cut = 0, marks = 0] = binding.choiceCut(choice);
     this.#recording = recording;
     this.#choice = choice;
     this.#record = record;
@@ -130,7 +130,7 @@ class ChosenState implements CrashState {
     const devices: BlockDevice[] = [];
     try {
       for (const [index, { name, size }] of this.#recording.disks.entries()) {
-        const native = binding.stateMedium(this.#native, index, Buffer.from(name));
+        const native = answerOf(binding.stateMedium(this.#native, index, Buffer.from(name)), name);
         const medium = new MediumHandle(native, { kind: 'memory', name, size });
         devices.push(openSync(medium, { mode: 'r+', driver: labDriver() }));
       }

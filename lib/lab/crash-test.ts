@@ -176,7 +176,7 @@ class CrashTest {
     const ask = (other: NativeChoice): Promise<Verdict> => this.#judge.verdictOf(other);
     const { choice: small, ...found } = await makeSmall(this.#recording, choice, error, ask, this.#settings);
     const token = binding.choiceToken(small);
-    const [cut, marks] = binding.choiceCut(small);
+    const [cut = 0, marks = 0] = binding.choiceCut(small);
     const known = this.#recording.marks.slice(0, this.#recording.inherited + marks);
     return { token, cut, marks: known, ...found, recording: await this.#save(token) };
   }

@@ -79,7 +79,7 @@ export function infoOf({ native }: Recording): RecordingInfo {
 export function* eventsOf(native: NativeRecording): Generator<RecordedEvent> {
   const rows = new Float64Array(AT_ONCE * EVENT_NUMBERS);
   for (let from = 0; ;) {
-    const count = binding.recordedEvents(native, from, rows);
+    const count = answerOf(binding.recordedEvents(native, from, rows));
     for (let i = 0; i < count; i += 1) yield eventOf(from + i, rows.subarray(i * EVENT_NUMBERS, (i + 1) * EVENT_NUMBERS));
     if (count === 0) return;
     from += count;

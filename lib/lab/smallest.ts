@@ -32,11 +32,14 @@ const CUTS_TRIED = 4;
 /** The units of a cut: a row each, and which request and place each is. */
 class Units {
   readonly cut: number;
+  readonly isProcess: boolean;
   readonly rows: Float64Array;
 
-  constructor({ native }: Recording, cut: number) {
+  /** Of the end of a process, only what was on its way: nothing else can be lost. */
+  constructor({ native }: Recording, cut: number, isProcess: boolean) {
     this.cut = cut;
-    this.rows = answerOf(binding.cutUnits(native, cut));
+    this.isProcess = isProcess;
+    this.rows = answerOf(binding.cutUnits(native, cut, isProcess));
   }
 
   get count(): number {
@@ -81,7 +84,7 @@ export async function makeSmall(
     asked.set(key, verdict);
     return verdict.failed;
   };
-  const units = new Units(recording, binding.choiceCut(failing)[0]);
+  const units = new Units(recording, binding.choiceCut(failing)[0] as number, crash === 'process');
   const all = damagesOf(units, failing);
   const groupOf = ({ unit }: Damage): number => units.request(unit);
   if (most === 0)
@@ -89,8 +92,7 @@ export async function makeSmall(
   const damages = await minimalByGroups(all, groupOf, isWhole, (some) => ask(units, some));
 
   const isLost = new Set(damages.map(({ unit }) => unit));
-  const losable = losableOf(recording, units, crash);
-  const others = Array.from({ length: units.count }, (_, unit) => ({ unit })).filter(({ unit }) => !isLost.has(unit) && losable(unit));
+  const others = Array.from({ length: units.count }, (_, unit) => ({ unit })).filter(({ unit }) => !isLost.has(unit));
   const without = (kept: readonly Damage[]): Damage[] => {
     const stays = new Set(kept.map(({ unit }) => unit));
     return [...damages, ...others.filter(({ unit }) => !stays.has(unit))].sort((a, b) => a.unit - b.unit);
@@ -128,9 +130,9 @@ async function earliest(
   const wanted = new Set(requests);
   let begun = 0;
   for (const { index, begin } of eventsOf(recording.native)) if (wanted.has(index)) begun = Math.max(begun, begin);
-  const rows = answerOf(binding.cuts(recording.native, begun + 1, units.cut - 1, false));
+  const rows = answerOf(binding.cuts(recording.native, begun + 1, units.cut - 1, false, units.isProcess));
   for (let i = 0; i < Math.min(rows.length, CUTS_TRIED * CUT_NUMBERS); i += CUT_NUMBERS) {
-    const before = new Units(recording, rows[i] as number);
+    const before = new Units(recording, rows[i] as number, units.isProcess);
     const places = new Map(Array.from({ length: before.count }, (_, unit) => [before.name(unit), unit]));
     const moved = damages.map((damage) => ({ ...damage, unit: places.get(units.name(damage.unit)) ?? -1 }));
     if (moved.some(({ unit }) => unit < 0)) continue;
@@ -158,13 +160,5 @@ function choiceWith({ native }: Recording, units: Units, damages: readonly Damag
     if (tear === undefined) kept[unit] = 0;
     else tears.push(unit, ...tear);
   }
-  return answerOf(binding.choiceOf(native, units.cut, kept, Float64Array.from(tears)));
-}
-
-/** Which units may be lost: when a process ends, those of requests that were on their way. */
-function losableOf(recording: Recording, units: Units, crash: StateSettings['crash']): (unit: number) => boolean {
-  if (crash === 'power') return () => true;
-  const answered = new Set<number>();
-  for (const { index, end } of eventsOf(recording.native)) if (end !== 0 && end < units.cut) answered.add(index);
-  return (unit) => !answered.has(units.request(unit));
+  return answerOf(binding.choiceOf(native, units.cut, kept, Float64Array.from(tears), units.isProcess));
 }
