@@ -36,7 +36,7 @@ uint32_t RunOn(DeviceState& state, const blk::BatchArrays& arrays, ViewBytes are
   // On this thread and before anything runs: a seed fails the same entries in both forms.
   run.Admit();
   run.Run(false, state.lane, nullptr,
-          [&](const blk::Plan* flush) { return device.SyncBatch(run.entry(), state.lane, flush); });
+          [&](const blk::BatchSync& what) { return device.SyncBatch(run.entry(), state.lane, what); });
   return run.succeeded();
 }
 
@@ -80,7 +80,7 @@ napi_value BatchWrap::Run(napi_env env, napi_callback_info info) {
   // All reads, and none that would wait: done before the promise would be.
   const bool may_run = !device.lent.Meets(arena.data, arena.size);
   if (may_run && FitsNow(arrays, count) && device.driver->MayAnswerNow(0) &&
-      run.Run(true, device.lane, nullptr, [](const blk::Plan*) { return blk::Status::Ok(); })) {
+      run.Run(true, device.lane, nullptr, [](const blk::BatchSync&) { return blk::Status::Ok(); })) {
     return ToNumber(env, run.succeeded());
   }
   return BatchCall::Submit(env, args.self(), state, std::move(run), static_cast<uint64_t>(args.Int(1)));

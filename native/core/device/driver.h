@@ -6,6 +6,7 @@
 #ifndef RUMPBLK_CORE_DEVICE_DRIVER_H_
 #define RUMPBLK_CORE_DEVICE_DRIVER_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -99,6 +100,10 @@ class Driver {
   // in the order of the calls. Errors: what the plan says.
   Status AdmitOpen(int minor);
   FaultInjector::Settings faults() const { return devices_->faults().settings(); }
+
+  // Tells a log of what is done to the disk of a device, as DeviceGroup::Log() has it. -> what ends that, on any
+  // thread, and keeps what it needs.
+  Result<std::function<void()>> Log(Device& device, std::shared_ptr<RequestLog> log);
 
   // What is changed on a device of this driver from here on, as DeviceGroup::Track() has it.
   std::unique_ptr<TrackedChanges> Track(Device& device, uint64_t granularity) {
