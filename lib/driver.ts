@@ -64,11 +64,13 @@ export class BlockDriver implements Disposable {
     const ready = this.#native.ready();
     if (typeof ready !== 'number') throw fromFailure(ready, {});
     this.faults = createFaultInjector(this.#native, (method) => void nativeOf(this, method));
-    if (faults !== undefined) this.#native.setFaults(faults.rate, faults.seed);
+    if (faults !== undefined && 'rules' in faults) this.faults.plan(faults);
+    else if (faults !== undefined) this.faults.set(faults);
   }
 
   /**
-   * Makes a driver with the tunables of RUMP_BLKFAIL, RUMP_BLKFAIL_SEED, RUMP_BLKWINSIZE and RUMP_BLKWINCOUNT.
+   * Makes a driver with the tunables of RUMP_BLKFAIL, RUMP_BLKFAIL_SEED, RUMP_BLKWINSIZE and RUMP_BLKWINCOUNT, and the fault plan in the
+   * JSON file that RUMPBLK_FAULTS names.
    *
    * @param env variables; default `process.env`
    * @returns the driver; a variable that is not set leaves the default

@@ -202,11 +202,12 @@ export function remarkedError(info: BlockErrorInfo, remark: string, above: (...g
 
 /** Says of an injected failure what it met and what replays it, so that nobody looks for a broken disk. */
 function faultRemark(failure: Failure, { seedOfFaults }: FailurePlace, transfer: TransferPlace | undefined): string {
-  const [, , moved, , blkno] = failure;
+  const [, , moved, , blkno, , , , why] = failure;
   const sector = transfer?.blkno ?? (blkno >= 0 ? blkno : undefined);
   const position = transfer?.position === undefined ? (sector === undefined ? undefined : sector * DEV_BSIZE) : transfer.position + moved;
   const what = ['injected', transfer?.op, position === undefined ? undefined : `at byte ${position}`];
-  const seed = seedOfFaults === undefined ? '' : `, seed ${seedOfFaults()}`;
+  // Its log tells more of what a plan has done than a seed.
+  const seed = why === WHY.injected ? ' by the fault plan' : seedOfFaults === undefined ? '' : `, seed ${seedOfFaults()}`;
   return `${what.filter((word) => word !== undefined).join(' ')}${seed}`;
 }
 

@@ -23,6 +23,7 @@ export {
   resizePartition,
   resizePartitionSync,
 } from './changes/partition-changes.js';
+export { planFromLog } from './faults/log.js';
 export { createQcow2, createQcow2Sync } from './images.js';
 export { BlockDeviceError } from './errors.js';
 
@@ -43,6 +44,8 @@ export type { BitmapInfo, DirtyBitmap, TrackOptions } from './request/dirty-bitm
 export type { WindowView } from './request/window-view.js';
 export type { WindowInfo } from './request/windows.js';
 export type { FaultInjector, FaultOptions } from './faults.js';
+export type { FaultAction, FaultDelay, FaultEvent, FaultMatch, FaultOp, FaultPlan, FaultRule } from './faults/types.js';
+export type { VirtualClock } from './lab/virtual-clock.js';
 export type { Counters } from './counters.js';
 export type { IoctlMap, WedgeInfo } from './label/ioctl.js';
 export type { DiskLabel, Partition } from './label/disk-label.js';

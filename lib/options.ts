@@ -2,6 +2,9 @@
 // Every option is read once.
 import { ACCESS, binding, CACHE, FORMAT, LOCK, MODE, TO_THE_END, WINDOW_SIZE } from './native/binding.js';
 import { BLKFAIL_MAX, faultOptions, type FaultOptions } from './faults.js';
+import { checkedPlan } from './faults/plan.js';
+import { planFromFile } from './faults/plan-file.js';
+import type { FaultPlan } from './faults/types.js';
 import type { Bytes, Position } from './request/transfer.js';
 import { keysOf, NO_SIGNAL, type KnownKeys } from './arguments/known-keys.js';
 import { abortSignal, bytes, flag, integer, listOf, oneOf, requireObject, requireOptions, sectorSizeOf } from './arguments/validate.js';
@@ -27,8 +30,8 @@ export interface DriverOptions {
    * none waits, devices in turn, and a long request goes in parts.
    */
   requestMemory?: Bytes;
-  /** Fault injection from the start; default: off. */
-  faults?: FaultOptions;
+  /** Fault injection from the start, by the generator or by a plan; default: off. */
+  faults?: FaultOptions | FaultPlan;
 }
 
 /** The range [offset, offset + size) of the host file, or of the medium, that becomes the device. */
@@ -218,7 +221,7 @@ export function rangeArguments(options: unknown, known: KnownKeys = REGISTER_KEY
 }
 
 /** Accepts options of a driver. */
-export function driverArguments(options: unknown): { native: DriverArguments; faults: Required<FaultOptions> | undefined } {
+export function driverArguments(options: unknown): { native: DriverArguments; faults: Required<FaultOptions> | FaultPlan | undefined } {
   requireOptions(options, 'options', DRIVER_KEYS);
   const { minorCount = 16, windowSize, windowCount = 16, queueDepth = 1024, workers = 4, faults } = options as DriverOptions;
   const { requestMemory = MEMORY_DEFAULT } = options as DriverOptions;
@@ -231,8 +234,16 @@ export function driverArguments(options: unknown): { native: DriverArguments; fa
       integer(workers, 'options.workers', 1, WORKERS_MAX),
       integer(requestMemory, 'options.requestMemory', MEMORY_MIN, Number.MAX_SAFE_INTEGER),
     ],
-    faults: faults === undefined ? undefined : faultOptions(faults, 'options.faults'),
+    faults: faults === undefined ? undefined : faultsFrom(faults),
   };
+}
+
+function faultsFrom(faults: FaultOptions | FaultPlan): Required<FaultOptions> | FaultPlan {
+  const isPlan = typeof faults === 'object' && (faults as unknown) !== null && 'rules' in faults;
+  if (!isPlan) return faultOptions(faults, 'options.faults');
+  // Before the driver is made: a plan that is refused makes none.
+  checkedPlan(faults, 'options.faults');
+  return faults;
 }
 
 function windowSizeArgument(windowSize: unknown): number {
@@ -253,13 +264,17 @@ function isPowerOfTwo(value: number): boolean {
 /** Reads the seed's environment variables; an empty value is a bad one. */
 export function optionsFromEnv(env: unknown): DriverOptions {
   requireObject(env, 'env');
-  const { RUMP_BLKFAIL, RUMP_BLKFAIL_SEED, RUMP_BLKWINSIZE, RUMP_BLKWINCOUNT } = env as NodeJS.ProcessEnv;
+  const { RUMP_BLKFAIL, RUMP_BLKFAIL_SEED, RUMP_BLKWINSIZE, RUMP_BLKWINCOUNT, RUMPBLK_FAULTS } = env as NodeJS.ProcessEnv;
   const options: DriverOptions = {};
   // Looked at also without a rate, where it is of no use: a bad value throws.
   const seed = RUMP_BLKFAIL_SEED === undefined ? undefined : digits(RUMP_BLKFAIL_SEED, 'RUMP_BLKFAIL_SEED', 0, 2 ** 32 - 1);
   if (RUMP_BLKFAIL !== undefined) {
-    options.faults = { rate: Math.min(digits(RUMP_BLKFAIL, 'RUMP_BLKFAIL', 0, Infinity), BLKFAIL_MAX) };
-    if (seed !== undefined) options.faults.seed = seed;
+    const rate = Math.min(digits(RUMP_BLKFAIL, 'RUMP_BLKFAIL', 0, Infinity), BLKFAIL_MAX);
+    options.faults = seed === undefined ? { rate } : { rate, seed };
+  }
+  if (RUMPBLK_FAULTS !== undefined) {
+    if (options.faults !== undefined) throw invalidArgValue('env.RUMPBLK_FAULTS', RUMPBLK_FAULTS, 'excludes RUMP_BLKFAIL');
+    options.faults = planFromFile(RUMPBLK_FAULTS, 'env.RUMPBLK_FAULTS');
   }
   if (RUMP_BLKWINSIZE !== undefined) {
     options.windowSize = digits(RUMP_BLKWINSIZE, 'RUMP_BLKWINSIZE', WINDOW_MIN, WINDOW_MAX);

@@ -56,7 +56,7 @@ export interface Layout {
   readonly format: Readonly<Record<'raw' | 'qcow2' | 'vhd' | 'auto', number>>;
   readonly mediumKinds: readonly ['file', 'block', 'character', 'memory', 'null', 'overlay', 'nbd'];
   /** Whys that lib looks for, by which a failure says more than its errno. */
-  readonly why: Readonly<Record<'otherBase' | 'uncertain', number>>;
+  readonly why: Readonly<Record<'otherBase' | 'uncertain' | 'injected', number>>;
   readonly nbdStates: readonly ['connected', 'lost', 'reconnecting', 'closed'];
   readonly schemes: readonly ['bsd', 'mbr', 'ebr', 'gpt', 'apm', 'sun', 'unknown'];
   /** In the order of `NativeDriver.counters()`; the names are those of the public `Counters`. */
@@ -323,6 +323,11 @@ export type NativeCreation = readonly [
   backingFormat: string,
 ];
 
+/** An external: a virtual clock. */
+export interface NativeClock {
+  readonly clock: never;
+}
+
 export interface NativeDriver {
   /** 0, or ENOMEM of the constructor; other methods answer ENOMEM then as well. */
   ready(): Outcome;
@@ -409,8 +414,17 @@ export interface NativeDriver {
   counters(): Float64Array;
   resetCounters(): void;
   /** `Driver::SetFaults`, with rate 0 to clear. */
-  setFaults(rate: number, seed: number): void;
-  clearFaults(): void;
+  /** 0, or ENOMEM. */
+  setFaults(rate: number, seed: number): Outcome;
+  clearFaults(): Outcome;
+  /** A plan in the numbers of lib/faults/plan.ts, on a virtual clock or the real one: 0, or ENOMEM. */
+  setPlan(numbers: Float64Array, clock: NativeClock | undefined): Outcome;
+  /** Rows of lib/faults/log.ts, from the one of that index on, of the plan that is or was last in force. */
+  faultLog(from: number): Float64Array;
+  /** Lets go what hangs at the tag of that number: how many. */
+  releaseFaults(tag: number): number;
+  /** Calls `ring` in a later turn when something is logged. */
+  onFault(ring: () => void): void;
   /** -> `[rate, seed, injected]`; rate 0 when off; seed is the one the stream began with. */
   faults(): readonly [number, number, number];
   /** `Driver::Close`. EBUSY while a device is open; idempotent. */
@@ -590,6 +604,12 @@ export interface NativeBinding extends NativeLab {
   /** Texts of `blk::Why`, by value: what an errno cannot say; empty for none. */
   readonly whys: readonly string[];
   readonly layout: Layout;
+  /** A virtual clock that stands at `start`, in ns. */
+  makeClock(start: number): NativeClock;
+  /** `next`: when the next one is due, -1 for none; `quiet`: whether all that is under way on it is held. */
+  clockInfo(clock: NativeClock): readonly [now: number, next: number, waiting: number, quiet: boolean];
+  /** Lets go the next one if it is due by `until`, whether it was, and else moves on to that. */
+  advanceClock(clock: NativeClock, until: number): boolean;
   /** Bytes of a memory page: the smallest window. */
   readonly pageSize: number;
   /** Bytes from the start of an ArrayBuffer to the first page in it. */

@@ -42,6 +42,8 @@ bool BatchCall::TakeControl(blk::BatchRun&& begun) {
   control_ = blk::AlignedBuffer(control.size);
   if (control_.data() == nullptr) return false;
   std::memcpy(control_.data(), control.data, control.size);
+  begun.EachDecision(
+      [&](uint32_t, const auto& decided) { HoldBy(decided, under_way_.has_token() ? &cancel_ : nullptr); });
   arena_size_ = batch_.Arena().size;
   run_.emplace(ArraysIn(control_.data(), batch_.depth), nullptr, std::move(begun));
   return true;
@@ -130,7 +132,7 @@ void BatchCall::Done() {
 void BatchCall::Cancel(napi_env env) {
   // Relaxed: the flag carries nothing but itself. The worker sees it in time, or runs to its end.
   cancel_.store(true, std::memory_order_relaxed);
-  if (!GiveUp(env, {ECANCELED, blk::Op::kStrategy})) return;
+  if (!GiveUp(env, {ECANCELED, blk::Op::kStrategy})) return under_way_->device->LetGoCancelled();
   // It never runs: its entries say so, and the batch can run again before the queue comes to this call.
   run_->CancelRest();
   static_cast<void>(GiveBack());

@@ -1,6 +1,7 @@
 #include "addon/batch_wrap.h"
 
 #include <utility>
+#include <vector>
 
 #include "addon/batch_call.h"
 #include "addon/batch_memory.h"
@@ -35,8 +36,21 @@ uint32_t RunOn(DeviceState& state, const blk::BatchArrays& arrays, ViewBytes are
   blk::BatchRun run(arrays, arena.data, arena.size, count, device.ForBatch());
   // On this thread and before anything runs: a seed fails the same entries in both forms.
   run.Admit();
+  // A hang would be for ever here: the entry fails instead, done or not.
+  std::vector<uint32_t> hanging;
+  std::vector<blk::HoldTicket*> held;
+  run.EachDecision([&](uint32_t i, const auto& decided) {
+    if (decided->hold() == nullptr) return;
+    if (decided->hold()->hangs()) {
+      hanging.push_back(i);
+    } else {
+      held.push_back(decided->hold());
+    }
+  });
   run.Run(false, state.lane, nullptr,
           [&](const blk::BatchSync& what) { return device.SyncBatch(run.entry(), state.lane, what); });
+  for (const uint32_t i : hanging) run.FailEntry(i, EDEADLK);
+  for (blk::HoldTicket* ticket : held) ticket->WaitHere();
   return run.succeeded();
 }
 
@@ -79,7 +93,9 @@ napi_value BatchWrap::Run(napi_env env, napi_callback_info info) {
   run.Admit();
   // All reads, and none that would wait: done before the promise would be.
   const bool may_run = !device.lent.Meets(arena.data, arena.size);
-  if (may_run && FitsNow(arrays, count) && device.driver->MayAnswerNow(0) &&
+  bool decided = false;
+  run.EachDecision([&](uint32_t, const auto&) { decided = true; });
+  if (may_run && !decided && FitsNow(arrays, count) && device.driver->MayAnswerNow(0) &&
       run.Run(true, device.lane, nullptr, [](const blk::BatchSync&) { return blk::Status::Ok(); })) {
     return ToNumber(env, run.succeeded());
   }

@@ -13,8 +13,25 @@ void Call::Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) {
   if (state_.compare_exchange_strong(expected, State::kRunning, std::memory_order_acq_rel)) {
     if (StartIfMemory(worker)) return;
     if (!no_memory_) WorkIfMemory(worker);
+    return Complete();
   }
   sink_.Post(std::unique_ptr<Call>(this));
+}
+
+void Call::Complete() {
+  // The environment does not end while it is held: whoever ends it lets go of all.
+  if (held_by_.empty() || !BeginStart()) return sink_.Post(std::unique_ptr<Call>(this));
+  GoOn();
+}
+
+void Call::GoOn() {
+  const auto go = [](void* owner) { static_cast<Call*>(owner)->GoOn(); };
+  while (held_ < held_by_.size()) {
+    blk::HoldTicket& ticket = *held_by_[held_++]->hold();
+    // From here on it may be gone.
+    if (ticket.Hold(cancel_hold_, go, this)) return;
+  }
+  Finished();
 }
 
 bool Call::StartIfMemory(blk::IoWorker& worker) {

@@ -8,9 +8,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "addon/napi_setup.h"
+#include "core/request/decision.h"
 #include "core/workers/calls_in_flight.h"
+#include "core/workers/hold_line.h"
 #include "core/workers/intake.h"
 
 namespace blk_addon {
@@ -63,6 +67,19 @@ class Call : public blk::IntakeTask {
   // -> whether it will not run any more because of this call; false when it runs or has run, or was taken back before.
   bool TakeBack();
   bool taken_back() const { return state_.load(std::memory_order_acquire) == State::kTakenBack; }
+  // Its completion is held by what filters have decided on it, one after the other; `cancel` as in HoldTicket::Hold().
+  // Before it is queued.
+  void HoldBy(std::shared_ptr<const blk::Decision> decided, const std::atomic<bool>* cancel = nullptr) {
+    if (decided && decided->hold() != nullptr) held_by_.push_back(std::move(decided));
+    cancel_hold_ = cancel;
+  }
+  // Whether it was let go because it was called off.
+  bool called_off() const {
+    for (const auto& decided : held_by_) {
+      if (decided->hold()->called_off()) return true;
+    }
+    return false;
+  }
   // Whether Work() ran out of memory.
   bool no_memory() const { return no_memory_; }
 
@@ -76,7 +93,15 @@ class Call : public blk::IntakeTask {
   // -> whether it ends later.
   bool StartIfMemory(blk::IoWorker& worker);
 
+  // Work() is over: goes to the completion, at once or when nothing holds it any more.
+  void Complete();
+  // Waits for what holds it still, and is finished then.
+  void GoOn();
+
   CallSink& sink_;
+  std::vector<std::shared_ptr<const blk::Decision>> held_by_;
+  size_t held_ = 0;  // of these: how many are over
+  const std::atomic<bool>* cancel_hold_ = nullptr;
   // While it is started and not finished: the environment does not end meanwhile.
   blk::CallsInFlight::Call started_;
   // Moved once, from kQueued: by the worker that begins the call, or by TakeBack().

@@ -82,14 +82,24 @@ napi_value FlushSync(const Args& args, Device device) {
 
 // Without a token: a sync cannot be cut short.
 napi_value Flush(const Args& args, Device device) {
-  return Promise(
-      args.env(), device, [core = device->device](blk::Lane lane) { return FlushOn(*core, lane); }, Answer);
+  // Filters look at it now, in the order of the calls.
+  auto flush = std::make_shared<blk::Device::AdmittedFlush>(device->device->AdmitFlush());
+  auto call = MakePromiseCall<DeviceCall>(
+      args.env(), device,
+      [core = device->device, flush](blk::Lane lane) {
+        Flushed flushed;
+        flushed.status = core->RunFlush(*flush, lane, &flushed.lost);
+        return flushed;
+      },
+      Answer);
+  call->HeldBy(flush->request.plan.decided);
+  return device->Submit(std::move(call));
 }
 
 // The error of a lease that close() takes back comes first; what it lost is among what the flush has to tell.
-Flushed CloseAfter(blk::Status detached, blk::Device& device, blk::Lane lane) {
+Flushed CloseAfter(blk::Status detached, blk::Device& device, blk::Device::AdmittedFlush* flush, blk::Lane lane) {
   Flushed flushed;
-  const blk::Status closed = device.Close(lane, &flushed.lost);
+  const blk::Status closed = device.Close(flush, lane, &flushed.lost);
   flushed.status = detached.ok() ? closed : detached;
   return flushed;
 }
@@ -98,9 +108,14 @@ napi_value Close(const Args& args, Device device) {
   // The call first: without memory for it nothing has happened yet, and the device is open still. The driver's, since
   // the device's end with the close.
   auto detached = std::make_shared<blk::Status>();
+  auto flush = std::make_shared<blk::Device::AdmittedFlush>(device->device->AdmitFlush());
   auto call = MakePromiseCall<DriverCall>(
       args.env(), device->driver,
-      [core = device->device, detached](blk::Lane lane) { return CloseAfter(*detached, *core, lane); }, Answer);
+      [core = device->device, detached, flush](blk::Lane lane) {
+        return CloseAfter(*detached, *core, flush.get(), lane);
+      },
+      Answer);
+  call->HeldBy(flush->request.plan.decided);
   *detached = device->DetachLeases(args.env());
   return device->Close(std::move(call));
 }
@@ -110,7 +125,7 @@ napi_value CloseSync(const Args& args, Device device) {
   const blk::Status idle = device->device->calls().CloseIdle();
   if (!idle.ok()) return ToFailure(args.env(), idle);
   const blk::Status detached = device->DetachLeases(args.env());
-  return Answer(args.env(), CloseAfter(detached, *device->device, device->lane));
+  return Answer(args.env(), CloseAfter(detached, *device->device, nullptr, device->lane));
 }
 
 // [kind, device, inode] of a medium.

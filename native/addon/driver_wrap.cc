@@ -7,6 +7,7 @@
 #include "addon/define.h"
 #include "addon/device_wrap.h"
 #include "addon/edge.h"
+#include "addon/fault_calls.h"
 #include "addon/image_overlay_calls.h"
 #include "addon/minor_calls.h"
 #include "addon/outcome.h"
@@ -89,7 +90,10 @@ napi_value OpenQueued(const Args& args, Driver state, OpenFn open) {
 
 // (minor, ...options)
 auto ByMinor(const Args& args, Driver state) {
-  return [state, minor = static_cast<int>(args.Int(0)), options = OptionsAt(args, 1)](int* holder) {
+  const auto minor = static_cast<int>(args.Int(0));
+  return [state, minor, options = OptionsAt(args, 1),
+          admitted = state->driver.AdmitOpen(minor)](int* holder) -> blk::Result<std::shared_ptr<blk::Device>> {
+    if (!admitted.ok()) return admitted;
     return state->driver.Open(minor, options, holder);
   };
 }
@@ -97,7 +101,9 @@ auto ByMinor(const Args& args, Driver state) {
 // (source, offset, size, sector size, format, partition, ...options)
 auto BySource(const Args& args, Driver state) {
   return [state, source = Source::At(args, 0, 4), range = RangeAt(args, 1), partition = args.Text(5),
-          options = OptionsAt(args, 6)](int* holder) {
+          options = OptionsAt(args, 6), admitted = state->driver.AdmitOpen(blk::kPrivateMinor)](
+             int* holder) -> blk::Result<std::shared_ptr<blk::Device>> {
+    if (!admitted.ok()) return admitted;
     return source.OpenPrivate(state->driver, range, partition, options, holder);
   };
 }
@@ -189,6 +195,10 @@ Napi::Function DriverWrap::Define(Napi::Env env) {
                          Property("setFaults", Method<SetFaults>),
                          Property("clearFaults", Method<ClearFaults>),
                          Property("faults", Method<Faults>),
+                         Property("setPlan", Method<SetPlan>),
+                         Property("faultLog", Method<FaultLog>),
+                         Property("releaseFaults", Method<ReleaseFaults>),
+                         Property("onFault", Method<OnFault>),
                          Property("close", Method<Close>),
                      });
 }

@@ -103,7 +103,9 @@ Napi::Object MakeLayout(Napi::Env env) {
                                                {"apm", Scheme::kApm},
                                                {"sun", Scheme::kSun},
                                                {"unknown", Scheme::kUnknown}}));
-  layout.Set("why", ByName<Why>(env, {{"otherBase", Why::kOverlayOtherBase}, {"uncertain", Why::kNbdUncertain}}));
+  layout.Set("why", ByName<Why>(env, {{"otherBase", Why::kOverlayOtherBase},
+                                      {"uncertain", Why::kNbdUncertain},
+                                      {"injected", Why::kInjected}}));
   using blk::nbd::ClientState;
   layout.Set("nbdStates", ByNumber<ClientState>(env, {{"connected", ClientState::kConnected},
                                                       {"lost", ClientState::kLost},

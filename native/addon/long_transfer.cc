@@ -27,6 +27,7 @@ class LongTransfer::Part final : public Call {
       : Call(whole->completion_), whole_(std::move(whole)), request_(whole_->request_), size_(size) {
     request_.moved = begin_ = whole_->begun_;
     request_.cancel = whole_->under_way_.has_token() ? &whole_->cancel_ : nullptr;
+    HoldBy(request_.plan.decided, request_.cancel);
   }
   ~Part() override { DropMemory(); }
 
@@ -81,7 +82,7 @@ int LongTransfer::Part::Return(napi_env) {
 }
 
 bool LongTransfer::Part::Start(blk::IoWorker& worker) {
-  if (!whole_->under_way_->device->starts() || !BeginStart()) return false;
+  if (!whole_->under_way_->device->starts() || request_.plan.decided || !BeginStart()) return false;
   // Where a sync has to follow it waits for that, here.
   if (request_.durable && begin_ + size_ == request_.length) worker.WillBlock();
   const auto finished = [](void* self) { static_cast<Part*>(self)->Finished(); };
@@ -236,6 +237,7 @@ void LongTransfer::Cancel(napi_env) {
   // Relaxed: the flag carries nothing but itself, and a worker may see it late.
   cancel_.store(true, std::memory_order_relaxed);
   if (!over_) Stop({ECANCELED, blk::Op::kStrategy});
+  under_way_->device->LetGoCancelled();
   if (SettleIfOver()) completion_.CountOut();
 }
 

@@ -28,6 +28,8 @@ class PendingCall : public Call {
   void RunHere(napi_env env);
   // Keeps `owner` until the call is gone: the flow that it waits in is part of it. For a call that does not by itself.
   void Keep(std::shared_ptr<const void> owner) { kept_ = std::move(owner); }
+  // As Call::HoldBy(), for who makes it.
+  void HeldBy(std::shared_ptr<const blk::Decision> decided) { HoldBy(std::move(decided)); }
   // Whether RunHere() is better than Refuse().
   virtual bool MustRun() const { return false; }
   // Resolves the promise with `status` as a failure; Work() and Settle() are never called. REQUIRES: not run, and no

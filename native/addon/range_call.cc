@@ -15,6 +15,7 @@ RangeCall::RangeCall(napi_env env, std::shared_ptr<DeviceState> device, const bl
       entry_(&entry) {
   // Points into this object, which is never moved.
   if (token != 0) request_.cancel = &cancel_;
+  HoldBy(request_.plan.decided, request_.cancel);
 }
 
 napi_value RangeCall::Submit(napi_env env, const std::shared_ptr<DeviceState>& device, blk::Request request,
@@ -31,12 +32,15 @@ void RangeCall::Work(blk::IoWorker& worker) {
   blk::RunRequest(*entry_, request_);
 }
 
-napi_value RangeCall::Settle(napi_env env) { return ToOutcome(env, request_); }
+napi_value RangeCall::Settle(napi_env env) {
+  if (called_off()) request_.status = {ECANCELED, blk::Op::kStrategy};
+  return ToOutcome(env, request_);
+}
 
 void RangeCall::Cancel(napi_env env) {
   // Relaxed: the flag carries nothing but itself, and the worker may see it late.
   cancel_.store(true, std::memory_order_relaxed);
-  static_cast<void>(GiveUp(env, {ECANCELED, blk::Op::kStrategy}));
+  if (!GiveUp(env, {ECANCELED, blk::Op::kStrategy})) under_way_->device->LetGoCancelled();
 }
 
 }  // namespace blk_addon

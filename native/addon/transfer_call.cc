@@ -22,6 +22,7 @@ TransferCall::TransferCall(napi_env env, std::shared_ptr<DeviceState> device, co
       view_(env, view, view_offset) {
   // Points into this object, which is never moved.
   if (token != 0) request_.cancel = &cancel_;
+  HoldBy(request_.plan.decided, request_.cancel);
 }
 
 TransferCall::~TransferCall() { DropMemory(); }
@@ -35,7 +36,10 @@ napi_value TransferCall::Submit(napi_env env, const std::shared_ptr<DeviceState>
   // What a lease lends is not answered on the spot: the host must not touch it inside a call.
   const bool may_run = !state.lent.Meets(request.data, request.length);
   const auto may_go_on = [&](size_t bytes) { return may_run && state.driver->MayAnswerNow(bytes); };
-  const Now now = RunNowShared(state.driver->driver.shared_work(), entry, request, request.data, may_go_on);
+  // What a filter has decided on is not answered on the spot: it may be held.
+  const Now now = request.plan.decided
+                      ? Now::kUnknown
+                      : RunNowShared(state.driver->driver.shared_work(), entry, request, request.data, may_go_on);
   if (now == Now::kDone) return ToOutcome(env, request);
   const bool is_long = request.moves() && request.length - request.moved > PartOf(request.operation);
   if (is_long) return LongTransfer::Submit(env, device, request, entry, now, view, view_offset, token);
@@ -69,7 +73,7 @@ void TransferCall::DropMemory() {
 }
 
 bool TransferCall::Start(blk::IoWorker& worker) {
-  if (now_ == Now::kDone || !under_way_->device->starts() || !BeginStart()) return false;
+  if (now_ == Now::kDone || !under_way_->device->starts() || request_.plan.decided || !BeginStart()) return false;
   // Where a sync has to follow it waits for that, here.
   if (now_ == Now::kWouldWait && request_.operation == blk::Operation::kWrite) worker.WillBlock();
   const size_t done = request_.moved - begin_;
@@ -90,6 +94,7 @@ void TransferCall::Work(blk::IoWorker& worker) {
 }
 
 napi_value TransferCall::Settle(napi_env env) {
+  if (called_off()) request_.status = {ECANCELED, blk::Op::kStrategy};
   const size_t moved = request_.moved - begin_;
   // Also of a read that failed half-way: what moved before is the caller's, as bytesTransferred says.
   if (moved > 0 && request_.operation == blk::Operation::kRead && !view_.CopyFrom(memory_.data(), begin_, moved)) {
@@ -102,7 +107,8 @@ void TransferCall::Cancel(napi_env env) {
   // Relaxed: the flag carries nothing but itself, and the worker may see it late.
   cancel_.store(true, std::memory_order_relaxed);
   // Not begun: the promise settles now, and no worker will touch the memory.
-  if (GiveUp(env, {ECANCELED, blk::Op::kStrategy})) DropMemory();
+  if (GiveUp(env, {ECANCELED, blk::Op::kStrategy})) return DropMemory();
+  under_way_->device->LetGoCancelled();
 }
 
 }  // namespace blk_addon

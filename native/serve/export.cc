@@ -36,8 +36,8 @@ Export::Export(ExportOptions options)
       queue_(*options.queue),
       lanes_(std::move(options.lanes)) {}
 
-Status Export::Flush(Lane lane) {
-  const Status status = device_->Flush(lane);
+Status Export::Flush(Device::AdmittedFlush& flush, Lane lane) {
+  const Status status = device_->RunFlush(flush, lane);
   if (status.why == Why::kNbdUnflushed) has_lost_.store(true, std::memory_order_relaxed);
   if (!status.ok() || !has_lost_.load(std::memory_order_relaxed)) return status;
   return {EIO, Op::kFlush, Why::kNbdUnflushed};

@@ -38,8 +38,8 @@ class Export {
   const std::shared_ptr<Lanes>& lanes() const { return lanes_; }
 
   // Makes all that was answered durable. A loss that the device tells of once, as one over NBD does, is told to every
-  // client from then on: any of them may have written what is gone.   Errors: those of Device::Flush().
-  Status Flush(Lane lane);
+  // client from then on: any of them may have written what is gone.   Errors: those of Device::RunFlush().
+  Status Flush(Device::AdmittedFlush& flush, Lane lane);
 
   // Requests under way. A close of them is the end of the export: what clients ask of it from then on is ESHUTDOWN.
   CallsInFlight& calls() { return calls_; }

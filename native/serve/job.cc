@@ -30,7 +30,7 @@ void Do(Job& job, Lane lane) {
   switch (job.command()) {
     case Command::kRead:
     case Command::kWrite: return RunTransfer(job, lane);
-    case Command::kFlush: job.error = ToWire(job.exported->Flush(lane)); return;
+    case Command::kFlush: job.error = ToWire(job.exported->Flush(job.flush, lane)); return;
     case Command::kTrim:
     case Command::kCache:
     case Command::kWriteZeroes: return RunRange(job, lane);
@@ -62,7 +62,13 @@ void RunJob(std::unique_ptr<Job> job, Lane lane) {
   if (!had_memory) job->error = nbd::kWireNoMemory;
   Inbox& inbox = *job->inbox;
   if (estimates) inbox.writes().Record(std::chrono::steady_clock::now() - begun);
-  inbox.Put(std::move(job));
+  HoldTicket* const held = job->hold();
+  const auto go = [](void* owner) {
+    std::unique_ptr<Job> back(static_cast<Job*>(owner));
+    back->inbox->Put(std::move(back));
+  };
+  Job* const done = job.release();  // what is held belongs to `go`
+  if (held == nullptr || !held->Hold(&inbox.cancel(), go, done)) inbox.Put(std::unique_ptr<Job>(done));
 }
 
 void DropJob(std::unique_ptr<Job> job, nbd::WireError error) {

@@ -22,9 +22,10 @@ struct Job {
   Export* exported = nullptr;  // `call` keeps its device open
   CallsInFlight::Call call;
   std::shared_ptr<Inbox> inbox;
-  // Of all but a flush and a block status: planned and admitted.
+  // Of all but a block status: planned and admitted.
   Request request;
   Strategy* entry = nullptr;
+  Device::AdmittedFlush flush;  // of a flush
   // What a read or a write is about, all of it, from AlignedPool::Take(taken).
   AlignedBuffer memory;
   size_t taken = 0;
@@ -35,6 +36,11 @@ struct Job {
   nbd::WireError error = nbd::kWireOk;
   std::vector<nbd::StatusExtent> extents;
 
+  // By which its answer is held, or null.
+  HoldTicket* hold() const {
+    const auto& decided = command() == nbd::Command::kFlush ? flush.request.plan.decided : request.plan.decided;
+    return decided ? decided->hold() : nullptr;
+  }
   nbd::Command command() const { return static_cast<nbd::Command>(header.type); }
 };
 

@@ -63,7 +63,7 @@ void Runner::Take(Arrived& arrived) {
 }
 
 bool Runner::ReadNow(Strategy& entry, Request& request, uint8_t* data, bool* waits) {
-  if (device_.starts() || request.length > kMostNow) return false;
+  if (device_.starts() || request.length > kMostNow || request.plan.decided) return false;
   request.nowait = true;
   bool more = true;
   while (more) {
@@ -130,7 +130,8 @@ void Runner::Write(Arrived& arrived, CallsInFlight::Call call) {
   request.cancel = &inbox_->cancel();
   Strategy& entry = device_.Admit(request);
   const bool in_buffer = arrived.memory.data() == nullptr;
-  if (in_buffer && !request.durable && !device_.starts() && !inbox_->writes().AssumesBlocking()) {
+  if (in_buffer && !request.durable && !device_.starts() && !request.plan.decided &&
+      !inbox_->writes().AssumesBlocking()) {
     const auto begun = std::chrono::steady_clock::now();
     RunRequest(entry, request);
     inbox_->writes().Record(std::chrono::steady_clock::now() - begun);
@@ -159,6 +160,7 @@ void Runner::Change(Arrived& arrived, CallsInFlight::Call call) {
     job->request.cancel = &inbox_->cancel();
     job->entry = &device_.Admit(job->request);
   };
+  if (arrived.command() == Command::kFlush) job->flush = device_.AdmitFlush();
   if (arrived.command() == Command::kTrim) range(Operation::kDiscard);
   if (arrived.command() == Command::kWriteZeroes) range(Operation::kZero);
   if (arrived.command() == Command::kCache) range(Operation::kPrefetch);
@@ -177,7 +179,7 @@ std::unique_ptr<Job> Runner::MakeJob(const Arrived& arrived, CallsInFlight::Call
 
 void Runner::Go(std::unique_ptr<Job> job) {
   const bool moves = job->command() == Command::kRead || job->command() == Command::kWrite;
-  const bool starts = device_.starts() && moves;
+  const bool starts = device_.starts() && moves && !job->request.plan.decided;
   std::unique_ptr<IoTask> task;
   const size_t room = AlignedPool::RoomFor(job->taken);
   if (!starts) task = std::make_unique<QueuedJob>(std::move(job));

@@ -44,7 +44,11 @@ class Runner {
   // From here on each request is ESHUTDOWN.
   void Refuse() { refuses_ = true; }
   // From here on nothing is answered: there is nobody who would hear it.
-  void Abandon() { abandoned_ = true; }
+  void Abandon() {
+    abandoned_ = true;
+    // They are called off, and may be held by a fault plan.
+    device_.LetGoCancelled();
+  }
   // Answers what has come back, as far as there is room.
   void TakeDone();
   // Whether some of it waits for room.

@@ -63,6 +63,7 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
       pio_(range_, disk_),
       recorder_(range_.begin, minor_->disk().log(), options.cache == CacheMode::kUnsafe),
       tracker_(range_.begin, minor_->disk().tracks()),
+      plans_(context.plans),
       faults_(context.counters, context.faults) {
   if (channel_->windows() != nullptr && !options.direct && options.access != Access::kPio) MapWindows(context);
   // A device that cannot write has nothing to be kept from.

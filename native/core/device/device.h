@@ -98,8 +98,15 @@ class Device {
     entry.Admit(request);
     return entry;
   }
-  // Admits and runs in one go, on the caller's thread.
-  void Run(Request& request) { RunRequest(Admit(request), request); }
+  // Admits and runs in one go, on the caller's thread, which waits as long as a fault plan holds it; one that would
+  // hang for ever does not run. Errors: EDEADLK that.
+  void Run(Request& request) {
+    Strategy& entry = Admit(request);
+    if (request.plan.decided) return RunHeld(entry, request);
+    RunRequest(entry, request);
+  }
+  // Lets go requests that are held although they were called off.
+  void LetGoCancelled() const;
 
   // Writes to the disk that this device is, or is a partition of, wherever its label lies; durable when it returns,
   // also under CacheMode::kUnsafe: a label is worth a sync. Draws no fault. `position` counts bytes from the start of
@@ -137,10 +144,7 @@ class Device {
   // partition; else empty.
   // Errors: fdatasync's, and from then on the same one again until the last close · EIO the host file shrank · EIO,
   // ENOSPC stores through a lease are lost, which sticks too.   Thread: any; it waits for the disk.
-  Status Flush(Lane lane, ByteSpan* lost = nullptr) {
-    AdmittedFlush flush = AdmitFlush();
-    return RunFlush(flush, lane, lost);
-  }
+  Status Flush(Lane lane, ByteSpan* lost = nullptr);
   // Its two halves, for who runs it elsewhere: filters look at it on the caller's thread, in call order.
   struct AdmittedFlush {
     Request request;
@@ -207,6 +211,7 @@ class Device {
   bool closed() const { return closed_.load(std::memory_order_acquire); }
 
  private:
+  static void RunHeld(Strategy& entry, Request& request);
   Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const DeviceContext& context,
          std::unique_ptr<Channel> channel);
 
@@ -249,6 +254,7 @@ class Device {
   std::unique_ptr<GuardFilter> guard_;  // when there is something to guard
   RecordFilter recorder_;
   TrackFilter tracker_;
+  FaultPlans* const plans_;  // null: none
   std::optional<FaultPlanFilter> planned_;
   FaultFilter faults_;
   std::optional<FilterChain> chain_;  // before mapped_, or pio_; there from the constructor on

@@ -28,6 +28,27 @@ Status Device::RunFlush(AdmittedFlush& flush, Lane lane, ByteSpan* lost) {
   return status;
 }
 
+Status Device::Flush(Lane lane, ByteSpan* lost) {
+  AdmittedFlush flush = AdmitFlush();
+  HoldTicket* const held = flush.request.plan.decided ? flush.request.plan.decided->hold() : nullptr;
+  if (held != nullptr && held->hangs()) return {EDEADLK, Op::kFlush, Why::kInjected};
+  const Status status = RunFlush(flush, lane, lost);
+  if (held != nullptr) held->WaitHere();
+  return status;
+}
+
+void Device::RunHeld(Strategy& entry, Request& request) {
+  HoldTicket* const held = request.plan.decided->hold();
+  if (held != nullptr && held->hangs()) request.plan.StopAt(0, {{EDEADLK, Op::kStrategy, Why::kInjected}});
+  RunRequest(entry, request);
+  if (held != nullptr) held->WaitHere();
+}
+
+void Device::LetGoCancelled() const {
+  const std::shared_ptr<FaultRun> run = plans_ != nullptr ? plans_->current() : nullptr;
+  if (run) run->line()->LetGoCancelled();
+}
+
 Status Device::SyncBatch(Strategy& entry, Lane lane, const BatchSync& what) {
   AdmittedFlush flush;
   if (!DurabilityRule(options_.cache).flushes()) return Status::Ok();

@@ -64,7 +64,10 @@ Status DeviceGroup::SetPlan(std::shared_ptr<FaultRun> run) {
   MutexLock lock(mu_);
   const bool on = run != nullptr;
   const Status status = SwitchAll(&Device::SetPlanned, plans_.current() != nullptr, on);
-  if (status.ok()) plans_.Set(std::move(run));
+  if (!status.ok()) return status;
+  const std::shared_ptr<FaultRun> before = plans_.Set(std::move(run));
+  lock.Unlock();
+  if (before) before->End();
   return status;
 }
 

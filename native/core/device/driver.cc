@@ -17,7 +17,7 @@ Driver::Driver(const DriverOptions& options, HostIo& host)
       intake_(queue_, request_memory_) {}
 
 Driver::~Driver() {
-  queue_.Stop();
+  StopQueue();
   // What waits gives its memory back, and may be the last that keeps a device.
   IoTaskList dropped;
   intake_.TakeAll(dropped);
@@ -212,8 +212,9 @@ Status Driver::AdmitOpen(int minor) {
   FaultSubject subject;
   subject.op = FaultOp::kOpen;
   subject.minor = minor;
-  const FaultVerdict verdict = run->Decide(subject, 0);
+  const FaultVerdict verdict = run->Decide(subject);
   if (verdict.injected > 0) counters().Add(Counter::kFaultsInjected, verdict.injected, kSharedLane);
+  if (verdict.logged > 0) devices_->plans().Ring();
   return verdict.stop;
 }
 

@@ -96,6 +96,10 @@ class Driver {
   // The same of a fault plan, null for none.
   Status SetPlan(std::shared_ptr<FaultRun> run) { return devices_->SetPlan(std::move(run)); }
   std::shared_ptr<FaultRun> plan() const { return devices_->plans().current(); }
+  // The one that is, or was last, in force: its log stays.
+  std::shared_ptr<FaultRun> last_plan() const { return devices_->plans().last(); }
+  // Calls `ring` when something is logged, on any thread.
+  void SetFaultBell(std::function<void()> ring) { devices_->plans().SetBell(std::move(ring)); }
   // Decides on opening `minor`, kPrivateMinor for one that gets its own: owed by whoever opens, once, on the thread and
   // in the order of the calls. Errors: what the plan says.
   Status AdmitOpen(int minor);
@@ -117,8 +121,12 @@ class Driver {
   // Errors: EBUSY while a device is open or a call of the driver is under way · the first of close(2)'s, and it is
   // closed all the same.
   Status Close() EXCLUDES(mu_);
-  // Stops the workers whatever is open: for an environment that goes away. Tasks that run end; the others never run.
-  void StopQueue() { queue_.Stop(); }
+  // Stops the workers whatever is open: for an environment that goes away. Tasks that run end; the others never run,
+  // and nothing is held.
+  void StopQueue() {
+    queue_.Stop();
+    if (const auto run = plan()) run->End();
+  }
 
   // Those of all its devices, open and closed.
   Counters& counters() { return devices_->counters(); }

@@ -10,6 +10,7 @@
 #include "core/base/status.h"
 #include "core/filter/fault_plan.h"
 #include "core/request/decision.h"
+#include "core/workers/hold_line.h"
 
 namespace blk {
 
@@ -39,8 +40,11 @@ class FaultDecision final : public Decision {
     return nullptr;
   }
 
+  HoldTicket* hold() const override { return ticket.get(); }
+
   const std::shared_ptr<FaultRun> run;
   std::vector<FaultEffect> effects;  // in order
+  std::unique_ptr<HoldTicket> ticket;
 };
 
 }  // namespace blk

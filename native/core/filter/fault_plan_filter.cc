@@ -44,6 +44,8 @@ void FaultPlanFilter::Admit(Request& request) {
   };
   // Whoever changes what a flush may lose waits for the medium.
   if (run->loses() && (Mutates(request.operation) || *op == FaultOp::kFlush)) decide();
+  uint64_t delay = 0;
+  std::optional<uint64_t> tag;
   for (uint64_t i = 0; i < pieces; i++) {
     const size_t at = static_cast<size_t>(i) * request.piece_size();
     FaultSubject subject;
@@ -56,12 +58,19 @@ void FaultPlanFilter::Admit(Request& request) {
     subject.device_size = place_.range.size;
     subject.disk = place_.disk;
     subject.begin = place_.range.begin.value;
-    FaultVerdict verdict = run->Decide(subject, 0);
+    FaultVerdict verdict = run->Decide(subject);
     if (verdict.injected > 0) place_.range.counters->Add(Counter::kFaultsInjected, verdict.injected, request.lane);
+    if (verdict.logged > 0) plans_.Ring();
     if (verdict.effect) decide().effects.push_back(*verdict.effect);
+    delay += verdict.delay;
+    if (verdict.tag) tag = verdict.tag;
     if (verdict.stop.ok()) continue;
     request.plan.StopAt(at, {verdict.stop, this});
     break;
+  }
+  if (delay > 0 || tag || run->has_virtual_clock()) {
+    FaultDecision& held = decide();
+    held.ticket = run->Ticket(delay, tag);
   }
   request.plan.decided = std::move(decision);
 }
@@ -74,8 +83,9 @@ Status FaultPlanFilter::AdmitMap(uint64_t position, uint64_t size) {
   subject.minor = place_.minor;
   subject.position = position;
   subject.size = size;
-  const FaultVerdict verdict = run->Decide(subject, 0);
+  const FaultVerdict verdict = run->Decide(subject);
   if (verdict.injected > 0) place_.range.counters->Add(Counter::kFaultsInjected, verdict.injected, kSharedLane);
+  if (verdict.logged > 0) plans_.Ring();
   return verdict.stop;
 }
 

@@ -40,7 +40,12 @@ bool DecidesOutcome(FaultKind kind) {
 
 }  // namespace
 
-FaultRun::FaultRun(FaultPlan plan) : plan_(std::move(plan)), rules_(plan_.rules.size()) {
+FaultRun::FaultRun(FaultPlan plan, std::shared_ptr<HoldLine> line)
+    : plan_(std::move(plan)),
+      line_(std::move(line)),
+      virtual_(line_->is_virtual()),
+      began_(line_->now()),
+      rules_(plan_.rules.size()) {
   for (size_t i = 0; i < plan_.rules.size(); i++) {
     const FaultRule& rule = plan_.rules[i];
     rules_[i].budget = rule.a;
@@ -86,7 +91,8 @@ bool FaultRun::Hits(size_t i, const FaultSubject& subject, uint64_t* key) {
   return true;
 }
 
-FaultVerdict FaultRun::Decide(const FaultSubject& subject, uint64_t now) {
+FaultVerdict FaultRun::Decide(const FaultSubject& subject) {
+  const uint64_t now = line_->now() - began_;
   FaultVerdict verdict;
   MutexLock lock(mu_);
   const uint64_t n = ++seen_[{subject.minor, subject.op}];
@@ -109,6 +115,7 @@ FaultVerdict FaultRun::Decide(const FaultSubject& subject, uint64_t now) {
     event.kind = FaultKind::kBadUntilWritten;
     log_.push_back(event);
     verdict.injected++;
+    verdict.logged++;
   }
   for (size_t i = 0; i < plan_.rules.size(); i++) {
     const FaultRule& rule = plan_.rules[i];
@@ -127,6 +134,7 @@ FaultVerdict FaultRun::Decide(const FaultSubject& subject, uint64_t now) {
     decided = decided || DecidesOutcome(rule.kind);
     rules_[i].hit++;
     log_.push_back(event);
+    verdict.logged++;
     if (rule.kind != FaultKind::kEnter) verdict.injected++;
   }
   const bool reaches = verdict.stop.ok() && (!verdict.effect || verdict.effect->kind != FaultKind::kDrop);

@@ -7,7 +7,7 @@
 #ifndef RUMPBLK_CORE_FILTER_FAULT_RUN_H_
 #define RUMPBLK_CORE_FILTER_FAULT_RUN_H_
 
-#include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -43,12 +43,14 @@ struct FaultVerdict {
   uint64_t delay = 0;           // ns; its completion is held so long
   std::optional<uint64_t> tag;  // or until this is released
   uint32_t injected = 0;        // events that are faults
+  uint32_t logged = 0;          // events
 };
 
 class FaultRun {
  public:
-  // Of a plan that lib has checked.
-  explicit FaultRun(FaultPlan plan);
+  // Of a plan that lib has checked, whose times are those of `line`.
+  explicit FaultRun(FaultPlan plan,
+                    std::shared_ptr<HoldLine> line = std::make_shared<HoldLine>(HoldLine::Clock::kReal));
 
   // Tells it from the other runs of its driver: FaultPlans gives it, before anybody else sees the run.
   uint64_t number() const { return number_; }
@@ -58,8 +60,23 @@ class FaultRun {
   // Whether it may not hit a piece of these bytes.
   bool Allows(uint64_t position, uint64_t size) const;
 
-  // Decides on a piece, and logs what it is to meet. `now`: ns since the plan is in force.
-  FaultVerdict Decide(const FaultSubject& subject, uint64_t now) EXCLUDES(mu_);
+  // Decides on a piece, and logs what it is to meet.
+  FaultVerdict Decide(const FaultSubject& subject) EXCLUDES(mu_);
+
+  const std::shared_ptr<HoldLine>& line() const { return line_; }
+  // Whether every request has a ticket: a virtual clock waits for those that are under way.
+  bool has_virtual_clock() const { return virtual_; }
+  // -> a ticket for a request.
+  std::unique_ptr<HoldTicket> Ticket(uint64_t delay, std::optional<uint64_t> tag) {
+    return std::make_unique<HoldTicket>(line_, delay, tag, ended_);
+  }
+  // -> requests that were let go.
+  size_t Release(uint64_t tag) { return line_->Release(tag, ended_); }
+  // It is not in force any more: nothing is held by it from here on.
+  void End() {
+    ended_.store(true);
+    line_->ReleaseAll(ended_);
+  }
 
   // A copy of the events from the i-th on.
   std::vector<FaultEvent> Log(size_t from) const EXCLUDES(mu_);
@@ -90,6 +107,10 @@ class FaultRun {
   const FaultPlan plan_;
   uint64_t number_ = 0;
   bool loses_ = false;
+  const std::shared_ptr<HoldLine> line_;
+  const bool virtual_;
+  const uint64_t began_;  // on the clock
+  std::atomic<bool> ended_{false};
 
   mutable Mutex mu_;
   uint32_t state_ GUARDED_BY(mu_) = 0;

@@ -112,6 +112,17 @@ class BatchRun {
   // Ends what is left of the entries with ECANCELED. They count as run.
   void CancelRest();
 
+  // Calls `see` with each decision on an entry, and its number.
+  template <typename SeeFn>
+  void EachDecision(SeeFn&& see) const {
+    for (uint32_t i = 0; i < plans_.size(); i++) {
+      if (plans_[i].decided) see(i, plans_[i].decided);
+    }
+  }
+  // Ends entry i with this error, unless it has failed otherwise.   REQUIRES: it has run.
+  void FailEntry(uint32_t i, int err) {
+    if (arrays_.error[i] == 0) Set(i, arrays_.resid[i], err);
+  }
   // What the entries go through.
   Strategy& entry() const { return *target_.entry; }
 

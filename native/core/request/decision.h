@@ -4,11 +4,16 @@
 
 namespace blk {
 
+class HoldTicket;
+
 // Shared by the copies of a plan, and gone with the last of them: with the request. Does not change once its request is
 // admitted. What a request without one costs is a null pointer.
 class Decision {
  public:
   virtual ~Decision() = default;
+
+  // By which its completion is held; null: it is not.
+  virtual HoldTicket* hold() const { return nullptr; }
 };
 
 }  // namespace blk

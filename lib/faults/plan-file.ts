@@ -1,0 +1,17 @@
+// Fault plans in files.
+import { readFileSync } from 'node:fs';
+import { invalidArgValue } from '../errors.js';
+import { checkedPlan } from './plan.js';
+import type { FaultPlan } from './types.js';
+
+/** Reads a plan, in JSON; refused is what it does not know. */
+export function planFromFile(file: string, name: string): FaultPlan {
+  let plan: unknown;
+  try {
+    plan = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw invalidArgValue(name, file, `must name a fault plan in JSON: ${(error as Error).message}`);
+  }
+  checkedPlan(plan, 'plan');
+  return plan as FaultPlan;
+}

@@ -1,0 +1,114 @@
+// What a fault plan is made of, and what it leaves behind. Plain data, as it stands in JSON.
+import type { Bytes } from '../request/transfer.js';
+import type { VirtualClock } from '../lab/virtual-clock.js';
+
+/** What a rule can be about. `'open'` is the opening of a device of the driver, `'map'` a {@link BlockDevice.mapSync}. */
+export type FaultOp = 'read' | 'write' | 'flush' | 'discard' | 'zeroes' | 'open' | 'map';
+
+/**
+ * Which requests a rule is about. A raw transfer is matched piece by piece, of 64 KiB each, any other request as a whole; what mode or
+ * bounds refuse is not matched. All that is given has to fit.
+ */
+export interface FaultMatch {
+  /** Operations; default all that the action can do something to. */
+  op?: FaultOp | FaultOp[];
+  /** Sectors of 512 bytes, first and last, or several such ranges; what meets one of them is taken. Of flushes and opens it says nothing. */
+  sectors?: [first: number, last: number] | [first: number, last: number][];
+  /** Minor, -1 for devices that were opened by path. */
+  minor?: number;
+  /** Part of those that is hit, 0 to 1; default 1. Drawn by seed, rule, minor, operation and count, so that nothing else moves it. */
+  probability?: number;
+  /** Hits each n-th of those that the rest of the match takes; default 1. */
+  every?: number;
+  /** Leaves the first n of those alone; default 0. */
+  after?: number;
+  /** Hits at most n; default: any number. */
+  times?: number;
+  /** Takes requests while the plan is in this state; it begins in `'start'`. */
+  state?: string;
+}
+
+/** How long a request is held, in ms of the plan's clock. */
+export interface FaultDelay {
+  /** Mean of the distribution. */
+  mean: number;
+  /** Least; default 0. */
+  min?: number;
+  /** Most; default none for 'exponential', twice the mean for 'uniform'. */
+  max?: number;
+  /** Default 'exponential'. */
+  distribution?: 'exponential' | 'uniform';
+}
+
+/** What happens to a request that a rule hits: one of these. */
+export type FaultAction =
+  /** Fails, and does nothing. A flush that fails loses what it would have covered, unless `keep` is true, and its error sticks as a real one does. */
+  | { errno: string; keep?: boolean }
+  /** Is done, and completes so many ms later. */
+  | { delay: number | FaultDelay }
+  /** Is done, and completes when {@link FaultInjector.release} is called with this tag; a Sync form fails with EDEADLK. */
+  | { hang: string }
+  /** In the last `for` ms of every `every` ms of the clock: completes at their end. */
+  | { stall: { every: number; for: number } }
+  /** A transfer moves so many bytes, and is no failure. */
+  | { short: Bytes }
+  /** A write of several sectors is answered, and some of them are there. `sectors`: how many a prefix or a suffix has; default drawn. */
+  | { tear: 'prefix' | 'suffix' | 'subset'; sectors?: number; key?: string }
+  /**
+   * A write leaves damage, or a read sees it: bits of one sector that are flipped, or stuck; the same ones for each request there. 'misdirect': all of
+   * it goes to another place, or comes from there. `bits`: default 1, stuck 8. `to`: first sector of that place; default drawn.
+   */
+  | { corrupt: 'flip' | 'stuck' | 'misdirect'; bits?: number; to?: number; key?: string }
+  /** A write, zeros or a discard is answered and does not happen. */
+  | { drop: true }
+  /** A flush is answered and does not happen. */
+  | { ignoreFlush: true }
+  /** So many bytes can be written by all that the match takes; then ENOSPC. */
+  | { budget: Bytes }
+  /** A read fails with EIO, and so do all others of its sectors, until those are written as a whole. */
+  | { badUntilWritten: true }
+  /** Puts the plan into a state, and does nothing to the request. */
+  | { enter: string }
+  /** Fails as {@link FaultInjector.set} has it fail with this rate and the seed of the plan. */
+  | { generator: 'rumpblk-1.31'; rate: number };
+
+/** One rule of a plan. */
+export interface FaultRule {
+  /** Default: everything that the action can do something to. */
+  match?: FaultMatch;
+  /** What happens to what it hits. */
+  action: FaultAction;
+}
+
+/**
+ * Says which requests of a driver meet which faults. Rules are looked at in their order; of those that decide what becomes of a request the first
+ * that hits does, delays add up.
+ */
+export interface FaultPlan {
+  /** Start of all draws, unsigned 32 bit; default: random. */
+  seed?: number;
+  /** In their order. */
+  rules: FaultRule[];
+  /** Sectors that are never hit, first and last. */
+  allow?: [first: number, last: number][];
+  /** What delays, hangs and stalls go by; default 'real'. */
+  clock?: 'real' | VirtualClock;
+}
+
+/** Something that a plan did. */
+export interface FaultEvent {
+  /** Which request it was: the n-th of its minor and operation since the plan is in force. */
+  n: number;
+  /** Index of the rule. */
+  rule: number;
+  /** What it was. */
+  op: FaultOp;
+  /** Minor, -1 for devices that were opened by path. */
+  minor: number;
+  /** First sector. */
+  blkno: number;
+  /** Bytes; 0 of a flush and an open. */
+  bcount: Bytes;
+  /** What was done, with all that repeats it: `'errno EIO'`, `'tear prefix 3'`, ... */
+  action: string;
+}

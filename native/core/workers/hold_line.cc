@@ -1,0 +1,237 @@
+#include "core/workers/hold_line.h"
+
+#include <system_error>
+
+namespace blk {
+
+HoldTicket::HoldTicket(std::shared_ptr<HoldLine> line, uint64_t delay, std::optional<uint64_t> tag,
+                       const std::atomic<bool>& ended)
+    : line_(std::move(line)), ended_(ended), tag_(tag) {
+  line_->Enter(*this, delay);
+}
+
+HoldTicket::~HoldTicket() { line_->Leave(*this); }
+
+bool HoldTicket::Hold(const std::atomic<bool>* cancel, void (*go)(void* owner), void* owner) {
+  MutexLock lock(line_->mu_);
+  if (state_ == State::kOver) return false;
+  if (cancel != nullptr && cancel->load(std::memory_order_relaxed)) {
+    called_off_.store(true, std::memory_order_release);
+    std::vector<HoldLine::Go> none;
+    line_->End(*this, none);
+    return false;
+  }
+  if (state_ == State::kTimed && line_->clock_ == HoldLine::Clock::kReal) {
+    if (!line_->watcher_.joinable()) {
+      // Without a thread for it nothing is held.
+      try {
+        line_->watcher_ = std::thread([line = line_.get()] { line->Watch(); });
+      } catch (const std::system_error&) {
+        return false;
+      }
+    }
+    line_->changed_.NotifyAll();
+  }
+  cancel_ = cancel;
+  go_ = go;
+  owner_ = owner;
+  line_->held_++;
+  return true;
+}
+
+bool HoldTicket::hangs() const {
+  MutexLock lock(line_->mu_);
+  return state_ == State::kHanging;
+}
+
+void HoldTicket::WaitHere() {
+  std::vector<HoldLine::Go> gone;
+  MutexLock lock(line_->mu_);
+  if (line_->clock_ == HoldLine::Clock::kVirtual) {
+    while (state_ == State::kTimed) {
+      const auto first = line_->timed_.begin();
+      HoldTicket& next = *first->second;
+      if (line_->now_ < first->first.first) line_->now_ = first->first.first;
+      line_->End(next, gone);
+    }
+    lock.Unlock();
+    return HoldLine::Call(gone);
+  }
+  while (state_ == State::kTimed) {
+    const uint64_t now = line_->NowLocked();
+    if (now >= due_) {
+      line_->End(*this, gone);
+      break;
+    }
+    line_->changed_.WaitUntil(line_->mu_, std::chrono::steady_clock::now() + std::chrono::nanoseconds(due_ - now));
+  }
+}
+
+HoldLine::HoldLine(Clock clock, uint64_t start) : clock_(clock), start_(start), now_(start) {}
+
+HoldLine::~HoldLine() {
+  {
+    MutexLock lock(mu_);
+    stopping_ = true;
+    changed_.NotifyAll();
+  }
+  if (!watcher_.joinable()) return;
+  // The last ticket may go on the watcher itself, as what it lets go is called.
+  if (watcher_.get_id() == std::this_thread::get_id()) {
+    watcher_.detach();
+  } else {
+    watcher_.join();
+  }
+}
+
+uint64_t HoldLine::NowLocked() const {
+  if (clock_ == Clock::kVirtual) return now_;
+  return start_ + static_cast<uint64_t>(std::chrono::nanoseconds(std::chrono::steady_clock::now() - began_).count());
+}
+
+uint64_t HoldLine::now() const {
+  MutexLock lock(mu_);
+  return NowLocked();
+}
+
+void HoldLine::Enter(HoldTicket& ticket, uint64_t delay) {
+  MutexLock lock(mu_);
+  ticket.order_ = ++orders_;
+  ticket.due_ = NowLocked() + delay;
+  if (!ticket.ended_.load(std::memory_order_relaxed)) {
+    if (ticket.tag_) {
+      hanging_.emplace(ticket.order_, &ticket);
+      ticket.state_ = HoldTicket::State::kHanging;
+    } else if (delay > 0) {
+      timed_.emplace(std::pair{ticket.due_, ticket.order_}, &ticket);
+      ticket.state_ = HoldTicket::State::kTimed;
+    }
+  }
+  entered_++;
+}
+
+void HoldLine::Leave(HoldTicket& ticket) {
+  MutexLock lock(mu_);
+  std::vector<Go> none;
+  // A request that was never done: nobody is to be called.
+  End(ticket, none);
+  entered_--;
+}
+
+void HoldLine::End(HoldTicket& ticket, std::vector<Go>& gone) {
+  if (ticket.state_ == HoldTicket::State::kTimed) timed_.erase({ticket.due_, ticket.order_});
+  if (ticket.state_ == HoldTicket::State::kHanging) hanging_.erase(ticket.order_);
+  ticket.state_ = HoldTicket::State::kOver;
+  changed_.NotifyAll();
+  if (ticket.go_ == nullptr) return;
+  gone.push_back({std::exchange(ticket.go_, nullptr), ticket.owner_});
+  held_--;
+}
+
+size_t HoldLine::Release(uint64_t tag, const std::atomic<bool>& ended) {
+  std::vector<Go> gone;
+  size_t released = 0;
+  MutexLock lock(mu_);
+  for (auto at = hanging_.begin(); at != hanging_.end();) {
+    HoldTicket& ticket = *(at++)->second;
+    if (&ticket.ended_ != &ended || *ticket.tag_ != tag) continue;
+    released++;
+    if (ticket.due_ <= NowLocked()) {
+      End(ticket, gone);
+      continue;
+    }
+    timed_.emplace(std::pair{ticket.due_, ticket.order_}, &ticket);
+    hanging_.erase(ticket.order_);
+    ticket.state_ = HoldTicket::State::kTimed;
+    changed_.NotifyAll();
+  }
+  lock.Unlock();
+  Call(gone);
+  return released;
+}
+
+void HoldLine::ReleaseAll(const std::atomic<bool>& ended) {
+  std::vector<Go> gone;
+  MutexLock lock(mu_);
+  for (auto at = timed_.begin(); at != timed_.end();) {
+    HoldTicket& ticket = *(at++)->second;
+    if (&ticket.ended_ == &ended) End(ticket, gone);
+  }
+  for (auto at = hanging_.begin(); at != hanging_.end();) {
+    HoldTicket& ticket = *(at++)->second;
+    if (&ticket.ended_ == &ended) End(ticket, gone);
+  }
+  lock.Unlock();
+  Call(gone);
+}
+
+void HoldLine::LetGoCancelled() {
+  std::vector<Go> gone;
+  MutexLock lock(mu_);
+  const auto look = [&](HoldTicket& ticket) {
+    const bool cancelled = ticket.cancel_ != nullptr && ticket.cancel_->load(std::memory_order_relaxed);
+    if (ticket.go_ == nullptr || !cancelled) return;
+    ticket.called_off_.store(true, std::memory_order_release);
+    End(ticket, gone);
+  };
+  for (auto at = timed_.begin(); at != timed_.end();) look(*(at++)->second);
+  for (auto at = hanging_.begin(); at != hanging_.end();) look(*(at++)->second);
+  lock.Unlock();
+  Call(gone);
+}
+
+std::optional<uint64_t> HoldLine::NextDue() const {
+  MutexLock lock(mu_);
+  if (timed_.empty()) return std::nullopt;
+  return timed_.begin()->first.first;
+}
+
+bool HoldLine::Advance(uint64_t until) {
+  std::vector<Go> gone;
+  MutexLock lock(mu_);
+  const bool due = !timed_.empty() && timed_.begin()->first.first <= until;
+  const uint64_t to = due ? timed_.begin()->first.first : until;
+  if (now_ < to) now_ = to;
+  if (due) End(*timed_.begin()->second, gone);
+  lock.Unlock();
+  Call(gone);
+  return due;
+}
+
+bool HoldLine::quiet() const {
+  MutexLock lock(mu_);
+  return entered_ == held_;
+}
+
+size_t HoldLine::waiting() const {
+  MutexLock lock(mu_);
+  return timed_.size() + hanging_.size();
+}
+
+void HoldLine::Watch() {
+  MutexLock lock(mu_);
+  while (!stopping_) {
+    std::vector<Go> gone;
+    const uint64_t now = NowLocked();
+    uint64_t next = UINT64_MAX;
+    for (auto at = timed_.begin(); at != timed_.end();) {
+      HoldTicket& ticket = *(at++)->second;
+      if (ticket.due_ > now) {
+        next = ticket.due_;
+        break;
+      }
+      End(ticket, gone);
+    }
+    if (!gone.empty()) {
+      lock.Unlock();
+      Call(gone);
+      lock.Lock();
+    } else if (next == UINT64_MAX) {
+      changed_.Wait(mu_);
+    } else {
+      changed_.WaitUntil(mu_, std::chrono::steady_clock::now() + std::chrono::nanoseconds(next - now));
+    }
+  }
+}
+
+}  // namespace blk
