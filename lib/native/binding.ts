@@ -517,7 +517,7 @@ export interface NativeLab {
    * Fills in events from index `from` on, marks among them, in the order in which they began, EVENT_NUMBERS each -> how many.
    * [kind, device, position, length, durable (0 no, 1 FUA, 2 covered by nothing: unsafe), begin, end (0: never answered), moved, errno, begun ns, answered ns, stack].
    */
-  recordedEvents(recording: NativeRecording, from: number, into: Float64Array): number;
+  recordedEvents(recording: NativeRecording, from: number, into: Float64Array): number | Failure;
   /** The bytes of event `index`, a write. */
   recordedData(recording: NativeRecording, index: number): Buffer | Failure;
   /** Fills `into` with what a device held before the recording. */
@@ -525,12 +525,19 @@ export interface NativeLab {
   /** The same recording, but event `index`, a flush or a durable write, covers nothing. Shares the data. */
   recordingWithout(recording: NativeRecording, index: number): NativeRecording;
   /** Index of the first request before `cut` that differs in device, op, place, length or FUA, by which they are one `digest`; -1: none. */
-  recordingDiffers(recording: NativeRecording, other: NativeRecording, cut: number): number;
+  recordingDiffers(recording: NativeRecording, other: NativeRecording, cut: number): number | Failure;
 
   /** Cuts that count (the maximal ones), ascending: [cut, marks before it, units there] each. */
-  cuts(recording: NativeRecording, from: number, to: number, exact: boolean): Float64Array | Failure;
+  cuts(recording: NativeRecording, from: number, to: number, exact: boolean, process?: boolean): Float64Array | Failure;
   /** Per cut: [cut, units, n, and n times (versions of an atom, atoms that have so many)]; the states are the product of versions ** atoms. */
-  countStates(recording: NativeRecording, tear: number, from: number, to: number, exact: boolean): Float64Array | Failure;
+  countStates(
+    recording: NativeRecording,
+    tear: number,
+    from: number,
+    to: number,
+    exact: boolean,
+    process?: boolean,
+  ): Float64Array | Failure;
   /** EINVAL images of another number or size. */
   isLegal(recording: NativeRecording, images: readonly Uint8Array[], cut: number): boolean | Failure;
 
@@ -543,13 +550,13 @@ export interface NativeLab {
    * Units of a cut, in order: every legal version of an atom that is not its oldest legal one, by request, then place.
    * An atom holds its newest kept version, or the oldest legal one. [index of the event, device, position, length, stack] each.
    */
-  cutUnits(recording: NativeRecording, cut: number): Float64Array | Failure;
+  cutUnits(recording: NativeRecording, cut: number, process?: boolean): Float64Array | Failure;
   /** A choice from one byte a unit, 1 kept; tears: [unit, index of TEARS, seed] each, of kept units. For ddmin, which is lib's. EINVAL another number of units. */
-  choiceOf(recording: NativeRecording, cut: number, kept: Uint8Array, tears: Float64Array): NativeChoice | Failure;
+  choiceOf(recording: NativeRecording, cut: number, kept: Uint8Array, tears: Float64Array, process?: boolean): NativeChoice | Failure;
   choiceKept(choice: NativeChoice): Buffer;
   choiceTears(choice: NativeChoice): Float64Array;
   /** [cut, marks before it]. */
-  choiceCut(choice: NativeChoice): readonly [cut: number, marks: number];
+  choiceCut(choice: NativeChoice): Float64Array;
   /** Neighbouring units of a request as one: [index of the event, device, position, length, index of LOSSES, stack]; with `kept` those that are there whole. */
   choiceUnits(choice: NativeChoice, kept: boolean): Float64Array;
   /** `rbl1.<digest>.<cut>.<runs>`. */
@@ -557,12 +564,12 @@ export interface NativeLab {
   /** EINVAL no token, or of a newer version; ESTALE of a recording of other requests. lib finds the one it was made of by `digest`, and asks recordingDiffers. */
   choiceFromToken(recording: NativeRecording, token: string): NativeChoice | Failure;
   /** Eight hexadecimal digits, of the requests before `cut`. */
-  digest(recording: NativeRecording, cut: number): string;
+  digest(recording: NativeRecording, cut: number): string | Failure;
 
   /** A state, with nothing written to it. */
   stateOf(choice: NativeChoice): NativeState;
   /** Its device `k` as a medium, which is opened as any other, any number of times; the same bytes each time. */
-  stateMedium(state: NativeState, device: number, name: Uint8Array): NativeMedium;
+  stateMedium(state: NativeState, device: number, name: Uint8Array): NativeMedium | Failure;
   /** Gives its memory back as soon as no device is open on it. Idempotent. */
   stateRelease(state: NativeState): void;
   /** Whether anything was written to it. */
