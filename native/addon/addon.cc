@@ -6,6 +6,7 @@
 #include "addon/device_wrap.h"
 #include "addon/driver_wrap.h"
 #include "addon/env_state.h"
+#include "addon/lab_held.h"
 #include "addon/layout.h"
 #include "addon/lease_wrap.h"
 #include "addon/napi_setup.h"
@@ -73,6 +74,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineOverlayFunctions(env, exports);
   DefineChangeFunctions(env, exports);
   DefineServeCalls(env, exports);
+  DefineLabCalls(env, exports);
   // The only class with a constructor in lib's hands: the others come from its methods.
   exports.Set("Driver", DriverWrap::Define(env));
   return exports;
