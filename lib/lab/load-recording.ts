@@ -118,13 +118,15 @@ async function recorderOf(
 }
 
 function addEvents({ native, markEvents }: Recording, events: readonly TraceEvent[], file: string): void {
+  // Native events count from 1.
+  const first = events.some((event) => event.op !== 'base' && event.op !== 'mark' && event.n === 0) ? 1 : 0;
   for (const event of events) {
     if (event.op === 'base' || event.op === 'read' || (event.op === 'mark' && event.n === 0)) continue;
     if (event.op === 'write' && event.data === undefined) {
       throw remarkedError({ errno: -EINVAL, syscall: 'read', path: file }, 'a log without data', loadRecording);
     }
-    if (event.op === 'mark') markEvents.push(event.n);
-    const row = event.op === 'mark' ? markRow(event.n, event.time) : rowOf(event);
+    if (event.op === 'mark') markEvents.push(event.n + first);
+    const row = event.op === 'mark' ? markRow(event.n + first, event.time) : rowOf(event, first);
     const outcome = binding.recordingAdd(native, row, event.op === 'write' ? event.data : undefined);
     if (typeof outcome !== 'number') throw fromFailure(outcome, { path: file });
   }
@@ -134,12 +136,14 @@ function markRow(n: number, time: number): Float64Array {
   return Float64Array.of(EVENT_KINDS.indexOf('mark'), 0, 0, 0, 0, n, n, 0, 0, time, time);
 }
 
-function rowOf({ op, n, time, device, position, length, fua, done = 0, latency = 0, moved, error, injected }: TraceRequest): Float64Array {
+function rowOf(request: TraceRequest, first: number): Float64Array {
+  const { op, n, time, device, position, length, fua, done, latency = 0, moved, error, injected } = request;
   const kind = EVENT_KINDS.indexOf(op as (typeof EVENT_KINDS)[number]);
   const durable = injected === UNSAFE ? 2 : fua === true ? 1 : 0;
   const errno = error === undefined ? 0 : ((constants.errno as Record<string, number>)[error] ?? constants.errno.EIO);
-  const all = error === undefined && done !== 0 ? length : 0;
-  return Float64Array.of(kind, device, position, length, durable, n, done, moved ?? all, errno, time, time + latency);
+  const all = error === undefined && done !== undefined ? length : 0;
+  const end = done === undefined ? 0 : done + first;
+  return Float64Array.of(kind, device, position, length, durable, n + first, end, moved ?? all, errno, time, time + latency);
 }
 
 function marksOf(events: readonly TraceEvent[]): Mark[] {

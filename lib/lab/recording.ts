@@ -8,6 +8,8 @@ import type { LostUnit, Mark } from './report.js';
 const DEV_BSIZE = 512;
 /** Events that are fetched at a time. */
 const AT_ONCE = 1024;
+/** Elements of a failure. */
+const FAILURE_NUMBERS = 9;
 /** Numbers of a row of `choiceUnits`. */
 const UNIT_NUMBERS = 6;
 
@@ -71,7 +73,10 @@ export function answerOf<T>(answer: T | Failure, path?: string): T {
 }
 
 export function infoOf({ native }: Recording): RecordingInfo {
-  const [requests, , end, , , , , underApproximated] = answerOf(binding.recordingInfo(native));
+  const answer = binding.recordingInfo(native);
+  // Both are arrays.
+  if (answer.length === FAILURE_NUMBERS) throw fromFailure(answer, {});
+  const [requests, , end, , , , , underApproximated] = answer;
   return { requests, end, underApproximated };
 }
 

@@ -56,90 +56,133 @@ class Units {
   }
 }
 
+/** A state: what is lost or torn at a cut, all else being kept. */
+interface Damaged {
+  readonly units: Units;
+  readonly damages: readonly Damage[];
+}
+
 /**
  * Makes a failure small.
  *
  * @param failing a choice that fails
  * @param error what the check said of it
  * @param verdictOf asks the check
- * @param most checks that may be spent
+ * @param settings `shrink`: checks that may be spent
  */
 export async function makeSmall(
   recording: Recording,
   failing: NativeChoice,
   error: unknown,
   verdictOf: (choice: NativeChoice) => Promise<Verdict>,
-  { tear, crash, shrink: most }: Pick<StateSettings, 'tear' | 'crash'> & { readonly shrink: number },
+  settings: ShrinkSettings,
 ): Promise<Smallest> {
-  const isWhole = tear === 'none';
-  const asked = new Map<string, Verdict>();
-  let tests = 0;
-  const ask = async (units: Units, damages: readonly Damage[]): Promise<boolean> => {
-    const key = keyOf(units, damages);
-    const known = asked.get(key);
-    if (known !== undefined) return known.failed;
-    if (tests >= most) return false;
-    tests += 1;
-    const verdict = await verdictOf(choiceWith(recording, units, damages));
-    asked.set(key, verdict);
-    return verdict.failed;
-  };
-  const units = new Units(recording, binding.choiceCut(failing)[0] as number, crash === 'process');
-  const all = damagesOf(units, failing);
-  const groupOf = ({ unit }: Damage): number => units.request(unit);
-  if (most === 0)
-    return { choice: failing, error, lost: unitsOf(recording, failing, false), kept: unitsOf(recording, failing, true), tests };
-  const damages = await minimalByGroups(all, groupOf, isWhole, (some) => ask(units, some));
-
-  const isLost = new Set(damages.map(({ unit }) => unit));
-  const others = Array.from({ length: units.count }, (_, unit) => ({ unit })).filter(({ unit }) => !isLost.has(unit));
-  const without = (kept: readonly Damage[]): Damage[] => {
-    const stays = new Set(kept.map(({ unit }) => unit));
-    return [...damages, ...others.filter(({ unit }) => !stays.has(unit))].sort((a, b) => a.unit - b.unit);
-  };
-  const kept = await minimalByGroups(others, groupOf, isWhole, (some) => ask(units, without(some)));
-  const survivors = unitsOf(recording, choiceWith(recording, units, without(kept)), true).filter(({ request }) =>
-    kept.some(({ unit }) => units.request(unit) === request),
-  );
-  const needed = [...damages, ...kept].map(({ unit }) => units.request(unit));
-  const earlier = await earliest(recording, units, damages, needed, ask);
-  const chosen = earlier ?? { choice: choiceWith(recording, units, damages), key: keyOf(units, damages) };
-  return {
-    choice: chosen.choice,
-    error: asked.get(chosen.key)?.error ?? error,
-    lost: unitsOf(recording, chosen.choice, false),
-    kept: survivors,
-    tests,
-  };
+  const search = new Search(recording, verdictOf, settings);
+  if (settings.shrink === 0) {
+    return { choice: failing, error, lost: unitsOf(recording, failing, false), kept: unitsOf(recording, failing, true), tests: 0 };
+  }
+  const few = await search.fewestLost(failing);
+  // At the end of a recording all else may be durable: where it is not yet, more of what has to be kept is seen.
+  const first = (await search.earlier(few)) ?? few;
+  const kept = await search.fewestKept(first);
+  const choice = search.choiceOf(first);
+  return { choice, error: search.errorOf(first) ?? error, lost: unitsOf(recording, choice, false), kept, tests: search.tests };
 }
 
-/** Tells one question from another. */
-function keyOf(units: Units, damages: readonly Damage[]): string {
+type ShrinkSettings = Pick<StateSettings, 'tear' | 'crash'> & { readonly shrink: number };
+
+/** Asks a check about smaller and smaller failures, about none twice. */
+class Search {
+  /** Checks so far. */
+  tests = 0;
+  readonly #recording: Recording;
+  readonly #verdictOf: (choice: NativeChoice) => Promise<Verdict>;
+  readonly #settings: ShrinkSettings;
+  readonly #asked = new Map<string, Verdict>();
+
+  constructor(recording: Recording, verdictOf: (choice: NativeChoice) => Promise<Verdict>, settings: ShrinkSettings) {
+    this.#recording = recording;
+    this.#verdictOf = verdictOf;
+    this.#settings = settings;
+  }
+
+  choiceOf({ units, damages }: Damaged): NativeChoice {
+    const kept = new Uint8Array(units.count).fill(1);
+    const tears: number[] = [];
+    for (const { unit, tear } of damages) {
+      if (tear === undefined) kept[unit] = 0;
+      else tears.push(unit, ...tear);
+    }
+    return answerOf(binding.choiceOf(this.#recording.native, units.cut, kept, Float64Array.from(tears), units.isProcess));
+  }
+
+  /** What the check said of a state that it was asked about. */
+  errorOf(state: Damaged): unknown {
+    return this.#asked.get(keyOf(state))?.error;
+  }
+
+  /** The fewest losses, at the same cut. */
+  async fewestLost(failing: NativeChoice): Promise<Damaged> {
+    const units = new Units(this.#recording, binding.choiceCut(failing)[0] as number, this.#settings.crash === 'process');
+    const damages = await this.#minimal(units, damagesOf(units, failing), (some) => this.#fails({ units, damages: some }));
+    return { units, damages };
+  }
+
+  /** The same losses at the earliest cut where they still fail. */
+  async earlier({ units, damages }: Damaged): Promise<Damaged | undefined> {
+    const wanted = new Set(damages.map(({ unit }) => units.request(unit)));
+    let begun = 0;
+    for (const { index, begin } of eventsOf(this.#recording.native)) if (wanted.has(index)) begun = Math.max(begun, begin);
+    const rows = answerOf(binding.cuts(this.#recording.native, begun + 1, units.cut - 1, false, units.isProcess));
+    for (let i = 0; i < Math.min(rows.length, CUTS_TRIED * CUT_NUMBERS); i += CUT_NUMBERS) {
+      const before = new Units(this.#recording, rows[i] as number, units.isProcess);
+      const places = new Map(Array.from({ length: before.count }, (_, unit) => [before.name(unit), unit]));
+      const moved = damages.map((damage) => ({ ...damage, unit: places.get(units.name(damage.unit)) ?? -1 }));
+      if (moved.some(({ unit }) => unit < 0)) continue;
+      const state = { units: before, damages: inOrder(moved) };
+      if (await this.#fails(state)) return state;
+    }
+    return undefined;
+  }
+
+  /** The fewest units that have to be kept, when all others are lost. */
+  async fewestKept({ units, damages }: Damaged): Promise<LostUnit[]> {
+    const isLost = new Set(damages.map(({ unit }) => unit));
+    const others: Damage[] = [];
+    for (let unit = 0; unit < units.count; unit += 1) if (!isLost.has(unit)) others.push({ unit });
+    const without = (kept: readonly Damage[]): Damaged => {
+      const stays = new Set(kept.map(({ unit }) => unit));
+      return { units, damages: inOrder([...damages, ...others.filter(({ unit }) => !stays.has(unit))]) };
+    };
+    const kept = await this.#minimal(units, others, (some) => this.#fails(without(some)));
+    const requests = new Set(kept.map(({ unit }) => units.request(unit)));
+    return unitsOf(this.#recording, this.choiceOf(without(kept)), true).filter(({ request }) => requests.has(request));
+  }
+
+  #minimal(units: Units, all: readonly Damage[], fails: (some: readonly Damage[]) => Promise<boolean>): Promise<Damage[]> {
+    return minimalByGroups(all, ({ unit }) => units.request(unit), this.#settings.tear === 'none', fails);
+  }
+
+  async #fails(state: Damaged): Promise<boolean> {
+    const key = keyOf(state);
+    const known = this.#asked.get(key);
+    if (known !== undefined) return known.failed;
+    if (this.tests >= this.#settings.shrink) return false;
+    this.tests += 1;
+    const verdict = await this.#verdictOf(this.choiceOf(state));
+    this.#asked.set(key, verdict);
+    return verdict.failed;
+  }
+}
+
+/** Tells one state from another. */
+function keyOf({ units, damages }: Damaged): string {
   const words = damages.map(({ unit, tear }) => (tear === undefined ? String(unit) : `${unit}~${tear.join()}`));
   return `${units.cut}:${words.join(' ')}`;
 }
 
-/** The same losses at an earlier cut, where they still fail. */
-async function earliest(
-  recording: Recording,
-  units: Units,
-  damages: readonly Damage[],
-  requests: readonly number[],
-  ask: (units: Units, damages: readonly Damage[]) => Promise<boolean>,
-): Promise<{ readonly choice: NativeChoice; readonly key: string } | undefined> {
-  const wanted = new Set(requests);
-  let begun = 0;
-  for (const { index, begin } of eventsOf(recording.native)) if (wanted.has(index)) begun = Math.max(begun, begin);
-  const rows = answerOf(binding.cuts(recording.native, begun + 1, units.cut - 1, false, units.isProcess));
-  for (let i = 0; i < Math.min(rows.length, CUTS_TRIED * CUT_NUMBERS); i += CUT_NUMBERS) {
-    const before = new Units(recording, rows[i] as number, units.isProcess);
-    const places = new Map(Array.from({ length: before.count }, (_, unit) => [before.name(unit), unit]));
-    const moved = damages.map((damage) => ({ ...damage, unit: places.get(units.name(damage.unit)) ?? -1 }));
-    if (moved.some(({ unit }) => unit < 0)) continue;
-    moved.sort((a, b) => a.unit - b.unit);
-    if (await ask(before, moved)) return { choice: choiceWith(recording, before, moved), key: keyOf(before, moved) };
-  }
-  return undefined;
+function inOrder(damages: readonly Damage[]): Damage[] {
+  return [...damages].sort((a, b) => a.unit - b.unit);
 }
 
 function damagesOf(units: Units, choice: NativeChoice): Damage[] {
@@ -150,15 +193,5 @@ function damagesOf(units: Units, choice: NativeChoice): Damage[] {
   for (let i = 0; i < tears.length; i += TEAR_NUMBERS) {
     damages.push({ unit: tears[i] as number, tear: [tears[i + 1] as number, tears[i + 2] as number] });
   }
-  return damages.sort((a, b) => a.unit - b.unit);
-}
-
-function choiceWith({ native }: Recording, units: Units, damages: readonly Damage[]): NativeChoice {
-  const kept = new Uint8Array(units.count).fill(1);
-  const tears: number[] = [];
-  for (const { unit, tear } of damages) {
-    if (tear === undefined) kept[unit] = 0;
-    else tears.push(unit, ...tear);
-  }
-  return answerOf(binding.choiceOf(native, units.cut, kept, Float64Array.from(tears), units.isProcess));
+  return inOrder(damages);
 }

@@ -99,6 +99,8 @@ class Choice {
 
 // Of device, kind, place, length and promise of the requests that have begun before a cut.
 uint32_t DigestOf(const Model& model, uint64_t cut);
+// In eight hexadecimal digits.
+std::string DigestText(const Model& model, uint64_t cut);
 // Whether two events are the same to it.
 bool SameToDigest(const Event& a, const Event& b);
 

@@ -57,6 +57,7 @@ class Model {
   const Contents& contents() const { return contents_; }
   uint64_t unit() const { return unit_; }
   uint64_t end() const { return end_; }
+  bool process() const { return setting_.process; }
 
   // Those of an atom, as they began.
   std::span<const Version> VersionsOf(const Atom& atom) const { return {versions_.data() + atom.first, atom.count}; }

@@ -1,5 +1,6 @@
 // Tokens: a choice in words. `rbl1.<digest>.<cut>.<runs>`: base64url of lengths of runs of units, lost first, each a
-// LEB128 number; then `~<kind>.<unit>.<seed>` for each tear.
+// LEB128 number; then `~<kind>.<unit>.<seed>` for each tear,
+// and `~p` where it is a process that ended.
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -101,10 +102,14 @@ uint32_t DigestOf(const Model& model, uint64_t cut) {
   return static_cast<uint32_t>(digest ^ digest >> 32);
 }
 
-std::string Choice::Token() const {
+std::string DigestText(const Model& model, uint64_t cut) {
   std::string digest(8, '0');
-  uint32_t number = DigestOf(*cut_->model, cut_->at);
+  uint32_t number = DigestOf(model, cut);
   for (size_t i = 8; i-- > 0; number >>= 4) digest[i] = "0123456789abcdef"[number & 15];
+  return digest;
+}
+
+std::string Choice::Token() const {
   std::vector<uint8_t> runs;
   bool keeps = false;
   for (uint32_t unit = 0; unit < cut_->units.size(); keeps = !keeps) {
@@ -113,11 +118,13 @@ std::string Choice::Token() const {
     for (; length >= 0x80; length >>= 7) runs.push_back(static_cast<uint8_t>(length | 0x80));
     runs.push_back(static_cast<uint8_t>(length));
   }
-  std::string token = std::string(kPrefix) + digest + "." + std::to_string(cut_->at) + "." + ToBase64(runs);
+  std::string token =
+      std::string(kPrefix) + DigestText(*cut_->model, cut_->at) + "." + std::to_string(cut_->at) + "." + ToBase64(runs);
   for (const Tear& tear : tears_) {
     token += "~" + std::to_string(static_cast<unsigned>(tear.kind)) + "." + std::to_string(tear.unit) + "." +
              std::to_string(tear.seed);
   }
+  if (cut_->model->process()) token += "~p";
   return token;
 }
 
@@ -139,6 +146,7 @@ Result<std::shared_ptr<const Choice>> Choice::FromToken(std::shared_ptr<const Mo
   if (!FillRuns(*runs, cut->units.size(), &kept)) return wrong;
   std::vector<Tear> tears;
   while (!rest.empty()) {
+    if (rest == "p") break;
     Tear tear;
     if (!ParseTear(Take(rest, '~'), cut->units.size(), &tear)) return wrong;
     if (!tears.empty() && tears.back().unit >= tear.unit) return wrong;

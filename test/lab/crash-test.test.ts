@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { openSync, type BlockDevice } from 'rumpblk';
 import { CrashError, crashCheck, crashStates, crashTest, flushMutations, loadRecording, recordWrites, type Recorder } from 'rumpblk/lab';
 import { memory } from 'rumpblk/media';
+import { reportsFrom } from '../support/child';
 import { rig } from '../support/rig';
 
 const bench = rig();
@@ -129,24 +130,37 @@ describe('crashTest', () => {
   });
 
   test('workers run the check of a module, and find the same', async () => {
-    using recorder = eight();
     const module = bench.path('check.mjs');
     writeFileSync(
       module,
       `export default ({ device }) => {
          const at = (sector) => { const bytes = Buffer.alloc(512); device.readSync(bytes, sector * 512); return bytes[0]; };
-         if (at(2) === 0 && at(5) === 6) throw new Error('two without five');
+         if (at(2) === 0 && at(5) === 6) throw new Error('five without two');
        };`,
     );
-    const options = { seed: 1, failures: 3, shrink: 0, memo: false };
-    const [one, many] = [
-      await failureOf(crashTest(recorder, module, options)),
-      await failureOf(crashTest(recorder, module, { ...options, workers: 2 })),
-    ];
-    expect(many.report.failures.map(({ token }) => token)).toEqual(one.report.failures.map(({ token }) => token));
-    expect((many.report.failures[0]?.error as Error).message).toBe('two without five');
+    // In a process of its own: no module is imported in a jest environment.
+    const script = `
+      const { crashTest, recordWrites } = require('rumpblk/lab');
+      const { memory } = require('rumpblk/media');
+      const device = openSync(memory({ size: 8192 }), { mode: 'r+' });
+      const recorder = recordWrites(device, { directory: args.directory });
+      for (let sector = 0; sector < 8; sector += 1) device.writeSync(Buffer.alloc(512, sector + 1), sector * 512);
+      recorder.stop();
+      const failures = async (options) => {
+        const { report: { failures } } = await crashTest(recorder, args.module, options).catch((error) => error);
+        return failures.map(({ token, error }) => [token, error.message]);
+      };
+      const options = { seed: 1, failures: 3, shrink: 0, memo: false };
+      report([await failures(options), await failures({ ...options, workers: 2 })]);
+      report(await crashTest(recorder, args.module + '.none', { workers: 2 }).catch((error) => error.message));
+      device.closeSync();`;
+    const [[one, many], none] = await reportsFrom(script, { args: { module, directory } });
+    expect(many).toEqual(one);
+    expect(one).toHaveLength(3);
+    expect(one[0]).toEqual([expect.stringMatching(/^rbl1/), 'five without two']);
+    expect(none).toContain('check.mjs.none');
+    using recorder = eight();
     await expect(crashTest(recorder, () => true, { workers: 2 })).rejects.toThrow('the path of a module');
-    await expect(crashTest(recorder, bench.path('nowhere.mjs'), { workers: 2 })).rejects.toThrow('nowhere.mjs');
   });
 
   test('options that are none are refused', async () => {
@@ -217,9 +231,11 @@ describe('crashCheck', () => {
   });
 
   test('flushMutations says which flushes the check needs', async () => {
-    const rows = await flushMutations(spec(true), { stacks: true });
+    const rows = await flushMutations(spec(true));
     expect(rows.map(({ seen }) => seen)).toEqual([true, true]);
-    expect(rows[0]?.stack).toContain('crash-test.test');
+    expect(rows.map(({ flush }) => flush)).toEqual([1, 3]);
+    const stacks = await flushMutations({ size: 512, run: (device) => device.flushSync(), check: () => true }, { stacks: true });
+    expect(stacks[0]?.stack).toContain('crash-test.test');
     const blind = await flushMutations({ ...spec(true), check: () => true });
     expect(blind.map(({ seen }) => seen)).toEqual([false, false]);
   });

@@ -66,7 +66,8 @@ describe('crashtest', () => {
 
   testWith(peer('qemu-io', 'qemu-utils'))('records a command on an overlay over an image, which stays as it is', async () => {
     const image = bench.image(Buffer.alloc(65536, 1));
-    const run = (flush: string): string => `qemu-io -f raw -c 'write -P 2 512 512' ${flush} -c 'write -P 3 0 512' -c flush '{}'`;
+    const run = (flush: string): string =>
+      `qemu-io -f raw -t writeback -c 'write -P 2 512 512' ${flush} -c 'write -P 3 0 512' -c flush '{}'`;
     const check = [
       'sh',
       '-c',

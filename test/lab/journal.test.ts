@@ -21,7 +21,7 @@ async function failureOf(wrong: Wrong, options?: CheckOptions): Promise<CrashErr
 }
 
 test('a journal that flushes, and commits with FUA, survives 20 000 states', async () => {
-  const report = await journal({});
+  const report = await journal({}, { exhaustive: 2048 });
   expect(report.failures).toEqual([]);
   expect(report.distinct).toBeGreaterThanOrEqual(20_000);
   expect(report.checked + report.fromMemo).toBe(report.distinct);
