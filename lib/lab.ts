@@ -5,7 +5,9 @@ export { crashTest } from './lab/crash-test.js';
 export { crashCheck, flushMutations } from './lab/crash-check.js';
 export { crashStates } from './lab/arbitrary.js';
 export { CrashError } from './lab/report.js';
+export { virtualClock } from './faults/virtual-clock.js';
 
+export type { VirtualClock } from './faults/virtual-clock.js';
 export type { CrashState, CutCount, LogFormat, Recorder, SaveOptions } from './lab/lab-types.js';
 export type { LoadOptions } from './lab/load-recording.js';
 export type { CrashSpec, FlushMutation } from './lab/crash-check.js';
