@@ -9,9 +9,11 @@ module.exports = {
   testMatch: ['**/*.test.ts'],
   moduleNameMapper: {
     '^rumpblk$': '<rootDir>/dist/index.js',
+    '^rumpblk/lab$': '<rootDir>/dist/lab.js',
     '^rumpblk/media$': '<rootDir>/dist/media.js',
     '^rumpblk/nbd$': '<rootDir>/dist/nbd.js',
     '^rumpblk/overlay$': '<rootDir>/dist/overlay.js',
+    '^rumpblk/trace$': '<rootDir>/dist/trace.js',
     '^rumpblk/(.*)$': '<rootDir>/dist/adapters/$1.js',
   },
   transform: {

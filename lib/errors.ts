@@ -10,7 +10,7 @@ import { invalidArgType } from './arguments/misuse.js';
 
 export { illegalConstructor, invalidArgType, invalidArgValue, invalidThis, markCopy, outOfRange } from './arguments/misuse.js';
 
-export const { EACCES, EBADF, EBUSY, ECANCELED, EINVAL, ENXIO } = constants.errno;
+export const { EACCES, EBADF, EBUSY, ECANCELED, EINVAL, ENXIO, ESTALE } = constants.errno;
 
 /** Names of the host's errors, more than Node has words for. */
 const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
@@ -195,6 +195,14 @@ export function reword<E extends Error>(error: E, message: string, above: (...gi
   return error;
 }
 
+/** Makes an error that says in words of ours what the errno cannot; `above` is the function that its stack begins above. */
+export function remarkedError(info: BlockErrorInfo, remark: string, above: (...given: never[]) => unknown): BlockDeviceError {
+  const remarked: BlockErrorInfo & Remarked = { ...info, [REMARK]: remark };
+  const error = new BlockDeviceError(remarked);
+  Error.captureStackTrace(error, above);
+  return error;
+}
+
 /** Says of an injected failure what it met and what replays it, so that nobody looks for a broken disk. */
 function faultRemark(failure: Failure, { seedOfFaults }: FailurePlace, transfer: TransferPlace | undefined): string {
   const [, , moved, , blkno, , , , why] = failure;
@@ -229,7 +237,7 @@ export function isFailure(answer: unknown): answer is Failure {
 }
 
 /** Makes the EBADF of a call on something that is closed: `EBADF: device closed, read`. */
-export function closedError(what: 'device' | 'driver' | 'batch' | 'file' | 'overlay', syscall: string): BlockDeviceError {
+export function closedError(what: 'device' | 'driver' | 'batch' | 'file' | 'overlay' | 'crash state', syscall: string): BlockDeviceError {
   const error = new BlockDeviceError({ errno: -EBADF, syscall });
   return reword(error, `EBADF: ${what} closed, ${syscall}`, closedError);
 }

@@ -45,7 +45,7 @@ export type { WindowView } from './request/window-view.js';
 export type { WindowInfo } from './request/windows.js';
 export type { FaultInjector, FaultOptions } from './faults.js';
 export type { FaultAction, FaultDelay, FaultEvent, FaultMatch, FaultOp, FaultPlan, FaultRule } from './faults/types.js';
-export type { VirtualClock } from './lab/virtual-clock.js';
+export type { VirtualClock } from './faults/virtual-clock.js';
 export type { Counters } from './counters.js';
 export type { IoctlMap, WedgeInfo } from './label/ioctl.js';
 export type { DiskLabel, Partition } from './label/disk-label.js';

@@ -14,6 +14,7 @@ const INPUTS = [
   'native/addon',
   'native/core',
   'native/prebuild',
+  'native/lab',
   'native/serve',
   'native/sources.txt',
   'node_modules/node-addon-api',

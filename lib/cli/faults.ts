@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { BlockDriver, type BlockDevice, type FaultEvent, type FaultPlan } from '../index.js';
 import { nullMedium } from '../media.js';
-import { virtualClock } from '../lab/virtual-clock.js';
+import { virtualClock } from '../lab.js';
 import { EXIT, UsageError } from './support/failure.js';
 import { emit, emitJson, table } from './support/report.js';
 import { parsePath } from './support/units.js';

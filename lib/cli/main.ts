@@ -5,6 +5,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { addBench } from './bench.js';
 import { addFaults } from './faults.js';
 import { compareCommand, type CompareOptions } from './compare.js';
+import { addCrashtest } from './crashtest/crashtest.js';
 import { copyCommand, type CopyCommandOptions } from './copy.js';
 import { EXIT, exitStatus, failureJson, failureLines } from './support/failure.js';
 import { parseAdd, parseRemove, parseResize } from './support/changes.js';
@@ -66,6 +67,7 @@ function createProgram(done: Done): Command {
   addDiscard(program, done);
   addZero(program, done);
   addOverlay(program, done);
+  addCrashtest(program, done);
   addServe(program, done);
   addFaults(program, done);
   addLabel(program, done);

@@ -7,7 +7,7 @@ import { serve, type NbdExport, type NbdServer, type NbdServerOptions } from '..
 import { openOverlay } from '../overlay.js';
 import { goOnInBackground, sayReady } from './support/daemon.js';
 import { EXIT, UsageError, withPath } from './support/failure.js';
-import { addImageOptions, openImage, type ImageOptions } from './support/image.js';
+import { addImageOptions, driverOf, openImage, type ImageOptions } from './support/image.js';
 import { Meter } from './support/meter.js';
 import { note } from './support/report.js';
 import { together, useAndClose } from './support/scope.js';

@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto';
 import { keysOf } from '../arguments/known-keys.js';
 import { integer, listOf, requireOptions } from '../arguments/validate.js';
 import { invalidArgValue } from '../errors.js';
-import { clockOf } from '../lab/virtual-clock.js';
+import { clockOf } from './virtual-clock.js';
 import type { NativeClock } from '../native/binding.js';
 import { checkedAction, FAULT_KINDS, kindOf, type CheckedAction } from './action.js';
 import { checkedMatch, FAULT_OPS, sectorRanges, type CheckedMatch, type SectorSpan } from './match.js';

@@ -1,6 +1,6 @@
 // What a fault plan is made of, and what it leaves behind. Plain data, as it stands in JSON.
 import type { Bytes } from '../request/transfer.js';
-import type { VirtualClock } from '../lab/virtual-clock.js';
+import type { VirtualClock } from './virtual-clock.js';
 
 /** What a rule can be about. `'open'` is the opening of a device of the driver, `'map'` a {@link BlockDevice.mapSync}. */
 export type FaultOp = 'read' | 'write' | 'flush' | 'discard' | 'zeroes' | 'open' | 'map';

@@ -1,9 +1,6 @@
 // NBD URLs, as the project's doc/uri.md has them: which objects are one, and what they say.
 import { invalidArgValue } from '../arguments/misuse.js';
-
-const DEFAULT_PORT = 10809;
-const MOST_NAME = 4096;
-const MOST_PATH = 107;
+import { MOST_NBD_TEXT, MOST_SOCKET_PATH, NBD_PORT } from './nbd-limits.js';
 
 /** Where an export is. A Unix socket has a path; TCP has a host and a port. */
 export interface NbdPlace {
@@ -36,7 +33,7 @@ export function nbdPlace(given: URL | string, name: string): NbdPlace {
     if (key !== 'socket') throw refuse(`must have no '${key}' behind '?'`);
   }
   const exportName = decoded(url.pathname.replace(/^\//, ''), refuse);
-  if (Buffer.byteLength(exportName) > MOST_NAME) throw refuse(`must name an export of at most ${MOST_NAME} bytes`);
+  if (Buffer.byteLength(exportName) > MOST_NBD_TEXT) throw refuse(`must name an export of at most ${MOST_NBD_TEXT} bytes`);
   return { ...(isUnix ? unixPlace(url, refuse) : tcpPlace(url, refuse)), exportName, name: nameOf(url, isUnix) };
 }
 
@@ -55,15 +52,15 @@ function unixPlace(url: URL, refuse: (reason: string) => TypeError): SocketPlace
   const [path, ...others] = url.searchParams.getAll('socket');
   if (url.host !== '') throw refuse("must have no host: nbd+unix:///export?socket=/path has three '/'");
   if (path === undefined || path === '' || others.length > 0) throw refuse("must have one '?socket=PATH'");
-  if (path.includes('\0') || Buffer.byteLength(path) > MOST_PATH)
-    throw refuse(`must have a socket of at most ${MOST_PATH} bytes, without null bytes`);
+  if (path.includes('\0') || Buffer.byteLength(path) > MOST_SOCKET_PATH)
+    throw refuse(`must have a socket of at most ${MOST_SOCKET_PATH} bytes, without null bytes`);
   return { path, host: '', port: 0 };
 }
 
 function tcpPlace(url: URL, refuse: (reason: string) => TypeError): SocketPlace {
   if (url.searchParams.has('socket')) throw refuse("must begin with 'nbd+unix:' to have a socket");
   const host = decoded(url.hostname, refuse).replace(/^\[(.*)\]$/, '$1');
-  const port = url.port === '' ? DEFAULT_PORT : Number(url.port);
+  const port = url.port === '' ? NBD_PORT : Number(url.port);
   if (port === 0 || host.includes('\0')) throw refuse('must have a host and a port from 1 to 65535');
   return { path: '', host: host === '' ? 'localhost' : host, port };
 }
@@ -79,6 +76,6 @@ function decoded(text: string, refuse: (reason: string) => TypeError): string {
 function nameOf(url: URL, isUnix: boolean): string {
   const name = new URL(url.href);
   if (name.pathname === '') name.pathname = '/';
-  if (!isUnix && name.port === '') name.port = String(DEFAULT_PORT);
+  if (!isUnix && name.port === '') name.port = String(NBD_PORT);
   return name.href;
 }

@@ -439,7 +439,166 @@ export interface NativeChanges {
   readonly [opaque]: never;
 }
 
-export interface NativeBinding {
+// The laboratory (native/lab). Event numbers count from 1 over all devices of a recording; a cut `c` has the events below `c`
+// before it. Positions and lengths are in bytes of the device, atoms are `atomicUnit` bytes of its medium.
+
+/** An external of `lab::Recording`: what was asked of some devices, and their content before. Live, loaded, or one of those with a flush left out. */
+export interface NativeRecording {
+  readonly [opaque]: never;
+}
+/** An external of `lab::Explorer`. */
+export interface NativeExplorer {
+  readonly [opaque]: never;
+}
+/** An external of `lab::Choice`: a cut, and of each unit there whether it is kept. Immutable, and keeps its recording. */
+export interface NativeChoice {
+  readonly [opaque]: never;
+}
+/** An external of `lab::State`: the devices of a choice, with what is written to them. */
+export interface NativeState {
+  readonly [opaque]: never;
+}
+/** An external of `lab::Memo`: verdicts by what was read. */
+export interface NativeMemo {
+  readonly [opaque]: never;
+}
+/** Of `leases` of a recording. */
+export const LEASES = { refuse: 0, diff: 1 } as const;
+/** Of `tear` of an exploration. */
+export const TEAR = { none: 0, atom: 1, shorn: 2, garbage: 3 } as const;
+/** What an event is, by its number in `recordedEvents`. */
+export const EVENT_KINDS = ['write', 'flush', 'discard', 'zeroes', 'mark'] as const;
+/** Numbers of an event in `recordedEvents`; see there. */
+export const EVENT_NUMBERS = 12;
+/** How a unit is not as it was written, by its number. */
+export const LOSSES = ['lost', 'shorn', 'garbage'] as const;
+/** How an atom is torn, by its number in `tears`: the seed is the length of a prefix or suffix of the new version in bytes, or what random bytes come from. */
+export const TEARS = ['prefix', 'suffix', 'garbage', 'EIO'] as const;
+
+/** What `lab::Explorer` is asked for. Cuts from `from` to `to`, both included; exact: `from` itself, whatever is there. */
+export type Exploration = readonly [
+  from: number,
+  to: number,
+  exact: boolean,
+  tear: number,
+  process: boolean,
+  seed: number,
+  samples: number,
+  /** Most legal states of a cut that is enumerated; -1: every cut is. */
+  exhaustive: number,
+  strength: number,
+];
+
+/** Functions of the laboratory. Those that build what an analysis needs take long after a long recording the first time. */
+export interface NativeLab {
+  /**
+   * Flushes the devices and records from here on — directory: of the unnamed file for what is more than `memory` bytes.
+   * EBADF closed; EACCES 'r'; EBUSY already recorded, or twice the same disk; ENOTSUP a lease is held, or the medium cannot be had twice.
+   */
+  recordWrites(
+    devices: readonly NativeRequests[],
+    atomicUnit: number,
+    leases: number,
+    memory: number,
+    directory: Uint8Array,
+  ): NativeRecording | Failure;
+  /** The same, and nothing is recorded: of a recording that is loaded. The devices may be closed afterwards, but their media must not change. */
+  recordingOver(devices: readonly NativeRequests[], atomicUnit: number, memory: number, directory: Uint8Array): NativeRecording | Failure;
+  /** Adds an event to such a one, in the order of `begin` — the numbers of `recordedEvents` without the last; data: of a write, `length` bytes. EINVAL it does not fit. */
+  recordingAdd(recording: NativeRecording, event: Float64Array, data: Uint8Array | undefined): Outcome;
+  /** A mark -> its event number. What it says is lib's, by the order of marks. */
+  recordMark(recording: NativeRecording): number;
+  /** The stack id of requests that this thread makes from here on; -1: none. Strings are lib's. */
+  recordStack(recording: NativeRecording, stack: number): void;
+  /** Idempotent. What was there stays readable: later writes of these opens still keep what they overwrite. The failure is that of recording: ENOMEM, ENOSPC, EIO. */
+  recordStop(recording: NativeRecording): Outcome;
+  /** `lowest event number not used yet` is where a cut at the end is. A failure as of recordStop. */
+  recordingInfo(
+    recording: NativeRecording,
+  ):
+    | readonly [
+        requests: number,
+        marks: number,
+        end: number,
+        bytes: number,
+        spilled: number,
+        devices: number,
+        atomicUnit: number,
+        underApproximated: boolean,
+      ]
+    | Failure;
+  /**
+   * Fills in events from index `from` on, marks among them, in the order in which they began, EVENT_NUMBERS each -> how many.
+   * [kind, device, position, length, durable (0 no, 1 FUA, 2 covered by nothing: unsafe), begin, end (0: never answered), moved, errno, begun ns, answered ns, stack].
+   */
+  recordedEvents(recording: NativeRecording, from: number, into: Float64Array): number | Failure;
+  /** The bytes of event `index`, a write. */
+  recordedData(recording: NativeRecording, index: number): Buffer | Failure;
+  /** Fills `into` with what a device held before the recording. */
+  recordingBase(recording: NativeRecording, device: number, position: number, into: Uint8Array): Outcome;
+  /** The same recording, but event `index`, a flush or a durable write, covers nothing. Shares the data. */
+  recordingWithout(recording: NativeRecording, index: number): NativeRecording;
+  /** Index of the first request before `cut` that differs in device, op, place, length or FUA, by which they are one `digest`; -1: none. */
+  recordingDiffers(recording: NativeRecording, other: NativeRecording, cut: number): number | Failure;
+
+  /** Cuts that count (the maximal ones), ascending: [cut, marks before it, units there] each. */
+  cuts(recording: NativeRecording, from: number, to: number, exact: boolean, process?: boolean): Float64Array | Failure;
+  /** Per cut: [cut, units, n, and n times (versions of an atom, atoms that have so many)]; the states are the product of versions ** atoms. */
+  countStates(
+    recording: NativeRecording,
+    tear: number,
+    from: number,
+    to: number,
+    exact: boolean,
+    process?: boolean,
+  ): Float64Array | Failure;
+  /** EINVAL images of another number or size. */
+  isLegal(recording: NativeRecording, images: readonly Uint8Array[], cut: number): boolean | Failure;
+
+  /** EOVERFLOW exhaustive -1 and more than 2^24 states. Limit and budget are lib's. */
+  explore(recording: NativeRecording, ...what: Exploration): NativeExplorer | Failure;
+  /** The next choice, distinct from all before; undefined at the end. Fills in [cut, marks, generated so far, distinct so far, cuts, complete: 1 when every legal state of every cut was generated]. */
+  exploreNext(explorer: NativeExplorer, into: Float64Array): NativeChoice | undefined | Failure;
+
+  /**
+   * Units of a cut, in order: every legal version of an atom that is not its oldest legal one, by request, then place.
+   * An atom holds its newest kept version, or the oldest legal one. [index of the event, device, position, length, stack] each.
+   */
+  cutUnits(recording: NativeRecording, cut: number, process?: boolean): Float64Array | Failure;
+  /** A choice from one byte a unit, 1 kept; tears: [unit, index of TEARS, seed] each, of kept units. For ddmin, which is lib's. EINVAL another number of units. */
+  choiceOf(recording: NativeRecording, cut: number, kept: Uint8Array, tears: Float64Array, process?: boolean): NativeChoice | Failure;
+  choiceKept(choice: NativeChoice): Buffer;
+  choiceTears(choice: NativeChoice): Float64Array;
+  /** [cut, marks before it]. */
+  choiceCut(choice: NativeChoice): Float64Array;
+  /** Neighbouring units of a request as one: [index of the event, device, position, length, index of LOSSES, stack]; with `kept` those that are there whole. */
+  choiceUnits(choice: NativeChoice, kept: boolean): Float64Array;
+  /** `rbl1.<digest>.<cut>.<runs>`. */
+  choiceToken(choice: NativeChoice): string;
+  /** EINVAL no token, or of a newer version; ESTALE of a recording of other requests. lib finds the one it was made of by `digest`, and asks recordingDiffers. */
+  choiceFromToken(recording: NativeRecording, token: string): NativeChoice | Failure;
+  /** Eight hexadecimal digits, of the requests before `cut`. */
+  digest(recording: NativeRecording, cut: number): string | Failure;
+
+  /** A state, with nothing written to it. */
+  stateOf(choice: NativeChoice): NativeState;
+  /** Its device `k` as a medium, which is opened as any other, any number of times; the same bytes each time. */
+  stateMedium(state: NativeState, device: number, name: Uint8Array): NativeMedium | Failure;
+  /** Gives its memory back as soon as no device is open on it. Idempotent. */
+  stateRelease(state: NativeState): void;
+  /** Whether anything was written to it. */
+  stateWritten(state: NativeState): boolean;
+  /** Of atoms that differ between states those that were read before they were written, in order: [device, atom, content id] each. */
+  stateReads(state: NativeState): Float64Array;
+
+  memo(recording: NativeRecording): NativeMemo;
+  /** The verdict of an earlier check that would have read the same of this choice, at as many marks; -1: none. */
+  memoFind(memo: NativeMemo, choice: NativeChoice): number;
+  /** Notes what came of a check of `state`, a number from 0 up. False: checks that read the same went on differently, so that they are not deterministic. */
+  memoAdd(memo: NativeMemo, state: NativeState, verdict: number): boolean;
+}
+
+export interface NativeBinding extends NativeLab {
   /** Names of `blk::Op`, by value: the `syscall` of an error. */
   readonly ops: readonly string[];
   /** Texts of `blk::Why`, by value: what an errno cannot say; empty for none. */

@@ -5,6 +5,7 @@ import { keysOf, requireKnown } from '../arguments/known-keys.js';
 import { abortSignal, flag, hostPath, integer, requireObject, requireOptions, text } from '../arguments/validate.js';
 import { BlockDevice, handleOf } from '../device.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
+import { MOST_NBD_TEXT, MOST_PORT, MOST_SOCKET_PATH, NBD_PORT } from '../media/nbd-limits.js';
 import type { ExportRow } from '../native/binding.js';
 import type { DeviceHandle } from '../request/handle.js';
 
@@ -77,12 +78,7 @@ const SERVE_KEYS = keysOf<NbdServerOptions>(
 const EXPORT_KEYS = keysOf<NbdExport>({ device: true, writable: true, description: true }, { name: 'the key of the export' });
 const NOWHERE: ServePlace = { path: Buffer.alloc(0), host: '', port: 0, fd: -1, name: '' };
 const DEFAULT_HOST = '127.0.0.1';
-const DEFAULT_PORT = 10809;
-const MOST_PORT = 65535;
 const MOST_FD = 2 ** 31 - 1;
-const MOST_TEXT = 4096;
-/** Bytes of the path of a Unix socket. */
-const MOST_PATH = 107;
 const SLASH = 47;
 const MOST_CONNECTIONS = 65536;
 const CONNECTIONS = 64;
@@ -137,7 +133,7 @@ function servedExport(name: string, value: unknown): ServedExport {
 
 /** The protocol allows so much text, and no NUL in it. */
 function requireShort(value: string, place: string): void {
-  if (Buffer.byteLength(value) > MOST_TEXT) throw invalidArgValue(place, value, `must have at most ${MOST_TEXT} bytes`);
+  if (Buffer.byteLength(value) > MOST_NBD_TEXT) throw invalidArgValue(place, value, `must have at most ${MOST_NBD_TEXT} bytes`);
   if (value.includes('\0')) throw invalidArgValue(place, value, 'must have no null bytes');
 }
 
@@ -145,7 +141,7 @@ function requireShort(value: string, place: string): void {
 function absolute(path: Buffer): Buffer {
   if (path[0] === SLASH) return path;
   const whole = Buffer.concat([Buffer.from(`${process.cwd()}/`), path]);
-  return whole.length <= MOST_PATH ? whole : path;
+  return whole.length <= MOST_SOCKET_PATH ? whole : path;
 }
 
 /** Finds out where to listen; of a name it asks for the address. */
@@ -163,7 +159,7 @@ export async function servePlace(options: NbdServerOptions): Promise<ServePlace>
   if (stdio) return { ...NOWHERE, fd: 0, name: 'stdin' };
   if (fd !== undefined) return { ...NOWHERE, fd: integer(fd, 'options.fd', 0, MOST_FD), name: `fd ${fd}` };
   const wanted = text(host ?? DEFAULT_HOST, 'options.host');
-  const at = integer(port ?? DEFAULT_PORT, 'options.port', 0, MOST_PORT);
+  const at = integer(port ?? NBD_PORT, 'options.port', 0, MOST_PORT);
   const address = isIP(wanted) > 0 ? wanted : (await lookup(wanted)).address;
   const isNear = loopback.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
   if (!isNear && !allowRemote)

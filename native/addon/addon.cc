@@ -7,6 +7,7 @@
 #include "addon/driver_wrap.h"
 #include "addon/env_state.h"
 #include "addon/fault_calls.h"
+#include "addon/lab_held.h"
 #include "addon/layout.h"
 #include "addon/lease_wrap.h"
 #include "addon/napi_setup.h"
@@ -75,6 +76,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineChangeFunctions(env, exports);
   DefineServeCalls(env, exports);
   DefineFaultFunctions(env, exports);
+  DefineLabCalls(env, exports);
   // The only class with a constructor in lib's hands: the others come from its methods.
   exports.Set("Driver", DriverWrap::Define(env));
   return exports;

@@ -98,7 +98,7 @@ void BatchCall::Work(blk::IoWorker& worker) {
   const blk::Lane lane = worker.lane();
   worker.MayBlock();
   run_->Run(false, lane, under_way_.has_token() ? &cancel_ : nullptr,
-            [&](const blk::Plan* flush) { return under_way_->device->SyncBatch(run_->entry(), lane, flush); });
+            [&](const blk::BatchSync& what) { return under_way_->device->SyncBatch(run_->entry(), lane, what); });
 }
 
 napi_value BatchCall::Settle(napi_env env) {

@@ -48,7 +48,7 @@ uint32_t RunOn(DeviceState& state, const blk::BatchArrays& arrays, ViewBytes are
     }
   });
   run.Run(false, state.lane, nullptr,
-          [&](const blk::Plan* flush) { return device.SyncBatch(run.entry(), state.lane, flush); });
+          [&](const blk::BatchSync& what) { return device.SyncBatch(run.entry(), state.lane, what); });
   for (const uint32_t i : hanging) run.FailEntry(i, EDEADLK);
   for (blk::HoldTicket* ticket : held) ticket->WaitHere();
   return run.succeeded();
@@ -96,7 +96,7 @@ napi_value BatchWrap::Run(napi_env env, napi_callback_info info) {
   bool decided = false;
   run.EachDecision([&](uint32_t, const auto&) { decided = true; });
   if (may_run && !decided && FitsNow(arrays, count) && device.driver->MayAnswerNow(0) &&
-      run.Run(true, device.lane, nullptr, [](const blk::Plan*) { return blk::Status::Ok(); })) {
+      run.Run(true, device.lane, nullptr, [](const blk::BatchSync&) { return blk::Status::Ok(); })) {
     return ToNumber(env, run.succeeded());
   }
   return BatchCall::Submit(env, args.self(), state, std::move(run), static_cast<uint64_t>(args.Int(1)));

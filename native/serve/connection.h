@@ -9,7 +9,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,30 +21,10 @@
 #include "serve/job.h"
 #include "serve/negotiation.h"
 #include "serve/runner.h"
-#include "serve/tally.h"
+#include "serve/server_event.h"
+#include "serve/server_shared.h"
 
 namespace blk::serve {
-
-// What the connections of a server share. Outlives them.
-struct ServerShared {
-  std::vector<std::unique_ptr<Export>> exports;
-  std::vector<ExportFacts> facts;  // of each of them
-  std::optional<size_t> nameless;
-  Tally tally;
-};
-
-// What a server tells of. Plain data.
-struct ServerEvent {
-  // kClosed: the last one, of the server itself.
-  enum class Kind : uint8_t { kConnect, kDisconnect, kError, kClosed };
-
-  Kind kind = Kind::kClosed;
-  uint64_t id = 0;  // of the connection, from 1 on; 0: of none
-  std::string peer;
-  std::string export_name;
-  Status status;  // of an error
-};
-using EventSink = std::function<void(ServerEvent)>;
 
 class Connection {
  public:

@@ -50,29 +50,6 @@ void OnStarted(void* owner) {
 
 }  // namespace
 
-void Inbox::Reserve(size_t jobs) {
-  MutexLock lock(mu_);
-  done_.reserve(jobs);
-}
-
-void Inbox::Put(std::unique_ptr<Job> job) {
-  // The job keeps the inbox; it may be taken and gone as soon as the lock is free.
-  const std::shared_ptr<Inbox> kept = job->inbox;
-  // Here, and not when it is answered: a client that hears nothing must not keep the device open.
-  job->call.End();
-  MutexLock lock(mu_);
-  const bool first = done_.empty();
-  done_.push_back(std::move(job));
-  lock.Unlock();
-  if (first) wake_.Signal();
-}
-
-void Inbox::TakeAll(std::vector<std::unique_ptr<Job>>* jobs) {
-  MutexLock lock(mu_);
-  for (std::unique_ptr<Job>& job : done_) jobs->push_back(std::move(job));
-  done_.clear();
-}
-
 nbd::WireError OutcomeOf(const Request& request) {
   if (!request.status.ok()) return ToWire(request.status);
   return request.moved < request.length ? nbd::kWireIo : nbd::kWireOk;

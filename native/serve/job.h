@@ -1,53 +1,21 @@
-// Job: a request that does not run on the thread of its connection, with all that it needs. Inbox: where jobs of a
-// connection come back to, and what wakes its thread.
-// A job is used by one thread at a time: the connection's, a worker's or a medium's, then the connection's again. Inbox
-// is thread-safe. Lock order: mu_ is a leaf.
+// Job: a request that does not run on the thread of its connection, with all that it needs. It is used by one thread at
+// a time: the connection's, a worker's or a medium's, then the connection's again.
 #ifndef RUMPBLK_SERVE_JOB_H_
 #define RUMPBLK_SERVE_JOB_H_
 
-#include <atomic>
 #include <memory>
 #include <vector>
 
 #include "core/base/aligned_buffer.h"
-#include "core/base/sync.h"
 #include "core/device/device.h"
-#include "core/host/socket.h"
 #include "core/nbd/wire.h"
 #include "core/request/started_request.h"
-#include "core/workers/blocking_estimate.h"
 #include "core/workers/calls_in_flight.h"
 #include "core/workers/io_worker.h"
 #include "serve/export.h"
+#include "serve/inbox.h"
 
 namespace blk::serve {
-
-struct Job;
-
-class Inbox {
- public:
-  explicit Inbox(WakeEvent wake) : wake_(std::move(wake)) {}
-
-  // Room for so many, so that Put() needs no memory.
-  void Reserve(size_t jobs) EXCLUDES(mu_);
-  // Its call is over. REQUIRES: no more than were reserved are under way.   Thread: any.
-  void Put(std::unique_ptr<Job> job) EXCLUDES(mu_);
-  // Moves all that came to the end of `jobs`.
-  void TakeAll(std::vector<std::unique_ptr<Job>>* jobs) EXCLUDES(mu_);
-
-  const WakeEvent& wake() const { return wake_; }
-  // Ends transfers under way as soon as that can be: nobody waits for them any more.
-  std::atomic<bool>& cancel() { return cancel_; }
-  // Whether writes of this connection are taken for ones that wait.
-  BlockingEstimate& writes() { return writes_; }
-
- private:
-  const WakeEvent wake_;
-  std::atomic<bool> cancel_{false};
-  BlockingEstimate writes_;
-  Mutex mu_;
-  std::vector<std::unique_ptr<Job>> done_ GUARDED_BY(mu_);
-};
 
 struct Job {
   nbd::RequestHeader header;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "core/nbd/append.h"
 #include "serve/option_data.h"
+#include "serve/option_reply.h"
 
 namespace blk::serve {
 namespace {
@@ -17,22 +19,22 @@ void Acknowledge(Option option, std::vector<uint8_t>* out) { AppendReply(option,
 
 void AppendInfo(Option option, nbd::Info info, std::string_view text, std::vector<uint8_t>* out) {
   AppendReply(option, OptionReply::kInfo, 2 + text.size(), out);
-  AppendNumber(static_cast<uint16_t>(info), 2, out);
-  AppendText(text, out);
+  nbd::AppendNumber(static_cast<uint16_t>(info), out);
+  nbd::AppendText(text, out);
 }
 
 template <typename Message>
 void AppendInfo(Option option, nbd::Info info, const Message& message, std::vector<uint8_t>* out) {
   AppendReply(option, OptionReply::kInfo, 2 + Message::kSize, out);
-  AppendNumber(static_cast<uint16_t>(info), 2, out);
-  Append(message, out);
+  nbd::AppendNumber(static_cast<uint16_t>(info), out);
+  nbd::AppendMessage(message, out);
 }
 
 void AppendContext(Option option, uint32_t id, std::vector<uint8_t>* out) {
   const std::string_view name = nbd::kAllocationContext;
   AppendReply(option, OptionReply::kMetaContext, 4 + name.size(), out);
-  AppendNumber(id, 4, out);
-  AppendText(name, out);
+  nbd::AppendNumber(id, out);
+  nbd::AppendText(name, out);
 }
 
 }  // namespace
@@ -40,7 +42,7 @@ void AppendContext(Option option, uint32_t id, std::vector<uint8_t>* out) {
 void Negotiation::Greet(std::vector<uint8_t>* out) {
   nbd::Greeting greeting;
   greeting.flags = kKnownFlags;
-  Append(greeting, out);
+  nbd::AppendMessage(greeting, out);
 }
 
 size_t Negotiation::Take(Data in, std::vector<uint8_t>* out) {
@@ -123,7 +125,7 @@ void Negotiation::ChooseByName(Data data, std::vector<uint8_t>* out) {
   session_.export_index = *found;
   session_.allocation = session_.structured && context_of_ == found;
   const ExportFacts& facts = exports_[*found];
-  Append(nbd::ExportInfo{facts.size, facts.Flags(session_.structured)}, out);
+  nbd::AppendMessage(nbd::ExportInfo{facts.size, facts.Flags(session_.structured)}, out);
   if (!no_zeroes_) out->resize(out->size() + nbd::kExportNamePadding);
   state_ = State::kTransmission;
 }
@@ -132,9 +134,8 @@ void Negotiation::List(Data data, std::vector<uint8_t>* out) {
   if (!data.empty()) return AppendReply(Option::kList, OptionReply::kErrInvalid, "LIST has no data", out);
   for (const ExportFacts& facts : exports_) {
     AppendReply(Option::kList, OptionReply::kServer, 4 + facts.name.size() + facts.description.size(), out);
-    AppendNumber(facts.name.size(), 4, out);
-    AppendText(facts.name, out);
-    AppendText(facts.description, out);
+    nbd::AppendString(facts.name, out);
+    nbd::AppendText(facts.description, out);
   }
   Acknowledge(Option::kList, out);
 }

@@ -1,11 +1,9 @@
 #include "serve/replies.h"
 
+#include "core/base/byte_order.h"
+
 namespace blk::serve {
 namespace {
-
-void PutNumber(uint64_t value, size_t size, uint8_t* to) {
-  for (size_t i = 0; i < size; i++) to[i] = static_cast<uint8_t>(value >> (8 * (size - 1 - i)));
-}
 
 void PutChunk(nbd::Chunk type, uint64_t cookie, size_t length, uint8_t* to) {
   nbd::ChunkHeader header;
@@ -21,7 +19,7 @@ void PutChunk(nbd::Chunk type, uint64_t cookie, size_t length, uint8_t* to) {
 void PutReadHeader(const nbd::RequestHeader& request, const Session& session, uint8_t* to) {
   if (!session.structured) return nbd::Encode(nbd::SimpleReply{nbd::kSimpleReplyMagic, 0, request.cookie}, to);
   PutChunk(nbd::Chunk::kOffsetData, request.cookie, sizeof(uint64_t) + request.length, to);
-  PutNumber(request.offset, sizeof(uint64_t), to + nbd::ChunkHeader::kSize);
+  Store<uint64_t>(to + nbd::ChunkHeader::kSize, request.offset, ByteOrder::kBig);
 }
 
 void AddOutcome(const nbd::RequestHeader& request, nbd::WireError error, const Session& session, ReplyBatch& batch) {
@@ -37,15 +35,15 @@ void AddOutcome(const nbd::RequestHeader& request, nbd::WireError error, const S
   // The error, and a message of no bytes.
   constexpr size_t kErrorSize = sizeof(uint32_t) + sizeof(uint16_t);
   PutChunk(nbd::Chunk::kError, request.cookie, kErrorSize, to);
-  PutNumber(error, sizeof(uint32_t), to + nbd::ChunkHeader::kSize);
-  PutNumber(0, sizeof(uint16_t), to + nbd::ChunkHeader::kSize + sizeof(uint32_t));
+  Store<uint32_t>(to + nbd::ChunkHeader::kSize, error, ByteOrder::kBig);
+  Store<uint16_t>(to + nbd::ChunkHeader::kSize + sizeof(uint32_t), 0, ByteOrder::kBig);
   batch.Add(nbd::ChunkHeader::kSize + kErrorSize);
 }
 
 void PutStatus(const nbd::RequestHeader& request, std::span<const nbd::StatusExtent> extents, uint8_t* to) {
   PutChunk(nbd::Chunk::kBlockStatus, request.cookie, StatusReplySize(extents.size()) - nbd::ChunkHeader::kSize, to);
   to += nbd::ChunkHeader::kSize;
-  PutNumber(kAllocationId, sizeof(uint32_t), to);
+  Store<uint32_t>(to, kAllocationId, ByteOrder::kBig);
   to += sizeof(uint32_t);
   for (const nbd::StatusExtent& extent : extents) {
     nbd::Encode(extent, to);

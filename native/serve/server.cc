@@ -1,9 +1,9 @@
 #include "serve/server.h"
 
 #include <algorithm>
-#include <system_error>
 
 #include "core/base/no_memory.h"
+#include "core/base/start_thread.h"
 
 namespace blk::serve {
 namespace {
@@ -50,15 +50,11 @@ Result<std::unique_ptr<Server>> Server::Over(ServerOptions options, Socket socke
 }
 
 Status Server::Begin() {
-  try {
-    thread_ = std::thread([this] { Run(); });
-  } catch (const std::system_error&) {
-    StopAll(Connection::End::kCut);
-    for (Client& client : clients_) client.thread.join();
-    if (listener_) static_cast<void>(listener_->Close());
-    return {EAGAIN, Op::kServe};
-  }
-  return Status::Ok();
+  if (StartThread(thread_, [this] { Run(); })) return Status::Ok();
+  StopAll(Connection::End::kCut);
+  for (Client& client : clients_) client.thread.join();
+  if (listener_) static_cast<void>(listener_->Close());
+  return {EAGAIN, Op::kServe};
 }
 
 Server::~Server() {
@@ -167,19 +163,16 @@ bool Server::Serve(Socket socket) {
     Client& client = clients_.emplace_back();
     client.connection = connection.Take();
     connections_.fetch_add(1, std::memory_order_relaxed);
-    try {
-      client.thread = std::thread([this, &client] {
-        client.connection->Run();
-        connections_.fetch_sub(1, std::memory_order_relaxed);
-        client.over.store(true, std::memory_order_release);
-        wake_.Signal();
-      });
-    } catch (const std::exception&) {
-      // No thread, or no memory for one.
+    const bool started = StartThread(client.thread, [this, &client] {
+      client.connection->Run();
       connections_.fetch_sub(1, std::memory_order_relaxed);
-      clients_.pop_back();
-      failed = {EAGAIN, Op::kServe};
-    }
+      client.over.store(true, std::memory_order_release);
+      wake_.Signal();
+    });
+    if (started) return;
+    connections_.fetch_sub(1, std::memory_order_relaxed);
+    clients_.pop_back();
+    failed = {EAGAIN, Op::kServe};
   });
   if (!had_memory) failed = {ENOMEM, Op::kServe};
   if (!failed.ok()) sink_({ServerEvent::Kind::kError, id, {}, {}, failed});

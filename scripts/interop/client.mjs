@@ -2,17 +2,17 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
-import { holes, partitions, withDevice, workload } from '../engines/disk-checks.mjs';
-import { openAt, tool } from '../engines/package.mjs';
-import { Checks, assert, lacking } from './checks.mjs';
+import { holes, partitions, withDevice, workload } from '../foreign/disk-checks.mjs';
+import { openAt, tool } from '../foreign/package.mjs';
+import { assert, judged, lacking } from '../foreign/checks.mjs';
 import { ENDS, PEERS, SERVERS } from './peers.mjs';
-import { serveBy } from './server.mjs';
+import { serveBy } from '../foreign/server.mjs';
 
 const MiB = 1024 * 1024;
 const SIZE = 16 * MiB;
 
 /** Serves a new image; the disk is looked at from outside by that file. */
-function engineOf(start) {
+function storeOf(start) {
   let image;
   return {
     bytes: SIZE,
@@ -106,20 +106,14 @@ async function refusals(place) {
 }
 
 /** @returns {Promise<import('../support/tally.mjs').Tally>} */
-export async function client() {
-  const checks = new Checks('our client');
-  const lacks = lacking(PEERS);
-  if (lacks !== undefined) {
-    checks.skipped('all', lacks);
-    return checks.tally;
-  }
-  for (const [name, start] of Object.entries(SERVERS)) {
-    await checks.check(`${name}: the tool's commands`, (place) => commands(place, start));
-    await checks.check(`${name}: batches, verified`, (place) => workload(place, engineOf(start), { rounds: 20 }));
-    if (!ENDS.has(name)) await checks.check(`${name}: partitions`, (place) => partitions(place, engineOf(start)));
-    await checks.check(`${name}: discard, zeroes, extents`, (place) => holes(place, engineOf(start)));
-  }
-  await checks.check('errors of a server', errors);
-  await checks.check('refusals', refusals);
-  return checks.tally;
-}
+export const client = () =>
+  judged('our client', lacking(PEERS), async (checks) => {
+    for (const [name, start] of Object.entries(SERVERS)) {
+      await checks.check(`${name}: the tool's commands`, (place) => commands(place, start));
+      await checks.check(`${name}: batches, verified`, (place) => workload(place, storeOf(start), { rounds: 20 }));
+      if (!ENDS.has(name)) await checks.check(`${name}: partitions`, (place) => partitions(place, storeOf(start)));
+      await checks.check(`${name}: discard, zeroes, extents`, (place) => holes(place, storeOf(start)));
+    }
+    await checks.check('errors of a server', errors);
+    await checks.check('refusals', refusals);
+  });

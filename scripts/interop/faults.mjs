@@ -2,8 +2,8 @@
 // of a request. Cases are those of its test 083. The client ends with an error in words, or with the data where it had it all.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { tool } from '../engines/package.mjs';
-import { Checks, assert, lacking, until } from './checks.mjs';
+import { tool } from '../foreign/package.mjs';
+import { assert, judged, lacking, until } from '../foreign/checks.mjs';
 import { sourcePackage } from './sources.mjs';
 
 const NEEDS = { python3: 'python3', 'apt-get': 'apt', xz: 'xz-utils' };
@@ -37,22 +37,17 @@ async function readFrom(place, script, { unix, classic, event, when }) {
 }
 
 /** @returns {Promise<import('../support/tally.mjs').Tally>} */
-export async function faults() {
-  const checks = new Checks("QEMU's misbehaving server");
-  const lacks = lacking(NEEDS);
-  if (lacks !== undefined) {
-    checks.skipped('all', lacks);
-    return checks.tally;
-  }
-  const script = path.join(sourcePackage('qemu'), 'tests', 'qemu-iotests', 'nbd-fault-injector.py');
-  for (const unix of [false, true]) {
-    const how = unix ? 'unix' : 'tcp';
-    for (const [event, moments] of Object.entries(CASES))
-      for (const when of moments) await checks.check(`${how}, ${event} ${when}`, (place) => readFrom(place, script, { unix, event, when }));
-    for (const when of CLASSIC)
-      await checks.check(`${how}, old handshake ${when}`, (place) =>
-        readFrom(place, script, { unix, classic: true, event: 'neg-classic', when }),
-      );
-  }
-  return checks.tally;
-}
+export const faults = () =>
+  judged("QEMU's misbehaving server", lacking(NEEDS), async (checks) => {
+    const script = path.join(sourcePackage('qemu'), 'tests', 'qemu-iotests', 'nbd-fault-injector.py');
+    for (const unix of [false, true]) {
+      const how = unix ? 'unix' : 'tcp';
+      for (const [event, moments] of Object.entries(CASES))
+        for (const when of moments)
+          await checks.check(`${how}, ${event} ${when}`, (place) => readFrom(place, script, { unix, event, when }));
+      for (const when of CLASSIC)
+        await checks.check(`${how}, old handshake ${when}`, (place) =>
+          readFrom(place, script, { unix, classic: true, event: 'neg-classic', when }),
+        );
+    }
+  });

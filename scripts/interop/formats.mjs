@@ -2,10 +2,10 @@
 // them; qemu-img judges.
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { withDevice } from '../engines/disk-checks.mjs';
-import { tool } from '../engines/package.mjs';
-import { Checks, lacking } from './checks.mjs';
-import { serveBy } from './server.mjs';
+import { withDevice } from '../foreign/disk-checks.mjs';
+import { tool } from '../foreign/package.mjs';
+import { judged, lacking } from '../foreign/checks.mjs';
+import { serveBy } from '../foreign/server.mjs';
 
 const NEEDS = { 'qemu-nbd': 'qemu-utils', 'qemu-img': 'qemu-utils' };
 const MiB = 1024 * 1024;
@@ -64,14 +64,8 @@ async function writes(place, how) {
 }
 
 /** @returns {Promise<import('../support/tally.mjs').Tally>} */
-export async function formats() {
-  const checks = new Checks('formats by qemu-nbd');
-  const lacks = lacking(NEEDS);
-  if (lacks !== undefined) {
-    checks.skipped('all', lacks);
-    return checks.tally;
-  }
-  for (const [name, how] of Object.entries(FORMATS)) await checks.check(`${name} read and written`, (place) => writes(place, how));
-  for (const [name, how] of Object.entries(READ_ONLY)) await checks.check(`${name} read`, (place) => reads(place, how));
-  return checks.tally;
-}
+export const formats = () =>
+  judged('formats by qemu-nbd', lacking(NEEDS), async (checks) => {
+    for (const [name, how] of Object.entries(FORMATS)) await checks.check(`${name} read and written`, (place) => writes(place, how));
+    for (const [name, how] of Object.entries(READ_ONLY)) await checks.check(`${name} read`, (place) => reads(place, how));
+  });

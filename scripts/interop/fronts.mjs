@@ -1,8 +1,8 @@
 // nbdkit in front of our server: filters that ask in other sizes, again, or for more; and TLS, which ours leaves to a front.
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { Checks, assert, lacking, listening, until } from './checks.mjs';
-import { freePort, serve, serveBy } from './server.mjs';
+import { assert, judged, lacking, listening, until } from '../foreign/checks.mjs';
+import { freePort, serve, serveBy } from '../foreign/server.mjs';
 import { makeCertificates, makeKeys } from './tls.mjs';
 
 const NEEDS = {
@@ -68,23 +68,17 @@ async function tlsFront(place, options, uriOf) {
 }
 
 /** @returns {Promise<import('../support/tally.mjs').Tally>} */
-export async function fronts() {
-  const checks = new Checks('nbdkit in front');
-  const lacks = lacking(NEEDS);
-  if (lacks !== undefined) {
-    checks.skipped('all', lacks);
-    return checks.tally;
-  }
-  for (const [name, [filters, args]] of Object.entries(FILTERS)) {
-    await checks.check(name, async (place) => throughFront(place, await behind(place, filters, { args })));
-  }
-  await checks.check('TLS by keys', async (place) => {
-    const keys = await makeKeys(place, 'alice');
-    await tlsFront(place, [`--tls-psk=${keys}`], (port) => `nbds://alice@127.0.0.1:${port}/?tls-psk-file=${keys}`);
+export const fronts = () =>
+  judged('nbdkit in front', lacking(NEEDS), async (checks) => {
+    for (const [name, [filters, args]] of Object.entries(FILTERS)) {
+      await checks.check(name, async (place) => throughFront(place, await behind(place, filters, { args })));
+    }
+    await checks.check('TLS by keys', async (place) => {
+      const keys = await makeKeys(place, 'alice');
+      await tlsFront(place, [`--tls-psk=${keys}`], (port) => `nbds://alice@127.0.0.1:${port}/?tls-psk-file=${keys}`);
+    });
+    await checks.check('TLS by certificates', async (place) => {
+      const folder = await makeCertificates(place);
+      await tlsFront(place, [`--tls-certificates=${folder}`], (port) => `nbds://localhost:${port}/?tls-certificates=${folder}`);
+    });
   });
-  await checks.check('TLS by certificates', async (place) => {
-    const folder = await makeCertificates(place);
-    await tlsFront(place, [`--tls-certificates=${folder}`], (port) => `nbds://localhost:${port}/?tls-certificates=${folder}`);
-  });
-  return checks.tally;
-}

@@ -3,8 +3,8 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT } from '../support/run.mjs';
-import { Checks, Place, lacking } from './checks.mjs';
-import { serveProgram } from './server.mjs';
+import { judged, lacking } from '../foreign/checks.mjs';
+import { serveProgram } from '../foreign/server.mjs';
 import { sourcePackage } from './sources.mjs';
 
 const TESTS = '001 002 003 004 008 009 010 011 021 032 033 077 083 104 123 197 215'.split(' ');
@@ -44,15 +44,8 @@ function program(file, text) {
 }
 
 /** @returns {Promise<import('../support/tally.mjs').Tally>} */
-export async function iotests() {
-  const checks = new Checks("QEMU's iotests");
-  const lacks = lacking(NEEDS);
-  if (lacks !== undefined) {
-    checks.skipped('all', lacks);
-    return checks.tally;
-  }
-  const place = new Place();
-  try {
+export const iotests = () =>
+  judged("QEMU's iotests", lacking(NEEDS), async (checks, place) => {
     const folder = path.join(sourcePackage('qemu'), 'tests', 'qemu-iotests');
     const stub = program(place.path('stub'), STUB);
     const bin = place.mkdir('bin');
@@ -72,13 +65,7 @@ export async function iotests() {
     const check = place.start('./check', ['-tap', '-raw', '-nbd', ...TESTS, ...MORE], { cwd: folder, env, minutes: MINUTES });
     await check.closed;
     record(checks, check.text);
-  } catch (error) {
-    checks.failed('all', error.stack);
-  } finally {
-    await place.end();
-  }
-  return checks.tally;
-}
+  });
 
 /** Reads TAP: `ok raw 001`, `not ok raw 001`, `ok raw 001 # SKIP`; a test's differences are printed beside it. */
 function record(checks, text) {

@@ -3,8 +3,8 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Checks, Place, assert, lacking } from './checks.mjs';
-import { serve, serveProgram } from './server.mjs';
+import { assert, judged, lacking } from '../foreign/checks.mjs';
+import { serve, serveProgram } from '../foreign/server.mjs';
 import { sourcePackage } from './sources.mjs';
 
 const NEEDS = { gcc: 'build-essential', '/usr/include/libnbd.h': 'libnbd-dev', 'apt-get': 'apt', xz: 'xz-utils' };
@@ -44,15 +44,8 @@ class Compiler {
 }
 
 /** @returns {Promise<import('../support/tally.mjs').Tally>} */
-export async function libnbd() {
-  const checks = new Checks("libnbd's tests");
-  const lacks = lacking(NEEDS);
-  if (lacks !== undefined) {
-    checks.skipped('all', lacks);
-    return checks.tally;
-  }
-  const made = new Place();
-  try {
+export const libnbd = () =>
+  judged("libnbd's tests", lacking(NEEDS), async (checks, made) => {
     const compiler = new Compiler(sourcePackage('libnbd'), made);
     for (const [name, size] of Object.entries(ERRORS)) await errorTest(checks, compiler, name, size);
     for (const [name, why] of Object.entries(LEFT_OUT)) checks.leftOut(name, why);
@@ -60,13 +53,7 @@ export async function libnbd() {
     await parallel(checks, compiler, 'aio-parallel', 64 * MiB);
     await parallel(checks, compiler, 'synch-parallel', 8 * MiB);
     await parallel(checks, compiler, 'aio-parallel-load', 64 * MiB);
-  } catch (error) {
-    checks.failed('all', `${error.message}\n${error.stderr ?? ''}`);
-  } finally {
-    await made.end();
-  }
-  return checks.tally;
-}
+  });
 
 function errorTest(checks, compiler, name, size) {
   return checks.check(name, async (place) => {

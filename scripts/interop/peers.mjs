@@ -1,7 +1,7 @@
 // Servers of other people's for our client: each is started over an image, by a way of its own.
 import { existsSync, writeFileSync } from 'node:fs';
-import { listening, until } from './checks.mjs';
-import { freePort, serveBy } from './server.mjs';
+import { listening, until } from '../foreign/checks.mjs';
+import { freePort, serveBy } from '../foreign/server.mjs';
 
 /** The programs, and Debian's packages. */
 export const PEERS = { nbdkit: 'nbdkit', 'qemu-nbd': 'qemu-utils', 'nbd-server': 'nbd-server' };

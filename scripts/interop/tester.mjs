@@ -3,8 +3,8 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Checks, Place, lacking } from './checks.mjs';
-import { serve } from './server.mjs';
+import { judged, lacking } from '../foreign/checks.mjs';
+import { serve } from '../foreign/server.mjs';
 import { sourcePackage } from './sources.mjs';
 
 const NEEDS = { gcc: 'build-essential', 'pkg-config': 'pkg-config', 'apt-get': 'apt', xz: 'xz-utils' };
@@ -37,15 +37,8 @@ function compile(sources, place) {
 }
 
 /** @returns {Promise<import('../support/tally.mjs').Tally>} */
-export async function tester() {
-  const checks = new Checks("nbd's tester client");
-  const lacks = lacking(NEEDS) ?? lackingGlib();
-  if (lacks !== undefined) {
-    checks.skipped('all', lacks);
-    return checks.tally;
-  }
-  const made = new Place();
-  try {
+export const tester = () =>
+  judged("nbd's tester client", lacking(NEEDS) ?? lackingGlib(), async (checks, made) => {
     const sources = sourcePackage('nbd');
     const program = compile(sources, made);
     for (const [name, args] of Object.entries(TESTS)) {
@@ -56,13 +49,7 @@ export async function tester() {
         await place.run(program, ['-N', EXPORT, ...args, '-u', socket], { cwd: path.join(sources, 'tests', 'run') });
       });
     }
-  } catch (error) {
-    checks.failed('all', `${error.message}\n${error.stderr ?? ''}`);
-  } finally {
-    await made.end();
-  }
-  return checks.tally;
-}
+  });
 
 function lackingGlib() {
   try {

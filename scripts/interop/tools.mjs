@@ -1,8 +1,8 @@
 // The clients that people have, against our server: nbdcopy, nbdinfo, qemu-img, qemu-io, fio, nbd-client.
 import { randomFillSync } from 'node:crypto';
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
-import { Checks, assert, lacking, until } from './checks.mjs';
-import { freePort, serve, serveProgram } from './server.mjs';
+import { assert, judged, lacking, until } from '../foreign/checks.mjs';
+import { freePort, serve, serveProgram } from '../foreign/server.mjs';
 
 const NEEDS = { nbdcopy: 'libnbd-bin', nbdinfo: 'libnbd-bin', 'qemu-img': 'qemu-utils', 'qemu-io': 'qemu-utils', fio: 'fio' };
 const MiB = 1024 * 1024;
@@ -174,10 +174,7 @@ function alive(pid) {
 }
 
 /** @returns {Promise<import('../support/tally.mjs').Tally>} */
-export async function tools() {
-  const checks = new Checks('clients');
-  const lacks = lacking(NEEDS);
-  if (lacks === undefined) for (const [name, action] of Object.entries(CHECKS)) await checks.check(name, action);
-  else checks.skipped('all', lacks);
-  return checks.tally;
-}
+export const tools = () =>
+  judged('clients', lacking(NEEDS), async (checks) => {
+    for (const [name, action] of Object.entries(CHECKS)) await checks.check(name, action);
+  });

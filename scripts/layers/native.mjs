@@ -1,4 +1,4 @@
-// Rules over native/: the floors of core, core below serve below addon, one door to the host, one includer of <napi.h>.
+// Rules over native/: the floors of core, core below serve and lab below addon, one door to the host, one includer of <napi.h>.
 
 /** The floors of core, lowest first: a file includes its own and those before it. */
 const FLOORS = ['base', 'host', 'medium', 'image', 'nbd', 'label', 'window', 'workers', 'request', 'filter', 'access', 'device'];
@@ -17,7 +17,7 @@ const JS_ERROR = /\bNapi::(\w*Error)\b|\bnapi_(throw|create)_\w*error\b|\bnapi_t
 const PRINTING = /\b(printf|fprintf|puts|perror|std::cout|std::cerr)\b/;
 
 function areaOf(file) {
-  const [, area, floor] = /^native\/(core|serve|addon|test|bench)\/(?:([^/]+)\/)?/.exec(file) ?? [];
+  const [, area, floor] = /^native\/(core|lab|serve|addon|test|bench)\/(?:([^/]+)\/)?/.exec(file) ?? [];
   return { area, floor };
 }
 
@@ -26,9 +26,10 @@ function checkInclude(file, include) {
   if (area === 'test' || area === 'bench') return undefined;
   if (NODE_HEADERS.test(include) && file !== 'native/addon/napi_setup.h') return `<${include}> outside addon/napi_setup.h`;
   if (HOST_HEADERS.test(include) && !(area === 'core' && floor === 'host')) return `<${include}> outside core/host`;
-  if (area === 'serve') return include.startsWith('addon/') ? `serve includes ${include}` : undefined;
+  if (area === 'serve') return /^(addon|lab)\//.test(include) ? `serve includes ${include}` : undefined;
+  if (area === 'lab') return /^(addon|serve)\//.test(include) ? `lab includes ${include}` : undefined;
   if (area !== 'core') return undefined;
-  if (include.startsWith('serve/')) return `core includes ${include}`;
+  if (/^(lab|serve)\//.test(include)) return `core includes ${include}`;
   if (include.startsWith('addon/')) return `core includes ${include}`;
   const target = /^core\/([^/]+)\//.exec(include)?.[1];
   if (target === undefined) return undefined;
@@ -42,7 +43,7 @@ export function nativeRules(file, text, raw) {
   const breaches = [];
   for (const [, include] of raw.matchAll(/^\s*#\s*include\s*[<"]([^>"]+)[>"]/gm)) breaches.push(checkInclude(file, include));
   if (area === 'core' && !FLOORS.includes(floor)) breaches.push(`core/${floor ?? ''} is no floor: ${FLOORS.join(' < ')}`);
-  if (area === 'core' || area === 'serve' || area === 'addon') {
+  if (area === 'core' || area === 'lab' || area === 'serve' || area === 'addon') {
     for (const [use] of text.matchAll(JS_ERROR)) breaches.push(`${use}: errors are made in lib/errors.ts alone`);
     const printing = PRINTING.exec(text)?.[0];
     if (printing !== undefined) breaches.push(`${printing}: native code prints nothing`);

@@ -13,10 +13,12 @@ const ENTRIES = {
   'rumpblk/fatfs': ['fatfsDriver'],
   'rumpblk/file-disk': ['DeviceDisk'],
   'rumpblk/fs': ['openFileHandle'],
+  'rumpblk/lab': ['CrashError', 'crashCheck', 'crashStates', 'crashTest', 'flushMutations', 'loadRecording', 'recordWrites'],
   'rumpblk/media': ['memory', 'nullMedium'],
   'rumpblk/nbd': ['NbdServer', 'nbd', 'serve'],
   'rumpblk/overlay': ['OverlayDevice', 'Snapshot', 'openOverlay', 'overlayInfo'],
   'rumpblk/random-access-storage': ['RandomAccessDevice'],
+  'rumpblk/trace': ['readLog', 'readLogFile', 'writeLogFile'],
 };
 
 test.each(Object.entries(ENTRIES))('import and require of %s give the very same values, and nothing but those', async (entry, names) => {
@@ -56,9 +58,11 @@ test('an entry whose peer is missing says which one; the others need none', asyn
 
 const FACES = [
   'index',
+  'lab',
   'media',
   'nbd',
   'overlay',
+  'trace',
   'adapters/copy',
   'adapters/fatfs',
   'adapters/fs',

@@ -27,6 +27,12 @@ class ChangeTracks {
     return !maps_.empty();
   }
 
+  // Whether there is a lease that is stored to.
+  bool AnyStores() const EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    return !stores_.empty();
+  }
+
   void Mark(MediumSpan changed) EXCLUDES(mu_);
 
   // Takes the one span of `stores` over; allocates nothing.

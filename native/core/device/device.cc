@@ -61,6 +61,7 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
       features_(channel_->Features()),
       disk_(*channel_, minor_->disk().flush(), context.counters, DurableBy(options)),
       pio_(range_, disk_),
+      recorder_(range_.begin, minor_->disk().log(), options.cache == CacheMode::kUnsafe),
       tracker_(range_.begin, minor_->disk().tracks()),
       plans_(context.plans),
       faults_(context.counters, context.faults) {
@@ -72,9 +73,10 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
                      FaultPlanFilter::Place{minor_->index(), range_, &minor_->disk(), minor_->disk().span(),
                                             channel_.get(), &minor_->disk().unflushed()});
   }
-  // From inside to outside: the guard, the fault plan, and outermost the seed's injector, which draws before anything
-  // is refused. What they let through is tracked.
-  std::vector<FilterChain::Link> links{{range_.writable ? &tracker_ : nullptr, /*switched=*/true},
+  // From inside to outside: the recorder, which is to see what reaches the medium, the guard, the fault plan, and
+  // outermost the seed's injector, which draws before anything is refused. What they let through is tracked.
+  std::vector<FilterChain::Link> links{{range_.writable ? &recorder_ : nullptr, /*switched=*/true},
+                                       {range_.writable ? &tracker_ : nullptr, /*switched=*/true},
                                        {guard_.get(), /*switched=*/false},
                                        {planned_ ? &*planned_ : nullptr, /*switched=*/true},
                                        {&faults_, /*switched=*/true}};
@@ -203,7 +205,8 @@ Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lan
   // Made for this one write: the strategies of this device know its own range alone.
   PioStrategy whole(range, disk_);
   GuardFilter guard(range.begin, ProtectedSpans(), nullptr);
-  const FilterChain chain(whole, {{&guard}});
+  RecordFilter recorder(range.begin, minor_->disk().log(), false);
+  const FilterChain chain(whole, {{&recorder}, {&guard}});
   Request request;
   request.operation = Operation::kWrite;
   request.position = static_cast<int64_t>(position);
@@ -266,5 +269,7 @@ Status Device::SetFaulty(bool faulty) { return chain_->Switch(faults_, faulty); 
 Status Device::SetPlanned(bool planned) { return planned_ ? chain_->Switch(*planned_, planned) : Status::Ok(); }
 
 Status Device::SetTracked(bool tracked) { return range_.writable ? chain_->Switch(tracker_, tracked) : Status::Ok(); }
+
+Status Device::SetLogged(bool logged) { return range_.writable ? chain_->Switch(recorder_, logged) : Status::Ok(); }
 
 }  // namespace blk

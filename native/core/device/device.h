@@ -26,6 +26,7 @@
 #include "core/filter/fault_plan_filter.h"
 #include "core/filter/filter_chain.h"
 #include "core/filter/guard_filter.h"
+#include "core/filter/record_filter.h"
 #include "core/filter/track_filter.h"
 #include "core/medium/channel.h"
 #include "core/request/batch.h"
@@ -127,15 +128,14 @@ class Device {
 
   // What the entries of a batch go through, now: later changes of the faults are not seen by a batch under way.
   BatchTarget ForBatch() const;
-  // Makes what a batch that went through `entry` wrote durable. `admitted`: the plan of its flush that this is, or
-  // null. Errors: those of Flush().
-  Status SyncBatch(Strategy& entry, Lane lane, const Plan* admitted);
+  // Makes what a batch that went through `entry` wrote durable. Errors: those of Flush().
+  Status SyncBatch(Strategy& entry, Lane lane, const BatchSync& what);
 
   // Lends [position, position + length) of the device as memory. On an 'r+' device its stores are the file's; on an 'r'
   // one they are private. May wait for a window under mmap, never reads from the disk.
-  // Errors: ENOTSUP a pread/pwrite device · EROFS part of it may not be written · EINVAL empty, outside the device or
-  // across windows · EBUSY it would pin the last window that requests can use · those of Mapping::Create().
-  // Thread: any.   The device outlives the lease.
+  // Errors: ENOTSUP a pread/pwrite device, or what is stored would escape a log of the disk · EROFS part of it may not
+  // be written · EINVAL empty, outside the device or across windows · EBUSY it would pin the last window that requests
+  // can use · those of Mapping::Create(). Thread: any.   The device outlives the lease.
   Result<std::unique_ptr<Lease>> Map(uint64_t position, size_t length);
 
   // Makes every write that has completed durable, by whichever open of the minor it came, unless the cache mode is
@@ -183,12 +183,15 @@ class Device {
 
   // Puts the fault injector in force or takes it out. Requests admitted before keep what they were admitted to.
   // Thread: any.   Driver::SetFaults() calls it under its lock.
-  // Errors, of all three: ENOMEM, and nothing has changed; none when it is taken out.
+  // Errors, of all four: ENOMEM, and nothing has changed; none when it is taken out.
   Status SetFaulty(bool faulty);
   // The same of the fault plan of its driver.   Thread: as SetFaulty().
   Status SetPlanned(bool planned);
   // The same of marking what it changes for those who track its disk.   Thread: as SetFaulty(), not both at once.
   Status SetTracked(bool tracked);
+
+  // The same of telling the log of its disk of what it does.
+  Status SetLogged(bool logged);
 
   // The mapped windows, none for a pread/pwrite device. Most recently used first under mmap; under auto, where nothing
   // orders them, by slot. Of this moment: requests go on meanwhile.
@@ -249,6 +252,7 @@ class Device {
   PioStrategy pio_;
   std::unique_ptr<Strategy> mapped_;    // over cache_ or table_
   std::unique_ptr<GuardFilter> guard_;  // when there is something to guard
+  RecordFilter recorder_;
   TrackFilter tracker_;
   FaultPlans* const plans_;  // null: none
   std::optional<FaultPlanFilter> planned_;

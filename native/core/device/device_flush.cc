@@ -49,13 +49,14 @@ void Device::LetGoCancelled() const {
   if (run) run->line()->LetGoCancelled();
 }
 
-Status Device::SyncBatch(Strategy& entry, Lane lane, const Plan* admitted) {
+Status Device::SyncBatch(Strategy& entry, Lane lane, const BatchSync& what) {
   AdmittedFlush flush;
   if (!DurabilityRule(options_.cache).flushes()) return Status::Ok();
   flush.request = RangeRequest(Operation::kFlush, 0, range_.size, Fua::kOff);
+  flush.request.for_group = what.for_group;
   flush.entry = &entry;
-  if (admitted != nullptr) {
-    flush.request.plan = *admitted;
+  if (what.admitted != nullptr) {
+    flush.request.plan = *what.admitted;
   } else {
     PlanRequest(flush.request, range_);
   }

@@ -20,6 +20,7 @@ std::shared_ptr<Device> DeviceGroup::Add(std::unique_ptr<Device> device) {
   Status status = added->SetFaulty(faults_.settings().rate != 0);
   if (status.ok()) status = added->SetPlanned(plans_.current() != nullptr);
   if (status.ok()) status = added->SetTracked(added->minor().disk().tracks().any());
+  if (status.ok()) status = added->SetLogged(added->minor().disk().log().on());
   if (status.ok()) return added;
   lock.Unlock();
   added.reset();
@@ -68,6 +69,40 @@ Status DeviceGroup::SetPlan(std::shared_ptr<FaultRun> run) {
   lock.Unlock();
   if (before) before->End();
   return status;
+}
+
+Status DeviceGroup::Log(Device& device, std::shared_ptr<RequestLog> log) {
+  if (device.mode() != OpenMode::kReadWrite) return {EACCES, Op::kTrack};
+  Disk& disk = device.minor().disk();
+  MutexLock lock(mu_);
+  const RequestLog& wanted = *log;
+  const Status set = disk.log().Set(std::move(log));
+  if (!set.ok()) return set;
+  // Behind Set(): a lease is seen here, or is refused.
+  if (disk.tracks().AnyStores()) {
+    disk.log().Clear(wanted);
+    return {ENOTSUP, Op::kMap};
+  }
+  for (Device* each : devices_) {
+    if (&each->minor().disk() != &disk) continue;
+    const Status switched = each->SetLogged(true);
+    if (switched.ok()) continue;
+    disk.log().Clear(wanted);
+    for (Device* undone : devices_) {
+      if (&undone->minor().disk() == &disk) static_cast<void>(undone->SetLogged(false));
+    }
+    return switched;
+  }
+  return Status::Ok();
+}
+
+void DeviceGroup::EndLog(Disk& disk, const RequestLog& log) {
+  MutexLock lock(mu_);
+  if (!disk.log().Clear(log)) return;
+  for (Device* each : devices_) {
+    // Taking a filter out needs no memory.
+    if (&each->minor().disk() == &disk) static_cast<void>(each->SetLogged(false));
+  }
 }
 
 std::unique_ptr<TrackedChanges> DeviceGroup::Track(Device& device, uint64_t granularity) {

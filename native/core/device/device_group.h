@@ -37,6 +37,10 @@ class DeviceGroup : public std::enable_shared_from_this<DeviceGroup> {
   // The same of a fault plan, null for none; requests admitted before go on with what was decided of them.
   Status SetPlan(std::shared_ptr<FaultRun> run) EXCLUDES(mu_);
 
+  // Tells `log` of what is done from here on to the disk of `device`, by whichever open of it in this group, until
+  // EndLog(). Errors: EACCES an 'r' device · EBUSY the disk has one · ENOTSUP a lease is held.
+  Status Log(Device& device, std::shared_ptr<RequestLog> log) EXCLUDES(mu_);
+  void EndLog(Disk& disk, const RequestLog& log) EXCLUDES(mu_);
   // What is changed on a device from here on, by whichever open of its disk in this group, and by leases that there
   // are. What is under way on an open when it begins counts as a change of all that the open has.   Throws
   // std::bad_alloc. REQUIRES: granularity is a power of two from ChangeMap::kLeastBlock to kMostBlock.

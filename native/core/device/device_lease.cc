@@ -17,13 +17,18 @@ Result<std::unique_ptr<Lease>> Device::Map(uint64_t position, size_t length) {
     if (!may.ok()) return may;
   }
   if (!cache_ && !table_) return Status{ENOTSUP, Op::kMap};
+  if (range_.writable && minor_->disk().log().on()) return Status{ENOTSUP, Op::kMap};
   const bool inside = position <= range_.size && length > 0 && length <= range_.size - position;
   if (!inside) return Status{EINVAL, Op::kMap};
   const MediumOffset at{range_.begin.value + position};
   // A lease lies in one window in every case, so that the same ranges can be mapped whatever the mode of the open.
   if (geometry_.StartOf(at) != geometry_.StartOf({at.value + length - 1})) return Status{EINVAL, Op::kMap};
   if (guard_ && guard_->Forbids({at, {at.value + length}})) return Status{EROFS, Op::kMap};
-  return range_.writable ? MapWindow(at, length) : MapOwn(at, length, MapMode::kCopyOnWrite, std::nullopt);
+  if (!range_.writable) return MapOwn(at, length, MapMode::kCopyOnWrite, std::nullopt);
+  auto lease = MapWindow(at, length);
+  // Behind its beginning: who starts a log sees the lease, or is seen here.
+  if (lease.ok() && minor_->disk().log().on()) return Status{ENOTSUP, Op::kMap};
+  return lease;
 }
 
 Result<std::unique_ptr<Lease>> Device::MapOwn(MediumOffset at, size_t length, MapMode mode,

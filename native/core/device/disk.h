@@ -21,6 +21,7 @@
 #include "core/label/disk_label.h"
 #include "core/medium/medium.h"
 #include "core/request/flush_state.h"
+#include "core/request/request_log.h"
 
 namespace blk {
 
@@ -82,6 +83,7 @@ class Disk {
   ChangeTracks& tracks() { return tracks_; }
   // What a flush that a fault plan fails loses.
   UnflushedWrites& unflushed() { return unflushed_; }
+  DiskLog& log() { return log_; }
 
   // Bars the disk from being used again and lets go of the medium. Errors: EBUSY while it is used · ENXIO done before ·
   // the medium's. Against an open at the same time, one of the two wins.
@@ -102,6 +104,7 @@ class Disk {
   FlushState flush_;
   ChangeTracks tracks_;
   UnflushedWrites unflushed_;
+  DiskLog log_;
 
   Mutex mu_;
   uint32_t attached_ GUARDED_BY(mu_) = 0;

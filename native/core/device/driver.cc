@@ -218,6 +218,16 @@ Status Driver::AdmitOpen(int minor) {
   return verdict.stop;
 }
 
+Result<std::function<void()>> Driver::Log(Device& device, std::shared_ptr<RequestLog> log) {
+  // Made before anything is switched on.
+  std::function<void()> end = [group = devices_, minor = device.shared_minor(), log] {
+    group->EndLog(minor->disk(), *log);
+  };
+  const Status status = devices_->Log(device, std::move(log));
+  if (!status.ok()) return status;
+  return end;
+}
+
 Status Driver::Close() {
   std::vector<std::shared_ptr<Minor>> freed;
   {

@@ -38,13 +38,13 @@ class FilterChain::Stack final : public Strategy {
   void Submit(Piece& piece) override {
     const Status why = own_.Refuse(piece);
     if (!why.ok()) return Biodone(piece, 0, why);
-    own_.Watch(piece);
+    own_.Begin(piece);
     if (performs_ != nullptr) {
       performs_->Perform(piece, *next_);
     } else {
       next_->Submit(piece);
     }
-    own_.Watch(piece);
+    own_.End(piece);
   }
 
   void Start(StartedPiece& piece) override {
@@ -57,7 +57,7 @@ class FilterChain::Stack final : public Strategy {
       return piece.finish(piece);
     }
     if (all_.watching.empty()) return path_.Start(piece);
-    all_.Watch(piece);
+    all_.Begin(piece);
     piece.chain = this;
     piece.filtered = std::exchange(piece.finish, Finished);
     path_.Start(piece);
@@ -72,8 +72,11 @@ class FilterChain::Stack final : public Strategy {
     std::vector<Filter*> refusing;  // from the outside to the inside, as pieces pass
     std::vector<Filter*> watching;  // in any order
 
-    void Watch(const Piece& piece) const {
-      for (Filter* filter : watching) filter->Watch(piece);
+    void Begin(Piece& piece) const {
+      for (Filter* filter : watching) filter->Begins(piece);
+    }
+    void End(Piece& piece) const {
+      for (Filter* filter : watching) filter->Ends(piece);
     }
     Status Refuse(const Piece& piece) const {
       for (Filter* filter : refusing) {
@@ -86,7 +89,7 @@ class FilterChain::Stack final : public Strategy {
 
   // A piece that was started is complete.
   static void Finished(StartedPiece& piece) {
-    static_cast<const Stack*>(piece.chain)->all_.Watch(piece);
+    static_cast<const Stack*>(piece.chain)->all_.End(piece);
     piece.finish = piece.filtered;
     piece.finish(piece);
   }

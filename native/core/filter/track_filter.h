@@ -14,13 +14,16 @@ class TrackFilter final : public Filter {
 
   FilterTraits traits() const override { return {false, false, /*watches_pieces=*/true}; }
   void Admit(Request& request) override { static_cast<void>(request); }
-  void Watch(const Piece& piece) override {
+  void Begins(Piece& piece) override { Mark(piece); }
+  void Ends(Piece& piece) override { Mark(piece); }
+
+ private:
+  void Mark(const Piece& piece) {
     if (!Mutates(piece.operation)) return;
     const uint64_t begin = begin_.value + piece.position;
     tracks_.Mark({{begin}, {begin + piece.size}});
   }
 
- private:
   const MediumOffset begin_;
   ChangeTracks& tracks_;
 };

@@ -7,8 +7,10 @@
 
 namespace blk {
 
-// Starts `move` and waits for its answer. `finish` and `owner` are filled in.   Thread: any but the medium's own.
-inline Moved StartAndWait(Channel& channel, StartedMove move) {
+// Calls start(move), which begins it, and waits for its answer. `finish` and `owner` are filled in.   Thread: any but
+// the medium's own.
+template <typename Start>
+Moved StartAndWait(StartedMove move, Start&& start) {
   struct Answer {
     Mutex mu;
     CondVar came;
@@ -24,10 +26,13 @@ inline Moved StartAndWait(Channel& channel, StartedMove move) {
     // Under the lock: the answer is gone as soon as who waits has seen it.
     to.came.NotifyAll();
   };
-  channel.Start(move);
+  start(move);
   MutexLock lock(answer.mu);
   while (!answer.here) answer.came.Wait(answer.mu);
   return answer.moved;
+}
+inline Moved StartAndWait(Channel& channel, const StartedMove& move) {
+  return StartAndWait(move, [&](StartedMove& begun) { channel.Start(begun); });
 }
 
 }  // namespace blk

@@ -2,26 +2,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "core/base/moved.h"
 #include "core/base/no_memory.h"
+#include "core/base/start_thread.h"
 #include "core/nbd/waited_request.h"
 
 namespace blk::nbd {
 namespace {
-
-// A thread that runs `body`. -> false: none can be had.
-template <typename Body>
-bool StartThread(std::thread& thread, Body&& body) {
-  try {
-    thread = std::thread(std::forward<Body>(body));
-    return true;
-  } catch (const std::system_error&) {
-    return false;
-  }
-}
 
 void Raise(std::atomic<uint64_t>& to, uint64_t value) {
   uint64_t now = to.load(std::memory_order_relaxed);
@@ -56,9 +45,9 @@ void Client::Close() {
     moved_on_.NotifyAll();
   }
   if (!ends) return;
-  for (const auto& lane : lanes_) lane->connection.Stop();
-  for (const auto& lane : lanes_) {
-    if (lane->thread.joinable()) lane->thread.join();
+  for (const auto& link : links_) link->connection.Stop();
+  for (const auto& link : links_) {
+    if (link->thread.joinable()) link->thread.join();
   }
   MutexLock lock(mu_);
   if (begun_ && state_ != ClientState::kEnded) Become(ClientState::kEnded);
@@ -67,22 +56,22 @@ void Client::Close() {
 Status Client::Begin(Dialled first, const WakeEvent* called_off) {
   facts_ = first.facts;
   const size_t wanted = facts_.Has(kCanMultiConn) ? std::max(1u, options_.connections) : 1;
-  lanes_.reserve(wanted);
+  links_.reserve(wanted);
   for (size_t i = 0; i < wanted; i++) {
     auto wake = WakeEvent::Create();
     if (!wake.ok()) return wake.status();
-    lanes_.push_back(std::make_unique<Lane>(wake.Take(), options_.request_timeout));
+    links_.push_back(std::make_unique<Link>(wake.Take(), options_.request_timeout));
   }
   std::vector<Dialled> all;
   all.reserve(wanted);
   all.push_back(std::move(first));
   DialMore(all, wanted, options_.connect_timeout, called_off);
   MutexLock lock(mu_);
-  OpenLanes(all);
-  for (const auto& lane : lanes_) {
-    if (StartThread(lane->thread, [this, at = lane.get()] { RunLane(*at); })) continue;
+  OpenLinks(all);
+  for (const auto& link : links_) {
+    if (StartThread(link->thread, [this, at = link.get()] { RunLink(*at); })) continue;
     // The destructor ends the others, which wait for those that are not parked.
-    for (const auto& other : lanes_) other->parked |= !other->thread.joinable();
+    for (const auto& other : links_) other->parked |= !other->thread.joinable();
     return {EAGAIN, Op::kConnect};
   }
   begun_ = true;
@@ -90,9 +79,9 @@ Status Client::Begin(Dialled first, const WakeEvent* called_off) {
   return Status::Ok();
 }
 
-void Client::DialMore(std::vector<Dialled>& all, size_t lanes, std::chrono::milliseconds timeout,
+void Client::DialMore(std::vector<Dialled>& all, size_t links, std::chrono::milliseconds timeout,
                       const WakeEvent* stop) const {
-  while (all.size() < lanes) {
+  while (all.size() < links) {
     auto more = Dial(options_.address, options_.name, timeout, stop);
     // A server that serves fewer at once than we would have serves those.
     if (!more.ok() || !more.value().facts.SameAs(all.front().facts)) return;
@@ -100,11 +89,11 @@ void Client::DialMore(std::vector<Dialled>& all, size_t lanes, std::chrono::mill
   }
 }
 
-void Client::OpenLanes(std::vector<Dialled>& all) {
-  for (size_t i = 0; i < lanes_.size(); i++) {
+void Client::OpenLinks(std::vector<Dialled>& all) {
+  for (size_t i = 0; i < links_.size(); i++) {
     const bool connected = i < all.size();
-    if (connected) lanes_[i]->connection.Open(std::move(all[i].socket), all[i].facts);
-    lanes_[i]->parked = !connected;
+    if (connected) links_[i]->connection.Open(std::move(all[i].socket), all[i].facts);
+    links_[i]->parked = !connected;
   }
 }
 
@@ -121,23 +110,23 @@ void Client::Submit(WireRequest& request) {
   Put(request);
 }
 
-bool Client::TryLanes(WireRequest& request) {
-  const size_t lanes = lanes_.size();
-  const size_t first = lanes == 1 ? 0 : turn_.fetch_add(1, std::memory_order_relaxed) % lanes;
-  for (size_t i = 0; i < lanes; i++) {
-    if (lanes_[(first + i) % lanes]->connection.Submit(request)) return true;
+bool Client::TryLinks(WireRequest& request) {
+  const size_t links = links_.size();
+  const size_t first = links == 1 ? 0 : turn_.fetch_add(1, std::memory_order_relaxed) % links;
+  for (size_t i = 0; i < links; i++) {
+    if (links_[(first + i) % links]->connection.Submit(request)) return true;
   }
   return false;
 }
 
 void Client::Put(WireRequest& request) {
-  if (TryLanes(request)) return;
+  if (TryLinks(request)) return;
   {
     MutexLock lock(mu_);
     // It may have been made again meanwhile. If it was, and is lost again, whoever tells of that has still to come for
     // the lock, and finds the request.
     const bool connected = state_ == ClientState::kConnected;
-    if (connected && TryLanes(request)) return;
+    if (connected && TryLinks(request)) return;
     const bool hopeless = ending_ || stopping_ || (!connected && options_.reconnect.count() == 0);
     if (!hopeless) {
       request.held_until = Clock::now() + options_.reconnect;
@@ -214,7 +203,7 @@ void Client::End() {
   MutexLock lock(mu_);
   ending_ = true;
   stop_.Signal();
-  for (const auto& lane : lanes_) lane->connection.Drop();
+  for (const auto& link : links_) link->connection.Drop();
   moved_on_.NotifyAll();
 }
 

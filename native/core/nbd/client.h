@@ -74,15 +74,15 @@ class Client {
   ClientState state() const EXCLUDES(mu_);
   uint64_t reconnects() const { return reconnects_.load(std::memory_order_relaxed); }
   uint64_t losses() const { return losses_.load(std::memory_order_relaxed); }
-  size_t connections() const { return lanes_.size(); }
+  size_t connections() const { return links_.size(); }
 
  private:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::milliseconds kFirstPause{20}, kLongestPause{1000};
 
   // A connection and its thread.
-  struct Lane {
-    explicit Lane(WakeEvent wake, std::chrono::milliseconds timeout) : connection(std::move(wake), timeout) {}
+  struct Link {
+    explicit Link(WakeEvent wake, std::chrono::milliseconds timeout) : connection(std::move(wake), timeout) {}
     Connection connection;
     bool parked = false;  // guarded by mu_: its thread waits for the next turn
     std::thread thread;
@@ -92,16 +92,16 @@ class Client {
 
   // Makes as many connections as there shall be; `first` is there already. Errors: EAGAIN no thread can be had.
   Status Begin(Dialled first, const WakeEvent* called_off) EXCLUDES(mu_);
-  // Connects what lanes there are; of those behind the first it may fail for each.
+  // Connects what links there are; of those behind the first it may fail for each.
   Result<std::vector<Dialled>> DialAll(std::chrono::milliseconds timeout) const;
-  void DialMore(std::vector<Dialled>& all, size_t lanes, std::chrono::milliseconds timeout,
+  void DialMore(std::vector<Dialled>& all, size_t links, std::chrono::milliseconds timeout,
                 const WakeEvent* stop) const;
-  // Opens the lanes that have a connection.
-  void OpenLanes(std::vector<Dialled>& all) REQUIRES(mu_);
+  // Opens the links that have a connection.
+  void OpenLinks(std::vector<Dialled>& all) REQUIRES(mu_);
   // What each thread does.
-  void RunLane(Lane& lane) EXCLUDES(mu_);
-  // What is left of a lane's connection, which has ended.
-  void OnOver(Lane& lane, RequestList left) EXCLUDES(mu_);
+  void RunLink(Link& link) EXCLUDES(mu_);
+  // What is left of a link's connection, which has ended.
+  void OnOver(Link& link, RequestList left) EXCLUDES(mu_);
   // Of the first thread: until all is connected again. -> false: it has ended.
   bool ComeBack() EXCLUDES(mu_);
   // Errors: those of Revive().
@@ -115,7 +115,7 @@ class Client {
   void Tell(ClientState state) REQUIRES(mu_);
   Clock::time_point NextHeld() const REQUIRES(mu_);
 
-  bool TryLanes(WireRequest& request);
+  bool TryLinks(WireRequest& request);
   void Put(WireRequest& request) EXCLUDES(mu_);
   void Hold(WireRequest& request) EXCLUDES(mu_);
   // Notes what the end of a request means for the others, and ends it.
@@ -126,8 +126,8 @@ class Client {
   const ClientOptions options_;
   const WakeEvent stop_;  // ends dialling
   ExportFacts facts_;
-  std::vector<std::unique_ptr<Lane>> lanes_;  // fixed behind Begin()
-  std::atomic<uint32_t> turn_{0};             // whose lane the next request takes
+  std::vector<std::unique_ptr<Link>> links_;  // fixed behind Begin()
+  std::atomic<uint32_t> turn_{0};             // whose link the next request takes
   std::atomic<uint64_t> reconnects_{0}, losses_{0};
   std::atomic<bool> changed_{false};  // the export has other flags now: it is only read
 
@@ -140,7 +140,7 @@ class Client {
   std::atomic<uint64_t> completed_{0}, flushed_{0};
 
   mutable Mutex mu_;
-  CondVar moved_on_;  // anything below, a lane, or the writes of an epoch
+  CondVar moved_on_;  // anything below, a link, or the writes of an epoch
   ClientState state_ GUARDED_BY(mu_) = ClientState::kConnected;
   bool begun_ GUARDED_BY(mu_) = false;  // it was connected once
   Status reason_ GUARDED_BY(mu_);       // of the last loss

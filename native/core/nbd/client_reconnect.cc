@@ -9,25 +9,25 @@
 
 namespace blk::nbd {
 
-void Client::RunLane(Lane& lane) {
-  const bool first = &lane == lanes_.front().get();
+void Client::RunLink(Link& link) {
+  const bool first = &link == links_.front().get();
   for (;;) {
     {
       MutexLock lock(mu_);
-      while (lane.parked && !first && !stopping_) moved_on_.Wait(mu_);
-      if (lane.parked && stopping_) return;
+      while (link.parked && !first && !stopping_) moved_on_.Wait(mu_);
+      if (link.parked && stopping_) return;
     }
-    OnOver(lane, lane.connection.Run());
+    OnOver(link, link.connection.Run());
     if (first && !ComeBack()) return;
   }
 }
 
-void Client::OnOver(Lane& lane, RequestList left) {
+void Client::OnOver(Link& link, RequestList left) {
   const auto until = Clock::now() + options_.reconnect;
   RequestList off;
   {
     MutexLock lock(mu_);
-    lane.parked = true;
+    link.parked = true;
     while (!left.empty()) {
       WireRequest& request = left.Pop();
       request.held_until = until;
@@ -36,9 +36,9 @@ void Client::OnOver(Lane& lane, RequestList left) {
     if (state_ == ClientState::kConnected && !stopping_) {
       // One connection that is lost may be a server that is: none of the others is believed any more.
       state_ = ClientState::kLost;
-      reason_ = lane.connection.why();
+      reason_ = link.connection.why();
       losses_.fetch_add(1, std::memory_order_relaxed);
-      for (const auto& other : lanes_) other->connection.Drop();
+      for (const auto& other : links_) other->connection.Drop();
     }
     moved_on_.NotifyAll();
   }
@@ -47,7 +47,7 @@ void Client::OnOver(Lane& lane, RequestList left) {
 
 bool Client::ComeBack() {
   MutexLock lock(mu_);
-  while (!std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->parked; })) {
+  while (!std::all_of(links_.begin(), links_.end(), [](const auto& link) { return link->parked; })) {
     moved_on_.Wait(mu_);
   }
   if (completed_.load() > flushed_.load()) unflushed_++;
@@ -117,11 +117,11 @@ Status Client::TryOnce() {
       }
       changed_ = changed;
       if (options_.on_again) options_.on_again();
-      OpenLanes(all.value());
+      OpenLinks(all.value());
       state_ = ClientState::kConnected;
       reconnects_.fetch_add(1, std::memory_order_relaxed);
       again.Take(held_);
-      // The lanes run only when the caller has told of it; what is put into them now waits there.
+      // The links run only when the caller has told of it; what is put into them now waits there.
       moved_on_.NotifyAll();
     }
     while (!again.empty()) {
@@ -184,7 +184,7 @@ void Client::Tell(ClientState state) {
 
 Result<std::vector<Dialled>> Client::DialAll(std::chrono::milliseconds timeout) const {
   std::vector<Dialled> all;
-  all.reserve(lanes_.size());
+  all.reserve(links_.size());
   auto first = Dial(options_.address, options_.name, timeout, &stop_);
   if (!first.ok()) return first.status();
   all.push_back(first.Take());
@@ -192,7 +192,7 @@ Result<std::vector<Dialled>> Client::DialAll(std::chrono::milliseconds timeout) 
   const bool fits = facts.size == facts_.size && facts.blocks.minimum == facts_.blocks.minimum &&
                     facts.blocks.maximum >= facts_.blocks.maximum;
   if (!fits) return Status{ESTALE, Op::kConnect, Why::kNbdChanged};
-  DialMore(all, facts.Has(kCanMultiConn) ? lanes_.size() : 1, timeout, &stop_);
+  DialMore(all, facts.Has(kCanMultiConn) ? links_.size() : 1, timeout, &stop_);
   return all;
 }
 

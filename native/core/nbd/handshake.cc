@@ -6,6 +6,8 @@
 #include <limits>
 #include <string_view>
 
+#include "core/nbd/append.h"
+
 namespace blk::nbd {
 namespace {
 
@@ -14,19 +16,6 @@ constexpr uint32_t kMostMinimum = 65536;  // bytes of the smallest block that a 
 
 Status Failure(int err, Why why) { return {err, Op::kConnect, why}; }
 Status Wrong() { return Failure(EPROTO, Why::kNbdHandshake); }
-
-void Put16(std::vector<uint8_t>& to, uint16_t value) {
-  to.resize(to.size() + sizeof(value));
-  Store(to.data() + to.size() - sizeof(value), value, ByteOrder::kBig);
-}
-void Put32(std::vector<uint8_t>& to, uint32_t value) {
-  to.resize(to.size() + sizeof(value));
-  Store(to.data() + to.size() - sizeof(value), value, ByteOrder::kBig);
-}
-void PutText(std::vector<uint8_t>& to, std::string_view text) {
-  Put32(to, static_cast<uint32_t>(text.size()));
-  to.insert(to.end(), text.begin(), text.end());
-}
 
 constexpr bool IsPowerOfTwo(uint32_t value) { return value != 0 && (value & (value - 1)) == 0; }
 
@@ -94,7 +83,7 @@ Status ClientHandshake::TakeGreeting() {
   if (greeting.option_magic != kOptionMagic) return Failure(EPROTO, Why::kNbdNoServer);
   no_zeroes_ = (greeting.flags & kNoZeroes) != 0;
   const bool fixed = (greeting.flags & kFixedNewstyle) != 0;
-  Put32(out_, greeting.flags & (kFixedNewstyle | kNoZeroes));
+  AppendNumber<uint32_t>(greeting.flags & (kFixedNewstyle | kNoZeroes), &out_);
   // One that is not fixed drops who asks for anything else.
   fixed ? AskForStructured() : AskByName();
   return Status::Ok();
@@ -204,9 +193,7 @@ void ClientHandshake::Ask(Option option, const std::vector<uint8_t>& data) {
   OptionHeader header;
   header.option = static_cast<uint32_t>(option);
   header.length = static_cast<uint32_t>(data.size());
-  const size_t at = out_.size();
-  out_.resize(at + OptionHeader::kSize);
-  Encode(header, out_.data() + at);
+  AppendMessage(header, &out_);
   out_.insert(out_.end(), data.begin(), data.end());
   answers_ = 0;
 }
@@ -218,18 +205,18 @@ void ClientHandshake::AskForStructured() {
 
 void ClientHandshake::AskForContext() {
   std::vector<uint8_t> data;
-  PutText(data, name_);
-  Put32(data, 1);
-  PutText(data, kAllocationContext);
+  AppendString(name_, &data);
+  AppendNumber(uint32_t{1}, &data);
+  AppendString(kAllocationContext, &data);
   Ask(Option::kSetMetaContext, data);
   step_ = Step::kContext;
 }
 
 void ClientHandshake::AskForExport() {
   std::vector<uint8_t> data;
-  PutText(data, name_);
-  Put16(data, 1);
-  Put16(data, static_cast<uint16_t>(Info::kBlockSize));
+  AppendString(name_, &data);
+  AppendNumber(uint16_t{1}, &data);
+  AppendNumber(static_cast<uint16_t>(Info::kBlockSize), &data);
   Ask(Option::kGo, data);
   step_ = Step::kGo;
 }

@@ -65,21 +65,12 @@ void NbdChannel::Start(StartedMove& move) {
 }
 
 Moved NbdChannel::Range(TransferKind kind, uint64_t begin, uint64_t end, const PieceRules& rules) {
-  struct RangeChannel final : Channel {
-    Moved Read(MediumOffset, void*, size_t, const PieceRules&) override { return {}; }
-    Moved Write(MediumOffset, const void*, size_t, const PieceRules&) override { return {}; }
-    Status Sync() override { return Status::Ok(); }
-    void Start(StartedMove& move) override { Transfer::Start(disk->client.operator*(), disk->transfers, kind, move); }
-    NbdDisk* disk = nullptr;
-    TransferKind kind;
-  } channel;
-  channel.disk = disk_.get();
-  channel.kind = kind;
   Moved all;
   while (begin < end) {
     const uint64_t some = std::min(end - begin, Transfer::kMostRange);
     const Moved moved =
-        StartAndWait(channel, {StartedMove::Kind::kWrite, {begin}, nullptr, static_cast<size_t>(some), rules});
+        StartAndWait({StartedMove::Kind::kWrite, {begin}, nullptr, static_cast<size_t>(some), rules},
+                     [&](StartedMove& move) { Transfer::Start(*disk_->client, disk_->transfers, kind, move); });
     all.bytes += moved.bytes;
     all.status = moved.status;
     if (!moved.status.ok()) break;

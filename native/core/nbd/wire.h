@@ -11,8 +11,6 @@
 
 namespace blk::nbd {
 
-inline constexpr uint16_t kDefaultPort = 10809;
-
 // ---- handshake ----
 
 inline constexpr uint64_t kGreetingMagic = 0x4e42444d41474943;  // "NBDMAGIC"

@@ -36,7 +36,7 @@ Operation BatchRun::OperationOf(uint32_t i) const {
   return Operation::kRead;
 }
 
-int BatchRun::Prepare(uint32_t i, Lane lane, Piece* piece) const {
+int BatchRun::Prepare(uint32_t i, Lane lane, Piece* piece) {
   if (arrays_.op[i] > static_cast<uint8_t>(BatchOp::kZeroes) || OpOf(i) == BatchOp::kFlush) return EINVAL;
   const double blkno = arrays_.blkno[i];
   // Written so that NaN is refused, for which every comparison is false. Negative ones go on to the bounds check (B4),
@@ -54,6 +54,11 @@ int BatchRun::Prepare(uint32_t i, Lane lane, Piece* piece) const {
   piece->position = static_cast<uint64_t>(PositionOfSector(sector));
   piece->size = arrays_.bcount[i];
   piece->lane = lane;
+  shared_.first = group_;
+  shared_.entries = count_ - group_;
+  piece->group = &shared_;
+  piece->entry = i;
+  piece->by_group = IsDurable(i);
   return 0;
 }
 
@@ -109,6 +114,7 @@ bool BatchRun::RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel)
 }
 
 void BatchRun::EndGroup(Status synced) {
+  if (shared_.log != nullptr) shared_.log->GroupEnded(shared_, synced);
   if (!synced.ok()) {
     // By its last entry: a group without one that flushes is the last of all.
     if (OpOf(next_ - 1) == BatchOp::kFlush && barred_.ok()) barred_ = synced;
@@ -122,7 +128,7 @@ void BatchRun::EndGroup(Status synced) {
   wants_sync_ = false;
 }
 
-void BatchRun::Expect(uint32_t i, Lane lane) const {
+void BatchRun::Expect(uint32_t i, Lane lane) {
   Piece piece;
   if (OpOf(i) != BatchOp::kRead || Prepare(i, lane, &piece) != 0) return;
   if (piece.position >= target_.range->size) return;
@@ -181,7 +187,7 @@ bool BatchRun::RefuseWrite(uint32_t i) {
   return false;
 }
 
-uint32_t BatchRun::Merge(uint32_t i, Piece* piece) const {
+uint32_t BatchRun::Merge(uint32_t i, Piece* piece) {
   if (piece->operation != Operation::kWrite || IsStopped(i) || filters_.may_refuse_pieces) return 1;
   uint32_t n = 1;
   for (; i + n < count_ && piece->size < kMaxMerged; n++) {

@@ -17,6 +17,7 @@
 #include "core/request/physio.h"
 #include "core/request/piece.h"
 #include "core/request/plan.h"
+#include "core/request/request_log.h"
 #include "core/request/strategy.h"
 
 namespace blk {
@@ -42,6 +43,12 @@ struct BatchTarget {
   const DeviceRange* range;
   DurabilityRule durability;
   bool starts;  // the medium answers later
+};
+
+// A sync at the end of a group.
+struct BatchSync {
+  const Plan* admitted = nullptr;  // that of the flush which ends the group, where filters have looked at it
+  bool for_group = false;          // for durable writes of the group alone, which promises nothing to others
 };
 
 class BatchRun {
@@ -77,9 +84,9 @@ class BatchRun {
   void Admit();
 
   // Runs what is left of the entries. With `nowait` it stops, and answers false, before the first that is no read or
-  // that would wait for a disk; a later call goes on from there. `sync` makes all that was written durable, as
-  // the plan that it is given says, that of the flush which ends the group where that was admitted, else null; it is
-  // called at the end of each group that has a flush or a durable write. Errors: each entry's own in its error slot:
+  // that would wait for a disk; a later call goes on from there. `sync` makes all that was written durable, as the
+  // BatchSync that it is given says; it is called at the end of each group that has a flush or a durable write.
+  // Errors: each entry's own in its error slot:
   // EINVAL an unknown op, a blkno that is no whole number, a range outside the arena · those of Strategy::Submit() ·
   // the sync's, for every entry that it served, and for every write behind a flush that failed, none of which is begun
   // · ECANCELED.
@@ -91,7 +98,7 @@ class BatchRun {
       } else if (!RunGroup(nowait, lane, cancel)) {
         return false;
       }
-      EndGroup(wants_sync_ ? sync(FlushPlan()) : Status::Ok());
+      EndGroup(wants_sync_ ? sync({FlushPlan(), !EndsWithFlush()}) : Status::Ok());
     }
     return true;
   }
@@ -133,6 +140,8 @@ class BatchRun {
   void RunStartedGroup(Lane lane, const std::atomic<bool>* cancel);
   // Run() up to the end of the group, without the sync.
   bool RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel);
+  // Whether the last entry that has run is a flush.
+  bool EndsWithFlush() const { return next_ > 0 && OpOf(next_ - 1) == BatchOp::kFlush; }
   // Gives the outcome of the group's sync to the entries that it served. After a flush that failed no write begins.
   void EndGroup(Status synced);
   // Whether entry i, a write, is durable when its group has ended. It has no way to say that it is not.
@@ -150,7 +159,7 @@ class BatchRun {
   bool IsRange(uint32_t i) const { return OpOf(i) == BatchOp::kDiscard || OpOf(i) == BatchOp::kZeroes; }
   // Fills in the piece of entry i: what it asks for, wherever that lies. -> 0, or the errno that the entry gets
   // instead.
-  int Prepare(uint32_t i, Lane lane, Piece* piece) const;
+  int Prepare(uint32_t i, Lane lane, Piece* piece);
   // Ends the group with the flush that is the next entry.
   void TakeFlush() {
     Set(next_++, 0, 0);
@@ -172,11 +181,11 @@ class BatchRun {
   // Whether entry i was stopped when it was admitted.
   bool IsStopped(uint32_t i) const { return !plans_.empty() && plans_[i].stop_at == 0; }
   // Entries from i on, at least one, that can go to the host as one write. Grows `piece`, the first one, over them.
-  uint32_t Merge(uint32_t i, Piece* piece) const;
+  uint32_t Merge(uint32_t i, Piece* piece);
   // Runs `n` entries from i on as the one write that `piece` is, and gives each its own outcome.
   void RunMerged(uint32_t i, uint32_t n, Piece& piece);
   // Tells the strategy of entry i while the one before it runs: copying takes turns with fetching then.
-  void Expect(uint32_t i, Lane lane) const;
+  void Expect(uint32_t i, Lane lane);
   // -> false when the entry would wait and must not.
   bool RunSingle(uint32_t i, Piece& piece);
   // Whether write i must not begin, its error set: a flush before it failed, or it is durable and a sync has failed
@@ -201,6 +210,7 @@ class BatchRun {
   uint32_t next_ = 0;
   // Where the group under way begins.
   uint32_t group_ = 0;
+  BatchGroup shared_;  // of the pieces of that group
   // Some entry of it that has run is a flush, or a durable write.
   bool wants_sync_ = false;
   // What the first flush said that failed.

@@ -16,7 +16,7 @@ class Strategy;
 struct FilterTraits {
   bool needs_each_request = false;  // Admit() is owed every request, and every entry of a batch, in the order of calls
   bool may_refuse_pieces = false;   // Refuses() has its say: what is asked for apart is not to be run as one piece
-  bool watches_pieces = false;      // Watch() is told of each piece
+  bool watches_pieces = false;      // Begins() and Ends() are told of each piece
   bool performs_pieces = false;     // Perform() runs each piece
 
   // Those of both, one after the other.
@@ -45,9 +45,10 @@ class Filter {
   // thread that runs it, and only of a filter that may_refuse_pieces.
   virtual Status Refuses(const Piece& piece) { return static_cast<void>(piece), Status::Ok(); }
 
-  // `piece` is about to run, and then once more: it is complete, and nobody knows yet. On the threads where that
-  // happens; it waits for nothing. Told only to a filter that watches_pieces.
-  virtual void Watch(const Piece& piece) { static_cast<void>(piece); }
+  // `piece` is about to run; it is complete, and nobody knows yet. On the threads where that happens; Ends() waits for
+  // nothing. Told only to a filter that watches_pieces, which changes nothing but what of a piece is its own.
+  virtual void Begins(Piece& piece) { static_cast<void>(piece); }
+  virtual void Ends(Piece& piece) { static_cast<void>(piece); }
 
   // Runs `piece` and completes it, as Strategy::Submit() does, by `next`, which is what lies inside this filter: as it
   // is, in part, elsewhere, several times or not at all. What it gives to `next` obeys the rules of Submit(); it may be

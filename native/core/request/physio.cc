@@ -34,6 +34,8 @@ void FillIn(const Request& request, uint8_t* data, size_t asked, const PlaceInPi
   piece->cancel = request.cancel;
   piece->source = request.source;
   piece->decided = request.plan.decided.get();
+  piece->whole = &request;
+  piece->stack = request.stack;
 }
 
 void EndWith(Request& request, const Stop& stop) {

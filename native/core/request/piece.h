@@ -16,7 +16,9 @@
 namespace blk {
 
 class Decision;
+struct BatchGroup;
 struct CopySource;
+class RequestLog;
 
 // What a request and each piece of it have in common, in one word: it is copied from the one to the other.
 struct alignas(8) Terms {
@@ -26,6 +28,7 @@ struct alignas(8) Terms {
   bool nowait = false;     // a read that ends as IsUndone() says rather than wait for a disk
   bool keep_room = false;  // zeros that the medium must not make by giving up the room
   bool fast = false;       // zeros that are refused, ENOTSUP, where they are not faster than a write of them
+  bool for_group = false;  // a flush: for durable writes of a batch alone, and no promise to others
   // Where it counts: a lane that its thread has leased costs less.
   Lane lane = kSharedLane;
 };
@@ -41,6 +44,16 @@ struct Piece : Terms {
   const std::atomic<bool>* cancel = nullptr;  // set by others to end the piece after its current segment
   CopySource* source = nullptr;               // of kCopy alone
   const Decision* decided = nullptr;          // of its request; null for almost all
+  // For logs. What it is a part of, null where nobody says; of an entry of a batch its group, its index, and whether
+  // the sync of the group makes it durable; where it came from.
+  const void* whole = nullptr;
+  BatchGroup* group = nullptr;
+  uint32_t entry = 0;
+  int32_t stack = -1;
+  bool by_group = false;
+  // The log that was told of it, and what that knows it by.
+  RequestLog* logged = nullptr;
+  void* logged_as = nullptr;
 
   // Filled in by Biodone().
   size_t moved = 0;  // bytes

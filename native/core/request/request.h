@@ -53,6 +53,7 @@ struct Request : Terms {
   bool raw = false;         // begins with a sector, and its bytes are moved in pieces of kMaxPhys
   const std::atomic<bool>* cancel = nullptr;
   CopySource* source = nullptr;  // of kCopy alone; whoever makes it keeps it until it has run
+  int32_t stack = -1;            // where it came from, for logs
   Plan plan;                     // what will run of it; made by PlanRequest()
 
   // Filled in by RunRequest() and RunPart().

@@ -151,7 +151,7 @@ void RunBatch(Stage& stage) {
   BatchRun run(entries.arrays(), arena.data(), arena.size(), 6, stage.device->ForBatch());
   run.Admit();
   REQUIRE(
-      run.Run(false, 0, nullptr, [&](const Plan* flush) { return stage.device->SyncBatch(run.entry(), 0, flush); }));
+      run.Run(false, 0, nullptr, [&](const BatchSync& what) { return stage.device->SyncBatch(run.entry(), 0, what); }));
   for (size_t i = 0; i < entries.op.size(); i++) {
     stage.Note({-entries.error[i], Op::kStrategy});
     if (entries.error[i] != 0 || entries.op[i] != 0) continue;

@@ -49,7 +49,7 @@ bool RunBatch(Device& device, uint64_t position, uint64_t salt, Lane lane, Answe
   BatchRun run(arrays, arena.data(), arena.size(), 4, device.ForBatch());
   run.Admit();
   const bool finished =
-      run.Run(false, lane, nullptr, [&](const Plan* flush) { return device.SyncBatch(run.entry(), lane, flush); });
+      run.Run(false, lane, nullptr, [&](const BatchSync& what) { return device.SyncBatch(run.entry(), lane, what); });
   answers.pieces += 3;
   answers.written += kSize;
   answers.read += 2 * kSize;

@@ -193,9 +193,9 @@ TEST_CASE("what the injector drew stays out of the columns, and goes on with wha
   };
   BatchRun run(columns(resid.data(), error.data()), rig.arena.data(), rig.arena.size(), 12, rig.device->ForBatch());
   run.Admit();
-  CHECK_FALSE(run.Run(true, 0, nullptr, [](const Plan*) { return Status::Ok(); }));
+  CHECK_FALSE(run.Run(true, 0, nullptr, [](const BatchSync&) { return Status::Ok(); }));
   BatchRun rest(columns(others_resid.data(), others_error.data()), rig.arena.data(), std::move(run));
-  CHECK(rest.Run(false, 0, nullptr, [](const Plan*) { return Status::Ok(); }));
+  CHECK(rest.Run(false, 0, nullptr, [](const BatchSync&) { return Status::Ok(); }));
   CHECK(error == std::vector<int32_t>(12, 77));
   CHECK(resid == std::vector<uint32_t>(12, 77));
   CHECK(others_error == std::vector<int32_t>{0, -EIO, 0, 0, 0, -EIO, 0, 0, 0, 0, -EIO, -EIO});

@@ -137,7 +137,7 @@ struct Columns {
     BatchRun run = Make(device);
     run.Admit();
     REQUIRE(run.Run(false, kSharedLane, nullptr,
-                    [&](const Plan* flush) { return device.SyncBatch(run.entry(), kSharedLane, flush); }));
+                    [&](const BatchSync& what) { return device.SyncBatch(run.entry(), kSharedLane, what); }));
   }
 
   std::vector<uint8_t> arena, op, fua;

@@ -190,11 +190,10 @@ TEST_CASE(
     answers->Release();
     rig.server->Join();
     CHECK(rig.closed == 1);
-    for (int i = 0; i < 20 && !cut; i++) {
-      CHECK(rig.client->Hear().error == 0);
-      CHECK(rig.client->Take(4096).size() == 4096);
-    }
-    CHECK(rig.client->Take(1).empty());
+    constexpr size_t kReplies = 20 * (nbd::SimpleReply::kSize + 4096);
+    const size_t came = rig.client->Take(kReplies + 1).size();
+    // Who is cut off may have been answered by a thread that had not noticed yet.
+    CHECK((cut ? came <= kReplies : came == kReplies));
     CHECK(device->Close().ok());
   }
 }

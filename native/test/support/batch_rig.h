@@ -46,7 +46,7 @@ struct BatchRig : DeviceRig {
     BatchRun run(arrays, arena.data(), arena.size(), static_cast<uint32_t>(entries.size()), device->ForBatch());
     run.Admit();
     const bool finished =
-        run.Run(nowait, 0, cancel, [&](const Plan* flush) { return device->SyncBatch(run.entry(), 0, flush); });
+        run.Run(nowait, 0, cancel, [&](const BatchSync& what) { return device->SyncBatch(run.entry(), 0, what); });
     begun = run.begun();
     if (finished) succeeded = run.succeeded();
     return finished;

@@ -161,3 +161,26 @@ export function lacking(programs) {
   const packages = [...new Set(missing.map(([, debian]) => debian))];
   return `${missing.map(([program]) => program).join(', ')} missing: apt-get install ${packages.join(' ')}`;
 }
+
+/**
+ * Runs the checks of one judge: `body(checks, place)`, whose place is theirs in common; they are skipped where the machine lacks
+ * something.
+ * @param {string | undefined} lacks as lacking() says
+ * @returns {Promise<import('../support/tally.mjs').Tally>}
+ */
+export async function judged(judge, lacks, body) {
+  const checks = new Checks(judge);
+  if (lacks !== undefined) {
+    checks.skipped('all', lacks);
+    return checks.tally;
+  }
+  const place = new Place();
+  try {
+    await body(checks, place);
+  } catch (error) {
+    checks.failed('all', `${error.stack}\n${error.stderr ?? ''}`);
+  } finally {
+    await place.end();
+  }
+  return checks.tally;
+}

@@ -2,11 +2,11 @@
 // the middle of writes.
 import { rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { Checks, Place, assert, lacking } from '../interop/checks.mjs';
+import { assert, judged, lacking } from '../foreign/checks.mjs';
 import { CEPH, Cluster } from './cluster.mjs';
-import { fileSystem, holes, partitions, withDevice, workload } from './disk-checks.mjs';
-import { rumpblk, tool } from './package.mjs';
-import { Stamped } from './stamped.mjs';
+import { fileSystem, holes, partitions, withDevice, workload } from '../foreign/disk-checks.mjs';
+import { rumpblk, tool } from '../foreign/package.mjs';
+import { Stamped } from '../foreign/stamped.mjs';
 
 const NEEDS = { ...CEPH, nbdcopy: 'libnbd-bin', 'mkfs.ext4': 'e2fsprogs', sfdisk: 'fdisk', debugfs: 'e2fsprogs' };
 const MEBIBYTES = 64;
@@ -14,27 +14,20 @@ const MEBIBYTES = 64;
 const PATIENT = { reconnect: 120_000, requestTimeout: 120_000 };
 
 /** @returns {Promise<import('../support/tally.mjs').Tally>} */
-export async function cephChecks() {
-  const checks = new Checks('Ceph');
-  const lacks = lacking(NEEDS);
-  if (lacks !== undefined) {
-    checks.skipped('all', lacks);
-    return checks.tally;
-  }
-  const home = new Place();
-  try {
+export const cephChecks = () =>
+  judged('Ceph', lacking(NEEDS), async (checks, home) => {
     const cluster = await Cluster.start(home);
     // A disk for each check, named for it.
     const check = (name, action) =>
       checks.check(name, async (place) => {
         const image = name.replaceAll(/\W+/g, '-');
         await cluster.image(image, MEBIBYTES);
-        const engine = {
+        const store = {
           bytes: MEBIBYTES * 1024 * 1024,
           serve: (where) => cluster.serve(where, image),
           exported: (file) => cluster.exported(image, file),
         };
-        await action(place, engine, cluster);
+        await action(place, store, cluster);
       });
     await check('itself, by nbdcopy', itself);
     await check('an ext4 copied in, and ext2fs over it', fileSystem);
@@ -45,38 +38,29 @@ export async function cephChecks() {
     await check('an OSD of three killed under writes', osdKilled);
     await check('flush across a kill of qemu-nbd', flushAcrossKill);
     await check('FUA across a kill of qemu-nbd', fuaAcrossKill);
-  } catch (error) {
-    checks.failed('all', error.stack);
-  } finally {
-    await home.end();
-  }
-  return checks.tally;
-}
+  });
 
 /** Without anything of ours: if this fails, the others say nothing. */
-async function itself(place, engine) {
-  const { uri } = await engine.serve(place);
+async function itself(place, store) {
+  const { uri } = await store.serve(place);
   await place.run('qemu-io', ['-f', 'raw', '-c', 'write -P 7 1M 1M', '-c', 'flush', uri]);
   await place.run('nbdcopy', [uri, place.path('out')]);
-  const [mine, theirs] = await Promise.all([
-    readFile(place.path('out')),
-    engine.exported(place.path('own')).then((file) => readFile(file)),
-  ]);
+  const [mine, theirs] = await Promise.all([readFile(place.path('out')), store.exported(place.path('own')).then((file) => readFile(file))]);
   assert(mine.equals(theirs) && mine[1024 * 1024] === 7, 'other bytes');
 }
 
-async function mapped(place, engine) {
-  const { uri } = await engine.serve(place);
+async function mapped(place, store) {
+  const { uri } = await store.serve(place);
   await place.run('qemu-io', ['-f', 'raw', '-c', 'write -P 7 8M 4M', '-c', 'flush', uri]);
   const map = JSON.parse(await tool(place, ['map', '--json', uri]));
   const data = map.filter((extent) => extent.data).reduce((sum, { length }) => sum + length, 0);
-  assert(map.reduce((sum, { length }) => sum + length, 0) === engine.bytes, JSON.stringify(map));
-  assert(data >= 4 * 1024 * 1024 && data < engine.bytes / 2, `${data} bytes of data: ${JSON.stringify(map)}`);
+  assert(map.reduce((sum, { length }) => sum + length, 0) === store.bytes, JSON.stringify(map));
+  assert(data >= 4 * 1024 * 1024 && data < store.bytes / 2, `${data} bytes of data: ${JSON.stringify(map)}`);
 }
 
 /** Writes go on while an OSD is gone and when it is back; none fails, and all are there. */
-async function osdKilled(place, engine, cluster) {
-  const { uri } = await engine.serve(place);
+async function osdKilled(place, store, cluster) {
+  const { uri } = await store.serve(place);
   await withDevice(uri, async (device) => {
     const stamped = new Stamped(device, await rumpblk());
     const rounds = async (count) => {
@@ -92,7 +76,7 @@ async function osdKilled(place, engine, cluster) {
     await rounds(20);
     await stamped.verify();
     await device.flush();
-    stamped.verifyBytes(await readFile(await engine.exported(place.path('after'))));
+    stamped.verifyBytes(await readFile(await store.exported(place.path('after'))));
     console.log(
       `ceph: an OSD killed: the slowest batch of 32 writes took ${longest.toFixed(2)} s, ${stamped.acknowledged} acknowledged, none lost`,
     );
@@ -111,15 +95,15 @@ async function slowest(action, count) {
 }
 
 /** Kills a server without a word, and starts another on the same socket. */
-async function restarted(place, engine, server) {
+async function restarted(place, store, server) {
   await server.process.stop('SIGKILL');
   rmSync(server.socket);
-  return engine.serve(place);
+  return store.serve(place);
 }
 
 /** What was flushed is there. Writes that were acknowledged and not flushed before the kill make the next flush fail, once. */
-async function flushAcrossKill(place, engine) {
-  let server = await engine.serve(place);
+async function flushAcrossKill(place, store) {
+  let server = await store.serve(place);
   await withDevice(
     server.uri,
     async (device) => {
@@ -127,11 +111,11 @@ async function flushAcrossKill(place, engine) {
       for (let round = 0; round < 20; round += 1) await stamped.writeSome();
       await device.flush();
       stamped.flushed();
-      server = await restarted(place, engine, server);
+      server = await restarted(place, store, server);
       await stamped.verify();
       await device.flush();
       for (let round = 0; round < 20; round += 1) await stamped.writeSome();
-      server = await restarted(place, engine, server);
+      server = await restarted(place, store, server);
       stamped.crashed();
       const refused = await device.flush().then(
         () => undefined,
@@ -146,14 +130,14 @@ async function flushAcrossKill(place, engine) {
 }
 
 /** Writes with FUA that were acknowledged are there, and no flush fails for them. */
-async function fuaAcrossKill(place, engine) {
-  let server = await engine.serve(place);
+async function fuaAcrossKill(place, store) {
+  let server = await store.serve(place);
   await withDevice(
     server.uri,
     async (device) => {
       const stamped = new Stamped(device, await rumpblk());
       for (let round = 0; round < 20; round += 1) await stamped.writeSome({ fua: true });
-      server = await restarted(place, engine, server);
+      server = await restarted(place, store, server);
       await stamped.verify();
       await device.flush();
     },

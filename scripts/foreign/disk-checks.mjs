@@ -1,8 +1,8 @@
-// What an engine's disk has to be good for, through our client: each takes a place, and an engine: how to serve its disk, and how
+// What a store's disk has to be good for, through our client: each takes a place, and a store: how to serve its disk, and how
 // its own program reads it.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { assert } from '../interop/checks.mjs';
+import { assert } from './checks.mjs';
 import { ext4Image, judgeFiles, readFiles, writeFiles } from './files.mjs';
 import { openAt, rumpblk, tool } from './package.mjs';
 import { Stamped } from './stamped.mjs';
@@ -20,26 +20,26 @@ export async function withDevice(where, use, { client, ...options } = {}) {
 }
 
 /** An ext4 image copied in by the tool, compared, copied out again; then files read and written in it through ext2fs. */
-export async function fileSystem(place, engine) {
-  const { uri } = await engine.serve(place);
-  const { image, contents } = await ext4Image(place, engine.bytes);
+export async function fileSystem(place, store) {
+  const { uri } = await store.serve(place);
+  const { image, contents } = await ext4Image(place, store.bytes);
   await tool(place, ['copy', image, uri, '--verify']);
   await tool(place, ['compare', image, uri]);
-  assert(readFileSync(await engine.exported(place.path('in'))).equals(readFileSync(image)), 'the engine has other bytes');
+  assert(readFileSync(await store.exported(place.path('in'))).equals(readFileSync(image)), 'the store has other bytes');
   await tool(place, ['copy', uri, place.path('out')]);
   assert(readFileSync(place.path('out')).equals(readFileSync(image)), 'copied out other bytes');
   const written = await withDevice(uri, async (device) => {
     await readFiles(device, contents);
-    return writeFiles(device, engine.bytes / 32);
+    return writeFiles(device, store.bytes / 32);
   });
-  await judgeFiles(place, await engine.exported(place.path('after')), new Map([...contents, ...written]));
+  await judgeFiles(place, await store.exported(place.path('after')), new Map([...contents, ...written]));
 }
 
 /** A table of two partitions, written through the client; each is a device with bytes of its own. */
-export async function partitions(place, engine) {
-  const { uri } = await engine.serve(place);
+export async function partitions(place, store) {
+  const { uri } = await store.serve(place);
   const { writePartitions } = await rumpblk();
-  const size = engine.bytes / 4;
+  const size = store.bytes / 4;
   const wanted = [
     { start: MiB, size, type: 'linux', label: 'one' },
     { start: 2 * MiB + size, size, type: 'linux', label: 'two' },
@@ -57,7 +57,7 @@ export async function partitions(place, engine) {
     await withDevice(uri, (device) => device.read(read, 0), { partition });
     assert(read.equals(content), `partition ${partition} reads as something else`);
   }
-  const file = await engine.exported(place.path('parted'));
+  const file = await store.exported(place.path('parted'));
   const { partitiontable: table } = JSON.parse(await place.run('sfdisk', ['--json', file]));
   assert(table.label === 'gpt' && table.partitions.map(({ name }) => name).join() === 'one,two', JSON.stringify(table));
   const raw = readFileSync(file);
@@ -65,9 +65,9 @@ export async function partitions(place, engine) {
     assert(raw.subarray(start * 512, start * 512 + size).equals(bytes[name]), `${name} lies elsewhere`);
 }
 
-/** Batches of random writes, verified through the client and by the engine's own program. */
-export async function workload(place, engine, { rounds = 40 } = {}) {
-  const { uri } = await engine.serve(place);
+/** Batches of random writes, verified through the client and by the store's own program. */
+export async function workload(place, store, { rounds = 40 } = {}) {
+  const { uri } = await store.serve(place);
   await withDevice(uri, async (device) => {
     const stamped = new Stamped(device, await rumpblk());
     for (let round = 0; round < rounds; round += 1) {
@@ -77,13 +77,13 @@ export async function workload(place, engine, { rounds = 40 } = {}) {
     }
     await stamped.verify();
     await device.flush();
-    stamped.verifyBytes(readFileSync(await engine.exported(place.path('written'))));
+    stamped.verifyBytes(readFileSync(await store.exported(place.path('written'))));
   });
 }
 
 /** Discard, zeroes and extents, by the rules of devices. */
-export async function holes(place, engine) {
-  const { uri } = await engine.serve(place);
+export async function holes(place, store) {
+  const { uri } = await store.serve(place);
   await withDevice(uri, async (device) => {
     const { size } = device;
     const content = randomBytes(size);

@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { tmpdir } from 'node:os';
-import { listening, until } from '../interop/checks.mjs';
-import { freePort, serveBy } from '../interop/server.mjs';
+import { listening, until } from '../foreign/checks.mjs';
+import { freePort, serveBy } from '../foreign/server.mjs';
 
 /** The programs, and Debian's packages. */
 export const S3 = {

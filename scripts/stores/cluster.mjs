@@ -3,8 +3,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { until } from '../interop/checks.mjs';
-import { freePort, isBound } from '../interop/server.mjs';
+import { until } from '../foreign/checks.mjs';
+import { freePort, isBound } from '../foreign/server.mjs';
 
 /** The programs, and Debian's packages. */
 export const CEPH = {

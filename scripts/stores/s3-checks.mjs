@@ -1,27 +1,20 @@
 // S3 behind our client, in small: its blocks are 64 KiB, so each smaller write reads first.
-import { Checks, Place, lacking } from '../interop/checks.mjs';
-import { fileSystem, holes, partitions, workload } from './disk-checks.mjs';
+import { judged, lacking } from '../foreign/checks.mjs';
+import { fileSystem, holes, partitions, workload } from '../foreign/disk-checks.mjs';
 import { S3, serveS3, startS3 } from './s3.mjs';
 
 const NEEDS = { ...S3, nbdcopy: 'libnbd-bin', npm: 'npm', 'mkfs.ext4': 'e2fsprogs', sfdisk: 'fdisk', debugfs: 'e2fsprogs' };
 const MEBIBYTES = 16;
 
 /** @returns {Promise<import('../support/tally.mjs').Tally>} */
-export async function s3Checks() {
-  const checks = new Checks('S3');
-  const lacks = lacking(NEEDS);
-  if (lacks !== undefined) {
-    checks.skipped('all', lacks);
-    return checks.tally;
-  }
-  const home = new Place();
-  try {
+export const s3Checks = () =>
+  judged('S3', lacking(NEEDS), async (checks, home) => {
     const port = await startS3(home);
     const check = (name, action) =>
       checks.check(name, async (place) => {
         const key = name.replaceAll(/\W+/g, '-');
         let uri;
-        const engine = {
+        const store = {
           bytes: MEBIBYTES * 1024 * 1024,
           serve: async (where) => {
             const served = await serveS3(where, port, MEBIBYTES, { key });
@@ -34,20 +27,14 @@ export async function s3Checks() {
             return file;
           },
         };
-        await action(place, engine);
+        await action(place, store);
       });
-    await check('itself, by nbdcopy', async (place, engine) => {
-      const { uri } = await engine.serve(place);
-      await place.run('nbdcopy', [place.image('zeros', engine.bytes), uri]);
+    await check('itself, by nbdcopy', async (place, store) => {
+      const { uri } = await store.serve(place);
+      await place.run('nbdcopy', [place.image('zeros', store.bytes), uri]);
     });
     await check('an ext4 copied in, and ext2fs over it', fileSystem);
     await check('partitions', partitions);
-    await check('batches, verified', (place, engine) => workload(place, engine, { rounds: 10 }));
+    await check('batches, verified', (place, store) => workload(place, store, { rounds: 10 }));
     await check('discard, zeroes, extents', holes);
-  } catch (error) {
-    checks.failed('all', `${error.message}\n${error.stderr ?? ''}`);
-  } finally {
-    await home.end();
-  }
-  return checks.tally;
-}
+  });

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
-import { assert } from '../interop/checks.mjs';
+import { assert } from './checks.mjs';
 import { rumpblkDisk } from './package.mjs';
 
 const require = createRequire(import.meta.url);

@@ -1,0 +1,111 @@
+// Requests as they are traced, recorded and kept in logs: the one model that all formats of lib/trace read into and write from.
+import type { Bytes } from '../request/transfer.js';
+
+/** What a request of a log did. A copy from another device is a `'write'`. */
+export type TraceOp = 'read' | 'write' | 'flush' | 'discard' | 'zeroes';
+
+/** One request of a log. */
+export interface TraceRequest {
+  /** What it did. */
+  op: TraceOp;
+  /** Place in the one order of all events of a log: a whole number that grows, not always by one. */
+  n: number;
+  /** When it was made, ns from the start of the log; 0 where the format has no times. */
+  time: number;
+  /** Index into {@link TraceHeader.devices}. */
+  device: number;
+  /** First byte on the device; 0 of a flush. */
+  position: Bytes;
+  /** Bytes that were asked for; 0 of a flush. */
+  length: Bytes;
+  /** The request was durable when it completed. */
+  fua?: boolean;
+  /** Place of its completion in the order of `n`; undefined: it did not complete while the log was made. */
+  done?: number;
+  /** From `time` to its completion as the caller saw it, ns. */
+  latency?: number;
+  /** Bytes that moved; all of `length` where this is undefined and nothing failed. */
+  moved?: Bytes;
+  /** Code of its failure, `'EIO'`. */
+  error?: string;
+  /** What a fault plan did to it, `'drop'`. */
+  injected?: string;
+  /** What a write wrote, `length` bytes, where the log has data. */
+  data?: Uint8Array;
+  /** Digest of what it wrote, in hexadecimal, where the log has digests. */
+  sha?: string;
+}
+
+/** Something that happened, told by whoever made the log. */
+export interface TraceMark {
+  op: 'mark';
+  n: number;
+  /** ns from the start of the log. */
+  time: number;
+  name: string;
+  /** Any value that JSON has. */
+  data?: unknown;
+}
+
+/** What was on a device before the first event; only in logs that hold all they need. */
+export interface TraceBase {
+  op: 'base';
+  device: number;
+  position: Bytes;
+  data: Uint8Array;
+}
+
+/** One entry of a log. */
+export type TraceEvent = TraceRequest | TraceMark | TraceBase;
+
+/** A device that a log is about. */
+export interface TraceDevice {
+  name: string;
+  /** Bytes; undefined where the format does not say. */
+  size?: Bytes;
+  cache?: string;
+  /** SHA-256 of its content before the first event. */
+  base?: string;
+}
+
+/** What a log says of itself. */
+export interface TraceHeader {
+  /** Bytes of a sector, the unit of positions in formats that have one: 512, or what a dm-log-writes log says. */
+  sector: number;
+  /** Bytes that the medium writes as one. */
+  atomic: number;
+  /** The devices, in the order of {@link TraceRequest.device}. The readers of fio's formats add to it while they read. */
+  devices: TraceDevice[];
+  clock: 'real' | 'virtual';
+}
+
+/** A log that is being read. */
+export interface TraceLog {
+  readonly header: TraceHeader;
+  /** In the order of the log; it can be gone through once. Throws where the log is damaged, after all that is before that place. */
+  readonly events: AsyncIterable<TraceEvent>;
+}
+
+/** What events are made of by those who have them all, or one after the other. */
+export type TraceEvents = Iterable<TraceEvent> | AsyncIterable<TraceEvent>;
+
+/** Turns events into the bytes of a format, in the order of the calls: begin(), add() of each event, end(). */
+export interface TraceEncoder {
+  begin(): Uint8Array;
+  add(event: TraceEvent): Iterable<Uint8Array>;
+  end(): Iterable<Uint8Array>;
+  /** What replaces the bytes of begin() once all is written, of the same length: a format that counts its entries up front. */
+  finalBegin?(): Uint8Array;
+  /** What the format has no words for, by kind: `'read'`, `'mark data'`, `'unfinished write'`, and how often it was left out. */
+  readonly leftOut: ReadonlyMap<string, number>;
+}
+
+/** A header of nothing in particular. */
+export function traceHeader(devices: TraceDevice[], known: Partial<TraceHeader> = {}): TraceHeader {
+  return { sector: 512, atomic: 512, clock: 'real', ...known, devices };
+}
+
+/** Counts one of that kind, of what a format leaves out. */
+export function count(leftOut: Map<string, number>, kind: string): void {
+  leftOut.set(kind, (leftOut.get(kind) ?? 0) + 1);
+}

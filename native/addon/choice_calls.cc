@@ -1,0 +1,330 @@
+// Explorations, choices and states, as NativeLab of lib/native/binding.ts has them.
+#include <algorithm>
+#include <cerrno>
+#include <map>
+
+#include "addon/define.h"
+#include "addon/edge.h"
+#include "addon/lab_held.h"
+#include "addon/medium_owner.h"
+#include "lab/explorer.h"
+#include "lab/memo.h"
+#include "lab/state.h"
+
+namespace blk_addon {
+namespace {
+
+using blk::Status;
+using blk::lab::Choice;
+using blk::lab::Cut;
+using blk::lab::Explorer;
+using blk::lab::Memo;
+using blk::lab::Model;
+using blk::lab::State;
+using HeldChoice = std::shared_ptr<const Choice>;
+using HeldState = std::shared_ptr<State>;
+
+const Status kWrong{EINVAL, blk::Op::kTrack};
+
+blk::Result<std::shared_ptr<const Model>> ModelAt(const Args& args, bool process) {
+  return HeldAt<HeldRecording>(args, 0).Model(process);
+}
+
+const HeldChoice& ChoiceAt(const Args& args, size_t i) { return HeldAt<HeldChoice>(args, i); }
+
+napi_value ToChoice(napi_env env, HeldChoice choice) {
+  return ToExternal(env, std::make_unique<HeldChoice>(std::move(choice)));
+}
+
+// Infinity is every one behind.
+uint64_t NumberAt(const Args& args, size_t i) {
+  const double number = args.Number(i);
+  return number >= Num(blk::kMaxSafeInteger) ? blk::kMaxSafeInteger : static_cast<uint64_t>(std::max(number, 0.0));
+}
+
+// (recording, from, to, exact, process) -> numbers, or a failure.
+napi_value Cuts(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const auto model = ModelAt(args, args.Bool(4));
+  if (!model.ok()) return ToFailure(env, model.status());
+  std::vector<double> rows;
+  for (const uint64_t at : Explorer::CutsOf(*model.value(), NumberAt(args, 1), NumberAt(args, 2), args.Bool(3))) {
+    const auto cut = Cut::Make(model.value(), at);
+    rows.insert(rows.end(), {Num(at), Num(cut->marks), Num(cut->units.size())});
+  }
+  return ToNumbers(env, rows);
+}
+
+// Units of an atom, or of whole requests, by how many versions there are.
+std::map<uint64_t, uint64_t> VersionsIn(const Cut& cut, blk::lab::Tearing tearing) {
+  std::map<uint64_t, uint64_t> versions;
+  if (tearing == blk::lab::Tearing::kNone) {
+    if (!cut.requests.empty()) versions[2] = cut.requests.size();
+    return versions;
+  }
+  for (const Cut::Place& place : cut.places) versions[uint64_t{place.count} + 1]++;
+  return versions;
+}
+
+// (recording, tear, from, to, exact, process) -> numbers, or a failure.
+napi_value CountStates(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const auto model = ModelAt(args, args.Bool(5));
+  if (!model.ok()) return ToFailure(env, model.status());
+  std::vector<double> rows;
+  for (const uint64_t at : Explorer::CutsOf(*model.value(), NumberAt(args, 2), NumberAt(args, 3), args.Bool(4))) {
+    const auto cut = Cut::Make(model.value(), at);
+    const auto versions = VersionsIn(*cut, static_cast<blk::lab::Tearing>(args.Int(1)));
+    rows.insert(rows.end(), {Num(at), Num(cut->units.size()), Num(versions.size())});
+    for (const auto& [count, atoms] : versions) rows.insert(rows.end(), {Num(count), Num(atoms)});
+  }
+  return ToNumbers(env, rows);
+}
+
+// (recording, from, to, exact, tear, process, seed, samples, exhaustive, strength) -> an explorer, or a failure.
+napi_value Explore(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const auto model = ModelAt(args, args.Bool(5));
+  if (!model.ok()) return ToFailure(env, model.status());
+  blk::lab::Exploration what;
+  what.from = NumberAt(args, 1);
+  what.to = NumberAt(args, 2);
+  what.exact = args.Bool(3);
+  what.tearing = static_cast<blk::lab::Tearing>(args.Int(4));
+  what.seed = static_cast<uint32_t>(args.Int(6));
+  what.samples = static_cast<uint32_t>(args.Int(7));
+  what.exhaustive = args.Number(8) < 0 ? blk::lab::kNever : static_cast<uint64_t>(args.Int(8));
+  what.strength = static_cast<uint8_t>(args.Int(9));
+  auto explorer = Explorer::Make(model.value(), what);
+  return explorer.ok() ? ToExternal(env, explorer.Take()) : ToFailure(env, explorer.status());
+}
+
+// (explorer, into) -> a choice, or undefined.
+napi_value ExploreNext(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  Explorer& explorer = HeldAt<Explorer>(args, 0);
+  const HeldChoice choice = explorer.Next();
+  const double numbers[] = {choice ? Num(choice->cut().at) : 0,
+                            choice ? Num(choice->cut().marks) : 0,
+                            Num(explorer.generated()),
+                            Num(explorer.distinct()),
+                            Num(explorer.cuts()),
+                            explorer.complete() ? 1.0 : 0.0};
+  const Numbers into = NumbersAt(args, 1);
+  std::copy_n(numbers, std::min(into.size, std::size(numbers)), into.data);
+  return choice ? ToChoice(env, choice) : nullptr;
+}
+
+// Of a unit: event, device, position, length and stack.
+void AddUnit(const Cut& cut, const Cut::Unit& unit, std::vector<double>& rows) {
+  const Model& model = *cut.model;
+  const blk::lab::Version& version = model.versions()[unit.version];
+  const blk::lab::Atom& atom = model.atoms()[version.atom];
+  const blk::MediumSpan span = model.SpanOf(atom);
+  const uint64_t begin = model.recording().parts()[atom.device].span.begin.value;
+  rows.insert(rows.end(),
+              {Num(version.event), Num(atom.device), Num(span.begin.value - begin),
+               Num(span.end.value - span.begin.value), static_cast<double>(model.events()[version.event].stack)});
+}
+
+// (recording, cut, process) -> numbers, or a failure.
+napi_value CutUnits(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const auto model = ModelAt(args, args.Bool(2));
+  if (!model.ok()) return ToFailure(env, model.status());
+  const auto cut = Cut::Make(model.value(), NumberAt(args, 1));
+  std::vector<double> rows;
+  for (const Cut::Unit& unit : cut->units) AddUnit(*cut, unit, rows);
+  return ToNumbers(env, rows);
+}
+
+// (recording, cut, kept, tears, process) -> a choice, or a failure.
+napi_value ChoiceOf(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const auto model = ModelAt(args, args.Bool(4));
+  if (!model.ok()) return ToFailure(env, model.status());
+  auto cut = Cut::Make(model.value(), NumberAt(args, 1));
+  const ViewBytes kept = args.View(2);
+  if (kept.size != cut->units.size()) return ToFailure(env, kWrong);
+  std::vector<uint64_t> bits((kept.size + 63) / 64, 0);
+  for (size_t unit = 0; unit < kept.size; unit++) {
+    if (kept.data[unit] != 0) bits[unit / 64] |= uint64_t{1} << (unit % 64);
+  }
+  const Numbers numbers = NumbersAt(args, 3);
+  std::vector<blk::lab::Tear> tears;
+  for (size_t i = 0; i + 3 <= numbers.size; i += 3) {
+    const double* const row = numbers.data + i;
+    const bool fits =
+        row[0] >= 0 && row[0] < Num(kept.size) && row[1] >= 0 && row[1] <= 3 && row[2] >= 0 && row[2] <= UINT32_MAX;
+    if (!fits) return ToFailure(env, kWrong);
+    tears.push_back({static_cast<uint32_t>(row[0]), static_cast<blk::lab::TearKind>(static_cast<int>(row[1])),
+                     static_cast<uint32_t>(row[2])});
+  }
+  std::sort(tears.begin(), tears.end(), [](const auto& a, const auto& b) { return a.unit < b.unit; });
+  return ToChoice(env, std::make_shared<Choice>(std::move(cut), std::move(bits), std::move(tears)));
+}
+
+napi_value ChoiceKept(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const HeldChoice& choice = ChoiceAt(args, 0);
+  Napi::Buffer<uint8_t> kept = Napi::Buffer<uint8_t>::New(env, choice->cut().units.size());
+  if (kept.IsEmpty()) return nullptr;
+  for (uint32_t unit = 0; unit < kept.Length(); unit++) kept.Data()[unit] = choice->Keeps(unit) ? 1 : 0;
+  return kept;
+}
+
+napi_value ChoiceTears(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  std::vector<double> rows;
+  for (const blk::lab::Tear& tear : ChoiceAt(args, 0)->tears()) {
+    rows.insert(rows.end(), {Num(tear.unit), static_cast<double>(tear.kind), Num(tear.seed)});
+  }
+  return ToNumbers(env, rows);
+}
+
+napi_value ChoiceCut(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const Cut& cut = ChoiceAt(args, 0)->cut();
+  return ToNumbers(env, {Num(cut.at), Num(cut.marks)});
+}
+
+// How a unit came out, by LOSSES; -1: it is there whole.
+int LossOf(const Choice& choice, uint32_t unit) {
+  if (!choice.Keeps(unit)) return 0;
+  const blk::lab::Tear* const tear = choice.TearOf(unit);
+  if (tear == nullptr) return -1;
+  return tear->kind < blk::lab::TearKind::kGarbage ? 1 : 2;
+}
+
+// (choice, kept) -> numbers.
+napi_value ChoiceUnits(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const HeldChoice& choice = ChoiceAt(args, 0);
+  const bool kept = args.Bool(1);
+  const Cut& cut = choice->cut();
+  std::vector<double> rows, unit_row;
+  for (uint32_t unit = 0; unit < cut.units.size(); unit++) {
+    const int loss = LossOf(*choice, unit);
+    if ((loss < 0) != kept) continue;
+    unit_row.clear();
+    AddUnit(cut, cut.units[unit], unit_row);
+    double* const last = rows.empty() ? nullptr : rows.data() + rows.size() - 6;
+    const bool follows = last != nullptr && last[0] == unit_row[0] && last[1] == unit_row[1] &&
+                         last[2] + last[3] == unit_row[2] && last[4] == std::max(loss, 0);
+    if (follows) {
+      last[3] += unit_row[3];
+      continue;
+    }
+    rows.insert(rows.end(), {unit_row[0], unit_row[1], unit_row[2], unit_row[3], static_cast<double>(std::max(loss, 0)),
+                             unit_row[4]});
+  }
+  return ToNumbers(env, rows);
+}
+
+napi_value ChoiceToken(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  return Napi::String::New(env, ChoiceAt(args, 0)->Token());
+}
+
+// (recording, token) -> a choice, or a failure.
+napi_value ChoiceFromToken(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const std::string token = args.Text(1);
+  const bool process = token.size() > 2 && token.compare(token.size() - 2, 2, "~p") == 0;
+  const auto model = ModelAt(args, process);
+  if (!model.ok()) return ToFailure(env, model.status());
+  auto choice = Choice::FromToken(model.value(), token);
+  return choice.ok() ? ToChoice(env, choice.Take()) : ToFailure(env, choice.status());
+}
+
+// (recording, cut) -> eight digits, or a failure.
+napi_value Digest(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const auto model = ModelAt(args, false);
+  if (!model.ok()) return ToFailure(env, model.status());
+  return Napi::String::New(env, blk::lab::DigestText(*model.value(), NumberAt(args, 1)));
+}
+
+napi_value StateOf(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  return ToExternal(env, std::make_unique<HeldState>(std::make_shared<State>(ChoiceAt(args, 0))));
+}
+
+// (state, device, name) -> a medium, or a failure.
+napi_value StateMediumOf(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const HeldState& state = HeldAt<HeldState>(args, 0);
+  const auto device = static_cast<size_t>(args.Int(1));
+  if (device >= state->choice().cut().model->recording().parts().size()) return ToFailure(env, kWrong);
+  const auto which = static_cast<uint16_t>(device);
+  auto store = std::make_shared<blk::lab::StateStore>(state, which, args.Bytes(2), state->SizeOf(which));
+  auto owner = std::make_unique<MediumOwner>();
+  owner->make = [store = std::move(store)] { return NewMedium(std::make_unique<blk::lab::StateMedium>(store)); };
+  return ToMediumExternal(env, std::move(owner));
+}
+
+napi_value StateRelease(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  HeldAt<HeldState>(args, 0)->Release();
+  return nullptr;
+}
+
+napi_value StateWritten(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  return Napi::Boolean::New(env, HeldAt<HeldState>(args, 0)->written());
+}
+
+napi_value StateReads(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const HeldState& state = HeldAt<HeldState>(args, 0);
+  const Model& model = *state->choice().cut().model;
+  std::vector<double> rows;
+  for (const State::Read& read : state->reads()) {
+    const blk::lab::Atom& atom = model.atoms()[read.atom];
+    rows.insert(rows.end(), {Num(atom.device), Num(atom.index), Num(read.content)});
+  }
+  return ToNumbers(env, rows);
+}
+
+napi_value NewMemo(napi_env env, napi_callback_info) { return ToExternal(env, std::make_unique<Memo>()); }
+
+// (memo, choice) -> a verdict, or -1.
+napi_value MemoFind(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const auto verdict = HeldAt<Memo>(args, 0).Find(*ChoiceAt(args, 1));
+  return ToNumber(env, verdict ? static_cast<double>(*verdict) : -1);
+}
+
+// (memo, state, verdict) -> whether it fits what is there.
+napi_value MemoAdd(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  return Napi::Boolean::New(env, HeldAt<Memo>(args, 0).Add(*HeldAt<HeldState>(args, 1), args.Int(2)));
+}
+
+}  // namespace
+
+void DefineChoiceCalls(napi_env env, napi_value exports) {
+  DefineFunction(env, exports, "cuts", Edge<Cuts>);
+  DefineFunction(env, exports, "countStates", Edge<CountStates>);
+  DefineFunction(env, exports, "explore", Edge<Explore>);
+  DefineFunction(env, exports, "exploreNext", Edge<ExploreNext>);
+  DefineFunction(env, exports, "cutUnits", Edge<CutUnits>);
+  DefineFunction(env, exports, "choiceOf", Edge<ChoiceOf>);
+  DefineFunction(env, exports, "choiceKept", Edge<ChoiceKept>);
+  DefineFunction(env, exports, "choiceTears", Edge<ChoiceTears>);
+  DefineFunction(env, exports, "choiceCut", Edge<ChoiceCut>);
+  DefineFunction(env, exports, "choiceUnits", Edge<ChoiceUnits>);
+  DefineFunction(env, exports, "choiceToken", Edge<ChoiceToken>);
+  DefineFunction(env, exports, "choiceFromToken", Edge<ChoiceFromToken>);
+  DefineFunction(env, exports, "digest", Edge<Digest>);
+  DefineFunction(env, exports, "stateOf", Edge<StateOf>);
+  DefineFunction(env, exports, "stateMedium", Edge<StateMediumOf>);
+  DefineFunction(env, exports, "stateRelease", Edge<StateRelease>);
+  DefineFunction(env, exports, "stateWritten", Edge<StateWritten>);
+  DefineFunction(env, exports, "stateReads", Edge<StateReads>);
+  DefineFunction(env, exports, "memo", Edge<NewMemo>);
+  DefineFunction(env, exports, "memoFind", Edge<MemoFind>);
+  DefineFunction(env, exports, "memoAdd", Edge<MemoAdd>);
+}
+
+}  // namespace blk_addon

@@ -1,0 +1,91 @@
+// What the externals of the laboratory hold. JavaScript thread only; what they point at is used by any thread.
+#ifndef RUMPBLK_ADDON_LAB_HELD_H_
+#define RUMPBLK_ADDON_LAB_HELD_H_
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "addon/args.h"
+#include "addon/napi_setup.h"
+#include "addon/outcome.h"
+#include "lab/model.h"
+#include "lab/recording.h"
+
+namespace blk_addon {
+
+// A recording, or one with events left out, and the models that were made of it.
+class HeldRecording {
+ public:
+  explicit HeldRecording(std::shared_ptr<blk::lab::Recording> recording, std::vector<uint32_t> ignored = {})
+      : recording_(std::move(recording)), ignored_(std::move(ignored)) {}
+
+  blk::lab::Recording& recording() const { return *recording_; }
+  const std::shared_ptr<blk::lab::Recording>& shared() const { return recording_; }
+  const std::vector<uint32_t>& ignored() const { return ignored_; }
+
+  // As it is now; the same one again while nothing has come.
+  blk::Result<std::shared_ptr<const blk::lab::Model>> Model(bool process) {
+    const uint64_t version = recording_->version();
+    auto& made = made_[process ? 1 : 0];
+    if (made && made->first == version) return made->second;
+    auto model = blk::lab::Model::Make(recording_, {process, ignored_});
+    if (!model.ok()) return model.status();
+    made.emplace(version, model.Take());
+    return made->second;
+  }
+  // By index, as lib knows them.
+  blk::Result<std::shared_ptr<const blk::lab::Model>> Model() { return Model(false); }
+
+ private:
+  const std::shared_ptr<blk::lab::Recording> recording_;
+  const std::vector<uint32_t> ignored_;
+  std::array<std::optional<std::pair<uint64_t, std::shared_ptr<const blk::lab::Model>>>, 2> made_;
+};
+
+// The object that an external of ToExternal() holds. lib hands over nothing else.
+template <typename T>
+T& HeldAt(const Args& args, size_t i) {
+  void* held = nullptr;
+  napi_get_value_external(args.env(), args.at(i), &held);
+  return *static_cast<T*>(held);
+}
+
+template <typename T>
+napi_value ToExternal(napi_env env, std::unique_ptr<T> held) {
+  const auto drop = [](napi_env, void* data, void*) { delete static_cast<T*>(data); };
+  napi_value external = nullptr;
+  if (napi_create_external(env, held.get(), drop, nullptr, &external) != napi_ok) return nullptr;
+  static_cast<void>(held.release());  // the external's
+  return external;
+}
+
+// Numbers as a Float64Array.
+inline napi_value ToNumbers(napi_env env, const std::vector<double>& numbers) {
+  Napi::Float64Array array = Napi::Float64Array::New(env, numbers.size());
+  if (array.IsEmpty()) return nullptr;  // the thread is being terminated
+  std::copy(numbers.begin(), numbers.end(), array.Data());
+  return array;
+}
+
+// The numbers of a Float64Array, in place.
+struct Numbers {
+  double* data = nullptr;
+  size_t size = 0;
+};
+inline Numbers NumbersAt(const Args& args, size_t i) {
+  const ViewBytes view = args.View(i);
+  return {reinterpret_cast<double*>(view.data), view.size / sizeof(double)};
+}
+
+inline double Num(uint64_t n) { return static_cast<double>(n); }
+
+// Sets the functions of NativeLab of lib/native/binding.ts in exports: those of recordings, and those of choices.
+void DefineLabCalls(napi_env env, napi_value exports);
+void DefineChoiceCalls(napi_env env, napi_value exports);
+
+}  // namespace blk_addon
+
+#endif  // RUMPBLK_ADDON_LAB_HELD_H_

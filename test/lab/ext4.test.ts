@@ -1,0 +1,93 @@
+// The kernel's ext4 under power cuts, judged by e2fsck: recorded through our NBD server, FUSE and a loop device.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { afterEach, expect, jest } from '@jest/globals';
+import { openSync } from 'rumpblk';
+import { CrashError, crashTest, loadRecording, recordWrites, type CrashState } from 'rumpblk/lab';
+import { serve } from 'rumpblk/nbd';
+import { loops } from '../support/loop';
+import { NO_SANITIZER, ability, peer, run, testWith } from '../support/peers';
+import { MiB, rig } from '../support/rig';
+
+jest.setTimeout(240_000);
+const bench = rig();
+const { needs } = loops(bench);
+const programs = [peer('mkfs.ext4', 'e2fsprogs'), peer('e2fsck', 'e2fsprogs'), peer('nbdfuse', 'libnbd-bin')];
+const fuse = ability('FUSE', () => existsSync('/dev/fuse'));
+const ext4 = testWith(NO_SANITIZER, ...programs, ...needs, fuse);
+
+/** What undoes what was mounted, the last one first. */
+const undo: (() => void)[] = [];
+afterEach(() => {
+  for (const back of undo.splice(0).reverse()) back();
+});
+
+/** Files that are made, synced, renamed and removed. */
+const WORK = `set -e; cd "$0"
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+  echo "round $i" > new; sync new; mv new kept; sync .; mkdir "d$i"; sync .; [ $i -lt 3 ] || rmdir "d$((i - 2))"
+done`;
+
+/** The recording of a file system of 32 MiB in blocks of 4 KiB, in a file. */
+async function recorded(): Promise<string> {
+  const image = bench.sparse(32 * MiB);
+  run('mkfs.ext4', '-q', '-F', '-b', '4096', image);
+  const device = bench.keep(openSync(image, { mode: 'r+' }));
+  using recorder = recordWrites(device, { atomicUnit: 4096 });
+  const [place, folder] = [bench.path('fuse'), bench.path('mounted')];
+  for (const name of [place, folder]) mkdirSync(name);
+  await using server = await serve({ socket: bench.path('socket'), exports: { disk: { device, writable: true } } });
+  const bridge: ChildProcess = spawn('nbdfuse', [`${place}/disk`, String(server.url)], { stdio: 'ignore' });
+  undo.push(() => void bridge.kill());
+  while (!existsSync(`${place}/disk`)) await setTimeout(10);
+  const node = run('losetup', '-f', '--show', '--direct-io=on', `${place}/disk`).trim();
+  undo.push(() => void run('losetup', '-d', node));
+  run('mount', '-t', 'ext4', node, folder);
+  undo.push(() => void spawnSync('umount', [folder]));
+  run('sh', '-c', WORK, folder);
+  run('umount', folder);
+  undo.pop();
+  undo.pop()?.();
+  const gone = new Promise((resolve) => bridge.on('exit', resolve));
+  run('umount', place);
+  await gone;
+  undo.pop();
+  recorder.stop();
+  const file = bench.path('ext4.jsonl');
+  await recorder.save(file);
+  return file;
+}
+
+async function fsck(state: CrashState): Promise<string | undefined> {
+  const { status, stdout } = spawnSync('e2fsck', ['-fp', await state.toFile()]);
+  return (status ?? 8) < 4 ? undefined : stdout.toString().slice(0, 300);
+}
+
+ext4('ext4 survives with its flushes, and without them it does not', async () => {
+  const file = await recorded();
+  using recorder = await loadRecording(file);
+  expect(recorder.requests).toBeGreaterThan(50);
+  const report = await crashTest(recorder, fsck, { seed: 1, samples: 2, limit: 120 });
+  expect(report).toMatchObject({ failures: [], distinct: expect.any(Number) });
+  expect(report.distinct).toBeGreaterThanOrEqual(100);
+
+  // The same requests on a disk that acknowledges flushes and does nothing.
+  const lying = bench.path('lying.jsonl');
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  const isFlush = (line: string): boolean => line.includes('"op":"flush"');
+  expect(lines.filter(isFlush).length).toBeGreaterThan(10);
+  writeFileSync(
+    lying,
+    `${lines
+      .filter((line) => !isFlush(line))
+      .map((line) => line.replace('"fua":1,', ''))
+      .join('\n')}\n`,
+  );
+  using liar = await loadRecording(lying);
+  const error: unknown = await crashTest(liar, fsck, { seed: 1, shrink: 60 }).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(CrashError);
+  const [failure] = (error as CrashError).report.failures;
+  expect(failure?.lost.length).toBeGreaterThanOrEqual(1);
+  expect(failure?.kept.length).toBeGreaterThanOrEqual(1);
+});
