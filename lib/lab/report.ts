@@ -3,7 +3,9 @@ import { inspect } from 'node:util';
 
 /** Something that the workload said happened: `Recorder.mark()`. */
 export interface Mark {
+  /** Says what happened. */
   readonly name: string;
+  /** Is what was given with it, copied. */
   readonly data: unknown;
 }
 
@@ -63,7 +65,7 @@ export interface CrashFailure {
   readonly marks: readonly Mark[];
   /** The fewest units whose loss is enough, when all else is kept. */
   readonly lost: LostUnit[];
-  /** The fewest units that have to be kept for the failure, when all else is lost. */
+  /** The fewest units that have to be kept for the failure, when all else is lost; none with `shrink: 0`, and `lost` is then all that the state lost. */
   readonly kept: LostUnit[];
   /** Checks that it took to make it small. */
   readonly tests: number;

@@ -79,7 +79,7 @@ export async function makeSmall(
 ): Promise<Smallest> {
   const search = new Search(recording, verdictOf, settings);
   if (settings.shrink === 0) {
-    return { choice: failing, error, lost: unitsOf(recording, failing, false), kept: unitsOf(recording, failing, true), tests: 0 };
+    return { choice: failing, error, lost: unitsOf(recording, failing, false), kept: [], tests: 0 };
   }
   const few = await search.fewestLost(failing);
   // At the end of a recording all else may be durable: where it is not yet, more of what has to be kept is seen.

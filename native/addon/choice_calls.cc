@@ -1,3 +1,4 @@
+// Over 300 lines: a function for each of NativeLab, a few lines each.
 // Explorations, choices and states, as NativeLab of lib/native/binding.ts has them.
 #include <algorithm>
 #include <cerrno>

@@ -61,13 +61,15 @@ bool FillRuns(const std::vector<uint8_t>& runs, size_t units, std::vector<uint64
   uint64_t at = 0;
   bool keeps = false;
   for (size_t i = 0; i < runs.size(); keeps = !keeps) {
+    const bool first = i == 0;
     uint64_t length = 0;
     for (unsigned shift = 0;; shift += 7) {
       if (i == runs.size() || shift > 28) return false;
       length |= uint64_t{runs[i] & 0x7fU} << shift;
       if ((runs[i++] & 0x80) == 0) break;
     }
-    if (length > units - at) return false;
+    // Only of the first there may be none: a choice has one token.
+    if (length > units - at || (length == 0 && !first)) return false;
     for (const uint64_t stop = at + length; at < stop; at++) {
       if (keeps) (*kept)[at / 64] |= uint64_t{1} << (at % 64);
     }

@@ -209,7 +209,7 @@ async function runOn(state: CrashState, command: readonly string[], ok: readonly
   const output: Buffer[] = [];
   const status = await statusOf(program, args, 'pipe', output);
   if (ok.includes(status)) return undefined;
-  const last = Buffer.concat(output).toString().trim().split('\n').slice(-4).join('\n');
+  const last = Buffer.concat(output).toString().trim().split('\n').slice(-4).join(' ').replaceAll(/\s+/g, ' ');
   return `status ${status}${last === '' ? '' : `: ${last}`}`;
 }
 

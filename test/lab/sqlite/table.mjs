@@ -15,9 +15,9 @@ export const MODES = {
 };
 
 /** Runs one mode; `options` are those of crashCheck. */
-export async function row(mode, options = {}) {
+export async function row(mode, options = {}, transactions = 24, skip = 0) {
   const every = { seed: 1, failures: 2 ** 32 - 1, shrink: 0, ...options };
-  const report = await crashCheck(spec(mode), every).catch((error) => {
+  const report = await crashCheck(spec(mode, transactions, skip), every).catch((error) => {
     if (error instanceof CrashError) return error.report;
     throw error;
   });
@@ -36,7 +36,18 @@ export async function row(mode, options = {}) {
   };
 }
 
-/** Leaves out each flush of DELETE EXTRA in turn. */
-export function sensitivity(transactions, limit) {
-  return flushMutations(spec('DELETE EXTRA', transactions), { seed: 1, limit });
+/** Leaves out each sync of a mode in turn, and counts the checks that run until one sees it; undefined where none does among `limit` states. */
+export async function sensitivity(mode, transactions, limit) {
+  await crashCheck(spec(mode, transactions), { seed: 1, limit });
+  const rows = [];
+  for (let skip = 1, count = syncs(); skip <= count; skip += 1) {
+    const { checked, corrupt, lost } = await row(mode, { limit, failures: 1 }, transactions, skip);
+    rows.push(corrupt + lost > 0 ? checked : undefined);
+  }
+  return rows;
+}
+
+/** Leaves out each flush of the devices in turn. */
+export function flushes(mode, transactions, limit) {
+  return flushMutations(spec(mode, transactions), { seed: 1, limit });
 }

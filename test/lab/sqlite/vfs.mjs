@@ -1,17 +1,25 @@
 // A VFS of SQLite over block devices: one for each of three names, one for the directory that says which of them exist.
 // Metadata is as POSIX has it and no better: the length of a file is durable when the file is synced, that it exists when the directory is.
 //
-// A file: sector 0 is [magic, incarnation, length], the data behind it. The directory: a sector for each name, [exists, incarnation]. A file whose
-// incarnation is not that of the directory is a new one, of length 0.
+// The directory: a sector for each name, [exists, incarnation]. Each incarnation of a file has a region of its own on the device, zeros at first, as the
+// blocks of a new file are: sector 0 is [magic, length], the data behind it.
 import * as VFS from 'wa-sqlite/src/VFS.js';
 
 const SECTOR = 512;
 const MAGIC = 0x53464c31;
 export const NAMES = ['main.db', 'main.db-journal', 'main.db-wal'];
+/** Bytes of a file, with its sector. */
+const REGION = 128 * 1024;
+const REGIONS = 64;
 /** Bytes of each device. */
-export const SIZE = 1024 * 1024;
+export const SIZE = REGIONS * REGION;
 /** Devices: the files, and the directory. */
 export const DEVICES = NAMES.length + 1;
+
+/** Where an incarnation lies on its device. */
+function begin(incarnation) {
+  return (incarnation % REGIONS) * REGION;
+}
 
 export class DeviceVFS extends VFS.Base {
   name = 'devices';
@@ -21,7 +29,10 @@ export class DeviceVFS extends VFS.Base {
   #files = [];
   #directory;
   #isNew = new Set();
+  /** Syncs that SQLite asked for, of files and with a deletion. */
   syncs = 0;
+  /** The sync that does nothing, from 1. */
+  skip = 0;
 
   /** Takes other devices, and what they hold. */
   mount(devices) {
@@ -35,8 +46,8 @@ export class DeviceVFS extends VFS.Base {
       const device = devices[index];
       let length = 0;
       if (exists) {
-        device.readSync(sector, 0);
-        if (sector.readUInt32LE(0) === MAGIC && sector.readUInt32LE(4) === incarnation) length = sector.readUInt32LE(8);
+        device.readSync(sector, begin(incarnation));
+        if (sector.readUInt32LE(0) === MAGIC) length = sector.readUInt32LE(4);
       }
       return { index, device, exists, incarnation, length };
     });
@@ -67,7 +78,7 @@ export class DeviceVFS extends VFS.Base {
     if (length > 0) {
       // The memory of WebAssembly may move; a copy does not.
       const bytes = Buffer.allocUnsafe(length);
-      file.device.readSync(bytes, SECTOR + offset);
+      file.device.readSync(bytes, begin(file.incarnation) + SECTOR + offset);
       data.set(bytes);
     }
     if (length === data.length) return VFS.SQLITE_OK;
@@ -77,8 +88,8 @@ export class DeviceVFS extends VFS.Base {
 
   xWrite(fileId, data, offset) {
     const file = this.#open.get(fileId);
-    if (SECTOR + offset + data.length > SIZE) return VFS.SQLITE_FULL;
-    file.device.writeSync(Buffer.from(data), SECTOR + offset);
+    if (SECTOR + offset + data.length > REGION) return VFS.SQLITE_FULL;
+    file.device.writeSync(Buffer.from(data), begin(file.incarnation) + SECTOR + offset);
     if (offset + data.length > file.length) this.#setLength(file, offset + data.length);
     return VFS.SQLITE_OK;
   }
@@ -92,6 +103,7 @@ export class DeviceVFS extends VFS.Base {
   xSync(fileId) {
     const file = this.#open.get(fileId);
     this.syncs += 1;
+    if (this.syncs === this.skip) return VFS.SQLITE_OK;
     file.device.flushSync();
     // What SQLite does on Unix for a file that it has created.
     if (this.#isNew.delete(file)) this.#directory.flushSync();
@@ -110,7 +122,7 @@ export class DeviceVFS extends VFS.Base {
     this.#writeEntry(file);
     if (syncDirectory !== 0) {
       this.syncs += 1;
-      this.#directory.flushSync();
+      if (this.syncs !== this.skip) this.#directory.flushSync();
     }
     return VFS.SQLITE_OK;
   }
@@ -131,8 +143,7 @@ export class DeviceVFS extends VFS.Base {
     file.length = length;
     const sector = Buffer.alloc(SECTOR);
     sector.writeUInt32LE(MAGIC, 0);
-    sector.writeUInt32LE(file.incarnation, 4);
-    sector.writeUInt32LE(length, 8);
-    file.device.writeSync(sector, 0);
+    sector.writeUInt32LE(length, 4);
+    file.device.writeSync(sector, begin(file.incarnation));
   }
 }
