@@ -16,6 +16,7 @@
 #include "addon/serve_calls.h"
 #include "addon/source.h"
 #include "addon/table_calls.h"
+#include "addon/trace_calls.h"
 #include "core/base/status.h"
 #include "core/host/host_io.h"
 
@@ -72,6 +73,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineNbdFunctions(env, exports);
   DefineOverlayFunctions(env, exports);
   DefineChangeFunctions(env, exports);
+  DefineTraceFunctions(env, exports);
   DefineServeCalls(env, exports);
   // The only class with a constructor in lib's hands: the others come from its methods.
   exports.Set("Driver", DriverWrap::Define(env));

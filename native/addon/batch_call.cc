@@ -133,6 +133,7 @@ void BatchCall::Cancel(napi_env env) {
   if (!GiveUp(env, {ECANCELED, blk::Op::kStrategy})) return;
   // It never runs: its entries say so, and the batch can run again before the queue comes to this call.
   run_->CancelRest();
+  run_->EndStarted();
   static_cast<void>(GiveBack());
   run_.reset();
   DropMemory();

@@ -17,6 +17,7 @@
 #include "addon/promise_call.h"
 #include "addon/request_calls.h"
 #include "addon/table_calls.h"
+#include "addon/trace_calls.h"
 #include "core/device/ioctl.h"
 
 namespace blk_addon {
@@ -70,9 +71,9 @@ struct Flushed {
 
 napi_value Answer(napi_env env, const Flushed& flushed) { return ToOutcome(env, flushed.status, flushed.lost); }
 
-Flushed FlushOn(blk::Device& device, blk::Lane lane) {
+Flushed FlushOn(blk::Device& device, blk::Lane lane, uint64_t asked = 0) {
   Flushed flushed;
-  flushed.status = device.Flush(lane, &flushed.lost);
+  flushed.status = device.Flush(lane, &flushed.lost, asked);
   return flushed;
 }
 
@@ -82,8 +83,10 @@ napi_value FlushSync(const Args& args, Device device) {
 
 // Without a token: a sync cannot be cut short.
 napi_value Flush(const Args& args, Device device) {
+  const uint64_t asked = device->device->tracer().on() ? blk::TraceClock() : 0;
   return Promise(
-      args.env(), device, [core = device->device](blk::Lane lane) { return FlushOn(*core, lane); }, Answer);
+      args.env(), device, [core = device->device, asked](blk::Lane lane) { return FlushOn(*core, lane, asked); },
+      Answer);
 }
 
 // The error of a lease that close() takes back comes first; what it lost is among what the flush has to tell.
@@ -211,6 +214,7 @@ Napi::Function DeviceWrap::Define(Napi::Env env) {
                          Property("track", Method<Track>),
                          Property("keep", Method<Keep>),
                          Property("bitmaps", Method<Bitmaps>),
+                         Property("latencies", Method<Latencies>),
                          Property("removeBitmap", Method<RemoveBitmap>),
                          Property("cancel", Method<Cancel, For::kAny>),
                          Property("ioctl", Method<Ioctl>),

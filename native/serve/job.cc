@@ -58,6 +58,7 @@ void Inbox::Reserve(size_t jobs) {
 void Inbox::Put(std::unique_ptr<Job> job) {
   // The job keeps the inbox; it may be taken and gone as soon as the lock is free.
   const std::shared_ptr<Inbox> kept = job->inbox;
+  CompleteRequest(job->request);
   // Here, and not when it is answered: a client that hears nothing must not keep the device open.
   job->call.End();
   MutexLock lock(mu_);
@@ -82,13 +83,17 @@ void RunJob(std::unique_ptr<Job> job, Lane lane) {
   const bool estimates = job->command() == Command::kWrite && !job->request.durable;
   const auto begun = std::chrono::steady_clock::now();
   const bool had_memory = HadMemory([&] { Do(*job, lane); });
-  if (!had_memory) job->error = nbd::kWireNoMemory;
+  if (!had_memory) {
+    job->error = nbd::kWireNoMemory;
+    job->request.status = {ENOMEM, Op::kStrategy};
+  }
   Inbox& inbox = *job->inbox;
   if (estimates) inbox.writes().Record(std::chrono::steady_clock::now() - begun);
   inbox.Put(std::move(job));
 }
 
 void DropJob(std::unique_ptr<Job> job, nbd::WireError error) {
+  job->request.status = {ECANCELED, Op::kStrategy};
   job->error = error;
   Inbox& inbox = *job->inbox;
   inbox.Put(std::move(job));

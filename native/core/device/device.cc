@@ -66,11 +66,12 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
   if (channel_->windows() != nullptr && !options.direct && options.access != Access::kPio) MapWindows(context);
   // A device that cannot write has nothing to be kept from.
   if (range_.writable) Guard();
-  // From inside to outside: the guard, and outermost the injector, which draws before anything is refused. What they
-  // let through is tracked.
+  // From inside to outside: the guard, and before it the injector, which draws before anything is refused. What they
+  // let through is tracked. Outermost the tracer, which sees what callers see.
   std::vector<FilterChain::Link> links{{range_.writable ? &tracker_ : nullptr, /*switched=*/true},
                                        {guard_.get(), /*switched=*/false},
-                                       {&faults_, /*switched=*/true}};
+                                       {&faults_, /*switched=*/true},
+                                       {&tracer_, /*switched=*/true}};
   std::erase_if(links, [](const FilterChain::Link& link) { return link.filter == nullptr; });
   chain_.emplace(mapped_ ? *mapped_ : pio_, links);
 }
@@ -231,12 +232,13 @@ ByteSpan Device::ToDevice(MediumSpan span) const {
   return {begin - range_.begin.value, end - range_.begin.value};
 }
 
-Status Device::Flush(Lane lane, ByteSpan* lost) {
+Status Device::Flush(Lane lane, ByteSpan* lost, uint64_t asked) {
   if (lost != nullptr) *lost = {};
   if (!DurabilityRule(options_.cache).flushes()) return Status::Ok();
   // The sync before the size: what was written before the file shrank is made durable in any case.
   Request request = RangeRequest(Operation::kFlush, 0, range_.size, Fua::kOff);
   request.lane = lane;
+  request.trace.begun = asked;
   Run(request);
   Status status = request.status;
   // After a sync that failed as well: what the file lacks is lost, whatever else is.

@@ -25,6 +25,7 @@
 #include "core/filter/fault_filter.h"
 #include "core/filter/filter_chain.h"
 #include "core/filter/guard_filter.h"
+#include "core/filter/trace_filter.h"
 #include "core/filter/track_filter.h"
 #include "core/medium/channel.h"
 #include "core/request/batch.h"
@@ -88,15 +89,18 @@ class Device {
   Request CopyRequest(uint64_t position, uint64_t length, CopySource& source) const;
 
   // Plans `request`, and passes it by the filters; on the caller's thread, in call order, once. -> where to run it;
-  // valid as long as the device.
+  // valid as long as the device. CompleteRequest() is owed from there on.
   Strategy& Admit(Request& request) {
     Strategy& entry = chain_->entry();
     PlanRequest(request, range_);
     entry.Admit(request);
     return entry;
   }
-  // Admits and runs in one go, on the caller's thread.
-  void Run(Request& request) { RunRequest(Admit(request), request); }
+  // Admits, runs and completes in one go, on the caller's thread.
+  void Run(Request& request) {
+    RunRequest(Admit(request), request);
+    CompleteRequest(request);
+  }
 
   // Writes to the disk that this device is, or is a partition of, wherever its label lies; durable when it returns,
   // also under CacheMode::kUnsafe: a label is worth a sync. Draws no fault. `position` counts bytes from the start of
@@ -134,7 +138,8 @@ class Device {
   // partition; else empty.
   // Errors: fdatasync's, and from then on the same one again until the last close · EIO the host file shrank · EIO,
   // ENOSPC stores through a lease are lost, which sticks too.   Thread: any; it waits for the disk.
-  Status Flush(Lane lane, ByteSpan* lost = nullptr);
+  // `asked`: when it was asked for, by TraceClock(); 0: now.
+  Status Flush(Lane lane, ByteSpan* lost = nullptr, uint64_t asked = 0);
 
   // The calls on this device. What is admitted, run, flushed or looked at between Enter() and the end of that call
   // finds the device open, on whichever thread; the device outlives the call. A close can begin here, for those that
@@ -165,6 +170,11 @@ class Device {
   void SetFaulty(bool faulty);
   // The same of marking what it changes for those who track its disk.   Thread: as SetFaulty(), not both at once.
   void SetTracked(bool tracked);
+
+  // What measures and traces its requests; off until SetTraced().
+  TraceFilter& tracer() { return tracer_; }
+  // Puts it in force if it has anything to do, or takes it out.   Thread: as SetFaulty(), not both at once.
+  void SetTraced() { chain_->Switch(tracer_, tracer_.on()); }
 
   // The mapped windows, none for a pread/pwrite device. Most recently used first under mmap; under auto, where nothing
   // orders them, by slot. Of this moment: requests go on meanwhile.
@@ -226,6 +236,7 @@ class Device {
   std::unique_ptr<GuardFilter> guard_;  // when there is something to guard
   TrackFilter tracker_;
   FaultFilter faults_;
+  TraceFilter tracer_;
   std::optional<FilterChain> chain_;  // before mapped_, or pio_; there from the constructor on
 };
 

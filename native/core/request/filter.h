@@ -16,11 +16,12 @@ struct FilterTraits {
   bool needs_each_request = false;  // Admit() is owed every request, and every entry of a batch, in the order of calls
   bool may_refuse_pieces = false;   // Refuses() has its say: what is asked for apart is not to be run as one piece
   bool watches_pieces = false;      // Watch() is told of each piece
+  bool watches_requests = false;    // Completed() is told of each request, and of each entry of a batch
 
   // Those of both, one after the other.
   FilterTraits With(const FilterTraits& other) const {
     return {needs_each_request || other.needs_each_request, may_refuse_pieces || other.may_refuse_pieces,
-            watches_pieces || other.watches_pieces};
+            watches_pieces || other.watches_pieces, watches_requests || other.watches_requests};
   }
 };
 
@@ -45,6 +46,10 @@ class Filter {
   // `piece` is about to run, and then once more: it is complete, and nobody knows yet. On the threads where that
   // happens; it waits for nothing. Told only to a filter that watches_pieces.
   virtual void Watch(const Piece& piece) { static_cast<void>(piece); }
+
+  // A request is over, its outcome filled in, and its caller hears of it next. Told by CompleteRequest(), of requests
+  // in which Admit() has set trace.filter, on any thread; it waits for nothing. It may set trace.ended.
+  virtual void Completed(Request& request) { static_cast<void>(request); }
 };
 
 }  // namespace blk
