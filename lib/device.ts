@@ -17,6 +17,8 @@ import { blockNumber, direction, fuaRule, partOf, startOf, viewLength } from './
 import type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './request/transfer.js';
 import { abortSignal, flag, requireOptions, SIGNAL_KEYS } from './arguments/validate.js';
 import { bitmaps, removeBitmap, track, type BitmapInfo, type DirtyBitmap, type TrackOptions } from './request/dirty-bitmap.js';
+import { statsOf, type DeviceStats, type StatsOptions } from './trace/stats.js';
+import { traceOf, type Trace, type TraceOptions } from './trace/trace.js';
 import { lend, type WindowView } from './request/window-view.js';
 import { toWindows, type WindowInfo } from './request/windows.js';
 
@@ -371,6 +373,41 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    */
   track(options?: TrackOptions): DirtyBitmap {
     return track(BlockDevice.#open(this, 'track'), options);
+  }
+
+  /**
+   * Traces the requests of this open from now on: when each was made, where, how long it took as the caller saw it, and what became of
+   * it. While nobody traces, it costs nothing.
+   *
+   * @param options `limit`, default 2^20 requests; `keep`, default true
+   * @returns the trace; iterate it, or save it
+   * @throws {BlockDeviceError} EBUSY it is traced already; EBADF closed
+   *
+   * @example
+   * const trace = device.trace();
+   * await work(device);
+   * trace.stop();
+   * await trace.save('work.jsonl');
+   */
+  trace(options?: TraceOptions): Trace {
+    return traceOf([BlockDevice.#open(this, 'trace')], [this], options);
+  }
+
+  /**
+   * Tells how long the requests of this open took, by operation, in nanoseconds from the call to its completion. The first call begins to
+   * measure, and so finds nothing; until then it costs nothing.
+   *
+   * @param options `reset`, default false: begins anew behind this answer
+   * @returns count, errors, bytes, min, max, mean and percentiles of each operation
+   * @throws {BlockDeviceError} EBADF closed
+   *
+   * @example
+   * device.stats();
+   * await work(device);
+   * console.log(device.stats().write.p99);
+   */
+  stats(options?: StatsOptions): DeviceStats {
+    return statsOf(BlockDevice.#open(this, 'stats'), options);
   }
 
   /**

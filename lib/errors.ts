@@ -195,6 +195,11 @@ export function reword<E extends Error>(error: E, message: string, above: (...gi
   return error;
 }
 
+/** Names an error number, positive or negative: `'EIO'`. */
+export function errorCode(errno: number): string {
+  return describe(-Math.abs(errno))[0];
+}
+
 /** Makes an error that says in words of ours what the errno cannot; `above` is the function that its stack begins above. */
 export function remarkedError(info: BlockErrorInfo, remark: string, above: (...given: never[]) => unknown): BlockDeviceError {
   const remarked: BlockErrorInfo & Remarked = { ...info, [REMARK]: remark };

@@ -41,6 +41,8 @@ export type { RangeBufRequest, WriteZeroesOptions } from './request/range.js';
 export type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './request/transfer.js';
 export type { BatchOptions } from './request/batch.js';
 export type { BitmapInfo, DirtyBitmap, TrackOptions } from './request/dirty-bitmap.js';
+export type { DeviceStats, OperationStats, StatsOptions } from './trace/stats.js';
+export type { Trace, TraceOptions } from './trace/trace.js';
 export type { WindowView } from './request/window-view.js';
 export type { WindowInfo } from './request/windows.js';
 export type { FaultInjector, FaultOptions } from './faults.js';

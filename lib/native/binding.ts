@@ -256,6 +256,8 @@ export interface NativeDevice {
   keep(name: string, granularity: number | undefined): NativeChanges | Failure;
   /** `DeviceGroup::ListKept`. Waits for the disk. */
   bitmaps(): { readonly bitmaps: readonly NativeBitmap[] } | Failure;
+  /** `TraceFilter` — fills in, of read, write, flush, discard and zeroes each, errors, bytes, sum, least, most in ns and the buckets of `blk::Histogram`; measures from the first call on. -> whether it did before. */
+  latencies(into: Float64Array, reset: boolean): boolean | Failure;
   /** `DeviceGroup::RemoveKept`: false when there is none of that name. Waits for the disk. */
   removeBitmap(name: string): boolean | Failure;
   /** `Device::Flush`. */
@@ -598,7 +600,22 @@ export interface NativeLab {
   memoAdd(memo: NativeMemo, state: NativeState, verdict: number): boolean;
 }
 
+/** `blk::RequestTrace` and the devices that it is of; ends when it is collected. */
+export interface NativeTrace {
+  readonly [opaque]: never;
+}
+
 export interface NativeBinding extends NativeLab {
+  /** Keeps requests of these devices from here on, `limit` at most. EBUSY one of them is traced, EBADF closed, ENOMEM. */
+  startTrace(devices: readonly NativeRequests[], limit: number): NativeTrace | Failure;
+  /** Fills in rows of 11 numbers, from the `from`-th record on, in the order of completion: n, done, time, latency, operation (`blk::Operation`), device, position, length, moved, errno, flags (1 durable, 2 injected). -> how many. */
+  readTrace(trace: NativeTrace, from: number, into: Float64Array): number;
+  /** Records before the `upto`-th are not read any more. */
+  freeTrace(trace: NativeTrace, upto: number): void;
+  traceState(trace: NativeTrace): [records: number, dropped: number];
+  /** The place of what happens now in the order of all events, and ns since the start. */
+  traceNow(trace: NativeTrace): [number: number, time: number];
+  endTrace(trace: NativeTrace): void;
   /** Names of `blk::Op`, by value: the `syscall` of an error. */
   readonly ops: readonly string[];
   /** Texts of `blk::Why`, by value: what an errno cannot say; empty for none. */

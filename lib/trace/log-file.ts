@@ -6,15 +6,16 @@ import { ByteReader, type ByteSource } from './byte-reader.js';
 import { DM_MAGIC, dmLogWritesEncoder, readDmLogWrites } from './dm-log-writes.js';
 import { fioIologEncoder, iologVersion, readFioIolog } from './fio-iolog.js';
 import { jsonLinesEncoder, readJsonLines } from './json-lines.js';
+import { perfettoEncoder } from './perfetto.js';
 import type { TraceEncoder, TraceEvent, TraceEvents, TraceHeader, TraceLog } from './event.js';
 
 /** The formats of logs that hold requests. */
 export type TraceFormat = 'jsonl' | 'dm-log-writes' | 'fio-iolog-2' | 'fio-iolog-3';
 
-/** What {@link encoderOf} and {@link writeLogFile} are told. */
+/** Options of `writeLogFile()`. */
 export interface EncoderOptions {
-  /** Default `'jsonl'`. */
-  format?: TraceFormat;
+  /** Default `'jsonl'`; `'perfetto'` can be shown, and not read again. */
+  format?: TraceFormat | 'perfetto';
   /** Of a format that is about one device, which. */
   device?: number;
   /** Of fio's formats, what fio shall open, by device; default: the names of the devices. */
@@ -32,6 +33,7 @@ export interface OpenLog extends TraceLog {
 export function encoderOf(header: TraceHeader, { format = 'jsonl', device, files }: EncoderOptions = {}): TraceEncoder {
   if (format === 'dm-log-writes') return dmLogWritesEncoder(header, device === undefined ? {} : { device });
   if (format === 'jsonl') return jsonLinesEncoder(header);
+  if (format === 'perfetto') return perfettoEncoder(header);
   return fioIologEncoder(header, format === 'fio-iolog-2' ? 2 : 3, files === undefined ? {} : { files });
 }
 

@@ -18,6 +18,7 @@
 #include "addon/serve_calls.h"
 #include "addon/source.h"
 #include "addon/table_calls.h"
+#include "addon/trace_calls.h"
 #include "core/base/status.h"
 #include "core/host/host_io.h"
 
@@ -74,6 +75,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineNbdFunctions(env, exports);
   DefineOverlayFunctions(env, exports);
   DefineChangeFunctions(env, exports);
+  DefineTraceFunctions(env, exports);
   DefineServeCalls(env, exports);
   DefineFaultFunctions(env, exports);
   DefineLabCalls(env, exports);

@@ -135,6 +135,7 @@ void BatchCall::Cancel(napi_env env) {
   if (!GiveUp(env, {ECANCELED, blk::Op::kStrategy})) return under_way_->device->LetGoCancelled();
   // It never runs: its entries say so, and the batch can run again before the queue comes to this call.
   run_->CancelRest();
+  run_->EndStarted();
   static_cast<void>(GiveBack());
   run_.reset();
   DropMemory();

@@ -40,7 +40,9 @@ class CopyCall final : public PendingCall, public Cancellable {
 
   void Work(blk::IoWorker& worker) override;
   napi_value Settle(napi_env env) override;
+  void Unrun(blk::Status why) override { request_.status = why; }
   void Done() override {
+    blk::CompleteRequest(request_);
     under_way_.End();
     lent_.End();
   }

@@ -17,6 +17,7 @@
 #include "addon/promise_call.h"
 #include "addon/request_calls.h"
 #include "addon/table_calls.h"
+#include "addon/trace_calls.h"
 #include "core/device/ioctl.h"
 
 namespace blk_addon {
@@ -91,7 +92,10 @@ napi_value Flush(const Args& args, Device device) {
         flushed.status = core->RunFlush(*flush, lane, &flushed.lost);
         return flushed;
       },
-      Answer);
+      [flush](napi_env env, const Flushed& flushed) {
+        blk::CompleteRequest(flush->request);
+        return Answer(env, flushed);
+      });
   call->HeldBy(flush->request.plan.decided);
   return device->Submit(std::move(call));
 }
@@ -226,6 +230,7 @@ Napi::Function DeviceWrap::Define(Napi::Env env) {
                          Property("track", Method<Track>),
                          Property("keep", Method<Keep>),
                          Property("bitmaps", Method<Bitmaps>),
+                         Property("latencies", Method<Latencies>),
                          Property("removeBitmap", Method<RemoveBitmap>),
                          Property("cancel", Method<Cancel, For::kAny>),
                          Property("ioctl", Method<Ioctl>),

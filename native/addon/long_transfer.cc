@@ -227,6 +227,7 @@ bool LongTransfer::SettleIfOver() {
   }
   slots_.clear();
   view_.Drop();
+  blk::CompleteRequest(request_);
   // First the bookkeeping: what runs when the promise resolves may close the device, and must not find this there.
   under_way_.End();
   napi_resolve_deferred(env_, deferred_, ToOutcome(env_, request_));

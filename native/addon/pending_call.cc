@@ -11,8 +11,9 @@ int PendingCall::Return(napi_env env) {
   // GiveUp() runs on this thread, and Run() is over: the state does not change any more.
   if (taken_back()) return 0;
   // First the bookkeeping: what runs when the promise resolves may close the device, and must not find this call there.
-  Done();
   const blk::Status none{ENOMEM, blk::Op::kStrategy};
+  if (no_memory()) Unrun(none);
+  Done();
   Resolve(env, no_memory() ? ToFailure(env, none) : OrNoMemory(env, [&] { return Settle(env); }));
   return 1;
 }
@@ -23,6 +24,7 @@ void PendingCall::RunHere(napi_env env) {
 }
 
 void PendingCall::Refuse(napi_env env, blk::Status status) {
+  Unrun(status);
   Done();
   Resolve(env, ToFailure(env, status));
 }

@@ -44,6 +44,8 @@ class PendingCall : public Call {
   void EndUnrun(napi_env env, blk::Status status);
   // -> what the promise resolves with. Called once, after Work().
   virtual napi_value Settle(napi_env env) = 0;
+  // Called before Done() where Work() never began, or ended without memory: why.
+  virtual void Unrun(blk::Status why) { static_cast<void>(why); }
   // Called once before the promise resolves, whatever became of the call.
   virtual void Done() {}
 

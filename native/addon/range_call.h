@@ -30,7 +30,11 @@ class RangeCall final : public PendingCall, public Cancellable {
 
   void Work(blk::IoWorker& worker) override;
   napi_value Settle(napi_env env) override;
-  void Done() override { under_way_.End(); }
+  void Unrun(blk::Status why) override { request_.status = why; }
+  void Done() override {
+    blk::CompleteRequest(request_);
+    under_way_.End();
+  }
 
   // Keeps the device, and so the strategies behind entry_, until the call has settled.
   DeviceCall under_way_;

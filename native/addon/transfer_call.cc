@@ -40,7 +40,10 @@ napi_value TransferCall::Submit(napi_env env, const std::shared_ptr<DeviceState>
   const Now now = request.plan.decided
                       ? Now::kUnknown
                       : RunNowShared(state.driver->driver.shared_work(), entry, request, request.data, may_go_on);
-  if (now == Now::kDone) return ToOutcome(env, request);
+  if (now == Now::kDone) {
+    blk::CompleteRequest(request);
+    return ToOutcome(env, request);
+  }
   const bool is_long = request.moves() && request.length - request.moved > PartOf(request.operation);
   if (is_long) return LongTransfer::Submit(env, device, request, entry, now, view, view_offset, token);
   std::unique_ptr<TransferCall> call(new TransferCall(env, device, request, entry, now, view, view_offset, token));

@@ -51,7 +51,11 @@ class TransferCall final : public PendingCall, public Cancellable {
   bool Start(blk::IoWorker& worker) override;
   void Work(blk::IoWorker& worker) override;
   napi_value Settle(napi_env env) override;
-  void Done() override { under_way_.End(); }
+  void Unrun(blk::Status why) override { request_.status = why; }
+  void Done() override {
+    blk::CompleteRequest(request_);
+    under_way_.End();
+  }
 
   const napi_env env_;
   // Keeps the device, and so the strategies behind entry_, until the call has settled.

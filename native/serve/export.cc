@@ -38,6 +38,7 @@ Export::Export(ExportOptions options)
 
 Status Export::Flush(Device::AdmittedFlush& flush, Lane lane) {
   const Status status = device_->RunFlush(flush, lane);
+  CompleteRequest(flush.request);
   if (status.why == Why::kNbdUnflushed) has_lost_.store(true, std::memory_order_relaxed);
   if (!status.ok() || !has_lost_.load(std::memory_order_relaxed)) return status;
   return {EIO, Op::kFlush, Why::kNbdUnflushed};

@@ -17,6 +17,7 @@ void Inbox::Reserve(size_t jobs) {
 void Inbox::Put(std::unique_ptr<Job> job) {
   // The job keeps the inbox; it may be taken and gone as soon as the lock is free.
   const std::shared_ptr<Inbox> kept = job->inbox;
+  CompleteRequest(job->request);
   // Here, and not when it is answered: a client that hears nothing must not keep the device open.
   job->call.End();
   MutexLock lock(mu_);

@@ -59,7 +59,10 @@ void RunJob(std::unique_ptr<Job> job, Lane lane) {
   const bool estimates = job->command() == Command::kWrite && !job->request.durable;
   const auto begun = std::chrono::steady_clock::now();
   const bool had_memory = HadMemory([&] { Do(*job, lane); });
-  if (!had_memory) job->error = nbd::kWireNoMemory;
+  if (!had_memory) {
+    job->error = nbd::kWireNoMemory;
+    job->request.status = {ENOMEM, Op::kStrategy};
+  }
   Inbox& inbox = *job->inbox;
   if (estimates) inbox.writes().Record(std::chrono::steady_clock::now() - begun);
   HoldTicket* const held = job->hold();
@@ -72,6 +75,7 @@ void RunJob(std::unique_ptr<Job> job, Lane lane) {
 }
 
 void DropJob(std::unique_ptr<Job> job, nbd::WireError error) {
+  job->request.status = {ECANCELED, Op::kStrategy};
   job->error = error;
   Inbox& inbox = *job->inbox;
   inbox.Put(std::move(job));

@@ -95,6 +95,7 @@ void Runner::Read(Arrived& arrived, CallsInFlight::Call call) {
   Strategy& entry = device_.Admit(request);
   bool waits = false;
   if (ReadNow(entry, request, data, &waits)) {
+    CompleteRequest(request);
     const nbd::WireError error = OutcomeOf(request);
     if (error != nbd::kWireOk) {
       Give(std::move(memory), length);
@@ -107,7 +108,7 @@ void Runner::Read(Arrived& arrived, CallsInFlight::Call call) {
   }
   if (is_short) {
     memory = pool_.Take(length);
-    if (memory.data() == nullptr) return Answer(header, nbd::kWireNoMemory);
+    if (memory.data() == nullptr) return AnswerWithout(header, request);
     if (request.moved > 0) std::memcpy(memory.data(), data, request.moved);
   }
   std::unique_ptr<Job> job = MakeJob(arrived, std::move(call));
@@ -135,11 +136,12 @@ void Runner::Write(Arrived& arrived, CallsInFlight::Call call) {
     const auto begun = std::chrono::steady_clock::now();
     RunRequest(entry, request);
     inbox_->writes().Record(std::chrono::steady_clock::now() - begun);
+    CompleteRequest(request);
     return Answer(header, OutcomeOf(request));
   }
   std::unique_ptr<Job> job = MakeJob(arrived, std::move(call));
   job->memory = in_buffer ? pool_.Take(header.length) : std::move(arrived.memory);
-  if (job->memory.data() == nullptr) return Answer(header, nbd::kWireNoMemory);
+  if (job->memory.data() == nullptr) return AnswerWithout(header, request);
   if (in_buffer) std::memcpy(job->memory.data(), data, header.length);
   request.data = job->memory.data();
   job->request = request;
@@ -231,6 +233,12 @@ void Runner::Finish(Job& job) {
 void Runner::Answer(const nbd::RequestHeader& header, nbd::WireError error) {
   AddOutcome(header, error, session_, batch_);
   Count(header, error);
+}
+
+void Runner::AnswerWithout(const nbd::RequestHeader& header, Request& request) {
+  request.status = {ENOMEM, Op::kStrategy};
+  CompleteRequest(request);
+  Answer(header, nbd::kWireNoMemory);
 }
 
 void Runner::AnswerRead(const nbd::RequestHeader& header, AlignedBuffer memory, size_t taken) {

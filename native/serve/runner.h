@@ -72,6 +72,8 @@ class Runner {
   void Queue(std::unique_ptr<IoTask> task);
   void Finish(Job& job);
   void Answer(const nbd::RequestHeader& header, nbd::WireError error);
+  // Of one that was admitted, and finds no memory to run on.
+  void AnswerWithout(const nbd::RequestHeader& header, Request& request);
   void AnswerRead(const nbd::RequestHeader& header, AlignedBuffer memory, size_t taken);
   void AnswerStatus(Job& job);
   void Count(const nbd::RequestHeader& header, nbd::WireError error);

@@ -74,12 +74,15 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
                                             channel_.get(), &minor_->disk().unflushed()});
   }
   // From inside to outside: the recorder, which is to see what reaches the medium, the guard, the fault plan, and
-  // outermost the seed's injector, which draws before anything is refused. What they let through is tracked.
+  // before it the
+  // seed's injector, which draws before anything is refused. What they let through is tracked. Outermost the tracer,
+  // which sees what callers see.
   std::vector<FilterChain::Link> links{{range_.writable ? &recorder_ : nullptr, /*switched=*/true},
                                        {range_.writable ? &tracker_ : nullptr, /*switched=*/true},
                                        {guard_.get(), /*switched=*/false},
                                        {planned_ ? &*planned_ : nullptr, /*switched=*/true},
-                                       {&faults_, /*switched=*/true}};
+                                       {&faults_, /*switched=*/true},
+                                       {&tracer_, /*switched=*/true}};
   std::erase_if(links, [](const FilterChain::Link& link) { return link.filter == nullptr; });
   chain_.emplace(mapped_ ? *mapped_ : pio_, links);
 }
@@ -248,6 +251,7 @@ Status Device::Close(AdmittedFlush* flush, Lane lane, ByteSpan* lost) {
   if (closed()) return Status::Ok();
   // While the windows are mapped and the descriptors open; the minor last, for its last close ends the sticky error.
   Status first = flush != nullptr ? RunFlush(*flush, lane, lost) : Flush(lane, lost);
+  if (flush != nullptr) CompleteRequest(flush->request);
   // A leased window is in somebody's hands still: it is unmapped with this object, which its lease keeps alive.
   if (!pins_.Any()) {
     const Status unmapped = cache_ ? cache_->UnmapAll() : table_ ? table_->UnmapAll() : Status::Ok();

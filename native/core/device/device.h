@@ -27,6 +27,7 @@
 #include "core/filter/filter_chain.h"
 #include "core/filter/guard_filter.h"
 #include "core/filter/record_filter.h"
+#include "core/filter/trace_filter.h"
 #include "core/filter/track_filter.h"
 #include "core/medium/channel.h"
 #include "core/request/batch.h"
@@ -91,19 +92,20 @@ class Device {
   Request CopyRequest(uint64_t position, uint64_t length, CopySource& source) const;
 
   // Plans `request`, and passes it by the filters; on the caller's thread, in call order, once. -> where to run it;
-  // valid as long as the device.
+  // valid as long as the device. CompleteRequest() is owed from there on.
   Strategy& Admit(Request& request) {
     Strategy& entry = chain_->entry();
     PlanRequest(request, range_);
     entry.Admit(request);
     return entry;
   }
-  // Admits and runs in one go, on the caller's thread, which waits as long as a fault plan holds it; one that would
-  // hang for ever does not run. Errors: EDEADLK that.
+  // Admits, runs and completes in one go, on the caller's thread, which waits as long as a fault plan holds it; one that
+  // would hang for ever does not run. Errors: EDEADLK that.
   void Run(Request& request) {
     Strategy& entry = Admit(request);
     if (request.plan.decided) return RunHeld(entry, request);
     RunRequest(entry, request);
+    CompleteRequest(request);
   }
   // Lets go requests that are held although they were called off.
   void LetGoCancelled() const;
@@ -193,6 +195,11 @@ class Device {
   // The same of telling the log of its disk of what it does.
   Status SetLogged(bool logged);
 
+  // What measures and traces its requests; off until SetTraced().
+  TraceFilter& tracer() { return tracer_; }
+  // Puts it in force if it has anything to do, or takes it out.   Thread: as SetFaulty(), not both at once.
+  Status SetTraced() { return chain_->Switch(tracer_, tracer_.on()); }
+
   // The mapped windows, none for a pread/pwrite device. Most recently used first under mmap; under auto, where nothing
   // orders them, by slot. Of this moment: requests go on meanwhile.
   std::vector<WindowInfo> Windows() const;
@@ -257,6 +264,7 @@ class Device {
   FaultPlans* const plans_;  // null: none
   std::optional<FaultPlanFilter> planned_;
   FaultFilter faults_;
+  TraceFilter tracer_;
   std::optional<FilterChain> chain_;  // before mapped_, or pio_; there from the constructor on
 };
 

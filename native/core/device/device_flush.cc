@@ -34,6 +34,7 @@ Status Device::Flush(Lane lane, ByteSpan* lost) {
   if (held != nullptr && held->hangs()) return {EDEADLK, Op::kFlush, Why::kInjected};
   const Status status = RunFlush(flush, lane, lost);
   if (held != nullptr) held->WaitHere();
+  CompleteRequest(flush.request);
   return status;
 }
 
@@ -42,6 +43,7 @@ void Device::RunHeld(Strategy& entry, Request& request) {
   if (held != nullptr && held->hangs()) request.plan.StopAt(0, {{EDEADLK, Op::kStrategy, Why::kInjected}});
   RunRequest(entry, request);
   if (held != nullptr) held->WaitHere();
+  CompleteRequest(request);
 }
 
 void Device::LetGoCancelled() const {

@@ -125,6 +125,25 @@ std::unique_ptr<TrackedChanges> DeviceGroup::Track(Device& device, uint64_t gran
   return tracked;
 }
 
+Status DeviceGroup::Trace(Device& device, std::shared_ptr<RequestTrace> trace, uint16_t index) {
+  MutexLock lock(mu_);
+  // The call that asks for this is none of calls().
+  if (!device.tracer().Begin(std::move(trace), index, device.calls().count() == 0)) return {EBUSY, Op::kTrack};
+  return device.SetTraced();
+}
+
+void DeviceGroup::EndTrace(Device& device, const RequestTrace& trace) {
+  MutexLock lock(mu_);
+  // Taking a filter out needs no memory.
+  if (device.tracer().End(trace)) static_cast<void>(device.SetTraced());
+}
+
+Status DeviceGroup::Measure(Device& device) {
+  MutexLock lock(mu_);
+  device.tracer().Measure();
+  return device.SetTraced();
+}
+
 Status DeviceGroup::MayKeep(const Device& device) {
   const Medium& medium = device.minor().disk().medium();
   if (device.mode() != OpenMode::kReadWrite) return {EACCES, Op::kTrack};

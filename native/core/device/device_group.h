@@ -1,6 +1,6 @@
 // DeviceGroup: the devices of one driver that are alive, and what they share: counters, lanes and the fault injector.
 // Kept by the driver and by each of the devices, so that neither has to outlive the other.
-// Thread-safe. Lock order: mu_ before the fault injector's.
+// Thread-safe. Lock order: mu_ before the fault injector's and those of trace filters.
 #ifndef RUMPBLK_CORE_DEVICE_DEVICE_GROUP_H_
 #define RUMPBLK_CORE_DEVICE_DEVICE_GROUP_H_
 
@@ -45,6 +45,13 @@ class DeviceGroup : public std::enable_shared_from_this<DeviceGroup> {
   // are. What is under way on an open when it begins counts as a change of all that the open has.   Throws
   // std::bad_alloc. REQUIRES: granularity is a power of two from ChangeMap::kLeastBlock to kMostBlock.
   std::unique_ptr<TrackedChanges> Track(Device& device, uint64_t granularity) EXCLUDES(mu_);
+  // Keeps the requests of `device` in `trace` from here on, as those of its device of that index, until EndTrace().
+  // Errors: EBUSY it is traced already.   Throws std::bad_alloc.
+  Status Trace(Device& device, std::shared_ptr<RequestTrace> trace, uint16_t index) EXCLUDES(mu_);
+  void EndTrace(Device& device, const RequestTrace& trace) EXCLUDES(mu_);
+  // Measures the requests of `device` from here on.   Throws std::bad_alloc.
+  void Measure(Device& device) EXCLUDES(mu_);
+
   // The same in the bitmap of that name that the medium keeps. Errors: those of Medium::KeepChanges() · ENOTSUP the
   // device is a part of its medium, with a Why.   Thread: any; it waits for the medium.
   static Result<std::unique_ptr<TrackedChanges>> Keep(Device& device, const std::string& name,

@@ -114,6 +114,13 @@ class Driver {
     return devices_->Track(device, granularity);
   }
 
+  // Traces and measures a device of this driver, as DeviceGroup has it.
+  Status Trace(Device& device, std::shared_ptr<RequestTrace> trace, uint16_t index) {
+    return devices_->Trace(device, std::move(trace), index);
+  }
+  void EndTrace(Device& device, const RequestTrace& trace) { devices_->EndTrace(device, trace); }
+  void Measure(Device& device) { devices_->Measure(device); }
+
   // The calls of the driver: each function above that can answer EBADF is one while it runs, and whoever queues such a
   // call lets it enter before. calls().CloseAndWait() bars all that come, for a Close() that nobody is in the way of.
   CallsInFlight& calls() { return calls_; }

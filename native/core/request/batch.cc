@@ -63,9 +63,11 @@ int BatchRun::Prepare(uint32_t i, Lane lane, Piece* piece) {
 }
 
 void BatchRun::Admit() {
-  if (!filters_.needs_each_request) return;
+  if (!filters_.needs_each_request && !filters_.watches_requests) return;
   // Room before the first draw, so that a run that finds no memory has drawn nothing.
   std::vector<Plan> plans(count_);
+  std::vector<TraceContext> traces(filters_.watches_requests ? count_ : 0);
+  uint64_t begun = 0;
   for (uint32_t i = 0; i < count_; i++) {
     Piece piece;
     if (arrays_.op[i] == static_cast<uint8_t>(BatchOp::kFlush)) {
@@ -78,12 +80,16 @@ void BatchRun::Admit() {
       continue;
     }
     Request request = AsRequest(piece);
+    request.trace.begun = begun;
     PlanRequest(request, *target_.range);
     target_.entry->Admit(request);
     if (request.plan.decided) starts_ = false;
     plans[i] = std::move(request.plan);
+    begun = request.trace.begun;
+    if (!traces.empty()) traces[i] = request.trace;
   }
   plans_ = std::move(plans);
+  traces_ = std::move(traces);
 }
 
 bool BatchRun::RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel) {
@@ -124,8 +130,29 @@ void BatchRun::EndGroup(Status synced) {
       if (served && arrays_.error[i] == 0) Set(i, arrays_.resid[i], synced.err);
     }
   }
+  if (!traces_.empty()) CompleteGroup(Of::kAll);
   group_ = next_;
   wants_sync_ = false;
+}
+
+void BatchRun::CompleteGroup(Of which) {
+  uint64_t ended = 0;
+  for (uint32_t i = group_; i < next_; i++) {
+    if (traces_[i].filter == nullptr) continue;
+    const bool durable = Mutates(OperationOf(i)) && IsDurable(i);
+    if (durable && which == Of::kNotDurable) continue;
+    Piece piece;
+    static_cast<void>(Prepare(i, kSharedLane, &piece));  // as when it was admitted
+    Request request = AsRequest(piece);
+    request.durable = durable;
+    request.moved = piece.size - arrays_.resid[i];
+    request.status = {-arrays_.error[i], Op::kStrategy};
+    request.injected = plans_[i].stop.by != nullptr && arrays_.error[i] != 0;
+    request.trace = std::exchange(traces_[i], {});
+    request.trace.ended = ended;
+    CompleteRequest(request);
+    ended = request.trace.ended;
+  }
 }
 
 void BatchRun::Expect(uint32_t i, Lane lane) {

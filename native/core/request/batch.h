@@ -76,6 +76,7 @@ class BatchRun {
         expects_(begun.expects_),
         starts_(begun.starts_),
         plans_(std::move(begun.plans_)),
+        traces_(std::move(begun.traces_)),
         next_(begun.next_) {}
 
   // Plans every entry and passes it by the filters, in order, on the thread that submits the batch, where they ask for
@@ -98,6 +99,7 @@ class BatchRun {
       } else if (!RunGroup(nowait, lane, cancel)) {
         return false;
       }
+      if (!traces_.empty()) CompleteGroup(Of::kNotDurable);
       EndGroup(wants_sync_ ? sync({FlushPlan(), !EndsWithFlush()}) : Status::Ok());
     }
     return true;
@@ -142,6 +144,10 @@ class BatchRun {
   bool RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel);
   // Whether the last entry that has run is a flush.
   bool EndsWithFlush() const { return next_ > 0 && OpOf(next_ - 1) == BatchOp::kFlush; }
+  // Completes the requests that the entries of the group are to a filter that watches them, once each: before the sync
+  // those that it does not serve, which it may cover, and behind it all others.
+  enum class Of : uint8_t { kNotDurable, kAll };
+  void CompleteGroup(Of which);
   // Gives the outcome of the group's sync to the entries that it served. After a flush that failed no write begins.
   void EndGroup(Status synced);
   // Whether entry i, a write, is durable when its group has ended. It has no way to say that it is not.
@@ -206,6 +212,8 @@ class BatchRun {
   bool starts_;         // whether entries are started: the medium answers later, and no filter decided on one
   // What each entry was admitted with; empty while no filter asks for that, and each is planned as it runs.
   std::vector<Plan> plans_;
+  // Of each entry, where a filter watches requests; else empty.
+  std::vector<TraceContext> traces_;
   // Entries below it have an outcome.
   uint32_t next_ = 0;
   // Where the group under way begins.

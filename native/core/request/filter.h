@@ -18,11 +18,13 @@ struct FilterTraits {
   bool may_refuse_pieces = false;   // Refuses() has its say: what is asked for apart is not to be run as one piece
   bool watches_pieces = false;      // Begins() and Ends() are told of each piece
   bool performs_pieces = false;     // Perform() runs each piece
+  bool watches_requests = false;    // Completed() is told of each request, and of each entry of a batch
 
   // Those of both, one after the other.
   FilterTraits With(const FilterTraits& other) const {
     return {needs_each_request || other.needs_each_request, may_refuse_pieces || other.may_refuse_pieces,
-            watches_pieces || other.watches_pieces, performs_pieces || other.performs_pieces};
+            watches_pieces || other.watches_pieces, performs_pieces || other.performs_pieces,
+            watches_requests || other.watches_requests};
   }
 };
 
@@ -55,6 +57,10 @@ class Filter {
   // `piece` itself, which has its place, size and data again at the end. Called only of a filter that performs_pieces.
   // Throws std::bad_alloc, and the piece is not complete then.
   virtual void Perform(Piece& piece, Strategy& next);
+
+  // A request is over, its outcome filled in, and its caller hears of it next. Told by CompleteRequest(), of requests
+  // in which Admit() has set trace.filter, on any thread; it waits for nothing. It may set trace.ended.
+  virtual void Completed(Request& request) { static_cast<void>(request); }
 };
 
 }  // namespace blk

@@ -57,6 +57,13 @@ void RunRequest(Strategy& entry, Request& request);
 // REQUIRES: the part lies in the request, and begins and ends on kPartGrid, or where the request does.
 bool RunPart(Strategy& entry, Request& request, uint8_t* data, size_t size);
 
+// Tells the filter that wants to hear of it that `request` is over. Once, by whoever has admitted it, as the last thing
+// before its caller hears of that; parts of it and copies are nobody's business. For one that never ran, with a status
+// that says so.   Thread: any.
+inline void CompleteRequest(Request& request) {
+  if (request.trace.filter != nullptr) request.trace.filter->Completed(request);
+}
+
 }  // namespace blk
 
 #endif  // RUMPBLK_CORE_REQUEST_PHYSIO_H_

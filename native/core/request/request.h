@@ -45,6 +45,16 @@ struct Plan {
   }
 };
 
+// What a filter that watches requests keeps in each, from Admit() to Completed(). Times are the filter's; one that is
+// set already is that of requests which begin, or end, together.
+struct TraceContext {
+  Filter* filter = nullptr;  // who wants to hear of the end; null: nobody
+  void* trace = nullptr;
+  uint64_t number = 0;
+  uint64_t begun = 0;
+  uint64_t ended = 0;
+};
+
 // What is asked for, then what became of it. Whoever makes it keeps `data` alive until it has run.
 struct Request : Terms {
   int64_t position = 0;     // bytes from the start of the device
@@ -61,6 +71,8 @@ struct Request : Terms {
   Status status;
   bool injected = false;
   int64_t failed_blkno = 0;  // first sector of the piece that failed
+
+  TraceContext trace;
 
   // A raw one that does not begin with a sector: refused outright, without a piece.
   bool misplaced() const { return raw && position % static_cast<int64_t>(kDevBsize) != 0; }
