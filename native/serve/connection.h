@@ -31,6 +31,7 @@ struct ServerShared {
   std::vector<std::unique_ptr<Export>> exports;
   std::vector<ExportFacts> facts;  // of each of them
   std::optional<size_t> nameless;
+  std::chrono::milliseconds handshake{0};  // what a client may take to choose an export
   Tally tally;
 };
 
@@ -49,8 +50,6 @@ using EventSink = std::function<void(ServerEvent)>;
 
 class Connection {
  public:
-  static constexpr std::chrono::seconds kHandshake{10};
-
   // How a connection is to end, each more urgent than the one before. kDrain: requests are ESHUTDOWN, and the client is
   // to go. kFinish: as soon as what is under way is answered. kCut: at once; transfers are ended half-way.
   enum class End : uint8_t { kNone, kDrain, kFinish, kCut };
