@@ -2,7 +2,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { BlockDriver, open, type BlockDevice } from '../index.js';
+import { BlockDriver, open, type BlockDevice, type DirtyBitmap } from '../index.js';
 import { serve, type NbdExport, type NbdServer, type NbdServerOptions } from '../nbd.js';
 import { openOverlay } from '../overlay.js';
 import { goOnInBackground, sayReady } from './support/daemon.js';
@@ -27,6 +27,7 @@ interface ServeOptions extends ImageOptions {
   stdio?: boolean;
   writable?: boolean;
   overlay?: boolean;
+  bitmap?: string[];
   default?: string;
   allowRemote?: boolean;
   maxConnections?: number;
@@ -60,6 +61,10 @@ export function addServe(program: Command, done: (status: number) => void): void
     .option('--default <name>', 'the export of clients that name none (default: the only one)')
     .option('-w, --writable', 'let clients write')
     .option('--overlay', 'let clients write, and forget it at the end: the images are only read')
+    .option('--bitmap <name>', 'tell clients of this bitmap, which each qcow2 image keeps; again for more', (text, before?: string[]) => [
+      ...(before ?? []),
+      text,
+    ])
     .option('--allow-remote', 'allow --listen with a host that other machines reach')
     .option('--max-connections <count>', 'clients at a time (default: 64)', parseClients)
     .option('--fork', 'go on in the background once it listens')
@@ -73,6 +78,7 @@ export function addServe(program: Command, done: (status: number) => void): void
 
 async function serveCommand(images: readonly string[], named: readonly NamedImage[], options: ServeOptions): Promise<number> {
   const wanted = namesOf(images, named);
+  if (options.overlay === true && options.bitmap !== undefined) throw new UsageError('--bitmap is of the image: not with --overlay');
   const place = placeOf(options);
   if (options.fork === true) {
     if (place.stdio === true || place.fd !== undefined) throw new UsageError('--fork needs --socket or --listen');
@@ -84,7 +90,8 @@ async function serveCommand(images: readonly string[], named: readonly NamedImag
     await useAndClose(together(devices), async () => {
       const exports: Record<string, NbdExport> = Object.create(null) as Record<string, NbdExport>;
       for (const { name, file } of wanted) {
-        exports[name] = { device: await openExport(file, options, driver, devices), writable: isWritable(options) };
+        const device = await openExport(file, options, driver, devices);
+        exports[name] = { device, writable: isWritable(options), bitmaps: keptBitmaps(device, file, options.bitmap ?? []) };
       }
       await run(exports, place, options);
     });
@@ -123,13 +130,25 @@ function activatedFd(): number {
 
 const isWritable = ({ writable = false, overlay = false }: ServeOptions): boolean => writable || overlay;
 
+/** The bitmaps of an image that have these names; it has to have them already. */
+function keptBitmaps(device: BlockDevice, file: string, names: readonly string[]): Record<string, DirtyBitmap> {
+  const kept = names.length === 0 ? [] : device.bitmaps().map(({ name }) => name);
+  const bitmaps: [string, DirtyBitmap][] = names.map((name) => {
+    if (!kept.includes(name)) throw new UsageError(`'${file}' keeps no bitmap '${name}'`);
+    return [name, device.track({ name })];
+  });
+  return Object.fromEntries(bitmaps);
+}
+
 /** Opens what is served; it and what lies below it go to `devices`, which are closed last first. */
 async function openExport(file: string, options: ServeOptions, driver: BlockDriver, devices: BlockDevice[]): Promise<BlockDevice> {
   const add = (device: BlockDevice): BlockDevice => {
     devices.unshift(device);
     return device;
   };
-  if (options.overlay !== true) return add(await openImage(file, options, { mode: isWritable(options) ? 'r+' : 'r' }, driver));
+  // An image keeps its bitmaps as long as it is open for writing.
+  const mode = isWritable(options) || options.bitmap !== undefined ? 'r+' : 'r';
+  if (options.overlay !== true) return add(await openImage(file, options, { mode }, driver));
   if (options.offset !== undefined || options.size !== undefined)
     throw new UsageError('--overlay is of all of the image: not with --offset or --size');
   const { partition, format, access } = options;

@@ -231,8 +231,14 @@ export type NativeIdentity = readonly [kind: number, device: bigint, inode: bigi
 export interface NativeServer {
   readonly [opaque]: never;
 }
-/** A device to be served, under a name. */
-export type ExportRow = readonly [device: NativeRequests, name: string, description: string, writable: boolean];
+/** A device to be served, under a name, and bitmaps of it, under theirs. */
+export type ExportRow = readonly [
+  device: NativeRequests,
+  name: string,
+  description: string,
+  writable: boolean,
+  bitmaps: readonly (readonly [name: string, changes: NativeChanges])[],
+];
 /** Hears of a server: kind is an index of SERVE_EVENTS; id, peer and export of the client; a failure of an error. 'closed' is the last one. Throws nothing. */
 export type ServeListener = (kind: number, id: number, peer: string, exported: string, failure: Failure | undefined) => void;
 
@@ -436,7 +442,7 @@ export interface NativeDriver {
 /** `blk::KeptBitmap`; the name in bytes. */
 export type NativeBitmap = readonly [name: Buffer, granularity: number, isConsistent: boolean, isOn: boolean];
 
-/** `blk::TrackedChanges`; ends when it is collected. */
+/** `blk::TrackedChanges`; ends when it is collected and not served. */
 export interface NativeChanges {
   readonly [opaque]: never;
 }
@@ -750,6 +756,8 @@ export interface NativeBinding extends NativeLab {
   clearChanges(changes: NativeChanges): Outcome;
   /** False, and nothing is merged: they are not of the same bytes. */
   mergeChanges(changes: NativeChanges, from: NativeChanges): boolean | Failure;
+  /** Whether they are of the bytes of this device. EBADF: they are over. */
+  changesOf(changes: NativeChanges, device: NativeRequests): boolean | Failure;
   endChanges(changes: NativeChanges): void;
   /** `serve::Server` — nameless: index of the export for the empty name, or -1; path: of a Unix socket, or empty; host: an address, or ''; fd: or -1. It keeps the event loop alive. */
   serve(

@@ -76,9 +76,19 @@ const MOST_NAME = 1023;
 /** Runs that one call lists. */
 const RUNS = 1024;
 
+/** Gives what `value`, a DirtyBitmap, is for native code. */
+export let changesOf: (value: unknown, what: string) => NativeChanges;
+
 class TrackedBitmap implements DirtyBitmap {
   readonly #handle: DeviceHandle;
   readonly #native: NativeChanges;
+
+  static {
+    changesOf = (value, what) => {
+      if (!TrackedBitmap.#is(value)) throw invalidArgType(what, 'an instance of DirtyBitmap', value);
+      return value.#native;
+    };
+  }
 
   constructor(handle: DeviceHandle, native: NativeChanges) {
     this.#handle = handle;
@@ -123,8 +133,7 @@ class TrackedBitmap implements DirtyBitmap {
 
   merge(from: DirtyBitmap): void {
     const bitmap = TrackedBitmap.#of(this);
-    if (!TrackedBitmap.#is(from)) throw invalidArgType('from', 'an instance of DirtyBitmap', from);
-    const merged = binding.mergeChanges(bitmap.#native, from.#native);
+    const merged = binding.mergeChanges(bitmap.#native, changesOf(from, 'from'));
     if (isFailure(merged)) throw fromFailure(merged, bitmap.#handle);
     if (!merged) throw invalidArgValue('from', from, 'is of another device or range');
   }
@@ -167,7 +176,7 @@ function blockOf(granularity: unknown): Bytes {
 }
 
 /** Accepts what an image can keep as a name, and other programs can show. */
-function bitmapName(value: unknown, what: string): string {
+export function bitmapName(value: unknown, what: string): string {
   const name = text(value, what);
   const size = Buffer.byteLength(name);
   if (size === 0 || size > MOST_NAME) throw invalidArgValue(what, value, `must have 1 to ${MOST_NAME} bytes of UTF-8`);

@@ -4,9 +4,10 @@ import { BlockList, isIP } from 'node:net';
 import { keysOf, requireKnown } from '../arguments/known-keys.js';
 import { abortSignal, flag, hostPath, integer, requireObject, requireOptions, text } from '../arguments/validate.js';
 import { BlockDevice, handleOf } from '../device.js';
-import { invalidArgType, invalidArgValue } from '../errors.js';
+import { fromFailure, invalidArgType, invalidArgValue, isFailure } from '../errors.js';
 import { MOST_NBD_TEXT, MOST_PORT, MOST_SOCKET_PATH, NBD_PORT } from '../media/nbd-limits.js';
-import type { ExportRow } from '../native/binding.js';
+import { binding, type ExportRow } from '../native/binding.js';
+import { bitmapName, changesOf, type DirtyBitmap } from '../request/dirty-bitmap.js';
 import type { DeviceHandle } from '../request/handle.js';
 
 /** What is served under a name. */
@@ -17,6 +18,12 @@ export interface NbdExport {
   writable?: boolean;
   /** What clients may show to people. */
   description?: string;
+  /**
+   * Bitmaps of `track()`, also taken ones, that clients may ask for: each is the meta context `qemu:dirty-bitmap:NAME`, of this name of 1 to
+   * 1023 bytes. They are of the same bytes as the device, and stay alive as long as they are served. Once one is disposed, or its image keeps it
+   * no more, block status is EIO for clients that have chosen it. Default none.
+   */
+  bitmaps?: Record<string, DirtyBitmap>;
 }
 
 /** Options of {@link serve}: one of `socket`, `port` with `host`, `fd` and `stdio` says where. */
@@ -75,7 +82,10 @@ const SERVE_KEYS = keysOf<NbdServerOptions>(
   },
   { path: "'socket'", listen: "'port'", export: "'exports'", device: "'exports'", writable: "'writable' of an export" },
 );
-const EXPORT_KEYS = keysOf<NbdExport>({ device: true, writable: true, description: true }, { name: 'the key of the export' });
+const EXPORT_KEYS = keysOf<NbdExport>(
+  { device: true, writable: true, description: true, bitmaps: true },
+  { name: 'the key of the export', bitmap: "'bitmaps'" },
+);
 const NOWHERE: ServePlace = { path: Buffer.alloc(0), host: '', port: 0, fd: -1, name: '' };
 const DEFAULT_HOST = '127.0.0.1';
 const MOST_FD = 2 ** 31 - 1;
@@ -122,13 +132,27 @@ function servedExport(name: string, value: unknown): ServedExport {
   if (!('device' in given) || !(given.device instanceof BlockDevice))
     throw invalidArgType(place, 'an instance of BlockDevice, or an object with one as device', value);
   requireKnown(given, EXPORT_KEYS, place);
-  const { device, writable, description = '' } = given as NbdExport;
+  const { device, writable, description = '', bitmaps } = given as NbdExport;
   const handle = handleOf(device, 'serve');
   const isWritable = flag(writable, `${place}.writable`, false);
   if (isWritable && handle.mode !== 'r+') throw invalidArgValue(`${place}.writable`, true, "needs a device that is open 'r+'");
   const words = text(description, `${place}.description`);
   requireShort(words, `${place}.description`);
-  return { row: [handle.requests, name, words, isWritable], device, handle };
+  return { row: [handle.requests, name, words, isWritable, servedBitmaps(bitmaps, handle, `${place}.bitmaps`)], device, handle };
+}
+
+function servedBitmaps(bitmaps: unknown, handle: DeviceHandle, place: string): ExportRow[4] {
+  if (bitmaps === undefined) return [];
+  requireObject(bitmaps, place);
+  return Object.entries(bitmaps).map(([key, value]) => {
+    const name = bitmapName(key, `a name in ${place}`);
+    const what = `${place}[${JSON.stringify(name)}]`;
+    const changes = changesOf(value, what);
+    const isOfDevice = binding.changesOf(changes, handle.requests);
+    if (isFailure(isOfDevice)) throw fromFailure(isOfDevice, handle);
+    if (!isOfDevice) throw invalidArgValue(what, value, 'is of another device or range');
+    return [name, changes] as const;
+  });
 }
 
 /** The protocol allows so much text, and no NUL in it. */

@@ -12,7 +12,7 @@ import { servedExports, serveLimits, serveOptions, servePlace, type NbdServerOpt
  *
  * @param options `exports`, by name; one of `socket`, `port` with `host`, `fd` and `stdio`; `default`, `allowRemote`, `maxConnections`, `signal`
  * @returns the server, which listens
- * @throws {BlockDeviceError} EADDRINUSE the path or the port is taken; EADDRNOTAVAIL the host is not this machine; EACCES, ENOENT the path; ENOTSOCK no socket; EBADF a device is closed; errors of the host
+ * @throws {BlockDeviceError} EADDRINUSE the path or the port is taken; EADDRNOTAVAIL the host is not this machine; EACCES, ENOENT the path; ENOTSOCK no socket; EBADF a device is closed, or a bitmap disposed; errors of the host
  *
  * @example
  * await using device = await open('disk.img');

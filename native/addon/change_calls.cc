@@ -14,18 +14,17 @@ namespace {
 using blk::TrackedChanges;
 
 // Externals of this addon that lib hands over here are all of one kind: those of ToExternal().
-TrackedChanges& ChangesAt(const Args& args, size_t i) {
-  void* changes = nullptr;
-  napi_get_value_external(args.env(), args.at(i), &changes);
-  return *static_cast<TrackedChanges*>(changes);
-}
+using Held = std::shared_ptr<TrackedChanges>;
 
-void Drop(napi_env, void* data, void*) { delete static_cast<TrackedChanges*>(data); }
+TrackedChanges& ChangesAt(const Args& args, size_t i) { return *ChangesOf(args.env(), args.at(i)); }
+
+void Drop(napi_env, void* data, void*) { delete static_cast<Held*>(data); }
 
 napi_value ToExternal(napi_env env, std::unique_ptr<TrackedChanges> changes) {
+  auto held = std::make_unique<Held>(std::move(changes));
   napi_value external = nullptr;
-  if (napi_create_external(env, changes.get(), Drop, nullptr, &external) != napi_ok) return nullptr;
-  static_cast<void>(changes.release());  // the external's
+  if (napi_create_external(env, held.get(), Drop, nullptr, &external) != napi_ok) return nullptr;
+  static_cast<void>(held.release());  // the external's
   return external;
 }
 
@@ -89,6 +88,17 @@ napi_value MergeChanges(napi_env env, napi_callback_info info) {
   return Napi::Boolean::New(env, alike);
 }
 
+// (changes, device) -> whether they are of the bytes of the device; EBADF as a failure: they are over.
+napi_value ChangesOfDevice(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  const TrackedChanges& changes = ChangesAt(args, 0);
+  void* device = nullptr;
+  napi_get_value_external(env, args.at(1), &device);
+  const std::shared_ptr<DeviceState>& state = *static_cast<const std::shared_ptr<DeviceState>*>(device);
+  if (changes.over()) return ToFailure(env, {EBADF, blk::Op::kServe, blk::Why::kBitmapOver});
+  return Napi::Boolean::New(env, changes.IsOf(state->device->minor()));
+}
+
 napi_value EndChanges(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   ChangesAt(args, 0).End();
@@ -96,6 +106,12 @@ napi_value EndChanges(napi_env env, napi_callback_info info) {
 }
 
 }  // namespace
+
+std::shared_ptr<TrackedChanges> ChangesOf(napi_env env, napi_value external) {
+  void* held = nullptr;
+  napi_get_value_external(env, external, &held);
+  return *static_cast<Held*>(held);
+}
 
 // (granularity) -> changes, or ENOMEM as a failure.
 napi_value Track(const Args& args, const std::shared_ptr<DeviceState>& device) {
@@ -142,6 +158,7 @@ void DefineChangeFunctions(napi_env env, napi_value exports) {
   DefineFunction(env, exports, "changesConsistent", Edge<ChangesConsistent>);
   DefineFunction(env, exports, "clearChanges", Edge<ClearChanges>);
   DefineFunction(env, exports, "mergeChanges", Edge<MergeChanges>);
+  DefineFunction(env, exports, "changesOf", Edge<ChangesOfDevice>);
   DefineFunction(env, exports, "endChanges", Edge<EndChanges>);
 }
 

@@ -1,6 +1,6 @@
-// What JavaScript does with the changes that a device tracks. An external holds them, and when it is collected the
-// tracking ends of those that no image keeps. JavaScript thread only, which waits for the disk where bitmaps of an
-// image are opened, listed or removed.
+// What JavaScript does with the changes that a device tracks. An external holds them, and when nothing does any more,
+// no server either, the tracking ends of those that no image keeps. JavaScript thread only, which waits for the disk
+// where bitmaps of an image are opened, listed or removed.
 #ifndef RUMPBLK_ADDON_CHANGE_CALLS_H_
 #define RUMPBLK_ADDON_CHANGE_CALLS_H_
 
@@ -19,7 +19,10 @@ napi_value Keep(const Args& args, const std::shared_ptr<DeviceState>& device);
 napi_value Bitmaps(const Args& args, const std::shared_ptr<DeviceState>& device);
 napi_value RemoveBitmap(const Args& args, const std::shared_ptr<DeviceState>& device);
 
-// Sets changeBytes, changeRuns, takeChanges, changesConsistent, clearChanges, mergeChanges and endChanges of
+// Of an external.
+std::shared_ptr<blk::TrackedChanges> ChangesOf(napi_env env, napi_value external);
+
+// Sets changeBytes, changeRuns, takeChanges, changesConsistent, clearChanges, mergeChanges, changesOf and endChanges of
 // lib/native/binding.ts in exports.
 void DefineChangeFunctions(napi_env env, napi_value exports);
 

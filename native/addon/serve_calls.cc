@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "addon/args.h"
+#include "addon/change_calls.h"
 #include "addon/define.h"
 #include "addon/edge.h"
 #include "addon/outcome.h"
@@ -21,7 +22,17 @@ using blk::serve::ServerOptions;
 // What a server's external holds.
 using ServerRef = std::shared_ptr<ServeState>;
 
-// Rows of [target, name, description, writable]. lib hands over devices that are open.
+// Rows of [name, changes].
+std::vector<blk::serve::ExportBitmap> BitmapsIn(napi_env env, const Napi::Array& rows) {
+  std::vector<blk::serve::ExportBitmap> bitmaps;
+  for (uint32_t at = 0; at < rows.Length(); at++) {
+    const Napi::Array row = rows.Get(at).As<Napi::Array>();
+    bitmaps.push_back({row.Get(uint32_t{0}).As<Napi::String>().Utf8Value(), ChangesOf(env, row.Get(uint32_t{1}))});
+  }
+  return bitmaps;
+}
+
+// Rows of [target, name, description, writable, bitmaps]. lib hands over devices that are open.
 std::vector<ServeState::Wanted> WantedAt(const Args& args, size_t i) {
   std::vector<ServeState::Wanted> wanted;
   const Napi::Array rows = Napi::Value(args.env(), args.at(i)).As<Napi::Array>();
@@ -31,7 +42,8 @@ std::vector<ServeState::Wanted> WantedAt(const Args& args, size_t i) {
     if (napi_get_value_external(args.env(), row.Get(uint32_t{0}), &target) != napi_ok) continue;
     wanted.push_back(
         {*static_cast<const std::shared_ptr<DeviceState>*>(target), row.Get(uint32_t{1}).As<Napi::String>().Utf8Value(),
-         row.Get(uint32_t{2}).As<Napi::String>().Utf8Value(), row.Get(uint32_t{3}).As<Napi::Boolean>().Value()});
+         row.Get(uint32_t{2}).As<Napi::String>().Utf8Value(), row.Get(uint32_t{3}).As<Napi::Boolean>().Value(),
+         BitmapsIn(args.env(), row.Get(uint32_t{4}).As<Napi::Array>())});
   }
   return wanted;
 }

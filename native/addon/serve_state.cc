@@ -90,7 +90,7 @@ blk::serve::ServerOptions ServeState::Options(std::optional<size_t> nameless, si
   for (Wanted& wanted : wanted_) {
     blk::Driver& driver = wanted.device->driver->driver;
     options.exports.push_back({std::move(wanted.name), std::move(wanted.description), wanted.writable,
-                               wanted.device->device, &driver.queue(), driver.lanes()});
+                               wanted.device->device, &driver.queue(), driver.lanes(), std::move(wanted.bitmaps)});
     held_.emplace_back(*this, held_.size(), wanted.device);
   }
   return options;

@@ -24,6 +24,7 @@ class ServeState final : public EnvServer, public std::enable_shared_from_this<S
     std::string name;
     std::string description;
     bool writable = false;
+    std::vector<blk::serve::ExportBitmap> bitmaps;
   };
 
   // `on_event` is called as lib/native/binding.ts has it.

@@ -152,7 +152,10 @@ napi_value Latencies(const Args& args, const std::shared_ptr<DeviceState>& devic
   constexpr size_t kRow = kOwn + blk::Histogram::kBuckets;
   blk::TraceFilter& tracer = device->device->tracer();
   const bool measured = tracer.measures();
-  if (!measured) device->driver->driver.Measure(*device->device);
+  if (!measured) {
+    const blk::Status status = device->driver->driver.Measure(*device->device);
+    if (!status.ok()) return ToFailure(args.env(), status);
+  }
   const ViewBytes view = args.View(0);
   if (view.size < blk::TraceFilter::kOperations * kRow * sizeof(double)) return nullptr;
   auto* row = reinterpret_cast<double*>(view.data);

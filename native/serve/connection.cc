@@ -81,7 +81,7 @@ void Connection::Break(Status status) {
 // ---- handshake
 
 std::optional<Session> Connection::Negotiate() {
-  const auto deadline = Clock::now() + kHandshake;
+  const auto deadline = Clock::now() + shared_.handshake;
   Negotiation negotiation(shared_.facts, shared_.nameless);
   std::vector<uint8_t> out;
   Negotiation::Greet(&out);

@@ -28,8 +28,6 @@ namespace blk::serve {
 
 class Connection {
  public:
-  static constexpr std::chrono::seconds kHandshake{10};
-
   // How a connection is to end, each more urgent than the one before. kDrain: requests are ESHUTDOWN, and the client is
   // to go. kFinish: as soon as what is under way is answered. kCut: at once; transfers are ended half-way.
   enum class End : uint8_t { kNone, kDrain, kFinish, kCut };

@@ -25,6 +25,7 @@ ExportFacts FactsOf(const ExportOptions& options) {
   facts.sizes.preferred = PreferredOf(device.features());
   facts.sizes.maximum = kMaxPayload;
   facts.size = device.minor().size() / facts.sizes.minimum * facts.sizes.minimum;
+  for (const ExportBitmap& bitmap : options.bitmaps) facts.bitmaps.push_back(bitmap.name);
   return facts;
 }
 
@@ -34,7 +35,8 @@ Export::Export(ExportOptions options)
     : facts_(FactsOf(options)),
       device_(std::move(options.device)),
       queue_(*options.queue),
-      lanes_(std::move(options.lanes)) {}
+      lanes_(std::move(options.lanes)),
+      bitmaps_(std::move(options.bitmaps)) {}
 
 Status Export::Flush(Device::AdmittedFlush& flush, Lane lane) {
   const Status status = device_->RunFlush(flush, lane);

@@ -6,14 +6,22 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/base/lane_lease.h"
 #include "core/device/device.h"
+#include "core/device/tracked_changes.h"
 #include "core/workers/calls_in_flight.h"
 #include "core/workers/io_queue.h"
 #include "serve/export_facts.h"
 
 namespace blk::serve {
+
+// Its name is at most nbd::kMaxString bytes with what contexts put before it.
+struct ExportBitmap {
+  std::string name;
+  std::shared_ptr<const TrackedChanges> changes;
+};
 
 struct ExportOptions {
   std::string name;
@@ -23,6 +31,8 @@ struct ExportOptions {
   // Of the driver of the device, which outlives the export.
   IoQueue* queue = nullptr;
   std::shared_ptr<Lanes> lanes;
+  // Dirty bitmaps that block status tells of.   REQUIRES: they are of the bytes of the device.
+  std::vector<ExportBitmap> bitmaps = {};
 };
 
 class Export {
@@ -36,6 +46,7 @@ class Export {
   Device& device() const { return *device_; }
   IoQueue& queue() const { return queue_; }
   const std::shared_ptr<Lanes>& lanes() const { return lanes_; }
+  const TrackedChanges& bitmap(size_t i) const { return *bitmaps_[i].changes; }
 
   // Makes all that was answered durable. A loss that the device tells of once, as one over NBD does, is told to every
   // client from then on: any of them may have written what is gone.   Errors: those of Device::RunFlush().
@@ -49,6 +60,7 @@ class Export {
   const std::shared_ptr<Device> device_;
   IoQueue& queue_;
   const std::shared_ptr<Lanes> lanes_;
+  const std::vector<ExportBitmap> bitmaps_;
   CallsInFlight calls_;
   std::atomic<bool> has_lost_{false};
 };

@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/nbd/wire.h"
+#include "serve/contexts.h"
 
 namespace blk::serve {
 
@@ -17,6 +19,7 @@ struct ExportFacts {
   uint64_t size = 0;        // bytes
   bool writable = false;
   nbd::BlockSizes sizes;
+  std::vector<std::string> bitmaps;  // names of the dirty bitmaps that block status tells of
 
   // The transmission flags of a connection. Flushes and FUA of one connection cover the writes of all: they share the
   // device.
@@ -31,11 +34,8 @@ struct ExportFacts {
 struct Session {
   size_t export_index = 0;
   bool structured = false;  // replies are structured
-  bool allocation = false;  // base:allocation was chosen
+  Contexts contexts;        // none without structured replies
 };
-
-// The number that block status calls base:allocation by.
-inline constexpr uint32_t kAllocationId = 1;
 
 }  // namespace blk::serve
 

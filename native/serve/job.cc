@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "core/base/no_memory.h"
-#include "serve/block_status.h"
 #include "serve/judge.h"
 
 namespace blk::serve {
@@ -35,7 +34,8 @@ void Do(Job& job, Lane lane) {
     case Command::kCache:
     case Command::kWriteZeroes: return RunRange(job, lane);
     case Command::kBlockStatus:
-      job.error = ToWire(CollectStatus(job.exported->device(), job.header, job.inbox->cancel(), lane, &job.extents));
+      job.error =
+          ToWire(CollectStatuses(*job.exported, job.header, *job.contexts, job.inbox->cancel(), lane, &job.statuses));
       return;
     case Command::kDisconnect: return;
   }

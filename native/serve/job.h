@@ -12,6 +12,7 @@
 #include "core/request/started_request.h"
 #include "core/workers/calls_in_flight.h"
 #include "core/workers/io_worker.h"
+#include "serve/block_status.h"
 #include "serve/export.h"
 #include "serve/inbox.h"
 
@@ -29,12 +30,13 @@ struct Job {
   // What a read or a write is about, all of it, from AlignedPool::Take(taken).
   AlignedBuffer memory;
   size_t taken = 0;
-  bool waits = false;  // is known to wait for a disk
+  bool waits = false;                  // is known to wait for a disk
+  const Contexts* contexts = nullptr;  // of a block status; of the connection, which outlives its jobs
   StartedRequest started;
 
   // The outcome.
   nbd::WireError error = nbd::kWireOk;
-  std::vector<nbd::StatusExtent> extents;
+  std::vector<ContextStatus> statuses;  // of a block status
 
   // By which its answer is held, or null.
   HoldTicket* hold() const {

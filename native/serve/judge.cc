@@ -43,7 +43,7 @@ nbd::WireError Judge(const nbd::RequestHeader& request, const ExportFacts& facts
   if (command == Command::kFlush) {
     return request.offset == 0 && request.length == 0 ? nbd::kWireOk : nbd::kWireInvalid;
   }
-  if (command == Command::kBlockStatus && !session.allocation) return nbd::kWireInvalid;
+  if (command == Command::kBlockStatus && session.contexts.count() == 0) return nbd::kWireInvalid;
   // Unspecified; libnbd's tests want to hear of it, as from nbdkit.
   if (request.length == 0) return nbd::kWireInvalid;
   const uint32_t minimum = facts.sizes.minimum;

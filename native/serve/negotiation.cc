@@ -30,11 +30,20 @@ void AppendInfo(Option option, nbd::Info info, const Message& message, std::vect
   nbd::AppendMessage(message, out);
 }
 
-void AppendContext(Option option, uint32_t id, std::vector<uint8_t>* out) {
-  const std::string_view name = nbd::kAllocationContext;
+void AppendContext(Option option, uint32_t id, std::string_view name, std::vector<uint8_t>* out) {
   AppendReply(option, OptionReply::kMetaContext, 4 + name.size(), out);
   nbd::AppendNumber(id, out);
   nbd::AppendText(name, out);
+}
+
+// Those that an option has named; only one that sets them gives them numbers.
+void AppendContexts(Option option, const Contexts& contexts, const ExportFacts& facts, std::vector<uint8_t>* out) {
+  const bool sets = option == Option::kSetMetaContext;
+  if (contexts.allocation) AppendContext(option, sets ? kAllocationId : 0, nbd::kAllocationContext, out);
+  for (const size_t bitmap : contexts.bitmaps) {
+    const uint32_t id = kFirstBitmapId + static_cast<uint32_t>(bitmap);
+    AppendContext(option, sets ? id : 0, nbd::kBitmapContext + facts.bitmaps[bitmap], out);
+  }
 }
 
 }  // namespace
@@ -122,11 +131,16 @@ void Negotiation::ChooseByName(Data data, std::vector<uint8_t>* out) {
     state_ = State::kBroken;
     return;
   }
-  session_.export_index = *found;
-  session_.allocation = session_.structured && context_of_ == found;
+  Choose(*found);
   const ExportFacts& facts = exports_[*found];
   nbd::AppendMessage(nbd::ExportInfo{facts.size, facts.Flags(session_.structured)}, out);
   if (!no_zeroes_) out->resize(out->size() + nbd::kExportNamePadding);
+}
+
+void Negotiation::Choose(size_t index) {
+  session_.export_index = index;
+  // Contexts hold for the export that they were asked of, and for no other.
+  if (session_.structured && context_of_ == index) session_.contexts = contexts_;
   state_ = State::kTransmission;
 }
 
@@ -161,11 +175,7 @@ void Negotiation::Inform(Option option, Data data, std::vector<uint8_t>* out) {
   }
   AppendInfo(option, nbd::Info::kBlockSize, facts.sizes, out);
   Acknowledge(option, out);
-  if (option != Option::kGo) return;
-  session_.export_index = *found;
-  // A context holds for the export that it was asked of, and for no other.
-  session_.allocation = session_.structured && context_of_ == found;
-  state_ = State::kTransmission;
+  if (option == Option::kGo) Choose(*found);
 }
 
 void Negotiation::Structure(Data data, std::vector<uint8_t>* out) {
@@ -182,17 +192,19 @@ void Negotiation::MetaContexts(Option option, Data data, std::vector<uint8_t>* o
   if (!session_.structured) return AppendReply(option, OptionReply::kErrInvalid, "needs structured replies", out);
   OptionData reader(data);
   const std::string_view name = reader.String();
-  const uint32_t queries = reader.Number32();
-  bool named = !sets && queries == 0;
-  for (uint32_t left = queries; left > 0 && reader.ok(); left--) {
-    const std::string_view query = reader.String();
-    named |= query == nbd::kAllocationContext || (!sets && query == "base:");
-  }
-  if (!reader.complete()) return AppendReply(option, OptionReply::kErrInvalid, "lengths that contradict", out);
   const auto found = Find(name);
+  ContextQueries asked(found ? std::span(exports_[*found].bitmaps) : std::span<const std::string>(), !sets);
+  const uint32_t queries = reader.Number32();
+  if (!sets && queries == 0) asked.AddAll();
+  for (uint32_t left = queries; left > 0 && reader.ok(); left--) asked.Add(reader.String());
+  if (!reader.complete()) return AppendReply(option, OptionReply::kErrInvalid, "lengths that contradict", out);
   if (!found) return AppendReply(option, OptionReply::kErrUnknown, "no such export", out);
-  if (named) AppendContext(option, sets ? kAllocationId : 0, out);
-  if (named && sets) context_of_ = found;
+  const Contexts contexts = asked.Take();
+  AppendContexts(option, contexts, exports_[*found], out);
+  if (sets) {
+    context_of_ = found;
+    contexts_ = contexts;
+  }
   Acknowledge(option, out);
 }
 

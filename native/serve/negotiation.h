@@ -53,6 +53,8 @@ class Negotiation {
   void Inform(nbd::Option option, Data data, std::vector<uint8_t>* out);
   void Structure(Data data, std::vector<uint8_t>* out);
   void MetaContexts(nbd::Option option, Data data, std::vector<uint8_t>* out);
+  // The export is chosen: requests are of it.
+  void Choose(size_t index);
   std::optional<size_t> Find(std::string_view name) const;
 
   const std::span<const ExportFacts> exports_;
@@ -62,7 +64,8 @@ class Negotiation {
   size_t options_ = 0;  // so far
   uint32_t skip_ = 0;   // bytes of an option that are still to come, for nothing
   Session session_;
-  std::optional<size_t> context_of_;  // the export that a context was chosen for
+  std::optional<size_t> context_of_;  // the export that contexts were chosen for
+  Contexts contexts_;                 // those
 };
 
 }  // namespace blk::serve

@@ -5,13 +5,17 @@
 namespace blk::serve {
 namespace {
 
-void PutChunk(nbd::Chunk type, uint64_t cookie, size_t length, uint8_t* to) {
+void PutChunk(nbd::Chunk type, uint64_t cookie, size_t length, uint8_t* to, uint16_t flags = nbd::kChunkDone) {
   nbd::ChunkHeader header;
-  header.flags = nbd::kChunkDone;
+  header.flags = flags;
   header.type = static_cast<uint16_t>(type);
   header.cookie = cookie;
   header.length = static_cast<uint32_t>(length);
   nbd::Encode(header, to);
+}
+
+size_t ChunkSize(const ContextStatus& status) {
+  return nbd::ChunkHeader::kSize + sizeof(uint32_t) + status.extents.size() * nbd::StatusExtent::kSize;
 }
 
 }  // namespace
@@ -40,14 +44,23 @@ void AddOutcome(const nbd::RequestHeader& request, nbd::WireError error, const S
   batch.Add(nbd::ChunkHeader::kSize + kErrorSize);
 }
 
-void PutStatus(const nbd::RequestHeader& request, std::span<const nbd::StatusExtent> extents, uint8_t* to) {
-  PutChunk(nbd::Chunk::kBlockStatus, request.cookie, StatusReplySize(extents.size()) - nbd::ChunkHeader::kSize, to);
-  to += nbd::ChunkHeader::kSize;
-  Store<uint32_t>(to, kAllocationId, ByteOrder::kBig);
-  to += sizeof(uint32_t);
-  for (const nbd::StatusExtent& extent : extents) {
-    nbd::Encode(extent, to);
-    to += nbd::StatusExtent::kSize;
+size_t StatusReplySize(std::span<const ContextStatus> statuses) {
+  size_t size = 0;
+  for (const ContextStatus& status : statuses) size += ChunkSize(status);
+  return size;
+}
+
+void PutStatus(const nbd::RequestHeader& request, std::span<const ContextStatus> statuses, uint8_t* to) {
+  for (const ContextStatus& status : statuses) {
+    const uint16_t flags = &status == &statuses.back() ? nbd::kChunkDone : 0;
+    PutChunk(nbd::Chunk::kBlockStatus, request.cookie, ChunkSize(status) - nbd::ChunkHeader::kSize, to, flags);
+    to += nbd::ChunkHeader::kSize;
+    Store<uint32_t>(to, status.id, ByteOrder::kBig);
+    to += sizeof(uint32_t);
+    for (const nbd::StatusExtent& extent : status.extents) {
+      nbd::Encode(extent, to);
+      to += nbd::StatusExtent::kSize;
+    }
   }
 }
 

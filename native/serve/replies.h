@@ -7,6 +7,7 @@
 #include <span>
 
 #include "core/nbd/wire.h"
+#include "serve/block_status.h"
 #include "serve/export_facts.h"
 #include "serve/reply_batch.h"
 
@@ -23,12 +24,10 @@ void PutReadHeader(const nbd::RequestHeader& request, const Session& session, ui
 // A request that is done, or has failed, and has no data.
 void AddOutcome(const nbd::RequestHeader& request, nbd::WireError error, const Session& session, ReplyBatch& batch);
 
-// Bytes of the reply of a block status with `count` extents.
-constexpr size_t StatusReplySize(size_t count) {
-  return nbd::ChunkHeader::kSize + sizeof(uint32_t) + count * nbd::StatusExtent::kSize;
-}
-// Writes it to `to`.
-void PutStatus(const nbd::RequestHeader& request, std::span<const nbd::StatusExtent> extents, uint8_t* to);
+// Bytes of the reply of a block status: a chunk for each context.
+size_t StatusReplySize(std::span<const ContextStatus> statuses);
+// Writes it to `to`.   REQUIRES: there is a context.
+void PutStatus(const nbd::RequestHeader& request, std::span<const ContextStatus> statuses, uint8_t* to);
 
 }  // namespace blk::serve
 

@@ -166,6 +166,7 @@ void Runner::Change(Arrived& arrived, CallsInFlight::Call call) {
   if (arrived.command() == Command::kTrim) range(Operation::kDiscard);
   if (arrived.command() == Command::kWriteZeroes) range(Operation::kZero);
   if (arrived.command() == Command::kCache) range(Operation::kPrefetch);
+  if (arrived.command() == Command::kBlockStatus) job->contexts = &session_.contexts;
   job->waits = true;
   Go(std::move(job));
 }
@@ -257,14 +258,14 @@ void Runner::AnswerRead(const nbd::RequestHeader& header, AlignedBuffer memory, 
 }
 
 void Runner::AnswerStatus(Job& job) {
-  const size_t size = StatusReplySize(job.extents.size());
+  const size_t size = StatusReplySize(job.statuses);
   if (size <= ReplyBatch::kMostShort) {
-    PutStatus(job.header, job.extents, batch_.Room());
+    PutStatus(job.header, job.statuses, batch_.Room());
     batch_.Add(size);
   } else {
     AlignedBuffer memory = pool_.Take(size);
     if (memory.data() == nullptr) return Answer(job.header, nbd::kWireNoMemory);
-    PutStatus(job.header, job.extents, memory.data());
+    PutStatus(job.header, job.statuses, memory.data());
     batch_.AddLong(std::move(memory), size, size);
   }
   Count(job.header, nbd::kWireOk);

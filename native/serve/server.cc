@@ -18,6 +18,7 @@ constexpr milliseconds kPause{100};
 Server::Server(ServerOptions options, WakeEvent wake)
     : max_connections_(options.max_connections), sink_(std::move(options.sink)), wake_(std::move(wake)) {
   shared_.nameless = options.nameless;
+  shared_.handshake = options.handshake;
   for (ExportOptions& exported : options.exports) {
     shared_.exports.push_back(std::make_unique<Export>(std::move(exported)));
     shared_.facts.push_back(shared_.exports.back()->facts());

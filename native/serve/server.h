@@ -26,6 +26,8 @@ struct ServerOptions {
   std::optional<size_t> nameless;
   // Clients at a time; others are cut off before a word.
   size_t max_connections = 64;
+  // What a client may take to choose an export; it is cut off then.
+  std::chrono::milliseconds handshake{10000};
   // Called on threads of the server, kClosed last, when no connection is left. It does not wait.
   EventSink sink;
 };

@@ -2,6 +2,7 @@
 #ifndef RUMPBLK_SERVE_SERVER_SHARED_H_
 #define RUMPBLK_SERVE_SERVER_SHARED_H_
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -18,6 +19,7 @@ struct ServerShared {
   std::vector<std::unique_ptr<Export>> exports;
   std::vector<ExportFacts> facts;  // of each of them
   std::optional<size_t> nameless;
+  std::chrono::milliseconds handshake{0};  // what a client may take to choose an export
   Tally tally;
 };
 

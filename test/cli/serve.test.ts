@@ -89,6 +89,35 @@ testWith(NBDINFO, QEMU_IO)('several exports, writable; an overlay forgets, the i
   expect(readFileSync(base).equals(content)).toBe(true);
 });
 
+testWith(
+  NBDINFO,
+  QEMU_IO,
+  peer('qemu-img', 'qemu-utils'),
+)('bitmaps that an image keeps, and goes on to keep', async () => {
+  const [image, socket] = [bench.path('kept.qcow2'), fresh()];
+  await say('qemu-img', ['create', '-q', '-f', 'qcow2', image, '8M']);
+  for (const name of ['daily', 'weekly']) await say('qemu-img', ['bitmap', '--add', image, name]);
+  await say('qemu-img', ['bitmap', '--clear', image, 'daily']);
+  await say('qemu-io', ['-f', 'qcow2', '-c', 'write 1M 4k', image]);
+  const running = start(image, '--format', 'qcow2', '--bitmap', 'daily', '--bitmap', 'weekly', '--socket', socket);
+  await running.uri;
+  expect((await say('nbdinfo', ['--is', 'read-only', uriOf(socket)])).stderr).toBe('');
+  for (const name of ['daily', 'weekly']) {
+    const { stdout } = await say('nbdinfo', [`--map=qemu:dirty-bitmap:${name}`, '--totals', uriOf(socket)]);
+    expect(stdout.match(/^ *(\d+) .* 1 dirty$/m)?.[1]).toBe('65536');
+  }
+  running.stop();
+  expect((await running.ended).status).toBe(0);
+  expect((await say('qemu-img', ['info', image])).stdout).not.toContain('in-use');
+  for (const [args, why] of [
+    [['--bitmap', 'none', '--format', 'qcow2'], "keeps no bitmap 'none'"],
+    [['--bitmap', 'daily', '--overlay', '--format', 'qcow2'], 'not with --overlay'],
+    [['--bitmap', 'daily'], "keeps no bitmap 'daily'"],
+  ] as const) {
+    expect(await cli(['serve', image, '--socket', fresh(), ...args])).toMatchObject({ status: 2, stderr: expect.stringContaining(why) });
+  }
+});
+
 testWith(NBDINFO, sfdisk)('a partition, and one of an overlay', async () => {
   const image = bench.sparse(8 * MiB);
   expect(spawnSync('sfdisk', [image], { input: 'label: gpt\nsize=2MiB\nsize=1MiB\n' }).status).toBe(0);

@@ -4,7 +4,7 @@ import net from 'node:net';
 import { expect, test } from '@jest/globals';
 import { open } from 'rumpblk';
 import { nbd, type NbdState } from 'rumpblk/nbd';
-import { reportsFrom, runChild } from '../support/child';
+import { reportsFrom, runChild, startChild } from '../support/child';
 import { failure } from '../support/failure';
 import { cutBehind, NBDKIT, nbdkit, newSocket, type ForeignServer } from '../support/nbd-servers';
 import { testWith } from '../support/peers';
@@ -153,6 +153,43 @@ when('a thread may be terminated with requests under way that nobody answers', a
     await worker.terminate();
     report('over');`;
   expect(await reportsFrom(script)).toEqual(['over']);
+  await server.kill();
+});
+
+test('a thread may be terminated while it connects to a server that never says hello', async () => {
+  const socket = newSocket(bench);
+  let came: () => void = () => undefined;
+  const connects = new Promise<void>((resolve) => (came = resolve));
+  const server = net.createServer(() => came());
+  server.listen(socket);
+  await once(server, 'listening');
+  const child = startChild(`
+    const { Worker } = require('node:worker_threads');
+    const worker = new Worker(\`
+      const { open } = require('rumpblk');
+      const { nbd } = require('rumpblk/nbd');
+      const medium = nbd('nbd+unix:///?socket=${socket}');
+      for (let i = 0; i < 3; i += 1) open(medium).catch(() => {});\`, { eval: true });
+    worker.on('error', (error) => report(error.message));
+    await new Promise((resolve) => process.stdin.once('data', resolve));
+    process.stdin.destroy();
+    await worker.terminate();
+    report('over');`);
+  // The server has it, and it waits for a word.
+  await connects;
+  child.tell('terminate');
+  expect(await child.ended).toMatchObject({ code: 0, reports: ['over'] });
+  server.close();
+});
+
+when('a device closes behind a read that was aborted and that nobody answers', async () => {
+  const server = await nbdkit(newSocket(bench), '--filter=delay', 'memory', String(SIZE), 'rdelay=600');
+  const device = await open(server.url(), { mode: 'r+' });
+  const control = new AbortController();
+  const read = device.read(Buffer.alloc(4096), 0, { signal: control.signal });
+  control.abort();
+  await expect(read).rejects.toMatchObject({ name: 'AbortError' });
+  await device.close();
   await server.kill();
 });
 

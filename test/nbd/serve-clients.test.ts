@@ -11,7 +11,7 @@ import { COMMAND, request, WireClient } from '../support/nbd-wire';
 import { NO_SANITIZER, peer, testWith } from '../support/peers';
 import { MiB, pattern, rig } from '../support/rig';
 import { serving } from '../support/serving';
-import { STRACE } from '../support/strace';
+import { strace, STRACE } from '../support/strace';
 
 const bench = rig();
 const serve = serving(bench);
@@ -165,6 +165,47 @@ async function callsARead(access: string): Promise<number> {
   expect(threads.size).toBe(1);
   return lines.filter((line) => threads.has(line.split(' ')[0]) && !line.includes('resumed>')).length / (depth * rounds);
 }
+
+testWith(...STRACE, NO_SANITIZER)(
+  '32 reads of our client, as a batch and as promises, are a few sends, and replies a few receives',
+  async () => {
+    const { uri } = await serve(bench.keep(await open(memory({ size: MiB }), { mode: 'r+' })));
+    const script = `
+    const device = await open(new URL(args));
+    const batch = device.createBatch({ depth: 32, arena: 32 * 512 });
+    for (let i = 0; i < 32; i += 1) {
+      batch.op[i] = rumpblk.BATCH_READ;
+      batch.blkno[i] = i * 9;
+      batch.bcount[i] = 512;
+      batch.offset[i] = i * 512;
+    }
+    mark('batch');
+    await batch.run(32);
+    mark('promises');
+    await Promise.all(Array.from({ length: 32 }, (_, i) => device.read(Buffer.alloc(512), i * 4096)));
+    mark('over');
+    await device.close();
+    report('done');`;
+    const traced = await strace(script, { args: uri, calls: ['sendmsg', 'sendto', 'recvmsg', 'recvfrom'] });
+    expect(traced).toMatchObject({ code: 0, reports: ['done'] });
+    for (const phase of ['batch', 'promises']) {
+      const moved = (name: RegExp): number[] =>
+        traced
+          .after(phase)
+          .filter((call) => name.test(call.name))
+          .map(({ result }) => Number.parseInt(result, 10))
+          .filter((bytes) => bytes > 0);
+      // The first request wakes the thread that sends, which may take it alone; what comes while it does goes together.
+      for (const [calls, bytes] of [
+        [moved(/^send/), 32 * 28],
+        [moved(/^recv/), 32 * (20 + 8 + 512)],
+      ] as const) {
+        expect(calls.reduce((sum, one) => sum + one, 0)).toBe(bytes);
+        expect(calls.length).toBeLessThanOrEqual(10);
+      }
+    }
+  },
+);
 
 testWith(...STRACE, NO_SANITIZER)(
   'a read that comes with 31 others costs less than 0.3 system calls from a mapping, 1.3 by pread',

@@ -82,6 +82,8 @@ export interface Answer {
   /** What structured chunks came, by their types; a simple reply has none. */
   chunks: number[];
   data: Buffer;
+  /** Of a block status, by the number of the context: lengths and flags. */
+  extents: Map<number, [length: number, flags: number][]>;
 }
 
 export class WireClient {
@@ -172,7 +174,7 @@ export class WireClient {
 
   /** The next reply; `sizes` gives the bytes of each read that is under way. */
   async reply(sizes: ReadonlyMap<number, number> = new Map()): Promise<Answer> {
-    const answer: Answer = { cookie: 0, error: 0, chunks: [], data: Buffer.alloc(0) };
+    const answer: Answer = { cookie: 0, error: 0, chunks: [], data: Buffer.alloc(0), extents: new Map() };
     if (!this.structured) {
       const header = await this.take(16);
       if (header.length < 16 || header.readUInt32BE() !== 0x67446698) throw new Error(`no simple reply: ${header.toString('hex')}`);
@@ -191,7 +193,14 @@ export class WireClient {
       answer.chunks.push(type);
       if (type >= 2 ** 15) answer.error = payload.readUInt32BE();
       else if (type === CHUNK.data) answer.data = Buffer.concat([answer.data, payload.subarray(8)]);
-      else if (type === CHUNK.status) answer.data = payload.subarray(4);
+      else if (type === CHUNK.status) {
+        answer.data = payload.subarray(4);
+        const words = Array.from({ length: answer.data.length / 8 }, (_, i): [number, number] => [
+          answer.data.readUInt32BE(8 * i),
+          answer.data.readUInt32BE(8 * i + 4),
+        ]);
+        answer.extents.set(payload.readUInt32BE(), words);
+      }
     }
     return answer;
   }

@@ -13,7 +13,7 @@ export type Shapes = [
 ];
 
 export async function accepted(device: BlockDevice): Promise<unknown[]> {
-  const exports = { plain: device, disk: { device, writable: true, description: 'a disk' } };
+  const exports = { plain: device, disk: { device, writable: true, description: 'a disk', bitmaps: { backup: device.track() } } };
   const options: NbdServerOptions = { exports, default: 'disk', host: '::1', port: 0, allowRemote: false, maxConnections: 4 };
   await using server = await serve({ ...options, signal: AbortSignal.timeout(1000) });
   const others = [

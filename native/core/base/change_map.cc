@@ -37,21 +37,23 @@ uint64_t ChangeMap::bytes() const {
   return (marked << shift_) - (last ? cut : 0);
 }
 
-MediumSpan ChangeMap::NextRun(MediumOffset from) const {
+MediumSpan ChangeMap::NextRun(MediumOffset from, MediumOffset to) const {
   const MediumSpan none{span_.end, span_.end};
-  if (from.value >= span_.end.value) return none;
+  const MediumSpan wanted = MediumSpan{from, to}.CutTo(span_);
+  if (wanted.empty()) return none;
+  const uint64_t behind = BlockAt(wanted.end.value - 1) + 1;
   // The first block from `at` on whose bit is `marked`.
   const auto find = [&](uint64_t at, bool marked) {
-    for (uint64_t word = at / kBits; word < words(); word++) {
+    for (uint64_t word = at / kBits; word * kBits < behind; word++) {
       uint64_t bits = words_[word].load(std::memory_order_acquire);
       if (!marked) bits = ~bits;
       if (word == at / kBits) bits &= ~uint64_t{0} << (at % kBits);
-      if (bits != 0) return std::min(blocks_, word * kBits + static_cast<uint64_t>(std::countr_zero(bits)));
+      if (bits != 0) return std::min(behind, word * kBits + static_cast<uint64_t>(std::countr_zero(bits)));
     }
-    return blocks_;
+    return behind;
   };
-  const uint64_t first = find(BlockAt(std::max(from.value, span_.begin.value)), true);
-  if (first == blocks_) return none;
+  const uint64_t first = find(BlockAt(wanted.begin.value), true);
+  if (first >= behind) return none;
   // Never empty, also when somebody takes the mark meanwhile.
   const uint64_t end = find(first + 1, false);
   const auto position = [&](uint64_t block) { return span_.begin.value + (block << shift_); };

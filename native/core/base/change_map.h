@@ -26,7 +26,9 @@ class ChangeMap {
   // Bytes of the blocks that are marked.
   uint64_t bytes() const;
   // The first run of marked blocks at `from` or behind it, cut to the span; empty at its end when there is none.
-  MediumSpan NextRun(MediumOffset from) const;
+  MediumSpan NextRun(MediumOffset from) const { return NextRun(from, span_.end); }
+  // The same, as far as `to`: no block behind it is looked at.
+  MediumSpan NextRun(MediumOffset from, MediumOffset to) const;
 
   // Moves the marks to `to`, block by block: each is in one of the two at any time.
   // REQUIRES: `to` has the same span and shift.

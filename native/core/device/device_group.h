@@ -49,8 +49,8 @@ class DeviceGroup : public std::enable_shared_from_this<DeviceGroup> {
   // Errors: EBUSY it is traced already.   Throws std::bad_alloc.
   Status Trace(Device& device, std::shared_ptr<RequestTrace> trace, uint16_t index) EXCLUDES(mu_);
   void EndTrace(Device& device, const RequestTrace& trace) EXCLUDES(mu_);
-  // Measures the requests of `device` from here on.   Throws std::bad_alloc.
-  void Measure(Device& device) EXCLUDES(mu_);
+  // Measures the requests of `device` from here on. Errors: ENOMEM.   Throws std::bad_alloc.
+  Status Measure(Device& device) EXCLUDES(mu_);
 
   // The same in the bitmap of that name that the medium keeps. Errors: those of Medium::KeepChanges() · ENOTSUP the
   // device is a part of its medium, with a Why.   Thread: any; it waits for the medium.

@@ -119,7 +119,7 @@ class Driver {
     return devices_->Trace(device, std::move(trace), index);
   }
   void EndTrace(Device& device, const RequestTrace& trace) { devices_->EndTrace(device, trace); }
-  void Measure(Device& device) { devices_->Measure(device); }
+  Status Measure(Device& device) { return devices_->Measure(device); }
 
   // The calls of the driver: each function above that can answer EBADF is one while it runs, and whoever queues such a
   // call lets it enter before. calls().CloseAndWait() bars all that come, for a Close() that nobody is in the way of.

@@ -7,6 +7,10 @@ namespace {
 
 Status Over() { return {EBADF, Op::kTrack, Why::kBitmapOver}; }
 
+bool IsSame(const MediumSpan& a, const MediumSpan& b) {
+  return a.begin.value == b.begin.value && a.end.value == b.end.value;
+}
+
 }  // namespace
 
 TrackedChanges::TrackedChanges(std::function<void()> end, std::shared_ptr<Minor> minor, std::shared_ptr<ChangeMap> map)
@@ -18,13 +22,13 @@ TrackedChanges::TrackedChanges(std::shared_ptr<Minor> minor, std::shared_ptr<Kep
 TrackedChanges::~TrackedChanges() { End(); }
 
 void TrackedChanges::End() {
-  ended_ = true;
+  ended_.store(true, std::memory_order_release);
   if (const auto end = std::exchange(end_, nullptr)) end();
 }
 
-ByteSpan TrackedChanges::NextRun(uint64_t from) const {
+ByteSpan TrackedChanges::NextRun(uint64_t from, uint64_t to) const {
   const uint64_t begin = map_->span().begin.value;
-  const MediumSpan run = map_->NextRun({begin + from});
+  const MediumSpan run = map_->NextRun({begin + from}, {begin + to});
   return {run.begin.value - begin, run.end.value - begin};
 }
 
@@ -59,8 +63,11 @@ Status TrackedChanges::Clear() {
 }
 
 bool TrackedChanges::IsLike(const TrackedChanges& other) const {
-  return &minor_->disk() == &other.minor_->disk() && map_->span().begin.value == other.map_->span().begin.value &&
-         map_->span().end.value == other.map_->span().end.value;
+  return &minor_->disk() == &other.minor_->disk() && IsSame(map_->span(), other.map_->span());
+}
+
+bool TrackedChanges::IsOf(const Minor& minor) const {
+  return &minor_->disk() == &minor.disk() && IsSame(map_->span(), minor.span());
 }
 
 Status TrackedChanges::Merge(const TrackedChanges& from) {

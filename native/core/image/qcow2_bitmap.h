@@ -25,6 +25,10 @@ class Qcow2Bitmap final : public KeptChanges {
     MutexLock lock(mu_);
     return consistent_;
   }
+  bool over() const override EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    return over_;
+  }
   Result<bool> Take(ChangeMap& to) override EXCLUDES(mu_) {
     MutexLock lock(mu_);
     if (over_) return Over();

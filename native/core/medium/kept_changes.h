@@ -20,6 +20,8 @@ class KeptChanges {
   const std::shared_ptr<ChangeMap>& map() const { return map_; }
   // False when marks were lost: all is marked then, until they are cleared or taken.
   virtual bool consistent() const = 0;
+  // Whether the medium keeps it no more: changes are not marked from then on.
+  virtual bool over() const = 0;
 
   // As ChangeTracks has them. EBADF: the medium keeps this one no more, because nobody writes to it any more, or the
   // bitmap was removed; nothing has changed.

@@ -58,6 +58,8 @@ constexpr bool IsError(OptionReply reply) { return (static_cast<uint32_t>(reply)
 enum class Info : uint16_t { kExport = 0, kName = 1, kDescription = 2, kBlockSize = 3 };
 
 inline constexpr const char* kAllocationContext = "base:allocation";
+// QEMU's contexts, of which there is one of each dirty bitmap: this and its name (docs/interop/nbd.rst of QEMU).
+inline constexpr const char* kBitmapContext = "qemu:dirty-bitmap:";
 
 // ---- transmission ----
 
@@ -115,6 +117,8 @@ inline constexpr uint16_t kChunkDone = 1 << 0;
 
 // Of an extent of base:allocation.
 enum AllocationFlag : uint32_t { kStateHole = 1 << 0, kStateZero = 1 << 1 };
+// Of an extent of a dirty bitmap.
+inline constexpr uint32_t kStateDirty = 1 << 0;
 
 // What an error is called on the wire, whatever errno the host has for it.
 enum WireError : uint32_t {

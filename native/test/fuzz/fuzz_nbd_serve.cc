@@ -32,6 +32,7 @@ std::vector<ExportFacts> Exports(uint8_t chosen) {
     all[i].size = (uint64_t{1} << (20 + 10 * i)) + i;
     all[i].writable = i % 2 == 0;
     if (i == 1) all[i].sizes.minimum = 512;
+    for (size_t bitmap = 0; bitmap < 2 * i; bitmap++) all[i].bitmaps.push_back(std::string(bitmap, 'b'));
   }
   return all;
 }
@@ -114,7 +115,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::vector<ExportFacts> exports = Exports(chosen);
   InBuffer buffer;
   if (!buffer.valid()) return 0;
-  Session session{0, (chosen & 4) != 0, (chosen & 12) == 12};
+  Session session{0, (chosen & 4) != 0, {(chosen & 12) == 12, {}}};
   // Most inputs never get through a handshake: half of them begin behind it.
   if ((chosen & 16) != 0) {
     Negotiation negotiation(exports, 0);
@@ -133,6 +134,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (negotiation.state() != Negotiation::State::kTransmission) return 0;
     session = negotiation.session();
     Check(session.export_index < exports.size());
+    const ExportFacts& facts = exports[session.export_index];
+    Check(session.structured || session.contexts.count() == 0);
+    for (const size_t bitmap : session.contexts.bitmaps) Check(bitmap < facts.bitmaps.size());
   }
   Read(data, size, step, buffer, exports[session.export_index], session);
   return 0;

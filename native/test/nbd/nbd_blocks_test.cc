@@ -1,6 +1,7 @@
 // A server that takes whole blocks, and little at a time: what is not whole is read and written back, and nobody loses
 // a byte by it.
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -17,11 +18,12 @@ namespace {
 using namespace blk::test;
 
 struct Rig {
-  explicit Rig(BlockSizes blocks, uint64_t size = 1 << 20, unsigned connections = 3) : server(OptionsOf(blocks, size)) {
+  explicit Rig(BlockSizes blocks, uint64_t size = 1 << 20) : Rig(OptionsOf(blocks, size)) {}
+  explicit Rig(NbdTestOptions options) : server(std::move(options)) {
     NbdSetting setting;
     setting.name = "disk";
     setting.client.address.path = server.path();
-    setting.client.connections = connections;
+    setting.client.connections = 3;
     store = std::make_shared<NbdStore>(std::move(setting));
     medium = NbdMedium::Create(store).Take();
     wanted.write = true;
@@ -46,8 +48,8 @@ struct Rig {
   Attachment wanted;
 };
 
-TEST_CASE("nbd blocks: any range of a server with blocks of 64 KiB, and little more at a time") {
-  Rig rig({65536, 65536, 131072});
+// Any range is written, zeroed and read, against a model.
+void AnyRange(Rig& rig) {
   std::vector<uint8_t> model(1 << 20);
   uint64_t random = 3;
   const auto next = [&](uint64_t below) {
@@ -73,6 +75,58 @@ TEST_CASE("nbd blocks: any range of a server with blocks of 64 KiB, and little m
     }
   }
   CHECK(rig.server.bytes() == model);
+}
+
+TEST_CASE("nbd blocks: any range of a server with blocks of 64 KiB, and little more at a time") {
+  Rig rig(BlockSizes{65536, 65536, 131072});
+  AnyRange(rig);
+}
+
+TEST_CASE("nbd blocks: any range of a server that takes 512 bytes at a time, whole sectors or not") {
+  for (const uint32_t minimum : {1u, 512u}) {
+    Rig rig(BlockSizes{minimum, 512, 512});
+    AnyRange(rig);
+    rig.channel->Prefetch({100}, 300000);
+    CHECK(rig.channel->Discard({1000}, 300000, {}).status.ok());
+    CHECK(rig.channel->Sync().ok());
+  }
+}
+
+TEST_CASE("nbd blocks: extents of a range that begins and ends inside of blocks of 64 KiB, asked for and cached") {
+  std::atomic<int> refused{0}, asked{0};
+  NbdTestOptions options = Rig::OptionsOf({65536, 65536, 131072}, 1 << 20);
+  options.on_request = [&](const RequestHeader& request) {
+    if (request.type != static_cast<uint16_t>(Command::kBlockStatus)) return true;
+    asked++;
+    refused += request.offset % 65536 != 0 || request.length % 65536 != 0;
+    return true;
+  };
+  Rig rig(std::move(options));
+  const std::vector<uint8_t> block(65536, 1);
+  CHECK(rig.channel->Write({131072}, block.data(), block.size(), {}).bytes == block.size());
+  std::array<MediumExtent, 8> found;
+  const auto list = [&](uint64_t begin, uint64_t end) {
+    std::vector<std::pair<uint64_t, ExtentType>> ends;
+    for (uint64_t at = begin; at < end;) {
+      const auto count = rig.channel->Extents({{at}, {end}}, ExtentLayer::kAll, found, {});
+      REQUIRE((count.ok() && count.value() > 0));
+      for (size_t i = 0; i < count.value(); i++) {
+        REQUIRE(found[i].at.value == at);
+        at += found[i].size;
+        ends.emplace_back(at, found[i].type);
+      }
+    }
+    return ends;
+  };
+  using Ends = std::vector<std::pair<uint64_t, ExtentType>>;
+  const Ends all{{131072, ExtentType::kHole}, {196608, ExtentType::kData}, {262145, ExtentType::kHole}};
+  for (int round = 0; round < 2; round++) CHECK(list(70001, 262145) == all);
+  const int once = asked;
+  CHECK(once > 0);
+  CHECK(list(131073, 131074) == Ends{{131074, ExtentType::kData}});
+  CHECK(list(70001, 70002) == Ends{{70002, ExtentType::kHole}});
+  CHECK(asked == once);
+  CHECK(refused == 0);
 }
 
 TEST_CASE("nbd blocks: threads that share a block, but no byte, lose nothing") {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "test/support/check.h"
 #include "test/support/nbd_server.h"
 #include "test/support/nbd_wire.h"
+#include "test/support/no_threads.h"
 
 namespace blk::nbd {
 namespace {
@@ -182,6 +184,84 @@ TEST_CASE("nbd client: each medium of a client is told of a loss, whoever else h
   beside.reset();
   CHECK(other->Detach(reads).ok());
   CHECK(other->Close().ok());
+}
+
+TEST_CASE("nbd client: flushes at once behind a loss: each medium is told once, whichever of its flushes is") {
+  Rig rig({}, Reconnecting());
+  const auto other = rig.medium->Again().Take();
+  Attachment reads;
+  reads.range = rig.wanted.range;
+  auto beside = other->Attach(reads).Take();
+  for (int round = 1; round <= 20; round++) {
+    CHECK(rig.Write(0, 512).status.ok());
+    rig.server.Drop();
+    while (rig.Now().losses != static_cast<uint64_t>(round)) std::this_thread::yield();
+    CHECK(rig.Read(0, 512).status.ok());
+    std::array<std::atomic<int>, 2> told{};
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < 4; i++) {
+      threads.emplace_back([&, i] {
+        const Status status = (i % 2 == 0 ? *rig.channel : *beside).Sync();
+        CHECK((status.ok() || status.why == Why::kNbdUnflushed));
+        told[i % 2] += status.ok() ? 0 : 1;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK(told[0] == 1);
+    CHECK(told[1] == 1);
+  }
+  beside.reset();
+  CHECK(other->Detach(reads).ok());
+  CHECK(other->Close().ok());
+}
+
+TEST_CASE("nbd client: closed behind a read that was called off and that nobody answers") {
+  std::atomic<bool> hold{true}, seen{false};
+  NbdTestOptions options;
+  options.on_request = [&](const RequestHeader&) {
+    seen = true;
+    while (hold) std::this_thread::yield();
+    return false;
+  };
+  Rig rig(std::move(options));
+  std::atomic<bool> cancel{false};
+  std::thread caller([&] {
+    Bytes bytes(128 * 1024);
+    PieceRules rules;
+    rules.cancel = &cancel;
+    CHECK(rig.channel->Read({0}, bytes.data(), bytes.size(), rules).status.err == ECANCELED);
+  });
+  while (!seen) std::this_thread::yield();
+  cancel = true;
+  caller.join();
+  rig.Detach();
+  CHECK(rig.medium->Close().ok());
+  CHECK(rig.Now().state == ClientState::kEnded);
+  hold = false;
+}
+
+TEST_CASE("nbd client: no thread for a second connection: an error, nothing stays, and the next time goes well") {
+  std::optional<OneThread> host;
+  NbdTestOptions options;
+  // The server has its own threads by then, and the client none.
+  options.on_go = [&, asked = std::make_shared<std::atomic<int>>(0)] {
+    if (++*asked == 2) host.emplace();
+  };
+  NbdTestServer server(std::move(options));
+  NbdSetting setting;
+  setting.client.address.path = server.path();
+  setting.client.connections = 2;
+  const auto store = std::make_shared<NbdStore>(std::move(setting));
+  const auto failed = NbdMedium::Create(store);
+  CHECK(host.has_value());
+  host.reset();
+  CHECK(failed.status().err == EAGAIN);
+  CHECK(server.connections() == 2);
+  const auto medium = NbdMedium::Create(store).Take();
+  CHECK(store->Statistics().connections == 2);
+  uint8_t byte = 1;
+  CHECK(medium->Read({0}, &byte, 1).ok());
+  CHECK(medium->Close().ok());
 }
 
 TEST_CASE("nbd client: what the server said of holes is asked again behind a reconnect") {

@@ -1,6 +1,12 @@
 #include "core/request/flush_state.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
 #include <atomic>
+#include <fstream>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -171,6 +177,52 @@ TEST_CASE("a sync that fails is the answer of those who waited for it, without a
   third.join();
   CHECK(failed == 3);
   CHECK(syncs == 1);
+}
+
+// A thread of this process that waits for something, and does not run.
+bool IsAsleep(pid_t thread) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+  std::string stat;
+  std::getline(file, stat);
+  return stat.rfind(") S ") != std::string::npos;
+}
+
+TEST_CASE("a loss that a medium tells once is told to each flush that waited, and to none behind them") {
+  test::Watchdog watchdog("shared loss");
+  FlushState flush;
+  test::Gate gate;
+  std::atomic<int> syncs{0}, told{0};
+  std::array<std::atomic<pid_t>, 2> waiters{};
+  const auto run = [&](std::atomic<pid_t>* self) {
+    bool reached = false;
+    if (self != nullptr) *self = static_cast<pid_t>(syscall(SYS_gettid));
+    const Status status = flush.Sync(
+        [&] {
+          if (++syncs > 1) return Status::Ok();
+          gate.Wait();
+          return Status{EIO, Op::kFlush, Why::kNbdUnflushed};
+        },
+        &reached);
+    told += status.why == Why::kNbdUnflushed;
+  };
+  flush.MarkDirty();
+  std::thread first(run, nullptr);
+  gate.AwaitArrivals(1);
+  std::thread second(run, &waiters[0]), third(run, &waiters[1]);
+  // One after the other, and the first of them again: none has the lock, which the other could wait for.
+  CHECK(EventuallyTrue([&] {
+    return waiters[0] != 0 && waiters[1] != 0 && IsAsleep(waiters[0]) && IsAsleep(waiters[1]) && IsAsleep(waiters[0]);
+  }));
+  gate.Open();
+  first.join();
+  second.join();
+  third.join();
+  CHECK(told == 3);
+  CHECK(syncs == 1);
+  CHECK(flush.sticky().ok());
+  run(nullptr);
+  CHECK(told == 3);
+  CHECK(syncs == 2);
 }
 
 TEST_CASE("an error that comes from elsewhere during a good sync is told by that flush") {

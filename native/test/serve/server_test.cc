@@ -198,6 +198,45 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a client that says nothing, or little by little, is cut off when its time for the handshake is over") {
+  test::Watchdog watchdog("a handshake that does not end");
+  Driver driver((DriverOptions()));
+  auto device = OpenMemory(driver);
+  for (const bool talks : {false, true}) {
+    auto pair = Socket::Pair().Take();
+    NbdClient client(std::move(pair.first));
+    ServerOptions options;
+    options.exports.push_back({"", "", true, device, &driver.queue(), driver.lanes()});
+    options.handshake = std::chrono::milliseconds(30);
+    Status told;
+    int others = 0;
+    std::atomic<bool> closed{false};
+    options.sink = [&](ServerEvent event) {
+      if (event.kind == ServerEvent::Kind::kClosed) closed = true;
+      if (event.kind == ServerEvent::Kind::kError) told = event.status;
+      if (event.kind == ServerEvent::Kind::kConnect || event.kind == ServerEvent::Kind::kDisconnect) others++;
+    };
+    auto server = Server::Over(std::move(options), std::move(pair.second)).Take();
+    if (talks) {
+      // Flags, and an option that is skipped byte by byte: each of them is taken, and none gives it more time.
+      nbd::OptionHeader header;
+      header.option = 99;
+      header.length = Negotiation::kMaxSkipped;
+      std::vector<uint8_t> words(4 + nbd::OptionHeader::kSize);
+      words[3] = nbd::kFixedNewstyle;
+      nbd::Encode(header, words.data() + 4);
+      client.Send(words);
+      while (!closed) client.Send({0});
+    }
+    server->Join();
+    CHECK(told.err == ETIMEDOUT);
+    CHECK(others == 0);
+    CHECK(client.Take(1000).size() == nbd::Greeting::kSize + (talks ? size_t{20 + 8} : 0));
+    client.Close();
+  }
+  CHECK(device->Close().ok());
+}
+
 TEST_CASE("many clients at once on a listener, which come, ask, and go at any moment") {
   test::Watchdog watchdog("many clients");
   const test::TempFile file(kSize);

@@ -111,6 +111,7 @@ bool NbdTestServer::AnswerOption(Socket& socket, uint32_t option, const std::vec
       const std::string name(data.begin() + 4, data.begin() + 4 + length);
       if (name != options_.name) return answer(OptionReply::kErrUnknown);
       done = true;
+      if (options_.on_go) options_.on_go();
       return answer(OptionReply::kInfo, ExportInfoBytes(options_.size, options_.flags)) &&
              answer(OptionReply::kInfo, BlockSizeBytes(options_.blocks)) && answer(OptionReply::kAck);
     }

@@ -26,6 +26,8 @@ struct NbdTestOptions {
   bool structured = true;
   bool go = true;  // else EXPORT_NAME alone
   std::string name;
+  // Called before a connection is told that its export is there.
+  std::function<void()> on_go;
   // Called with each request, before it is done; false: it is not done and not answered, and the connection ends.
   std::function<bool(const nbd::RequestHeader&)> on_request;
   // Of each reply, may change what is sent.
