@@ -99,8 +99,8 @@ class Device {
     entry.Admit(request);
     return entry;
   }
-  // Admits, runs and completes in one go, on the caller's thread, which waits as long as a fault plan holds it; one that
-  // would hang for ever does not run. Errors: EDEADLK that.
+  // Admits, runs and completes in one go, on the caller's thread, which waits as long as a fault plan holds it; one
+  // that would hang for ever does not run. Errors: EDEADLK that.
   void Run(Request& request) {
     Strategy& entry = Admit(request);
     if (request.plan.decided) return RunHeld(entry, request);
