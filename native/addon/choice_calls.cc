@@ -1,5 +1,4 @@
-// Over 300 lines: a function for each of NativeLab, a few lines each.
-// Explorations, choices and states, as NativeLab of lib/native/binding.ts has them.
+// Explorations and choices, as NativeLab of lib/native/binding.ts has them.
 #include <algorithm>
 #include <cerrno>
 #include <map>
@@ -7,10 +6,7 @@
 #include "addon/define.h"
 #include "addon/edge.h"
 #include "addon/lab_held.h"
-#include "addon/medium_owner.h"
 #include "lab/explorer.h"
-#include "lab/memo.h"
-#include "lab/state.h"
 
 namespace blk_addon {
 namespace {
@@ -19,11 +15,7 @@ using blk::Status;
 using blk::lab::Choice;
 using blk::lab::Cut;
 using blk::lab::Explorer;
-using blk::lab::Memo;
 using blk::lab::Model;
-using blk::lab::State;
-using HeldChoice = std::shared_ptr<const Choice>;
-using HeldState = std::shared_ptr<State>;
 
 const Status kWrong{EINVAL, blk::Op::kTrack};
 
@@ -246,62 +238,6 @@ napi_value Digest(napi_env env, napi_callback_info info) {
   return Napi::String::New(env, blk::lab::DigestText(*model.value(), NumberAt(args, 1)));
 }
 
-napi_value StateOf(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  return ToExternal(env, std::make_unique<HeldState>(std::make_shared<State>(ChoiceAt(args, 0))));
-}
-
-// (state, device, name) -> a medium, or a failure.
-napi_value StateMediumOf(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  const HeldState& state = HeldAt<HeldState>(args, 0);
-  const auto device = static_cast<size_t>(args.Int(1));
-  if (device >= state->choice().cut().model->recording().parts().size()) return ToFailure(env, kWrong);
-  const auto which = static_cast<uint16_t>(device);
-  auto store = std::make_shared<blk::lab::StateStore>(state, which, args.Bytes(2), state->SizeOf(which));
-  auto owner = std::make_unique<MediumOwner>();
-  owner->make = [store = std::move(store)] { return NewMedium(std::make_unique<blk::lab::StateMedium>(store)); };
-  return ToMediumExternal(env, std::move(owner));
-}
-
-napi_value StateRelease(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  HeldAt<HeldState>(args, 0)->Release();
-  return nullptr;
-}
-
-napi_value StateWritten(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  return Napi::Boolean::New(env, HeldAt<HeldState>(args, 0)->written());
-}
-
-napi_value StateReads(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  const HeldState& state = HeldAt<HeldState>(args, 0);
-  const Model& model = *state->choice().cut().model;
-  std::vector<double> rows;
-  for (const State::Read& read : state->reads()) {
-    const blk::lab::Atom& atom = model.atoms()[read.atom];
-    rows.insert(rows.end(), {Num(atom.device), Num(atom.index), Num(read.content)});
-  }
-  return ToNumbers(env, rows);
-}
-
-napi_value NewMemo(napi_env env, napi_callback_info) { return ToExternal(env, std::make_unique<Memo>()); }
-
-// (memo, choice) -> a verdict, or -1.
-napi_value MemoFind(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  const auto verdict = HeldAt<Memo>(args, 0).Find(*ChoiceAt(args, 1));
-  return ToNumber(env, verdict ? static_cast<double>(*verdict) : -1);
-}
-
-// (memo, state, verdict) -> whether it fits what is there.
-napi_value MemoAdd(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
-  return Napi::Boolean::New(env, HeldAt<Memo>(args, 0).Add(*HeldAt<HeldState>(args, 1), args.Int(2)));
-}
-
 }  // namespace
 
 void DefineChoiceCalls(napi_env env, napi_value exports) {
@@ -318,14 +254,7 @@ void DefineChoiceCalls(napi_env env, napi_value exports) {
   DefineFunction(env, exports, "choiceToken", Edge<ChoiceToken>);
   DefineFunction(env, exports, "choiceFromToken", Edge<ChoiceFromToken>);
   DefineFunction(env, exports, "digest", Edge<Digest>);
-  DefineFunction(env, exports, "stateOf", Edge<StateOf>);
-  DefineFunction(env, exports, "stateMedium", Edge<StateMediumOf>);
-  DefineFunction(env, exports, "stateRelease", Edge<StateRelease>);
-  DefineFunction(env, exports, "stateWritten", Edge<StateWritten>);
-  DefineFunction(env, exports, "stateReads", Edge<StateReads>);
-  DefineFunction(env, exports, "memo", Edge<NewMemo>);
-  DefineFunction(env, exports, "memoFind", Edge<MemoFind>);
-  DefineFunction(env, exports, "memoAdd", Edge<MemoAdd>);
+  DefineStateCalls(env, exports);
 }
 
 }  // namespace blk_addon

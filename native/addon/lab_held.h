@@ -11,6 +11,7 @@
 #include "addon/args.h"
 #include "addon/napi_setup.h"
 #include "addon/outcome.h"
+#include "lab/cut.h"
 #include "lab/model.h"
 #include "lab/recording.h"
 
@@ -44,6 +45,9 @@ class HeldRecording {
   const std::vector<uint32_t> ignored_;
   std::array<std::optional<std::pair<uint64_t, std::shared_ptr<const blk::lab::Model>>>, 2> made_;
 };
+
+// What the external of a choice holds.
+using HeldChoice = std::shared_ptr<const blk::lab::Choice>;
 
 // The object that an external of ToExternal() holds. lib hands over nothing else.
 template <typename T>
@@ -82,9 +86,10 @@ inline Numbers NumbersAt(const Args& args, size_t i) {
 
 inline double Num(uint64_t n) { return static_cast<double>(n); }
 
-// Sets the functions of NativeLab of lib/native/binding.ts in exports: those of recordings, and those of choices.
+// Sets the functions of NativeLab of lib/native/binding.ts in exports: those of recordings, of choices and of states.
 void DefineLabCalls(napi_env env, napi_value exports);
 void DefineChoiceCalls(napi_env env, napi_value exports);
+void DefineStateCalls(napi_env env, napi_value exports);
 
 }  // namespace blk_addon
 
