@@ -13,7 +13,7 @@ const ENTRIES = {
   'rumpblk/fatfs': ['fatfsDriver'],
   'rumpblk/file-disk': ['DeviceDisk'],
   'rumpblk/fs': ['openFileHandle'],
-  'rumpblk/lab': ['CrashError', 'crashCheck', 'crashStates', 'crashTest', 'flushMutations', 'loadRecording', 'recordWrites'],
+  'rumpblk/lab': ['CrashError', 'crashCheck', 'crashStates', 'crashTest', 'flushMutations', 'loadRecording', 'recordWrites', 'virtualClock'],
   'rumpblk/media': ['memory', 'nullMedium'],
   'rumpblk/nbd': ['NbdServer', 'nbd', 'serve'],
   'rumpblk/overlay': ['OverlayDevice', 'Snapshot', 'openOverlay', 'overlayInfo'],
