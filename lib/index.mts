@@ -20,6 +20,7 @@ export {
   encodeDiskLabel,
   findDiskLabel,
   findDiskLabelSync,
+  planFromLog,
   readPartitions,
   readPartitionsSync,
   writePartitions,

@@ -28,7 +28,11 @@ export class VirtualClock {
     clockOf = (value) => (typeof value === 'object' && value !== null && #native in value ? value.#native : undefined);
   }
 
-  /** @param start time in ns at which it stands first */
+  /**
+   * Makes a clock, as {@link virtualClock} does.
+   *
+   * @param start time in ns at which it stands first; default 0
+   */
   constructor(start = 0n) {
     this.#native = binding.makeClock(Number(nanoseconds(start, 'start')));
   }

@@ -1,6 +1,9 @@
 // Fault plans: what is accepted, what each action does to a device of each kind, and the log of it.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { BlockDriver, planFromLog, type BlockDevice, type FaultAction, type FaultPlan, type FaultRule } from 'rumpblk';
+import { ROOT } from '../support/child';
 import { failure, thrownBy } from '../support/failure';
 import { KiB, pattern, rig } from '../support/rig';
 
@@ -151,6 +154,30 @@ describe('one order of calls gives one log', () => {
       expect(outcomes).toEqual(one.outcomes);
     }
     expect((await logWith(1, { ...MIXED, seed: 8 })).log).not.toBe(one.log);
+  });
+
+  test('in two processes', async () => {
+    const script = `
+      const { BlockDriver } = require('rumpblk');
+      const { nullMedium } = require('rumpblk/media');
+      const driver = new BlockDriver({ faults: JSON.parse(process.env.PLAN) });
+      const device = driver.openSync(driver.registerSync(nullMedium({ size: 262144 })), { mode: 'r+' });
+      (async () => {
+        const all = [];
+        for (let i = 0; i < 300; i += 1) {
+          const at = ((i * 37) % 500) * 512;
+          all.push(i % 5 === 4 ? device.flush() : i % 3 === 0 ? device.read(Buffer.alloc(4096), at) : device.write(Buffer.alloc(4096), at));
+        }
+        await Promise.allSettled(all);
+        require('node:fs').writeSync(1, driver.faults.log('jsonl'));
+      })();`;
+    const [one, other] = await Promise.all(
+      [0, 1].map(() =>
+        promisify(execFile)(process.execPath, ['-e', script], { cwd: ROOT, env: { ...process.env, PLAN: JSON.stringify(MIXED) } }),
+      ),
+    );
+    expect(one?.stdout.split('\n').length).toBeGreaterThan(40);
+    expect(other?.stdout).toBe(one?.stdout);
   });
 
   test('a plan made of a log does the same again', async () => {

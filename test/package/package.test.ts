@@ -52,7 +52,7 @@ test('nothing but the documented names is exported', () => {
       'decodeDiskLabel',
       'encodeDiskLabel',
     ],
-    ...['createQcow2', 'createQcow2Sync'],
+    ...['createQcow2', 'createQcow2Sync', 'planFromLog'],
     ...['readPartitions', 'readPartitionsSync', 'writePartitions', 'writePartitionsSync', 'freeRanges'],
     ...['changePartitions', 'addPartition', 'resizePartition', 'removePartition'].flatMap((name) => [name, `${name}Sync`]),
   ]);

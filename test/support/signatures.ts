@@ -84,6 +84,12 @@ function pathsTo(file: string): Recipes {
 }
 const tunable = mostly(values(1, 2, 16, 4096), 6);
 const faults = options({ rate: mostly(values(0, 1, 9999), 6), seed: mostly(values(0, 1, 2 ** 32 - 1)) });
+// Whose rules do nothing to a request: what others do is looked at by tests of their own.
+const plans = options({
+  seed: mostly(values(0, 1, 2 ** 32 - 1)),
+  rules: mostly(values([], [{ action: { enter: 'late' } }], [{ match: { op: 'read', times: 0 }, action: { drop: true } }]), 6),
+  allow: mostly(values([], [[0, 7]])),
+});
 const counts = mostly(values(0, 1, 4, DEPTH), 9);
 const batching = options({
   depth: mostly(values(1, 2, 64)),
@@ -222,6 +228,7 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
   return {
     findDiskLabel: [devices],
     findDiskLabelSync: [devices],
+    planFromLog: [mostly(values([], '', '{}'))],
     readPartitions: [devices, options({ probe: flags })],
     readPartitionsSync: [devices, options({ probe: flags })],
     writePartitions: [devices, tables],
@@ -375,6 +382,11 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     'FaultInjector#injected': [],
     'FaultInjector#set': [faults],
     'FaultInjector#clear': [],
+    'FaultInjector#plan': [plans],
+    'FaultInjector#log': [mostly(values(undefined, 'jsonl'))],
+    'FaultInjector#release': [mostly(values('lost', 'x'))],
+    'FaultInjector#on': [mostly(values('fault')), mostly(values(() => undefined))],
+    'FaultInjector#off': [mostly(values('fault')), mostly(values(() => undefined))],
     'WindowView#release': [],
     'WindowView#[Symbol.dispose]': [],
   };

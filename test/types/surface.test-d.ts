@@ -23,7 +23,7 @@ interface DriverOptions {
   queueDepth?: number;
   workers?: number;
   requestMemory?: Bytes;
-  faults?: FaultOptions;
+  faults?: FaultOptions | FaultPlan;
 }
 interface RegisterOptions {
   sectorSize?: Bytes;
@@ -125,7 +125,36 @@ interface FaultOptions {
   rate: number;
   seed?: number;
 }
+type FaultOp = 'read' | 'write' | 'flush' | 'discard' | 'zeroes' | 'open' | 'map';
+interface FaultMatch {
+  op?: FaultOp | FaultOp[];
+  sectors?: [first: number, last: number][] | [first: number, last: number];
+  minor?: number;
+  probability?: number;
+  every?: number;
+  after?: number;
+  times?: number;
+  state?: string;
+}
+interface FaultPlan {
+  seed?: number;
+  rules: { match?: FaultMatch; action: rumpblk.FaultAction }[];
+  allow?: [first: number, last: number][];
+  clock?: 'real' | rumpblk.VirtualClock;
+}
+interface FaultEvent {
+  n: number;
+  rule: number;
+  op: FaultOp;
+  minor: number;
+  blkno: number;
+  bcount: Bytes;
+  action: string;
+}
 interface FaultInjector {
+  plan: (plan: FaultPlan) => void;
+  log: () => FaultEvent[];
+  release: (tag: string) => number;
   readonly rate: number;
   readonly seed: number;
   readonly injected: number;
@@ -211,6 +240,9 @@ export type Options = [
   Expect<SameShape<rumpblk.ExtentsOptions, ExtentsOptions>>,
   Expect<SameShape<rumpblk.BatchOptions, BatchOptions>>,
   Expect<SameShape<rumpblk.FaultOptions, FaultOptions>>,
+  Expect<SameShape<rumpblk.FaultMatch, FaultMatch>>,
+  Expect<SameShape<rumpblk.FaultPlan, FaultPlan>>,
+  Expect<SameShape<rumpblk.FaultEvent, FaultEvent>>,
   Expect<SameShape<rumpblk.BlockErrorInfo, BlockErrorInfo>>,
   Expect<Equal<rumpblk.CacheMode, CacheMode>>,
   Expect<Equal<rumpblk.ImageFormat, ImageFormat>>,
