@@ -1,4 +1,5 @@
 // Recorders and crash states: what is recorded, which states there are, tokens, files.
+// Over 300 lines: one list of what recorders, states and their files promise.
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { BATCH_FLUSH, BATCH_WRITE, openSync, type BlockDevice } from 'rumpblk';
