@@ -12,12 +12,12 @@ import { answerOf } from './recording.js';
 
 /** Numbers of a row of `cuts`. */
 const CUT_NUMBERS = 3;
-/** States that are left open behind the newest one: a property may take several. */
+/** States that are left open behind the newest one, where properties are sync: one may take several. */
 const OPEN = 64;
 
 /**
  * Makes an arbitrary of fast-check of the crash states of a recording: a cut, and any choice of units that are lost there. A property that fails is
- * shrunk to few lost units, and shows the token. A state is disposed of when 64 newer ones were made.
+ * shrunk to few lost units, and shows the token. A state is disposed of when the next run of an async property takes one, or 64 newer ones were made.
  *
  * @param fc fast-check itself
  * @param recorder what was recorded
@@ -37,12 +37,17 @@ export function crashStates(
   const range = cutRange(recording, stateSettings(options).at);
   const rows = answerOf(binding.cuts(recording.native, ...range));
   const open: CrashState[] = [];
+  let isLater = false;
   const stateAt = (cut: number, lost: readonly number[], units: number): CrashState => {
     const kept = new Uint8Array(units).fill(1);
     for (const unit of lost) kept[unit] = 0;
     const choice = answerOf(binding.choiceOf(recording.native, cut, kept, new Float64Array(0)));
     const state = createState(recording, choice, recordRecovery);
     Object.defineProperty(state, fc.toStringMethod, { value: () => state.token });
+    // The values of one run are made in one go: those of an earlier turn are not needed any more.
+    if (isLater) for (const done of open.splice(0)) done[Symbol.dispose]();
+    isLater = false;
+    queueMicrotask(() => (isLater = true));
     open.push(state);
     if (open.length > OPEN) open.shift()?.[Symbol.dispose]();
     return state;

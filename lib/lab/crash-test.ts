@@ -9,7 +9,7 @@ import { keptFile } from './kept-recordings.js';
 import { checkSettings, type CheckOptions, type CheckSettings } from './options.js';
 import { recordingOf } from './recorder.js';
 import { infoOf, type Recording } from './recording.js';
-import { CrashError, type CrashFailure, type CrashReport } from './report.js';
+import { crashError, type CrashFailure, type CrashReport } from './report.js';
 import { saveRecording } from './save.js';
 import { makeSmall } from './smallest.js';
 import { Workers } from './workers.js';
@@ -48,7 +48,7 @@ export interface TestSettings extends CheckSettings {
 
 /** Throws a report of failures; gives any other. */
 export function accepted(report: CrashReport): CrashReport {
-  if (report.failures.length > 0) throw new CrashError(report);
+  if (report.failures.length > 0) throw crashError(report);
   return report;
 }
 

@@ -1,5 +1,6 @@
 // What a crash test found, and the message that says it.
 import { inspect } from 'node:util';
+import { illegalConstructor, markCopy } from '../errors.js';
 
 /** Something that the workload said happened: `Recorder.mark()`. */
 export interface Mark {
@@ -76,6 +77,12 @@ export interface CrashFailure {
 /** Units that a message lists of each kind. */
 const SHOWN = 8;
 
+/** Nothing outside this file can name it, so that only crashError() can construct. */
+const KEY = Symbol('crashError');
+
+/** Makes the error of a report with one failure or more. */
+export let crashError: (report: CrashReport) => CrashError;
+
 /** Is thrown by a crash test that found a state which the check does not accept. Its message is the report of the first one. */
 export class CrashError extends Error {
   /** Is `'ERR_CRASH_STATE'`. */
@@ -83,12 +90,13 @@ export class CrashError extends Error {
   /** Has all that the test did and found. */
   readonly report: CrashReport;
 
-  /**
-   * Makes the error of a report with one failure or more.
-   *
-   * @param report what the test found
-   */
-  constructor(report: CrashReport) {
+  static {
+    markCopy(CrashError);
+    crashError = (report) => new CrashError(KEY, report);
+  }
+
+  private constructor(key: symbol, report: CrashReport) {
+    if (key !== KEY) throw illegalConstructor();
     super(reportText(report), { cause: report.failures[0]?.error });
     this.report = report;
   }

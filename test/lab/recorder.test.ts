@@ -1,8 +1,9 @@
 // Recorders and crash states: what is recorded, which states there are, tokens, files.
-import { readFileSync, statSync } from 'node:fs';
+// Over 300 lines: one list of what recorders, states and their files promise.
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { BATCH_FLUSH, BATCH_WRITE, openSync, type BlockDevice } from 'rumpblk';
-import { loadRecording, recordWrites, type CrashState, type Recorder, type StateOptions } from 'rumpblk/lab';
+import { loadRecording, recordWrites, type CrashState, type LogFormat, type Recorder, type StateOptions } from 'rumpblk/lab';
 import { memory } from 'rumpblk/media';
 import { rig } from '../support/rig';
 
@@ -285,4 +286,45 @@ test('a recording in a file gives the same states by the same tokens', async () 
     using again = loaded.fromToken(own.token);
     expect([digits(again.device), again.marks]).toEqual([digits(own.device), own.marks]);
   }
+});
+
+test('a recording is saved in the formats of others', async () => {
+  const device = disk();
+  using recorder = recordWrites(device);
+  put(device, 0, 1);
+  device.flushSync();
+  recorder.mark('done', { n: 1 });
+  put(device, 1, 2, true);
+  recorder.stop();
+  const saved = async (format: LogFormat): Promise<Buffer> => {
+    await recorder.save(bench.path(format), { format });
+    return readFileSync(bench.path(format));
+  };
+  expect((await saved('fio-iolog-3')).toString()).toMatch(/^fio version 3 iolog\n[^]* write 0 512\n[^]* write 512 512\n/);
+  expect((await saved('fio-iolog-2')).toString()).toMatch(/^fio version 2 iolog\n/);
+  expect((await saved('jsonl')).toString()).toContain('"mark":"done"');
+  const log = await saved('dm-log-writes');
+  expect(log.readBigUInt64LE(0)).toBe(0x6a736677736872n);
+  using loaded = await loadRecording(bench.path('dm-log-writes'));
+  // Without its size: the log does not say it.
+  expect(loaded.count().map(({ states }) => states)).toEqual(recorder.count().map(({ states }) => states));
+  await expect(loadRecording(bench.path('fio-iolog-3'))).rejects.toMatchObject({ code: 'EINVAL' });
+  await expect(recorder.save(bench.path('x'), { format: 'tar' as never })).rejects.toHaveProperty('code', 'ERR_INVALID_ARG_VALUE');
+  await expect(recorder.save(bench.path('no/such/folder'))).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+test('of a recording that ends too early there is what was before', async () => {
+  const device = disk();
+  using recorder = recordWrites(device);
+  put(device, 0, 1);
+  device.flushSync();
+  put(device, 1, 2);
+  recorder.stop();
+  const file = bench.path('whole.jsonl');
+  await recorder.save(file);
+  const bytes = readFileSync(file);
+  writeFileSync(file, bytes.subarray(0, bytes.length - 100));
+  const error = (await loadRecording(file).catch((reason: unknown) => reason)) as Error & { code: string; partial: Recorder };
+  expect([error.code, error.partial.requests]).toEqual(['EIO', 2]);
+  expect(contents(error.partial)).toEqual(['0000', '1000']);
 });

@@ -149,6 +149,18 @@ describe('docs/api.md', () => {
     pipeline: "typeof import('node:stream/promises').pipeline",
     fatfs: 'any',
     ext2fs: 'any',
+    recorder: "import('rumpblk/lab').Recorder",
+    token: 'string',
+    fc: "typeof import('fast-check')",
+    // What the caller of the laboratory has: a workload, a recovery, a judgement, a test runner.
+    save: "(device: import('rumpblk').BlockDevice) => Promise<void>",
+    recover: "(device: import('rumpblk').BlockDevice) => { count: number }",
+    acknowledged: "(marks: readonly import('rumpblk/lab').Mark[]) => number",
+    contentOf: "(device: import('rumpblk').BlockDevice) => string",
+    isWhole: "(device: import('rumpblk').BlockDevice) => boolean",
+    check: "(state: import('rumpblk/lab').CrashState) => boolean",
+    assert: "typeof import('node:assert/strict')",
+    test: '(name: string, body: () => Promise<unknown>) => void',
   };
   const { exports } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
     exports: Record<string, { require?: { types: string; default: string } }>;

@@ -216,6 +216,30 @@ const creating = {
   extendedL2: flags,
 };
 
+const crashSpec = options(
+  {
+    size: mostly(values(512, 4096)),
+    devices: mostly(values(undefined, 2)),
+    run: mostly(values(() => undefined)),
+    check: mostly(values(() => undefined)),
+  },
+  20,
+);
+const checking = options({
+  tear: mostly(values('none', 'atom', 'shorn', 'garbage')),
+  crash: mostly(values('power', 'process')),
+  seed: mostly(values(0, 1)),
+  samples: mostly(values(0, 16)),
+  exhaustive: mostly(values(0, 16, true, false)),
+  strength: mostly(values(1, 2, 3)),
+  limit: mostly(values(0, 10)),
+  workers: mostly(values(1)),
+  memo: flags,
+  again: mostly(values(0, 1)),
+  failures: mostly(values(1, 2)),
+  shrink: mostly(values(0, 5)),
+});
+
 /**
  * By name, the arguments of every public function, the last of which may be left out. Hostile paths name `file` among
  * others, and `device` gives the device that is called.
@@ -272,6 +296,23 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
       }),
     ],
     overlayInfo: [paths],
+    // A view of the device is lent, so that nothing is recorded; and no recorder is given.
+    recordWrites: [
+      devices,
+      options({
+        atomicUnit: mostly(values(512, 4096)),
+        leases: mostly(values('refuse')),
+        stacks: flags,
+        memory: positions,
+        directory: anything,
+      }),
+    ],
+    loadRecording: [mostly(values(file, 'no such file')), options({ base: devices, atomicUnit: mostly(values(512, 4096)) })],
+    crashTest: [anything, mostly(values(() => undefined)), checking],
+    crashCheck: [crashSpec, checking],
+    flushMutations: [crashSpec, checking],
+    crashStates: [anything, anything, checking],
+    CrashError: [anything, anything],
     // No descriptor: the server takes it over, whosever it is.
     serve: [
       options({
