@@ -122,7 +122,7 @@ const FOLDERS = new Map([
       'request/abort',
     ],
   ],
-  ['cli', ['index', 'media', 'nbd', 'overlay', 'arguments/printable', 'copy/compare', 'copy/copy', 'copy/kinds', 'copy/options']],
+  ['cli', ['index', 'media', 'nbd', 'overlay', 'trace', 'arguments/printable', 'copy/compare', 'copy/copy', 'copy/kinds', 'copy/options']],
 ]);
 
 const LOADS_ADDON = /\bprocess\.dlopen\b|(?:require|import)\s*\(?\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|['"]bindings['"]/;
