@@ -1,6 +1,9 @@
 // ByteReader: bytes that come in pieces of any size, asked for by number or by line. Memory grows with what has come, never with what a
 // log says will come.
 
+import { isUint8Array } from 'node:util/types';
+import { invalidArgType } from '../errors.js';
+
 /** What logs are read from: a stream of Node's, an array of one buffer, whatever is gone through for buffers. */
 export type ByteSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
@@ -12,7 +15,10 @@ export class ByteReader {
   #rest: Uint8Array = new Uint8Array();
   #hasEnded = false;
 
+  /** @throws {TypeError} it is no iterable */
   constructor(source: ByteSource) {
+    if (typeof source !== 'object' || !(Symbol.asyncIterator in source || Symbol.iterator in source))
+      throw invalidArgType('source', 'an iterable of Uint8Array', source);
     this.#source = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   }
 
@@ -63,6 +69,8 @@ export class ByteReader {
       const next = await this.#source.next();
       if (next.done === true) {
         this.#hasEnded = true;
+      } else if (!isUint8Array(next.value)) {
+        throw invalidArgType('source', 'an iterable of Uint8Array', next.value);
       } else if (next.value.length > 0) {
         this.#rest = next.value;
         return true;

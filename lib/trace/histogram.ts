@@ -1,6 +1,9 @@
 // LatencyHistogram: how often which time came, in buckets that grow with the time, 128 to each power of two; the buckets are those of
 // core/base/histogram.h, so that what native code counts can be looked at here.
 
+import { integer } from '../arguments/validate.js';
+import { invalidArgType, invalidThis, outOfRange } from '../errors.js';
+
 const SUB_BITS = 7;
 const SUB = 2 ** SUB_BITS;
 const MOST_BITS = 44;
@@ -21,83 +24,109 @@ function leastOf(bucket: number): number {
   return shift < 2 ? bucket : (bucket - (shift - 1) * SUB) * 2 ** (shift - 1);
 }
 
+/** Takes over what native code has counted. */
+export let histogramOf: (buckets: Float64Array, sum: number, min: number, max: number) => LatencyHistogram;
+
 /** Counts times in nanoseconds, each to less than 1 %, up to 4.9 hours, in fixed memory. */
 export class LatencyHistogram {
-  readonly #buckets: Float64Array;
+  readonly #buckets = new Float64Array(BUCKETS);
   #count = 0;
   #sum = 0;
   #min = Infinity;
   #max = 0;
 
-  /** Makes an empty one. */
-  constructor() {
-    this.#buckets = new Float64Array(BUCKETS);
+  static {
+    histogramOf = (buckets, sum, min, max) => {
+      const histogram = new LatencyHistogram();
+      histogram.#buckets.set(buckets);
+      histogram.#count = buckets.reduce((total, each) => total + each, 0);
+      histogram.#sum = sum;
+      if (histogram.#count > 0) [histogram.#min, histogram.#max] = [min, max];
+      return histogram;
+    };
   }
 
-  /** Takes over what native code has counted. */
-  static of(buckets: Float64Array, sum: number, min: number, max: number): LatencyHistogram {
-    const histogram = new LatencyHistogram();
-    histogram.#buckets.set(buckets);
-    histogram.#count = buckets.reduce((total, each) => total + each, 0);
-    histogram.#sum = sum;
-    if (histogram.#count > 0) [histogram.#min, histogram.#max] = [min, max];
-    return histogram;
-  }
-
-  /** Counts one time, in ns. */
+  /**
+   * Counts one time.
+   *
+   * @param ns nanoseconds, 0 or more
+   */
   record(ns: number): void {
+    const own = LatencyHistogram.#of(this);
+    if (typeof ns !== 'number') throw invalidArgType('ns', 'of type number', ns);
+    if (!(ns >= 0 && ns < Infinity)) throw outOfRange('ns', '>= 0', ns);
     const bucket = bucketOf(ns);
-    this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + 1;
-    this.#count += 1;
-    this.#sum += ns;
-    this.#min = Math.min(this.#min, ns);
-    this.#max = Math.max(this.#max, ns);
+    own.#buckets[bucket] = (own.#buckets[bucket] ?? 0) + 1;
+    own.#count += 1;
+    own.#sum += ns;
+    own.#min = Math.min(own.#min, ns);
+    own.#max = Math.max(own.#max, ns);
   }
 
-  /** Times counted. */
+  /** Counts the times. */
   get count(): number {
-    return this.#count;
+    return LatencyHistogram.#of(this).#count;
   }
 
-  /** Of all of them together, ns. */
+  /** Adds up the times, in ns. */
   get sum(): number {
-    return this.#sum;
+    return LatencyHistogram.#of(this).#sum;
   }
 
-  /** The least, ns; 0 of none. */
+  /** Gives the least time, in ns; 0 of none. */
   get min(): number {
-    return this.#count === 0 ? 0 : this.#min;
+    const own = LatencyHistogram.#of(this);
+    return own.#count === 0 ? 0 : own.#min;
   }
 
-  /** The most, ns; 0 of none. */
+  /** Gives the longest time, in ns; 0 of none. */
   get max(): number {
-    return this.#max;
+    return LatencyHistogram.#of(this).#max;
   }
 
-  /** ns; 0 of none. */
+  /** Gives the mean, in ns; 0 of none. */
   get mean(): number {
-    return this.#count === 0 ? 0 : this.#sum / this.#count;
+    const own = LatencyHistogram.#of(this);
+    return own.#count === 0 ? 0 : own.#sum / own.#count;
   }
 
-  /** The time, in ns, that `percent` of them did not exceed; 0 of none. */
+  /**
+   * Gives the time that so many of them did not exceed.
+   *
+   * @param percent 0 to 100
+   * @returns ns, to less than 1 %; 0 of none
+   */
   percentile(percent: number): number {
-    const rank = Math.max(1, Math.ceil((percent / 100) * this.#count));
-    if (rank >= this.#count) return this.max;
+    const own = LatencyHistogram.#of(this);
+    if (typeof percent !== 'number') throw invalidArgType('percent', 'of type number', percent);
+    if (!(percent >= 0 && percent <= 100)) throw outOfRange('percent', '>= 0 && <= 100', percent);
+    const rank = Math.max(1, Math.ceil((percent / 100) * own.#count));
+    if (rank >= own.#count) return own.#max;
     let seen = 0;
     for (let bucket = 0; bucket < BUCKETS; bucket += 1) {
-      seen += this.#buckets[bucket] ?? 0;
+      seen += own.#buckets[bucket] ?? 0;
       if (seen < rank) continue;
       const middle = Math.floor((leastOf(bucket) + leastOf(bucket + 1) - 1) / 2);
-      return Math.min(Math.max(middle, this.min), this.max);
+      return Math.min(Math.max(middle, own.#min), own.#max);
     }
-    return this.max;
+    return own.#max;
   }
 
-  /** How many were at most so long, ns, to the bucket. */
+  /**
+   * Counts the times that were at most so long, to the bucket.
+   *
+   * @param ns nanoseconds
+   */
   countUpTo(ns: number): number {
-    const last = bucketOf(ns);
+    const own = LatencyHistogram.#of(this);
+    const last = bucketOf(integer(ns, 'ns', 0, Number.MAX_SAFE_INTEGER));
     let count = 0;
-    for (let bucket = 0; bucket <= last; bucket += 1) count += this.#buckets[bucket] ?? 0;
+    for (let bucket = 0; bucket <= last; bucket += 1) count += own.#buckets[bucket] ?? 0;
     return count;
+  }
+
+  static #of(value: unknown): LatencyHistogram {
+    if (typeof value !== 'object' || value === null || !(#count in value)) throw invalidThis('LatencyHistogram');
+    return value;
   }
 }

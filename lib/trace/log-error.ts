@@ -1,6 +1,6 @@
 // What is wrong with a log: EINVAL, it is none of that format; EIO, it ends too early.
 import { constants } from 'node:os';
-import { remarkedError, type BlockDeviceError } from '../errors.js';
+import { BlockDeviceError, remarkedError } from '../errors.js';
 
 /** Of a log that breaks the rules of its format. */
 export function badLog(what: string): BlockDeviceError {
@@ -15,4 +15,12 @@ export function truncatedLog(what: string): BlockDeviceError {
 /** Of what cannot be written in a format. */
 export function unfitLog(what: string): BlockDeviceError {
   return remarkedError({ errno: -constants.errno.ENOTSUP, syscall: 'log' }, what, unfitLog);
+}
+
+/** Of what the host says of a file; anything else as it is. */
+export function hostError(error: unknown, path: Buffer): unknown {
+  if (typeof error !== 'object' || error === null || error instanceof BlockDeviceError) return error;
+  const { errno, syscall } = error as NodeJS.ErrnoException;
+  if (errno === undefined || syscall === undefined) return error;
+  return new BlockDeviceError({ errno, syscall, path: path.toString() }, { cause: error });
 }

@@ -1,7 +1,10 @@
 // Logs in files, in whichever format.
-import { createReadStream } from 'node:fs';
+import { createReadStream, type PathLike } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { badLog } from './log-error.js';
+import { keysOf } from '../arguments/known-keys.js';
+import { hostPath, integer, listOf, oneOf, requireObject, requireOptions, text } from '../arguments/validate.js';
+import { invalidArgType, invalidArgValue } from '../errors.js';
+import { badLog, hostError } from './log-error.js';
 import { ByteReader, type ByteSource } from './byte-reader.js';
 import { DM_MAGIC, dmLogWritesEncoder, readDmLogWrites } from './dm-log-writes.js';
 import { fioIologEncoder, iologVersion, readFioIolog } from './fio-iolog.js';
@@ -66,9 +69,17 @@ async function* closing(events: AsyncIterable<TraceEvent>, close: () => Promise<
   }
 }
 
-/** Reads a log from a file. @throws {BlockDeviceError} as {@link readLog}; the host's errors are Node's own */
-export function readLogFile(path: string): Promise<OpenLog> {
-  return readLog(createReadStream(path, { highWaterMark: 1024 * 1024 }));
+/** Reads a log from a file. @throws {BlockDeviceError} as {@link readLog}; those of the host */
+export async function readLogFile(path: PathLike): Promise<OpenLog> {
+  return readLog(bytesOf(hostPath(path, 'path')));
+}
+
+async function* bytesOf(path: Buffer): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* createReadStream(path, { highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>;
+  } catch (error) {
+    throw hostError(error, path);
+  }
 }
 
 function formatOf(start: Uint8Array): TraceFormat | undefined {
@@ -84,22 +95,65 @@ function formatOf(start: Uint8Array): TraceFormat | undefined {
  *
  * @param events requests and marks in the order of their `n`
  * @returns how many events were given, and what the format has no words for
- * @throws {BlockDeviceError} ENOTSUP the format cannot hold such an event; the host's errors are Node's own. The file is not whole then
+ * @throws {BlockDeviceError} ENOTSUP the format cannot hold such an event; those of the host. The file is not whole then
  */
 export async function writeLogFile(
-  path: string,
+  path: PathLike,
   header: TraceHeader,
   events: TraceEvents,
   options: EncoderOptions = {},
 ): Promise<WrittenLog> {
-  const encoder = encoderOf(header, options);
-  const file = await open(path, 'w');
+  const place = hostPath(path, 'path');
+  const encoder = encoderOf(checkedHeader(header), checkedOptions(options));
+  if (!isIterable(events)) throw invalidArgType('events', 'an iterable of events', events);
+  const file = await open(place, 'w').catch((error: unknown) => {
+    throw hostError(error, place);
+  });
   try {
     const count = await writeTo(file, encoder, events);
     return { events: count, leftOut: Object.fromEntries(encoder.leftOut) };
+  } catch (error) {
+    throw hostError(error, place);
   } finally {
     await file.close();
   }
+}
+
+const ENCODER_KEYS = keysOf<EncoderOptions>({ format: true, device: true, files: true }, { names: "'files'", to: "'format'" });
+const FORMATS = { jsonl: 0, 'dm-log-writes': 1, 'fio-iolog-2': 2, 'fio-iolog-3': 3, perfetto: 4 } as const;
+const MOST_DEVICES = 65536;
+const MOST_SECTOR = 65536;
+const OPS: ReadonlySet<unknown> = new Set(['read', 'write', 'flush', 'discard', 'zeroes', 'mark', 'base']);
+
+function checkedOptions(options: EncoderOptions): EncoderOptions {
+  requireOptions(options, 'options', ENCODER_KEYS);
+  const { format, device, files } = options;
+  return {
+    ...(format !== undefined && { format: oneOf(format, 'options.format', FORMATS) }),
+    ...(device !== undefined && { device: integer(device, 'options.device', 0, MOST_DEVICES) }),
+    ...(files !== undefined && { files: listOf(files, 'options.files', MOST_DEVICES, text) }),
+  };
+}
+
+function checkedHeader(header: TraceHeader): TraceHeader {
+  requireObject(header, 'header');
+  listOf(header.devices, 'header.devices', MOST_DEVICES, (device, place) => {
+    requireObject(device, place);
+    return text((device as { name?: unknown }).name, `${place}.name`);
+  });
+  integer(header.sector, 'header.sector', 1, MOST_SECTOR);
+  return header;
+}
+
+/** Of an event as much as tells what it is: the rest is up to its format. */
+function checkedEvent(event: TraceEvent): TraceEvent {
+  requireObject(event, 'event');
+  if (!OPS.has(event.op)) throw invalidArgValue('event.op', event.op, 'is none of an event');
+  return event;
+}
+
+function isIterable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value);
 }
 
 /** What became of a log that was written. */
@@ -132,7 +186,7 @@ async function writeTo(file: FileHandle, encoder: TraceEncoder, events: TraceEve
   await take([encoder.begin()]);
   for await (const event of events as AsyncIterable<TraceEvent>) {
     count += 1;
-    await take(encoder.add(event));
+    await take(encoder.add(checkedEvent(event)));
   }
   await take(encoder.end());
   await write();

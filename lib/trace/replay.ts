@@ -45,6 +45,8 @@ const MOST_DEVICES = 65536;
 const MOST_UNDER_WAY = 256;
 /** A timer is late by up to a millisecond or two: what is left is waited for turn by turn. */
 const TIMER = 2e6;
+/** Milliseconds between two looks at the signal. */
+const PATIENCE = 20;
 const INVENTED = 1024 * 1024;
 const MOST_AT_ONCE = 64 * 1024 * 1024;
 const OPS: readonly TraceOp[] = ['read', 'write', 'flush', 'discard', 'zeroes'];
@@ -132,13 +134,13 @@ class Replay {
     this.#begun = now();
     try {
       for await (const event of events as AsyncIterable<TraceRequest>) {
-        this.#signal?.throwIfAborted();
+        this.#throwIfAborted();
         if (OPS.includes(event.op)) await this.#begin(event);
       }
     } finally {
       await Promise.all([...this.#underWay].map(({ end }) => end));
     }
-    this.#signal?.throwIfAborted();
+    this.#throwIfAborted();
     return this.#report();
   }
 
@@ -161,11 +163,17 @@ class Replay {
     return found;
   }
 
+  /** A signal may be of another realm, or behave like one. */
+  #throwIfAborted(): void {
+    if (this.#signal?.aborted === true) throw this.#signal.reason;
+  }
+
   async #awaitTime(time: number): Promise<void> {
     this.#first ??= time;
     const due = this.#begun + (time - this.#first) / this.#speed;
     while (due - now() > TIMER) {
-      await sleep((due - now() - TIMER) / 1e6, undefined, this.#signal === undefined ? {} : { signal: this.#signal });
+      await sleep(Math.min(PATIENCE, (due - now() - TIMER) / 1e6));
+      this.#throwIfAborted();
     }
     while (now() < due) await nextTurn();
     const late = now() - due;

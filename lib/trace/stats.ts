@@ -4,7 +4,7 @@ import { keysOf } from '../arguments/known-keys.js';
 import { fromFailure, isFailure } from '../errors.js';
 import type { DeviceHandle } from '../request/handle.js';
 import type { Bytes } from '../request/transfer.js';
-import { BUCKETS, LatencyHistogram } from './histogram.js';
+import { BUCKETS, histogramOf, type LatencyHistogram } from './histogram.js';
 import type { TraceOp } from './event.js';
 
 /** Times of the requests of one operation, in nanoseconds from the call to its completion, queue included; 0 of none. */
@@ -66,7 +66,7 @@ export function statsOf(handle: DeviceHandle, options: StatsOptions | undefined)
   const stats = OPS.map((op, i): [TraceOp, OperationStats] => {
     const row = rows.subarray(i * (OWN + BUCKETS), (i + 1) * (OWN + BUCKETS));
     const [errors, bytes, sum, least, most] = row as unknown as [number, number, number, number, number];
-    return [op, operationStats(LatencyHistogram.of(row.subarray(OWN), sum, least, most), errors, bytes)];
+    return [op, operationStats(histogramOf(row.subarray(OWN), sum, least, most), errors, bytes)];
   });
   return Object.fromEntries(stats) as DeviceStats;
 }

@@ -1,4 +1,5 @@
 // Trace: the requests of one or several devices, kept by native code as they complete, and read from there when somebody asks.
+import type { PathLike } from 'node:fs';
 import { inspect, type InspectOptions } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keysOf } from '../arguments/known-keys.js';
@@ -43,7 +44,7 @@ export interface Trace extends AsyncIterable<TraceRequest | TraceMark>, Disposab
    * @returns how many events there were, and what the format has no words for
    * @throws {BlockDeviceError} ENOTSUP the format cannot hold it: a trace has no data, which dm-log-writes needs of writes
    */
-  save(path: string, options?: EncoderOptions): Promise<WrittenLog>;
+  save(path: PathLike, options?: EncoderOptions): Promise<WrittenLog>;
 }
 
 const TRACE_KEYS = keysOf<TraceOptions>({ limit: true, keep: true }, { max: "'limit'", size: "'limit'" });
@@ -115,7 +116,7 @@ class NativeBackedTrace implements Trace {
     return all.sort((a, b) => a.n - b.n);
   }
 
-  async save(path: string, options?: EncoderOptions): Promise<WrittenLog> {
+  async save(path: PathLike, options?: EncoderOptions): Promise<WrittenLog> {
     return writeLogFile(path, this.header, this.events(), options);
   }
 

@@ -161,6 +161,7 @@ const FOLDERS = new Map([
       'media',
       'nbd',
       'overlay',
+      'trace',
       'arguments/printable',
       'copy/compare',
       'copy/copy',

@@ -313,6 +313,33 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     flushMutations: [crashSpec, checking],
     crashStates: [anything, anything, checking],
     CrashError: [anything, anything],
+    LatencyHistogram: [],
+    'LatencyHistogram#record': [mostly(values(0, 1e9, 2 ** 60))],
+    'LatencyHistogram#count': [],
+    'LatencyHistogram#sum': [],
+    'LatencyHistogram#min': [],
+    'LatencyHistogram#max': [],
+    'LatencyHistogram#mean': [],
+    'LatencyHistogram#percentile': [mostly(values(0, 50, 99.9, 100))],
+    'LatencyHistogram#countUpTo': [mostly(values(0, 1000, 2 ** 50))],
+    metrics: [
+      options({ drivers: mostly(values(undefined, [])), devices: mostly(values(undefined, [])), prefix: mostly(values(undefined, 'x')) }),
+    ],
+    readLog: [mostly(values([], [Buffer.from('fio version 3 iolog')]))],
+    readLogFile: [paths],
+    replay: [mostly(values([])), devices, options({ timing: mostly(values(undefined, 'fast', 'original', 2)), signal: signals })],
+    startTrace: [mostly(values([])), options({ limit: mostly(values(undefined, 16)), keep: flags })],
+    // Into no file that there is.
+    writeLogFile: [
+      mostly(values('/no such folder/log')),
+      mostly(values({ devices: [], sector: 512, atomic: 512, clock: 'real' })),
+      mostly(values([])),
+      options({
+        format: mostly(values(undefined, 'jsonl', 'perfetto', 'fio-iolog-2')),
+        device: mostly(values(undefined, 0)),
+        files: mostly(values(undefined, ['x'])),
+      }),
+    ],
     // No descriptor: the server takes it over, whosever it is.
     serve: [
       options({
@@ -389,6 +416,8 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
       }),
     ],
     'BlockDevice#bitmaps': [],
+    'BlockDevice#trace': [options({ limit: mostly(values(undefined, 1, 1000)), keep: flags })],
+    'BlockDevice#stats': [options({ reset: flags })],
     'BlockDevice#removeBitmap': [mostly(values('backup', '', 'x'.repeat(1024)))],
     'BlockDevice#mapSync': [positions, mostly(values(1, 512, 16384, 16385))],
     'BlockDevice#windows': [],
