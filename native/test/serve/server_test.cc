@@ -207,7 +207,7 @@ TEST_CASE("a client that says nothing, or little by little, is cut off when its 
     NbdClient client(std::move(pair.first));
     ServerOptions options;
     options.exports.push_back({"", "", true, device, &driver.queue(), driver.lanes()});
-    options.handshake = std::chrono::milliseconds(30);
+    options.handshake = std::chrono::milliseconds(200);
     Status told;
     int others = 0;
     std::atomic<bool> closed{false};
