@@ -253,6 +253,7 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     findDiskLabel: [devices],
     findDiskLabelSync: [devices],
     planFromLog: [mostly(values([], '', '{}'))],
+    virtualClock: [mostly(values(undefined, 0n, 5n))],
     readPartitions: [devices, options({ probe: flags })],
     readPartitionsSync: [devices, options({ probe: flags })],
     writePartitions: [devices, tables],

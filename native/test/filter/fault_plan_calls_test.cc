@@ -118,7 +118,7 @@ TEST_CASE("entries of a batch meet their own faults") {
   BatchRun run(arrays, arena.data(), arena.size(), 5, rig.device->ForBatch());
   run.Admit();
   CHECK(run.Run(false, kSharedLane, nullptr,
-                [&](const Plan* plan) { return rig.device->SyncBatch(run.entry(), kSharedLane, plan); }));
+                [&](const BatchSync& what) { return rig.device->SyncBatch(run.entry(), kSharedLane, what); }));
   CHECK(error == std::vector<int32_t>{0, -EIO, 0, -EIO, -ENOSPC});
   CHECK(rig.Changed().empty());  // lost with the flush
   CHECK(rig.run->Log(0).size() == 3);
