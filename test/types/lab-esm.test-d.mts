@@ -5,5 +5,5 @@ import { crashStates, type CrashState, type Recorder } from 'rumpblk/lab';
 export const property = (recorder: Recorder): fc.IAsyncPropertyWithHooks<[CrashState]> =>
   fc.asyncProperty(crashStates(fc, recorder), async (state) => state.device.size > 0);
 
-// @ts-expect-error no recorder
+// @ts-expect-error that is no recorder
 crashStates(fc, {});
