@@ -53,7 +53,7 @@ export async function accepted(device: BlockDevice): Promise<unknown[]> {
   });
   await crashTest(loaded, 'check.mjs', { workers: 2 });
   await crashCheck(
-    { size: 512, devices: 2, run: (first, mark, second) => mark(second?.path ?? first.path), check: () => true },
+    { size: 512, devices: 2, run: (_, mark, second) => mark('second', second), check: () => true },
     { seed: 1, stacks: true },
   );
   await fc.assert(fc.asyncProperty(crashStates(fc, recorder), async (one) => one.device.size > 0));
@@ -61,14 +61,14 @@ export async function accepted(device: BlockDevice): Promise<unknown[]> {
 }
 
 export function refused(device: BlockDevice, recorder: Recorder): void {
-  // @ts-expect-error no such option
+  // @ts-expect-error no such option of a recording
   recordWrites(device, { sectorSize: 512 });
-  // @ts-expect-error not a tear
+  // @ts-expect-error not a way to tear
   recorder.crashStates({ tear: 'half' });
   // @ts-expect-error not a number of losses
   recorder.crashStates({ strength: 4 });
-  // @ts-expect-error read only
+  // @ts-expect-error it can only be read
   recorder.requests = 1;
-  // @ts-expect-error no check
+  // @ts-expect-error a spec without a check
   void crashCheck({ size: 512, run: () => undefined });
 }
