@@ -38,10 +38,13 @@ export interface TraceRequest {
 
 /** Something that happened, told by whoever made the log. */
 export interface TraceMark {
+  /** Tells it from a request. */
   op: 'mark';
+  /** Place in the order of all events. */
   n: number;
   /** ns from the start of the log. */
   time: number;
+  /** What happened. */
   name: string;
   /** Any value that JSON has. */
   data?: unknown;
@@ -49,9 +52,13 @@ export interface TraceMark {
 
 /** What was on a device before the first event; only in logs that hold all they need. */
 export interface TraceBase {
+  /** Tells it from a request. */
   op: 'base';
+  /** Index of the device. */
   device: number;
+  /** Its first byte. */
   position: Bytes;
+  /** What was there. */
   data: Uint8Array;
 }
 
@@ -76,11 +83,13 @@ export interface TraceHeader {
   atomic: number;
   /** The devices, in the order of {@link TraceRequest.device}. The readers of fio's formats add to it while they read. */
   devices: TraceDevice[];
+  /** Whether times are of a clock that a test drives. */
   clock: 'real' | 'virtual';
 }
 
 /** A log that is being read. */
 export interface TraceLog {
+  /** What it says of itself. */
   readonly header: TraceHeader;
   /** In the order of the log; it can be gone through once. Throws where the log is damaged, after all that is before that place. */
   readonly events: AsyncIterable<TraceEvent>;
