@@ -2,7 +2,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { BlockDriver, open, type BlockDevice, type DirtyBitmap } from '../index.js';
+import { type BlockDriver, open, type BlockDevice, type DirtyBitmap } from '../index.js';
 import { serve, type NbdExport, type NbdServer, type NbdServerOptions } from '../nbd.js';
 import { openOverlay } from '../overlay.js';
 import { goOnInBackground, sayReady } from './support/daemon.js';

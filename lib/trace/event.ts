@@ -67,9 +67,11 @@ export type TraceEvent = TraceRequest | TraceMark | TraceBase;
 
 /** A device that a log is about. */
 export interface TraceDevice {
+  /** Path, or what else it is called. */
   name: string;
   /** Bytes; undefined where the format does not say. */
   size?: Bytes;
+  /** Cache mode that it was open with. */
   cache?: string;
   /** SHA-256 of its content before the first event. */
   base?: string;

@@ -27,6 +27,7 @@ export interface EncoderOptions {
 
 /** A log that was opened to be read. */
 export interface OpenLog extends TraceLog {
+  /** What its first bytes say. */
   readonly format: TraceFormat;
   /** Lets go of the file; needed where `events` was not gone through to its end. */
   close(): Promise<void>;

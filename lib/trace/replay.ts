@@ -23,7 +23,9 @@ export interface ReplayOptions {
 export interface ReplayReport {
   /** Requests that were made. */
   requests: number;
+  /** Bytes that reads moved. */
   bytesRead: Bytes;
+  /** Bytes that writes moved, and those that were zeroed. */
   bytesWritten: Bytes;
   /** Failed requests, by code; what failed in the log as well is not apart. */
   errors: Record<string, number>;

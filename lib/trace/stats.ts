@@ -15,14 +15,21 @@ export interface OperationStats {
   errors: number;
   /** Bytes that moved. */
   bytes: Bytes;
+  /** The shortest, in ns. */
   min: number;
+  /** The longest, in ns. */
   max: number;
+  /** In ns. */
   mean: number;
   /** Percentiles, each to less than 1 %. */
   p50: number;
+  /** The time that 90 % did not exceed, in ns. */
   p90: number;
+  /** The time that 99 % did not exceed, in ns. */
   p99: number;
+  /** The time that 99.9 % did not exceed, in ns. */
   p99_9: number;
+  /** The time that 99.99 % did not exceed, in ns. */
   p99_99: number;
   /** All of it, for other percentiles. */
   histogram: LatencyHistogram;

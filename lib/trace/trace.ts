@@ -29,6 +29,7 @@ export interface Trace extends AsyncIterable<TraceRequest | TraceMark>, Disposab
   readonly requests: number;
   /** Requests for which there was no room. */
   readonly dropped: number;
+  /** Whether it has ended. */
   readonly stopped: boolean;
   /** Says that something happened, now. `data`: any value that JSON has. */
   mark(name: string, data?: unknown): void;
