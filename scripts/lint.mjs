@@ -32,7 +32,7 @@ async function clangTidy() {
   const configured = await configure('clang');
   if (!configured.ok) return configured;
   const jobs = String(os.availableParallelism());
-  const tidied = await run('run-clang-tidy-14', ['-quiet', '-j', jobs, '-p', VARIANTS.clang.folder, 'native/(core|addon)/']);
+  const tidied = await run('run-clang-tidy-14', ['-quiet', '-j', jobs, '-p', VARIANTS.clang.folder, 'native/(core|serve|lab|addon)/']);
   // In colours, and a finding in a header comes once for each file that includes it.
   const lines = stripVTControlCharacters(tidied.output).replaceAll(`${ROOT}/`, '').split('\n');
   const findings = new Set(lines.filter((line) => /^native\/.*: (error|warning): /.test(line)));

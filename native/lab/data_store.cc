@@ -46,7 +46,7 @@ Result<DataStore::Room> DataStore::Reserve(size_t size) {
   if (size > left_) {
     const bool fits = held_ + std::max(size, kChunk) <= std::max<uint64_t>(memory_, kChunk);
     Status status;
-    const bool had = HadMemory([&] {
+    const bool had = HadMemory([&]() REQUIRES(mu_) {
       status = fits ? AddMemory(std::max(size, kChunk)) : AddFile(AlignUp(std::max(size, kFileChunk), kFileChunk));
     });
     if (!had) return Status{ENOMEM, Op::kTrack};

@@ -222,7 +222,7 @@ void Recording::Ended(Piece& piece) {
     last->next = static_cast<Event*>(piece.group->waiting);
     piece.group->waiting = events;
   } else if (durable && !piece.by_group && piece.whole != nullptr && !(piece.first && piece.last)) {
-    if (!HadMemory([&] { EndParts(piece, events); }) && failed_.ok()) failed_ = {ENOMEM, Op::kTrack};
+    if (!HadMemory([&]() REQUIRES(mu_) { EndParts(piece, events); }) && failed_.ok()) failed_ = {ENOMEM, Op::kTrack};
   } else {
     Acknowledge(events, piece.moved, piece.status.err, Now());
   }

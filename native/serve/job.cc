@@ -68,7 +68,8 @@ void RunJob(std::unique_ptr<Job> job, Lane lane) {
   HoldTicket* const held = job->hold();
   const auto go = [](void* owner) {
     std::unique_ptr<Job> back(static_cast<Job*>(owner));
-    back->inbox->Put(std::move(back));
+    Inbox& inbox = *back->inbox;
+    inbox.Put(std::move(back));
   };
   Job* const done = job.release();  // what is held belongs to `go`
   if (held == nullptr || !held->Hold(&inbox.cancel(), go, done)) inbox.Put(std::unique_ptr<Job>(done));

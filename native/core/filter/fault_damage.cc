@@ -51,13 +51,10 @@ void Damage(const FaultEffect& effect, uint64_t position, uint8_t* data, size_t 
     const uint64_t bit = (first + i * step) % bits;
     const uint64_t at = begin + bit / 8;
     if (at < position || at - position >= size) continue;
-    uint8_t& byte = data[at - position];
+    const uint8_t was = data[at - position];
     const auto mask = static_cast<uint8_t>(1u << (bit % 8));
-    if (!stuck) {
-      byte = static_cast<uint8_t>(byte ^ mask);
-    } else {
-      byte = static_cast<uint8_t>(high ? byte | mask : byte & ~mask);
-    }
+    const int is = stuck ? (high ? was | mask : was & ~mask) : was ^ mask;
+    data[at - position] = static_cast<uint8_t>(is);
   }
 }
 

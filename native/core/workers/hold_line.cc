@@ -175,16 +175,21 @@ void HoldLine::ReleaseAll(const std::atomic<bool>& ended) {
 void HoldLine::LetGoCancelled() {
   std::vector<Go> gone;
   MutexLock lock(mu_);
-  const auto look = [&](HoldTicket& ticket) {
-    const bool cancelled = ticket.cancel_ != nullptr && ticket.cancel_->load(std::memory_order_relaxed);
-    if (ticket.go_ == nullptr || !cancelled) return;
-    ticket.called_off_.store(true, std::memory_order_release);
-    End(ticket, gone);
-  };
-  for (auto at = timed_.begin(); at != timed_.end();) look(*(at++)->second);
-  for (auto at = hanging_.begin(); at != hanging_.end();) look(*(at++)->second);
+  for (auto at = timed_.begin(); at != timed_.end();) {
+    HoldTicket& ticket = *(at++)->second;
+    if (ticket.IsCancelled()) EndCancelled(ticket, gone);
+  }
+  for (auto at = hanging_.begin(); at != hanging_.end();) {
+    HoldTicket& ticket = *(at++)->second;
+    if (ticket.IsCancelled()) EndCancelled(ticket, gone);
+  }
   lock.Unlock();
   Call(gone);
+}
+
+void HoldLine::EndCancelled(HoldTicket& ticket, std::vector<Go>& gone) {
+  ticket.called_off_.store(true, std::memory_order_release);
+  End(ticket, gone);
 }
 
 std::optional<uint64_t> HoldLine::NextDue() const {

@@ -54,6 +54,9 @@ class HoldTicket {
   friend class HoldLine;
   enum class State : uint8_t { kOver, kTimed, kHanging };
 
+  // Whether it is done, held, and its request called off.
+  bool IsCancelled() const { return go_ != nullptr && cancel_ != nullptr && cancel_->load(std::memory_order_relaxed); }
+
   const std::shared_ptr<HoldLine> line_;
   const std::atomic<bool>& ended_;
   // Under the line's mutex.
@@ -110,6 +113,7 @@ class HoldLine {
   void Leave(HoldTicket& ticket) EXCLUDES(mu_);
   // Takes it out of the line's lists. What is to be called for that goes to `gone`.
   void End(HoldTicket& ticket, std::vector<Go>& gone) REQUIRES(mu_);
+  void EndCancelled(HoldTicket& ticket, std::vector<Go>& gone) REQUIRES(mu_);
   uint64_t NowLocked() const REQUIRES(mu_);
   void Watch() EXCLUDES(mu_);
   static void Call(const std::vector<Go>& gone) {
