@@ -385,7 +385,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    *
    * @example
    * const trace = device.trace();
-   * await work(device);
+   * await save(device);
    * trace.stop();
    * await trace.save('work.jsonl');
    */
@@ -403,7 +403,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    *
    * @example
    * device.stats();
-   * await work(device);
+   * await save(device);
    * console.log(device.stats().write.p99);
    */
   stats(options?: StatsOptions): DeviceStats {

@@ -59,7 +59,7 @@ export interface FaultInjector {
    * @throws {BlockDeviceError} ENOMEM; EBADF driver closed
    *
    * @example
-   * driver.faults.plan({ seed: 1, rules: [{ match: { op: 'write', every: 100 }, action: { errno: 'EIO' } }] });
+   * device.driver.faults.plan({ seed: 1, rules: [{ match: { op: 'write', every: 100 }, action: { errno: 'EIO' } }] });
    */
   plan(plan: FaultPlan): FaultPlan & { seed: number };
   /**

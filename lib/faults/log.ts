@@ -79,8 +79,8 @@ const EVENT_KEYS = keysOf<FaultEvent>({ n: true, rule: true, op: true, minor: tr
  * @throws {TypeError} ERR_INVALID_ARG_VALUE for what is no log
  *
  * @example
- * const plan = planFromLog(driver.faults.log());
- * other.faults.plan(plan);
+ * const plan = planFromLog(device.driver.faults.log());
+ * device.driver.faults.plan(plan);
  */
 export function planFromLog(log: Iterable<FaultEvent> | string): FaultPlan {
   const rules: FaultRule[] = [];

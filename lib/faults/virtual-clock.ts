@@ -15,7 +15,7 @@ export let clockOf: (value: unknown) => NativeClock | undefined;
  *
  * @example
  * const clock = virtualClock();
- * driver.faults.plan({ clock, rules: [{ action: { delay: 10 } }] });
+ * device.driver.faults.plan({ clock, rules: [{ action: { delay: 10 } }] });
  * const read = device.read(buffer, 0);
  * await clock.advance(10_000_000); // ns
  * await read;
@@ -82,7 +82,7 @@ export class VirtualClock {
 }
 
 /**
- * Makes a clock for {@link FaultPlan.clock}.
+ * Makes a clock for `clock` of a fault plan.
  *
  * @param start time in ns at which it stands first; default 0
  * @throws {RangeError} ERR_OUT_OF_RANGE a time below 0 or above 2^53 - 1

@@ -29,7 +29,7 @@ const BOUNDS = [3, 4, 5, 6, 7, 8, 9].flatMap((power) => [1, 2.5, 5].map((step) =
  * @throws {BlockDeviceError} EBADF a device is closed
  *
  * @example
- * createServer((request, response) => response.end(metrics({ drivers: [driver], devices: [device] }))).listen(9100);
+ * const text = metrics({ drivers: [device.driver], devices: [device] });
  */
 export function metrics(sources: MetricsSources): string {
   requireOptions(sources, 'sources', KEYS);

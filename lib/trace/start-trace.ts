@@ -15,9 +15,9 @@ const MOST_DEVICES = 65536;
  * @throws {BlockDeviceError} EBUSY one of them is traced already; EBADF closed
  *
  * @example
- * using trace = startTrace([data, log]);
- * await commit(data, log);
- * for (const { device, op, latency } of trace.events()) console.log(device, op, latency);
+ * using trace = startTrace([device]);
+ * await save(device);
+ * for (const event of trace.events()) if (event.op !== 'mark') console.log(event.device, event.op, event.latency);
  */
 export function startTrace(devices: readonly BlockDevice[], options?: TraceOptions): Trace {
   const handles = listOf(devices, 'devices', MOST_DEVICES, (device) => handleOf(device, 'trace'));

@@ -327,7 +327,7 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
       options({ drivers: mostly(values(undefined, [])), devices: mostly(values(undefined, [])), prefix: mostly(values(undefined, 'x')) }),
     ],
     readLog: [mostly(values([], [Buffer.from('fio version 3 iolog')]))],
-    readLogFile: [paths],
+    readLogFile: [mostly(values(file, 'no such file'))],
     replay: [mostly(values([])), devices, options({ timing: mostly(values(undefined, 'fast', 'original', 2)), signal: signals })],
     startTrace: [mostly(values([])), options({ limit: mostly(values(undefined, 16)), keep: flags })],
     // Into no file that there is.

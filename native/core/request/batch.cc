@@ -142,7 +142,12 @@ void BatchRun::CompleteGroup(Of which) {
     const bool durable = Mutates(OperationOf(i)) && IsDurable(i);
     if (durable && which == Of::kNotDurable) continue;
     Piece piece;
-    static_cast<void>(Prepare(i, kSharedLane, &piece));  // as when it was admitted
+    // As when it was admitted.
+    if (OpOf(i) == BatchOp::kFlush) {
+      piece.operation = Operation::kFlush;
+    } else {
+      static_cast<void>(Prepare(i, kSharedLane, &piece));
+    }
     Request request = AsRequest(piece);
     request.durable = durable;
     request.moved = piece.size - arrays_.resid[i];

@@ -77,7 +77,7 @@ TEST_CASE("trace: requests while it is switched are traced or not, and none twic
     Driver driver({});
     const int minor = driver.Register(make(), {}).value();
     auto device = driver.Open(minor, {}).Take();
-    driver.Measure(*device);
+    REQUIRE(driver.Measure(*device).ok());
     std::atomic<bool> over{false};
     std::atomic<uint64_t> made{0};
     std::vector<std::thread> readers;
