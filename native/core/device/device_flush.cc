@@ -62,7 +62,10 @@ Status Device::SyncBatch(Strategy& entry, Lane lane, const BatchSync& what) {
   } else {
     PlanRequest(flush.request, range_);
   }
-  return RunFlush(flush, lane);
+  if (tracer_.on()) tracer_.Admit(flush.request);
+  const Status status = RunFlush(flush, lane);
+  CompleteRequest(flush.request);
+  return status;
 }
 
 }  // namespace blk

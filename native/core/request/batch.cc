@@ -86,7 +86,8 @@ void BatchRun::Admit() {
     if (request.plan.decided) starts_ = false;
     plans[i] = std::move(request.plan);
     begun = request.trace.begun;
-    if (!traces.empty()) traces[i] = request.trace;
+    // A flush begins behind what it covers: Device::SyncBatch() is where it is traced.
+    if (!traces.empty() && piece.operation != Operation::kFlush) traces[i] = request.trace;
   }
   plans_ = std::move(plans);
   traces_ = std::move(traces);
@@ -142,12 +143,7 @@ void BatchRun::CompleteGroup(Of which) {
     const bool durable = Mutates(OperationOf(i)) && IsDurable(i);
     if (durable && which == Of::kNotDurable) continue;
     Piece piece;
-    // As when it was admitted.
-    if (OpOf(i) == BatchOp::kFlush) {
-      piece.operation = Operation::kFlush;
-    } else {
-      static_cast<void>(Prepare(i, kSharedLane, &piece));
-    }
+    static_cast<void>(Prepare(i, kSharedLane, &piece));  // as when it was admitted
     Request request = AsRequest(piece);
     request.durable = durable;
     request.moved = piece.size - arrays_.resid[i];
