@@ -26,7 +26,7 @@ std::shared_ptr<Recording> Record(test::DeviceRig& rig, Device& device, Recordin
   auto log = recording->LogOf(domain);
   REQUIRE(disk.log().Set(log).ok());
   recording->OnEnd([minor = rig.minor, log] { minor->disk().log().Clear(*log); });
-  device.SetLogged(true);
+  REQUIRE(device.SetLogged(true).ok());
   return recording;
 }
 
@@ -69,7 +69,7 @@ TEST_CASE("under writethrough a write is durable, under unsafe nothing is covere
   auto through = rig.Open(Access::kPio, CacheMode::kWritethrough);
   auto unsafe = rig.Open(Access::kPio, CacheMode::kUnsafe);
   const auto recording = Record(rig, *through);
-  unsafe->SetLogged(true);
+  REQUIRE(unsafe->SetLogged(true).ok());
   const std::vector<uint8_t> sector(512, 1);
   CHECK(test::Write(*through, 0, sector).status.ok());
   CHECK(test::Write(*through, 512, sector, Fua::kOff).status.ok());
