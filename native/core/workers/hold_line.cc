@@ -2,6 +2,8 @@
 
 #include <system_error>
 
+#include "core/base/no_memory.h"
+
 namespace blk {
 
 HoldTicket::HoldTicket(std::shared_ptr<HoldLine> line, uint64_t delay, std::optional<uint64_t> tag,
@@ -39,10 +41,11 @@ bool HoldTicket::Hold(const std::atomic<bool>* cancel, void (*go)(void* owner), 
     }
     line_->changed_.NotifyAll();
   }
+  // Without memory for it nothing is held.
+  const bool first = waiting_.empty();
+  if (!HadMemory([&] { waiting_.emplace_back(go, owner); })) return false;
   cancel_ = cancel;
-  go_ = go;
-  owner_ = owner;
-  line_->held_++;
+  if (first) line_->held_++;
   return true;
 }
 
@@ -130,8 +133,9 @@ void HoldLine::End(HoldTicket& ticket, std::vector<Go>& gone) {
   if (ticket.state_ == HoldTicket::State::kHanging) hanging_.erase(ticket.order_);
   ticket.state_ = HoldTicket::State::kOver;
   changed_.NotifyAll();
-  if (ticket.go_ == nullptr) return;
-  gone.push_back({std::exchange(ticket.go_, nullptr), ticket.owner_});
+  if (ticket.waiting_.empty()) return;
+  for (const auto& [go, owner] : ticket.waiting_) gone.push_back({go, owner});
+  ticket.waiting_.clear();
   held_--;
 }
 

@@ -55,7 +55,9 @@ class HoldTicket {
   enum class State : uint8_t { kOver, kTimed, kHanging };
 
   // Whether it is done, held, and its request called off.
-  bool IsCancelled() const { return go_ != nullptr && cancel_ != nullptr && cancel_->load(std::memory_order_relaxed); }
+  bool IsCancelled() const {
+    return !waiting_.empty() && cancel_ != nullptr && cancel_->load(std::memory_order_relaxed);
+  }
 
   const std::shared_ptr<HoldLine> line_;
   const std::atomic<bool>& ended_;
@@ -66,8 +68,8 @@ class HoldTicket {
   State state_ = State::kOver;
   bool back_ = false;  // it counts as none under way
   const std::atomic<bool>* cancel_ = nullptr;
-  void (*go_)(void* owner) = nullptr;
-  void* owner_ = nullptr;
+  // Who is called: the parts of a request share its ticket.
+  std::vector<std::pair<void (*)(void* owner), void*>> waiting_;
   std::atomic<bool> called_off_{false};
 };
 
@@ -131,7 +133,7 @@ class HoldLine {
   std::map<std::pair<uint64_t, uint64_t>, HoldTicket*> timed_ GUARDED_BY(mu_);  // by when, and order
   std::map<uint64_t, HoldTicket*> hanging_ GUARDED_BY(mu_);                     // by order
   size_t entered_ GUARDED_BY(mu_) = 0;
-  size_t held_ GUARDED_BY(mu_) = 0;  // those with a go_
+  size_t held_ GUARDED_BY(mu_) = 0;  // those that somebody waits for
   bool stopping_ GUARDED_BY(mu_) = false;
   std::thread watcher_;  // started under mu_
 };
