@@ -1,8 +1,7 @@
 #include "core/workers/hold_line.h"
 
-#include <system_error>
-
 #include "core/base/no_memory.h"
+#include "core/base/start_thread.h"
 
 namespace blk {
 
@@ -26,18 +25,17 @@ bool HoldTicket::Hold(const std::atomic<bool>* cancel, void (*go)(void* owner), 
   if (state_ == State::kOver) return false;
   if (cancel != nullptr && cancel->load(std::memory_order_relaxed)) {
     called_off_.store(true, std::memory_order_release);
-    std::vector<HoldLine::Go> none;
-    line_->End(*this, none);
+    // Other parts of the same request that are held here already.
+    std::vector<HoldLine::Go> others;
+    line_->End(*this, others);
+    lock.Unlock();
+    HoldLine::Call(others);
     return false;
   }
   if (state_ == State::kTimed && line_->clock_ == HoldLine::Clock::kReal) {
     if (!line_->watcher_.joinable()) {
       // Without a thread for it nothing is held.
-      try {
-        line_->watcher_ = std::thread([line = line_.get()] { line->Watch(); });
-      } catch (const std::system_error&) {
-        return false;
-      }
+      if (!StartThread(line_->watcher_, [line = line_.get()] { line->Watch(); })) return false;
     }
     line_->changed_.NotifyAll();
   }

@@ -71,6 +71,26 @@ TEST_CASE("a hang ends by its tag, by the end of its plan, or when it is called 
   CHECK(!after.Hold());
 }
 
+TEST_CASE("parts of a request share its ticket: all of them are let go, also by one that was called off meanwhile") {
+  const auto line = std::make_shared<HoldLine>(HoldLine::Clock::kVirtual);
+  const std::atomic<bool> ended{false};
+  std::atomic<bool> cancel{false};
+  std::atomic<int> gone{0};
+  const auto go = [](void* count) { (*static_cast<std::atomic<int>*>(count))++; };
+  HoldTicket released(line, 0, 1, ended), called_off(line, 0, 2, ended);
+  CHECK(released.Hold(&cancel, go, &gone));
+  CHECK(released.Hold(&cancel, go, &gone));
+  CHECK_FALSE(line->quiet());  // the other ticket is not held yet
+  CHECK(line->Release(1, ended) == 1);
+  CHECK(gone == 2);
+  CHECK(called_off.Hold(&cancel, go, &gone));
+  cancel = true;
+  // Before LetGoCancelled() has looked.
+  CHECK_FALSE(called_off.Hold(&cancel, go, &gone));
+  CHECK(gone == 3);
+  CHECK(called_off.called_off());
+}
+
 TEST_CASE("who waits here moves a virtual clock on, and lets go what is due before") {
   const auto line = std::make_shared<HoldLine>(HoldLine::Clock::kVirtual);
   const std::atomic<bool> ended{false};
