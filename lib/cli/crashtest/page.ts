@@ -4,7 +4,7 @@ import type { CrashFailure, CrashReport, Recorder } from '../../lab.js';
 import { errorText, timelineOf, unitText, type Timeline } from '../../lab/inspection.js';
 import { formatCount } from '../support/units.js';
 import { refusePage } from '../workload/page/write.js';
-import { escape } from '../workload/page/html.js';
+import { escape, htmlPage } from '../support/html.js';
 import { renderPicture } from './picture.js';
 import { STYLE } from './style.js';
 import type { Tally } from './tally.js';
@@ -33,20 +33,7 @@ function renderCrashPage({ title, command, report, tally }: CrashPage, timeline:
     failures.length === 0
       ? 'Every state was accepted'
       : `${formatCount(failures.length)} ${failures.length === 1 ? 'failure' : 'failures'}`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<link rel="icon" href="data:,">
-<title>${escape(`rumpblk crashtest: ${title}`)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<header>
+  const main = `<header>
 <h1>rumpblk crashtest</h1>
 <p class="quiet">${escape(title)} · <code>${escape(command.join(' '))}</code></p>
 <p class="verdict ${failures.length === 0 ? 'good' : 'bad'}">${verdict}</p>
@@ -57,11 +44,8 @@ function renderCrashPage({ title, command, report, tally }: CrashPage, timeline:
 line from top to bottom is a flush, a triangle a mark. Below, a bar for each cut of which states were looked at; red is the part that failed.</p>
 ${renderPicture(timeline, tally, failures)}
 </section>
-${failures.map(renderFailure).join('\n')}
-</main>
-</body>
-</html>
-`;
+${failures.map(renderFailure).join('\n')}`;
+  return htmlPage(`rumpblk crashtest: ${title}`, STYLE, main);
 }
 
 function renderFigures({ requests, cuts, generated, distinct, checked, fromMemo, seed, complete, elapsed }: CrashReport): string {

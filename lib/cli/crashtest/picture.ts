@@ -1,7 +1,7 @@
 // The picture of a crash test: requests in their order and place, flushes, marks, cuts, and what failed where.
 import type { CrashFailure } from '../../lab.js';
 import { unitText, type Timeline, type TimelineEvent } from '../../lab/inspection.js';
-import { escape, round as px } from '../workload/page/html.js';
+import { escape, round as px } from '../support/html.js';
 import type { Tally } from './tally.js';
 
 const WIDTH = 1072;

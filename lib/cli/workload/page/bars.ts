@@ -1,6 +1,6 @@
 // Throughput as bars: one below the other, each under its name and its figures, the longest as wide as the page lets it.
 import { formatRate } from '../result/table.js';
-import { escape, round } from './html.js';
+import { escape, round } from '../../support/html.js';
 import type { Panel, Series } from './model.js';
 import { formatShort } from './scale.js';
 

@@ -1,7 +1,7 @@
 // Latency by percentile: a line for each engine, both axes logarithmic, each line named at its end. Text is HTML around the drawing,
 // so that it keeps its size when the drawing is stretched.
 import { formatTime } from '../../support/units.js';
-import { escape, round } from './html.js';
+import { escape, round } from '../../support/html.js';
 import type { Panel, Series } from './model.js';
 import { formatTick, lastOf, latencyScale, PERCENT_TICKS, percentileAt, percentOf, type LatencyScale } from './scale.js';
 import { spread } from './spread.js';

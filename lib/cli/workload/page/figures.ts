@@ -1,7 +1,7 @@
 // The figures behind the charts, as a table. On a narrow screen a row becomes a block of its own; the roles keep it a table then.
 import { formatCount, formatTime } from '../../support/units.js';
 import { formatRate, SHOWN } from '../result/table.js';
-import { escape } from './html.js';
+import { escape } from '../../support/html.js';
 import type { Panel, Series } from './model.js';
 
 export function renderFigures({ title, unit, series }: Panel, id: string): string {

@@ -8,7 +8,7 @@ import type { JobResult } from '../result/outcome.js';
 import { renderBars } from './bars.js';
 import { renderCurves } from './curves.js';
 import { renderFigures } from './figures.js';
-import { escape } from './html.js';
+import { escape, htmlPage } from '../../support/html.js';
 import { viewsOf, type JobView } from './model.js';
 import { STYLE } from './style.js';
 
@@ -33,29 +33,13 @@ export function renderPage({ results, fileSystems, machine, started, version }: 
       .replace('T', ' ')
       .replace(/:\d\d\.\d+Z$/, ' UTC'),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<link rel="icon" href="data:,">
-<title>${escape(title)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<header>
+  const main = `<header>
 <h1>rumpblk bench</h1>
 <p class="about">${escape(inLine(about))}</p>
 </header>
 ${views.map(renderJob).join('\n')}
-${renderFooter(results, version)}
-</main>
-</body>
-</html>
-`;
+${renderFooter(results, version)}`;
+  return htmlPage(title, STYLE, main);
 }
 
 function renderJob({ job, panels, failures }: JobView, index: number): string {
