@@ -54,12 +54,16 @@ int BatchRun::Prepare(uint32_t i, Lane lane, Piece* piece) {
   piece->position = static_cast<uint64_t>(PositionOfSector(sector));
   piece->size = arrays_.bcount[i];
   piece->lane = lane;
+  if (filters_.watches_pieces) TellOrigin(i, piece);
+  return 0;
+}
+
+void BatchRun::TellOrigin(uint32_t i, Piece* piece) {
   shared_.first = group_;
   shared_.entries = count_ - group_;
   piece->group = &shared_;
   piece->entry = i;
   piece->by_group = IsDurable(i);
-  return 0;
 }
 
 void BatchRun::Admit() {
@@ -174,9 +178,17 @@ bool BatchRun::IsWithoutPiece(uint32_t i, Lane lane, Piece* piece) {
   return err != 0 || piece->size == 0;
 }
 
+bool BatchRun::IsRefused(uint32_t i, Piece& piece) {
+  const Status allowed = target_.range->Allows(piece.operation, piece.position);
+  if (!allowed.ok()) return Set(i, arrays_.bcount[i], allowed.err), true;
+  piece.size = target_.range->ReachOf(piece.position, piece.size);
+  return false;
+}
+
 bool BatchRun::IsStopped(uint32_t i, Piece& piece) {
   if (Mutates(piece.operation) && RefuseWrite(i)) return true;
-  const Plan plan = plans_.empty() ? PlanOf(piece) : plans_[i];
+  if (plans_.empty()) return IsRefused(i, piece);
+  const Plan& plan = plans_[i];
   piece.decided = plan.decided.get();
   if (plan.stop_at > 0) {
     piece.size = plan.reach;
@@ -238,12 +250,10 @@ void BatchRun::RunMerged(uint32_t i, uint32_t n, Piece& piece) {
     return;
   }
   // Of all of them together: no filter has stopped one, and each one's own plan says the same.
-  const Plan plan = PlanOf(piece);
-  piece.size = plan.reach;
-  if (plan.stop_at > 0) {
+  piece.status = target_.range->Allows(piece.operation, piece.position);
+  if (piece.status.ok()) {
+    piece.size = target_.range->ReachOf(piece.position, piece.size);
     target_.entry->Submit(piece);
-  } else {
-    piece.status = plan.stop.why;
   }
   size_t moved = piece.moved;
   uint32_t k = i;

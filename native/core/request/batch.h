@@ -166,6 +166,8 @@ class BatchRun {
   // Fills in the piece of entry i: what it asks for, wherever that lies. -> 0, or the errno that the entry gets
   // instead.
   int Prepare(uint32_t i, Lane lane, Piece* piece);
+  // Says in the piece of entry i which entry of which group it is, for filters that watch pieces.
+  void TellOrigin(uint32_t i, Piece* piece);
   // Ends the group with the flush that is the next entry.
   void TakeFlush() {
     Set(next_++, 0, 0);
@@ -176,10 +178,8 @@ class BatchRun {
   // Whether entry i is not run, and its error set: its plan stops it, or it is a write that must not begin. Else its
   // piece is cut to what lies in the device.
   bool IsStopped(uint32_t i, Piece& piece);
-  // The plan of `piece`, whatever filters say of it.
-  Plan PlanOf(const Piece& piece) const {
-    return PlanBytes(piece.operation, piece.position, piece.size, *target_.range);
-  }
+  // Whether entry i is not run, and its error set, by the range alone: no filter has looked at it.
+  bool IsRefused(uint32_t i, Piece& piece);
   // Takes over what its piece has moved.
   void SetMoved(uint32_t i, const Piece& piece) {
     Set(i, static_cast<uint32_t>(arrays_.bcount[i] - piece.moved), piece.status.err);
