@@ -2,7 +2,7 @@
 // Over 300 lines: one class, whose members are short and documented one by one.
 import { inspect, type InspectOptions } from 'node:util';
 import { createBatch, type Batch, type BatchOptions } from './request/batch.js';
-import { FUA, NO_TOKEN, binding, type Eventual, type NativeDevice, type Outcome } from './native/binding.js';
+import { NO_TOKEN, binding, type Eventual, type NativeDevice, type Outcome } from './native/binding.js';
 import type { BlockDriver } from './driver.js';
 import type { CacheMode, OpenSettings } from './options.js';
 import { fromFailure, illegalConstructor, invalidArgType, invalidThis, isFailure, markCopy } from './errors.js';
@@ -334,7 +334,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
     const first = blockNumber(blkno, 'request.blkno');
     const isDeferred = flag(deferred, 'request.deferred', false);
     const bcount = viewLength(data, 'request.data');
-    const outcome = binding.strategySync(handle.requests, way, first, data, isDeferred);
+    const outcome = binding.strategySync(handle.requests, way, first, data, isDeferred) ?? bcount;
     if (typeof outcome !== 'number') throw fromFailure(outcome, handle, { op, blkno: Number(blkno) });
     return { bcount, resid: bcount - outcome };
   }
@@ -561,8 +561,8 @@ export class BlockDevice implements AsyncDisposable, Disposable {
 // The Sync forms without options and with them: apart, so that V8 inlines all of the short one into its caller.
 
 function readWholeSync(handle: DeviceHandle, buffer: View, position: Position): Outcome {
-  viewLength(buffer, 'buffer');
-  return binding.readSync(handle.requests, buffer, startOf(position));
+  const length = viewLength(buffer, 'buffer');
+  return binding.readSync(handle.requests, buffer, startOf(position)) ?? length;
 }
 
 function readPartSync(handle: DeviceHandle, buffer: View, position: Position, options: TransferOptions): Outcome {
@@ -571,8 +571,8 @@ function readPartSync(handle: DeviceHandle, buffer: View, position: Position, op
 }
 
 function writeWholeSync(handle: DeviceHandle, buffer: View, position: Position): Outcome {
-  viewLength(buffer, 'buffer');
-  return binding.writeSync(handle.requests, buffer, startOf(position), FUA.byCacheMode);
+  const length = viewLength(buffer, 'buffer');
+  return binding.writeSync(handle.requests, buffer, startOf(position)) ?? length;
 }
 
 function writePartSync(handle: DeviceHandle, buffer: View, position: Position, options: WriteOptions): Outcome {

@@ -637,11 +637,14 @@ export interface NativeBinding extends NativeLab {
   readonly pageSize: number;
   /** Bytes from the start of an ArrayBuffer to the first page in it. */
   pageSkip(buffer: ArrayBuffer): number;
-  /** `Device::BytesRequest`, run inline — (device, view, position, offset in the view, length), all in bytes; without the last two all of the view. */
-  readSync(device: NativeRequests, view: NodeJS.ArrayBufferView, position: number, offset?: number, length?: number): Outcome;
-  writeSync(device: NativeRequests, view: NodeJS.ArrayBufferView, position: number, fua: number, offset?: number, length?: number): Outcome;
-  /** `Device::BufRequest`, run inline — one buf; blkno may be negative or beyond the end, the bounds check answers. */
-  strategySync(device: NativeRequests, op: number, blkno: number, view: NodeJS.ArrayBufferView, deferred: boolean): Outcome;
+  /** `Device::BytesRequest`, run inline, of all of the view; a write by the cache mode. Position in bytes. Undefined: all of it was moved. */
+  readSync(device: NativeRequests, view: NodeJS.ArrayBufferView, position: number): Outcome | undefined;
+  writeSync(device: NativeRequests, view: NodeJS.ArrayBufferView, position: number): Outcome | undefined;
+  /** The same of a part of the view: offset and length in bytes, cut to what the view holds. */
+  readSync(device: NativeRequests, view: NodeJS.ArrayBufferView, position: number, offset: number, length: number): Outcome;
+  writeSync(device: NativeRequests, view: NodeJS.ArrayBufferView, position: number, fua: number, offset: number, length: number): Outcome;
+  /** `Device::BufRequest`, run inline — one buf; blkno may be negative or beyond the end, the bounds check answers. Undefined: all of it was moved. */
+  strategySync(device: NativeRequests, op: number, blkno: number, view: NodeJS.ArrayBufferView, deferred: boolean): Outcome | undefined;
   /** The same through the I/O queue. `token`: a positive integer for `cancel`, or NO_TOKEN. A cancelled one ends with ECANCELED. */
   read(
     device: NativeRequests,

@@ -34,8 +34,9 @@ class Args {
   // Positional arguments of the longest call, openPath.
   static constexpr size_t kMax = 13;
 
-  // Arguments that were not given read as undefined, which the runtime sees to; those beyond kMax are dropped.
-  Args(napi_env env, napi_callback_info info) : env_(env) {
+  // Arguments up to `most` that were not given read as undefined, which the runtime sees to; those beyond are dropped,
+  // and not to be read. A short call says how many it has: to fill in the others takes longer than to read its own.
+  Args(napi_env env, napi_callback_info info, size_t most = kMax) : env_(env), given_(most) {
     napi_get_cb_info(env, info, &given_, values_, &self_, nullptr);
   }
 
@@ -83,8 +84,8 @@ class Args {
  private:
   napi_env env_;
   napi_value self_ = nullptr;
-  size_t given_ = kMax;      // kMax to begin with: how many there is room for
-  napi_value values_[kMax];  // all set by the constructor: zeros before that cost a tenth of a whole request
+  size_t given_;             // to begin with how many there is room for
+  napi_value values_[kMax];  // set by the constructor: zeros before that cost a tenth of a whole request
 };
 
 }  // namespace blk_addon

@@ -18,10 +18,11 @@ namespace {
 
 using Device = const std::shared_ptr<DeviceState>&;
 
-// Every request comes through here: finds the device of its target and answers EBADF for a closed one.
-template <napi_value (*request)(const Args&, Device)>
+// Every request comes through here: finds the device of its target and answers EBADF for a closed one. It has `most`
+// arguments.
+template <napi_value (*request)(const Args&, Device), size_t most = Args::kMax>
 napi_value Invoke(napi_env env, napi_callback_info info) {
-  const Args args(env, info);
+  const Args args(env, info, most);
   void* target = nullptr;
   if (napi_get_value_external(env, args.at(0), &target) != napi_ok) return nullptr;
   // Externals of this addon that lib hands over here are all of one kind: those of MakeRequestTarget().
@@ -31,11 +32,14 @@ napi_value Invoke(napi_env env, napi_callback_info info) {
 }
 
 // Of reads and writes: (target, view, position, fua, token, offset, length), where a read has no fua and a Sync form no
-// token. Without the last two it is all of the view: most requests are, and to read two numbers takes 5 ns.
+// token. Without the last two it is all of the view: most requests are, and to read two numbers takes 5 ns. A Sync
+// write of all of the view by the cache mode has no fua either.
 enum class Form : uint8_t { kSync, kQueued };
 inline constexpr size_t kFuaAt = 3;
 inline constexpr size_t TokenAt(blk::Operation op) { return op == blk::Operation::kWrite ? kFuaAt + 1 : kFuaAt; }
 inline constexpr size_t OffsetAt(blk::Operation op, Form form) { return TokenAt(op) + (form == Form::kQueued ? 1 : 0); }
+// How many there are.
+inline constexpr size_t MostOf(blk::Operation op, Form form) { return OffsetAt(op, form) + 2; }
 
 template <blk::Operation op, Form form>
 blk::Request BytesRequest(const Args& args, Device device) {
@@ -43,7 +47,7 @@ blk::Request BytesRequest(const Args& args, Device device) {
   const ViewBytes part = args.Has(offset_at) ? args.Part(1, offset_at, offset_at + 1) : args.View(1);
   blk::Fua fua = blk::Fua::kByCacheMode;
   if constexpr (op == blk::Operation::kWrite) {
-    fua = static_cast<blk::Fua>(args.Int(kFuaAt));
+    if (args.Has(kFuaAt)) fua = static_cast<blk::Fua>(args.Int(kFuaAt));
   }
   // The position is not negative: lib refuses that. The length is that of the part, so no more is asked for than there
   // is.
@@ -73,19 +77,26 @@ blk::Request BufRequest(const Args& args, Device device) {
   return ToOutcome(args.env(), request);
 }
 
-// The Sync forms: on this thread, and straight into the caller's view, which cannot go while it runs.
-napi_value RunInline(const Args& args, Device device, blk::Request&& request) {
+// The Sync forms: on this thread, and straight into the caller's view, which cannot go while it runs. `whole`: it is of
+// all of the view.
+// -> undefined where all of a whole view was moved, as almost always: no number has to be made then.
+napi_value RunInline(const Args& args, Device device, blk::Request& request, bool whole) {
   if (device->lent.Meets(request.data, request.length)) return RunApart(args, device, request);
   device->device->Run(request);
+  if (whole && request.moved == request.length && request.status.ok()) return nullptr;
   return ToOutcome(args.env(), request);
 }
 
 template <blk::Operation op>
 napi_value BytesSync(const Args& args, Device device) {
-  return RunInline(args, device, BytesRequest<op, Form::kSync>(args, device));
+  blk::Request request = BytesRequest<op, Form::kSync>(args, device);
+  return RunInline(args, device, request, !args.Has(OffsetAt(op, Form::kSync)));
 }
 
-napi_value StrategySync(const Args& args, Device device) { return RunInline(args, device, BufRequest(args, device)); }
+napi_value StrategySync(const Args& args, Device device) {
+  blk::Request request = BufRequest(args, device);
+  return RunInline(args, device, request, true);
+}
 
 template <blk::Operation op>
 napi_value BytesQueued(const Args& args, Device device) {
@@ -199,11 +210,11 @@ napi_value MakeRequestTarget(napi_env env, const std::shared_ptr<DeviceState>& d
 void DefineRequestCalls(napi_env env, napi_value exports) {
   using blk::Operation;
   const auto define = [&](const char* name, napi_callback call) { DefineFunction(env, exports, name, call); };
-  define("readSync", Invoke<BytesSync<Operation::kRead>>);
-  define("writeSync", Invoke<BytesSync<Operation::kWrite>>);
+  define("readSync", Invoke<BytesSync<Operation::kRead>, MostOf(Operation::kRead, Form::kSync)>);
+  define("writeSync", Invoke<BytesSync<Operation::kWrite>, MostOf(Operation::kWrite, Form::kSync)>);
   define("strategySync", Invoke<StrategySync>);
-  define("read", Invoke<BytesQueued<Operation::kRead>>);
-  define("write", Invoke<BytesQueued<Operation::kWrite>>);
+  define("read", Invoke<BytesQueued<Operation::kRead>, MostOf(Operation::kRead, Form::kQueued)>);
+  define("write", Invoke<BytesQueued<Operation::kWrite>, MostOf(Operation::kWrite, Form::kQueued)>);
   define("strategy", Invoke<StrategyQueued>);
   define("discardSync", Invoke<DiscardSync>);
   define("discard", Invoke<Discard>);
