@@ -3,6 +3,7 @@
 import { copyFileSync, readFileSync } from 'node:fs';
 import { expect } from '@jest/globals';
 import { openSync, readPartitionsSync, writePartitionsSync, type EntryToWrite, type PartitionEntry, type PartitionTable } from 'rumpblk';
+import { seedOf } from '../support/chance';
 import { LINUX, SFDISK, sfdiskRows } from '../support/disks';
 import { Draw, SECTORS, TOOLS, type Change, type Span, type Tool } from '../support/layouts';
 import { testWith } from '../support/peers';
@@ -12,7 +13,7 @@ const bench = rig();
 const LAYOUTS = 20;
 const SWAP = '0657FD6D-A4AB-43C4-84E5-0933C84B4F4F';
 const LEGACY_BOOT = 4n;
-const seed = Number(process.env['RUMPBLK_LAYOUT_SEED'] ?? Date.now() % 2 ** 31);
+const seed = seedOf('LAYOUT');
 process.stderr.write(`partitions-layouts: RUMPBLK_LAYOUT_SEED=${seed}\n`);
 
 const flat = (table: PartitionTable): PartitionEntry[] =>
