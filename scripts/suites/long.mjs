@@ -5,6 +5,7 @@ import path from 'node:path';
 import { VARIANTS, build, missingFor } from '../support/native.mjs';
 import { ROOT, each, run, tool } from '../support/run.mjs';
 import { emptyTally, failedTally, lackingTally } from '../support/tally.mjs';
+import { ALL_FILES } from './install.mjs';
 import { jest } from './jest.mjs';
 import { native } from './native.mjs';
 
@@ -52,11 +53,12 @@ export function hostile() {
     RUMPBLK_THREADS_SECONDS: seconds,
     RUMPBLK_MODEL_SECONDS: seconds,
     RUMPBLK_KILLS: '200',
+    RUMPBLK_LAYOUTS: '100',
   };
   return jest({
     args: [
       'test/random/(properties|model|threads-model)',
-      'test/durability/kill',
+      'test/(durability|overlay)/(persistent-)?kill',
       'test/label/(codec|layouts)',
       'test/device/protect',
       'test/trace/json',
@@ -83,7 +85,7 @@ export async function nodes() {
   const tally = emptyTally();
   for (const line of NODE_LINES) {
     const name = `jest under Node ${line}`;
-    const { ok, output, why } = await run('npx', ['--yes', `node@${line}`, tool('jest', 'bin', 'jest.js')], { minutes: 30 });
+    const { ok, output, why } = await run('npx', ['--yes', `node@${line}`, tool('jest', 'bin', 'jest.js'), ...ALL_FILES], { minutes: 75 });
     if (ok) tally.passed += 1;
     else tally.failed.push({ name, detail: `${output.slice(-20_000)}\n${why}` });
   }
