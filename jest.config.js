@@ -2,6 +2,9 @@
 // No retries: a test that fails now and then is a bug.
 'use strict';
 
+// Programs that examples and tests call are there for users as well whose shell looks for none of the administrator's: mkfs, sfdisk.
+process.env.PATH = [...new Set([...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'])].join(':');
+
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
