@@ -3,6 +3,7 @@
 import { bare } from './suites/bare.mjs';
 import { ceph } from './suites/ceph.mjs';
 import { fuzz, hostile, nodes, soak, stress } from './suites/long.mjs';
+import { install } from './suites/install.mjs';
 import { interop } from './suites/interop.mjs';
 import { jest } from './suites/jest.mjs';
 import { native } from './suites/native.mjs';
@@ -17,6 +18,7 @@ import { countsLine, failedTally, sum } from './support/tally.mjs';
 const SUITES = {
   types,
   jest: () => jest(),
+  install,
   native: () => native(),
   asan: () => sanitizedPrograms('asan'),
   tsan: () => sanitizedPrograms('tsan'),

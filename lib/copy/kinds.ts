@@ -29,8 +29,11 @@ export function isPath(value: unknown): value is string | Buffer | URL {
   return typeof value === 'string' || value instanceof Uint8Array || (typeof value === 'object' && value !== null && 'href' in value);
 }
 
-export function isIterable(value: unknown): value is ByteIterable {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+/** A stream of the Web may have no iterator: those of some browsers and polyfills. */
+export function isByteStream(value: unknown): value is ByteIterable {
+  if (typeof value !== 'object' || value === null) return false;
+  const { [Symbol.asyncIterator]: iterate, getReader } = value as { [Symbol.asyncIterator]?: unknown; getReader?: unknown };
+  return typeof iterate === 'function' || typeof getReader === 'function';
 }
 
 export function isNodeTarget(value: unknown): value is Writable {

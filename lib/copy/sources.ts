@@ -6,7 +6,7 @@ import { invalidArgType, invalidArgValue } from '../errors.js';
 import { BlockDevice, BlockDeviceError, open } from '../index.js';
 import { DeviceSource } from './device-ends.js';
 import type { Source } from './ends.js';
-import { isIterable, isMedium, isPath } from './kinds.js';
+import { isByteStream, isMedium, isPath } from './kinds.js';
 import type { Source as DiskSource } from '../media/source.js';
 import { refusePartition, type CopySettings } from './options.js';
 import { statsOf } from './place.js';
@@ -20,8 +20,9 @@ export function sourceOf(source: unknown, settings: CopySettings): () => Promise
     handleOf(source, 'read');
     return () => Promise.resolve(new DeviceSource(source, sourcePosition, false));
   }
-  if (isIterable(source)) {
+  if (isByteStream(source)) {
     refusePartition(settings, 'source');
+    refuseSpent(source);
     if (sourcePosition !== 0) throw invalidArgValue('options.sourcePosition', sourcePosition, 'must be 0 for a stream');
     return () => Promise.resolve(new StreamSource(source));
   }
@@ -29,6 +30,13 @@ export function sourceOf(source: unknown, settings: CopySettings): () => Promise
   if (!isPath(source)) throw invalidArgType('source', 'a BlockDevice, a path, a Medium, or a stream that is read', source);
   hostPath(source, 'source');
   return () => openSource(source, settings);
+}
+
+/** Refuses a Readable whose bytes somebody else has taken, or takes: what is left of them would pass for all. */
+function refuseSpent(source: object): void {
+  const { readableEnded, readableFlowing } = source as { readableEnded?: unknown; readableFlowing?: unknown };
+  if (readableEnded === true) throw invalidArgValue('source', source, 'must not have been read to its end');
+  if (readableFlowing === true) throw invalidArgValue('source', source, 'must not flow, which gives its bytes to somebody else');
 }
 
 async function openSource(disk: DiskSource, settings: CopySettings): Promise<Source> {

@@ -2,6 +2,8 @@
 import { finished } from 'node:stream/promises';
 import type { Writable } from 'node:stream';
 import type { ReadableStream, WritableStream, WritableStreamDefaultWriter } from 'node:stream/web';
+import { types } from 'node:util';
+import { iteratorOf } from '../arguments/iterables.js';
 import { invalidArgType } from '../errors.js';
 import { viewLength } from '../request/transfer.js';
 import type { Source, Target } from './ends.js';
@@ -11,7 +13,11 @@ import { placeOfStream, type Place } from './place.js';
 interface DomByteStream {
   readonly locked: boolean;
   cancel(reason?: unknown): Promise<void>;
-  getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>; releaseLock(): void };
+  getReader(): {
+    read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+    cancel(reason?: unknown): Promise<void>;
+    releaseLock(): void;
+  };
 }
 
 /** What a stream that is read has to have; a Readable and a ReadableStream do. */
@@ -43,6 +49,19 @@ async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   }
 }
 
+/** Goes through a stream of the Web that has no iterator itself. */
+function iteratorOfReader(stream: DomByteStream): AsyncIterator<unknown> {
+  const reader = stream.getReader();
+  return {
+    next: () => reader.read() as Promise<IteratorResult<unknown>>,
+    async return() {
+      await reader.cancel();
+      reader.releaseLock();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
 /** A stream that is read. */
 export class StreamSource implements Source {
   readonly isStream = true;
@@ -55,7 +74,7 @@ export class StreamSource implements Source {
 
   constructor(stream: ByteIterable) {
     this.#stream = stream;
-    this.#iterator = (stream as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+    this.#iterator = (iteratorOf(stream) ?? iteratorOfReader(stream as DomByteStream)) as AsyncIterator<unknown>;
   }
 
   place(): Promise<Place | undefined> {
@@ -97,8 +116,10 @@ export class StreamSource implements Source {
       this.#isOver = true;
       return undefined;
     }
-    const length = viewLength(result.value, 'chunk of the source');
-    const view = result.value as NodeJS.ArrayBufferView;
+    // FileHandle.readableWebStream() gives bare memory.
+    const chunk = types.isAnyArrayBuffer(result.value) ? new Uint8Array(result.value) : result.value;
+    const length = viewLength(chunk, 'chunk of the source');
+    const view = chunk as NodeJS.ArrayBufferView;
     return Buffer.from(view.buffer as ArrayBuffer, view.byteOffset, length);
   }
 }

@@ -1,5 +1,6 @@
 // The log of what a fault plan did: rows of native as events, JSON lines, and the plan that repeats it.
 import { constants } from 'node:os';
+import { isIterable } from '../arguments/iterables.js';
 import { keysOf } from '../arguments/known-keys.js';
 import { integer, oneOf, requireOptions, text } from '../arguments/validate.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
@@ -99,7 +100,7 @@ export function planFromLog(log: Iterable<FaultEvent> | string): FaultPlan {
 }
 
 function iterable(log: unknown): Iterable<FaultEvent> {
-  if (typeof log === 'object' && log !== null && Symbol.iterator in log) return log as Iterable<FaultEvent>;
+  if (isIterable(log, { onlyNow: true })) return log as Iterable<FaultEvent>;
   throw invalidArgType('log', 'iterable, or of type string', log);
 }
 

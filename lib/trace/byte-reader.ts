@@ -2,6 +2,7 @@
 // log says will come.
 
 import { isUint8Array } from 'node:util/types';
+import { isIterable, iteratorOf } from '../arguments/iterables.js';
 import { invalidArgType } from '../errors.js';
 
 /** What logs are read from: a stream of Node's, an array of one buffer, whatever is gone through for buffers. */
@@ -17,9 +18,8 @@ export class ByteReader {
 
   /** @throws {TypeError} it is no iterable */
   constructor(source: ByteSource) {
-    if (typeof source !== 'object' || !(Symbol.asyncIterator in source || Symbol.iterator in source))
-      throw invalidArgType('source', 'an iterable of Uint8Array', source);
-    this.#source = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+    if (!isIterable(source)) throw invalidArgType('source', 'an iterable of Uint8Array', source);
+    this.#source = iteratorOf(source) as AsyncIterator<Uint8Array, undefined> | Iterator<Uint8Array, undefined>;
   }
 
   /** Gives the next `size` bytes, or all there are where the end comes before. The memory may be that of the source. */

@@ -1,6 +1,7 @@
 // Logs in files, in whichever format.
 import { createReadStream, type PathLike } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import { isIterable } from '../arguments/iterables.js';
 import { keysOf } from '../arguments/known-keys.js';
 import { hostPath, integer, listOf, oneOf, requireObject, requireOptions, text } from '../arguments/validate.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
@@ -151,10 +152,6 @@ function checkedEvent(event: TraceEvent): TraceEvent {
   requireObject(event, 'event');
   if (!OPS.has(event.op)) throw invalidArgValue('event.op', event.op, 'is none of an event');
   return event;
-}
-
-function isIterable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value);
 }
 
 /** What became of a log that was written. */

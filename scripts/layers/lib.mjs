@@ -16,7 +16,7 @@ const FLOORS = [
     'arguments/printable',
     'request/windows',
   ],
-  ['errors', 'arguments/known-keys', 'media/medium'],
+  ['errors', 'arguments/iterables', 'arguments/known-keys', 'media/medium'],
   ['arguments/validate', 'request/abort', 'request/zeros'],
   [
     'request/transfer',
@@ -98,6 +98,7 @@ const FOLDERS = new Map([
       'open',
       'device',
       'errors',
+      'arguments/iterables',
       'arguments/validate',
       'arguments/known-keys',
       'label/choice',

@@ -1,6 +1,6 @@
 // bare: `npm ci && npm test` on a Debian that has what README.md names and nothing else: Node.js, g++, make and Python 3. A new
 // root made by debootstrap, a user without privileges, no HOME, and a folder whose name has spaces.
-// RUMPBLK_BARE_SUITE: the release of Debian, bookworm unless told.
+// RUMPBLK_BARE_SUITE: the release of Debian, bookworm unless told. RUMPBLK_BARE_TEST: what is run behind `npm ci`, `npm test` unless told.
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -9,6 +9,7 @@ import { sources } from '../support/sources.mjs';
 import { failedTally, lackingTally } from '../support/tally.mjs';
 
 const SUITE = process.env.RUMPBLK_BARE_SUITE ?? 'bookworm';
+const TEST = process.env.RUMPBLK_BARE_TEST ?? 'npm test';
 /** What README.md names beside Node.js, and what npm needs to trust its registry. */
 const PACKAGES = ['g++', 'make', 'python3', 'ca-certificates'];
 const USER = 1000;
@@ -89,10 +90,10 @@ export async function bare() {
     addCheckout(root);
     await run('chown', ['-R', `${USER}:${USER}`, path.join(root, 'home/user')]);
     await run('chmod', ['755', root]);
-    const script = `cd ${JSON.stringify(CHECKOUT)} && npm ci --no-progress --loglevel=error && npm test --silent`;
+    const script = `cd ${JSON.stringify(CHECKOUT)} && npm ci --no-progress --loglevel=error && npm_config_loglevel=silent ${TEST}`;
     const isolated = ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-ec', MOUNTED, root];
     const command = ['chroot', `--userspec=${USER}:${USER}`, root, 'env', '-i', ...(await environment()), 'sh', '-c', script];
-    return tallyOf(await run('unshare', [...isolated, ...command], { minutes: 60 }));
+    return tallyOf(await run('unshare', [...isolated, ...command], { minutes: 120 }));
   } finally {
     rmSync(root, { recursive: true, force: true });
   }

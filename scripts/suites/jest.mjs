@@ -5,6 +5,9 @@ import path from 'node:path';
 import { node, tool } from '../support/run.mjs';
 import { emptyTally, failedTally } from '../support/tally.mjs';
 
+/** What takes longer hangs: on a machine with other work the tests take three times as long as on one without. */
+const MINUTES = 75;
+
 /** Why the test of this title was skipped: support/peers.ts prints a line for each. Titles and reasons may have colons. */
 function reasonOf(title, output) {
   const line = `\nSKIPPED ${title}: `;
@@ -39,7 +42,7 @@ export async function jest({ nodeArgs = [], args = [], env = {}, tell } = {}) {
   try {
     const report = path.join(folder, 'report.json');
     const command = [...nodeArgs, tool('jest', 'bin', 'jest.js'), '--json', `--outputFile=${report}`, ...args];
-    const { ok, output, why } = await node(command, { env, minutes: 30 });
+    const { ok, output, why } = await node(command, { env, minutes: MINUTES });
     for (const [line] of tell === undefined ? [] : output.matchAll(tell)) console.log(line);
     if (!existsSync(report)) return failedTally('jest', `${output}\n${why}`);
     const tally = tallyOf(JSON.parse(readFileSync(report, 'utf8')), output);

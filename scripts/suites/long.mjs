@@ -5,6 +5,7 @@ import path from 'node:path';
 import { VARIANTS, build, missingFor } from '../support/native.mjs';
 import { ROOT, each, run, tool } from '../support/run.mjs';
 import { emptyTally, failedTally, lackingTally } from '../support/tally.mjs';
+import { ALL_FILES } from './install.mjs';
 import { jest } from './jest.mjs';
 import { native } from './native.mjs';
 
@@ -14,9 +15,12 @@ const NODE_LINES = ['22', '24', '26'];
 /** Seconds for each fuzzer, stress program and random test: RUMPBLK_LONG_SECONDS, or two minutes. */
 const SECONDS = Number(process.env.RUMPBLK_LONG_SECONDS ?? 120);
 
+/** Inputs of a fuzzer whose seed is given: a quicker machine goes no further along a path that others have gone. */
+const RUNS = 50_000;
+
 /**
  * Each libFuzzer program of native/test/fuzz for SECONDS, from the seeds beside it if there are any; what it finds stays
- * out of them. RUMPBLK_FUZZ_SEED: not a new path at every run, but the one of that number.
+ * out of them. RUMPBLK_FUZZ_SEED: not a new path at every run, but the one of that number, and no more than RUNS of it.
  */
 export async function fuzz() {
   const lacks = missingFor('fuzz');
@@ -31,7 +35,7 @@ export async function fuzz() {
     const corpus = path.join(sources, name);
     const found = mkdtempSync(path.join(tmpdir(), 'rumpblk-fuzz-'));
     const args = [`-max_total_time=${SECONDS}`, '-max_len=16384', '-print_final_stats=1', `-artifact_prefix=${ROOT}/`, found];
-    if (process.env.RUMPBLK_FUZZ_SEED) args.push(`-seed=${process.env.RUMPBLK_FUZZ_SEED}`);
+    if (process.env.RUMPBLK_FUZZ_SEED) args.push(`-seed=${process.env.RUMPBLK_FUZZ_SEED}`, `-runs=${RUNS}`, '-reload=0');
     const seeds = existsSync(corpus) ? [corpus] : [];
     const { ok, output, why } = await run(path.join(ROOT, VARIANTS.fuzz.folder, name), [...args, ...seeds], { minutes: SECONDS / 60 + 5 });
     rmSync(found, { recursive: true });
@@ -41,20 +45,33 @@ export async function fuzz() {
   return tally;
 }
 
-/** The random tests of the public surface for longer, and 200 kills; their seeds are in the output of one that fails. */
+/** The random tests of the public surface with new seeds, longer, and 200 kills; their seeds are in the output of one that fails. */
 export function hostile() {
-  const env = { RUMPBLK_PROPERTY_SECONDS: String(SECONDS), RUMPBLK_THREADS_SECONDS: String(SECONDS), RUMPBLK_KILLS: '200' };
+  const seconds = String(SECONDS);
+  const lengths = {
+    RUMPBLK_PROPERTY_SECONDS: seconds,
+    RUMPBLK_THREADS_SECONDS: seconds,
+    RUMPBLK_MODEL_SECONDS: seconds,
+    RUMPBLK_KILLS: '200',
+    RUMPBLK_LAYOUTS: '100',
+  };
   return jest({
-    args: ['test/random/properties', 'test/random/threads-model', 'test/durability/kill'],
-    env,
-    tell: /^(properties|threads|kill): .*/gm,
+    args: [
+      'test/random/(properties|model|threads-model)',
+      'test/(durability|overlay)/(persistent-)?kill',
+      'test/label/(codec|layouts)',
+      'test/device/protect',
+      'test/trace/json',
+    ],
+    env: { RUMPBLK_CHANCE: 'new', ...lengths },
+    tell: /^(properties|threads|kill|partitions-layouts): .*/gm,
   });
 }
 
 /** Ten minutes of mixed load, or RUMPBLK_SOAK_SECONDS. What it measured goes to stderr as it ends. */
 export function soak() {
   const seconds = process.env.RUMPBLK_SOAK_SECONDS ?? '600';
-  return jest({ args: ['test/random/soak'], env: { RUMPBLK_SOAK_SECONDS: seconds }, tell: /^soak: .*/gm });
+  return jest({ args: ['test/random/soak'], env: { RUMPBLK_CHANCE: 'new', RUMPBLK_SOAK_SECONDS: seconds }, tell: /^soak: .*/gm });
 }
 
 /** The stress programs under ThreadSanitizer, which read RUMPBLK_STRESS_SECONDS. */
@@ -68,7 +85,7 @@ export async function nodes() {
   const tally = emptyTally();
   for (const line of NODE_LINES) {
     const name = `jest under Node ${line}`;
-    const { ok, output, why } = await run('npx', ['--yes', `node@${line}`, tool('jest', 'bin', 'jest.js')], { minutes: 30 });
+    const { ok, output, why } = await run('npx', ['--yes', `node@${line}`, tool('jest', 'bin', 'jest.js'), ...ALL_FILES], { minutes: 75 });
     if (ok) tally.passed += 1;
     else tally.failed.push({ name, detail: `${output.slice(-20_000)}\n${why}` });
   }

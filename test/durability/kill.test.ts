@@ -1,9 +1,10 @@
 // A writer that is killed with SIGKILL at a random moment: whatever it has acknowledged is there, in every access mode, for
-// every way to write. RUMPBLK_KILLS makes it more often.
+// every way to write. RUMPBLK_KILLS makes it more often, RUMPBLK_KILL_SEED names the moments.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { openSync } from 'rumpblk';
+import { randomFrom, seedOf } from '../support/chance';
 import { ROOT } from '../support/child';
 import { compiled } from '../support/compiled';
 import { ACCESSES, rig } from '../support/rig';
@@ -41,11 +42,13 @@ test.each(ACCESSES)(
   `SIGKILL loses nothing that was acknowledged, under %s`,
   async (access) => {
     const kills = Math.ceil(KILLS / ACCESSES.length);
+    const seed = seedOf('KILL');
+    const random = randomFrom(seed);
     let acknowledged = 0;
     for (let i = 0; i < kills; i += 1) {
       const file = bench.sparse(SIZE);
       const cache = (['writeback', 'writethrough', 'unsafe'] as const)[i % 3]!;
-      const verdict = await killed({ file, access, cache, durable: i % 2 === 0 }, Math.random() * 150);
+      const verdict = await killed({ file, access, cache, durable: i % 2 === 0 }, random() * 150);
       expect(verdict.wrong).toEqual([]);
       acknowledged += verdict.acknowledged;
       // Nothing of the dead is in the way: not its lock, and not what it had mapped.
@@ -55,7 +58,7 @@ test.each(ACCESSES)(
       expect(got.equals(readFileSync(file))).toBe(true);
       again.closeSync();
     }
-    process.stderr.write(`kill: ${kills} kills under ${access}, ${acknowledged} writes acknowledged\n`);
+    process.stderr.write(`kill: RUMPBLK_KILL_SEED=${seed}, ${kills} kills under ${access}, ${acknowledged} writes acknowledged\n`);
     expect(acknowledged).toBeGreaterThan(kills);
   },
   30_000 + 2_000 * KILLS,

@@ -1,18 +1,20 @@
 // Random layouts of other tools, a random change of each: by rumpblk, and by a tool. What rumpblk changes is what the format needs for that
-// change, in no sector that the tool leaves alone, and a third program reads the same from both. RUMPBLK_LAYOUT_SEED replays a run.
+// change, in no sector that the tool leaves alone, and a third program reads the same from both. RUMPBLK_LAYOUT_SEED replays a run,
+// RUMPBLK_LAYOUTS says how many of each tool.
 import { copyFileSync, readFileSync } from 'node:fs';
 import { expect } from '@jest/globals';
 import { openSync, readPartitionsSync, writePartitionsSync, type EntryToWrite, type PartitionEntry, type PartitionTable } from 'rumpblk';
+import { seedOf } from '../support/chance';
 import { LINUX, SFDISK, sfdiskRows } from '../support/disks';
 import { Draw, SECTORS, TOOLS, type Change, type Span, type Tool } from '../support/layouts';
 import { testWith } from '../support/peers';
 import { pattern, rig } from '../support/rig';
 
 const bench = rig();
-const LAYOUTS = 20;
+const LAYOUTS = Number(process.env['RUMPBLK_LAYOUTS'] ?? 8);
 const SWAP = '0657FD6D-A4AB-43C4-84E5-0933C84B4F4F';
 const LEGACY_BOOT = 4n;
-const seed = Number(process.env['RUMPBLK_LAYOUT_SEED'] ?? Date.now() % 2 ** 31);
+const seed = seedOf('LAYOUT');
 process.stderr.write(`partitions-layouts: RUMPBLK_LAYOUT_SEED=${seed}\n`);
 
 const flat = (table: PartitionTable): PartitionEntry[] =>

@@ -1,9 +1,10 @@
 // One image under all three accesses at once, or one disk in memory, batches and leases among them, against a model that is a Buffer.
-// RUMPBLK_MODEL_SEED and RUMPBLK_MODEL_PATH replay a run that failed: both are in its message.
+// RUMPBLK_MODEL_SEED and RUMPBLK_MODEL_PATH replay a run that failed: both are in its message. RUMPBLK_MODEL_SECONDS makes it longer.
 import { rmSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { BATCH_FLUSH, BATCH_READ, BATCH_WRITE, BlockDriver, type Batch, type BlockDevice, type WindowView } from 'rumpblk';
+import { lengthOf, playRounds, seedOf } from '../support/chance';
 import { ACCESSES, type Ground, KiB, pattern, rig } from '../support/rig';
 
 const bench = rig();
@@ -235,12 +236,11 @@ async function play({ name, disk }: Ground, sequence: readonly Step[]): Promise<
 test.each(bench.media)(
   'whatever is done through whichever device, all see the same bytes, and the $name holds them',
   async (ground) => {
-    const { RUMPBLK_MODEL_SEED: again, RUMPBLK_MODEL_PATH: at } = process.env;
+    const { RUMPBLK_MODEL_PATH: at } = process.env;
     const property = fc.asyncProperty(steps, (sequence) => play(ground, sequence));
-    const first = again === undefined ? Date.now() % 2 ** 31 : Number(again);
-    // A slow machine plays fewer rounds, but one at least. A failure has a minute to be made small.
-    const until = Date.now() + (again === undefined ? 7_000 : 0);
-    for (let round = 0; round === 0 || Date.now() < until; round += 1) {
+    const first = seedOf('MODEL');
+    // A failure has a minute to be made small.
+    await playRounds(lengthOf('MODEL', 6), async (round) => {
       const details = await fc.check(property, {
         seed: first + round,
         numRuns: 10,
@@ -251,7 +251,7 @@ test.each(bench.media)(
         const how = `RUMPBLK_MODEL_SEED=${details.seed} RUMPBLK_MODEL_PATH=${details.counterexamplePath} npx jest test/random/model`;
         throw new Error(`replay with: ${how}\n${fc.defaultReportMessage(details)}`, { cause: details.errorInstance });
       }
-    }
+    });
   },
-  120_000,
+  300_000 + 1000 * Number(process.env['RUMPBLK_MODEL_SECONDS'] ?? 0),
 );

@@ -1,6 +1,7 @@
 // A mixed load of four worker threads over four images: right bytes, and nothing that grows, memory, descriptors or the delay
 // of the event loops. RUMPBLK_SOAK_SECONDS makes it longer: `npm run test:soak` is ten minutes.
 import { expect, test } from '@jest/globals';
+import { seedOf } from '../support/chance';
 import { startChild } from '../support/child';
 import { compiled } from '../support/compiled';
 import { KiB, MiB, rig } from '../support/rig';
@@ -10,7 +11,7 @@ const bench = rig();
 const THREADS = 4;
 const PART = MiB;
 const SECONDS = Number(process.env['RUMPBLK_SOAK_SECONDS'] ?? 12);
-const SEED = Number(process.env['RUMPBLK_SOAK_SEED'] ?? Date.now() % 2 ** 31);
+const SEED = seedOf('SOAK');
 const EVERY = Math.max(0.5, Math.min(5, SECONDS / 24));
 
 interface Sample {

@@ -2,6 +2,7 @@
 // middle of the same, again and again. RUMPBLK_THREADS_SEED replays a round that failed, RUMPBLK_THREADS_SECONDS makes it
 // longer.
 import { expect, test } from '@jest/globals';
+import { lengthOf, seedOf } from '../support/chance';
 import { startChild } from '../support/child';
 import { compiled } from '../support/compiled';
 import type { Round } from '../support/player';
@@ -10,10 +11,10 @@ import { KiB, pattern, rig } from '../support/rig';
 const bench = rig();
 const THREADS = 3;
 const RANGE = 256 * KiB + 1536;
-const { RUMPBLK_THREADS_SEED: again, RUMPBLK_THREADS_SECONDS: seconds = '5' } = process.env;
-const seed = again === undefined ? Date.now() % 2 ** 31 : Number(again);
+const seed = seedOf('THREADS');
+const { seconds, rounds: most } = lengthOf('THREADS', 8);
 
-/** Plays rounds until the time is over, in a process that a fault can end without ending the tests. */
+/** Plays rounds until the time is over or there were enough, in a process that a fault can end without ending the tests. */
 const MAIN = `
   const { Worker } = require('node:worker_threads');
   const started = (data) => new Worker(args.code, { eval: true, workerData: data });
@@ -24,8 +25,9 @@ const MAIN = `
     worker.on('error', reject);
     worker.on('exit', (code) => resolve({ ...message, code }));
   });
-  const until = Date.now() + args.milliseconds;
-  for (let turn = 0; turn === 0 || Date.now() < until; turn += 1) {
+  const { most = Infinity, milliseconds = Infinity } = args;
+  const until = Date.now() + milliseconds;
+  for (let turn = 0; turn === 0 || (turn < most && Date.now() < until); turn += 1) {
     const seed = args.seed + turn;
     report({ seed });
     const victim = started({ ...args.victim, seed });
@@ -53,7 +55,7 @@ test(
     const args = {
       code: compiled('player.ts'),
       seed,
-      milliseconds: again === undefined ? 1000 * Number(seconds) : 0,
+      ...(Number.isFinite(most) ? { most } : { milliseconds: 1000 * seconds }),
       rounds: Array.from({ length: THREADS }, (_, i) => round(i)),
       victim: { ...round(0), steps: 1e9, file: bench.sparse(RANGE) },
     };
@@ -67,5 +69,5 @@ test(
     expect(reports.at(-1)).toEqual({ descriptors: [] });
     process.stderr.write(`threads: ${last - seed + 1} rounds of ${THREADS} threads\n`);
   },
-  60_000 + 1000 * Number(seconds),
+  300_000 + (Number.isFinite(seconds) ? 1000 * seconds : 0),
 );

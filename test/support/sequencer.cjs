@@ -5,7 +5,6 @@ const { default: Sequencer } = require('@jest/test-sequencer');
 
 /** By their time, the longest first. */
 const SLOW = [
-  'package/install',
   'cli/workload/jobs',
   'package/documents',
   'package/site',

@@ -13,6 +13,7 @@
 namespace blk {
 namespace {
 
+using test::CasesOf;
 using test::Drawn;
 using test::FailEach;
 using test::kTableSectors;
@@ -33,9 +34,12 @@ std::unique_ptr<TableRig> ZerosWithGpt(uint64_t sector, uint64_t damage_at) {
 TEST_CASE(
     "whichever write of a GPT whose array grows fails, the old entries are there or the new ones, and it can grow") {
   const std::string old = "gpt 0:1000+48";
-  for (const uint64_t sector : {512, 4096}) {
-    for (const uint64_t damage_at : {uint64_t{0}, sector, kTableSectors * 512 - sector}) {
-      for (const uint32_t index : {129, 132, 199, 255, 999}) {
+  const std::vector<uint64_t> sectors = {512, 4096};
+  const std::vector<uint32_t> indices = {129, 132, 199, 255, 999};
+  for (const uint64_t sector : CasesOf(sectors)) {
+    const std::vector<uint64_t> damages = {0, sector, kTableSectors * 512 - sector};
+    for (const uint64_t damage_at : CasesOf(damages)) {
+      for (const uint32_t index : CasesOf(indices)) {
         for (const bool torn : {false, true}) {
           // A second try has other GUIDs, as a caller's has who gives none.
           const auto grown = [&](uint8_t uuid) {
@@ -109,8 +113,9 @@ TEST_CASE("of a tree that changes at once each table is the old one or the new o
                    {{6000, 100}}};
   // Begins before the others, so that no link can stay.
   const Tree moved{{{110, 40}}, {{1110, 40}}, {{1100, 400}, {1600, 50}, {2000, 100}}, {950, 3500}, {{7000, 50}}};
-  for (const Tree* old : {&small, &large, &moved}) {
-    for (const Tree* fresh : {&small, &large, &moved}) {
+  const std::vector<const Tree*> trees = {&small, &large, &moved};
+  for (const Tree* old : CasesOf(trees)) {
+    for (const Tree* fresh : CasesOf(trees, 2)) {
       if (old == fresh) continue;
       const auto stages = Stages(*old, *fresh);
       Trial trial;
@@ -202,14 +207,14 @@ TEST_CASE(
     Scheme scheme;
     uint64_t place;
   };
-  constexpr Fresh kFresh[] = {{Scheme::kGpt, 0},  {Scheme::kMbr, 0},   {Scheme::kBsd, 512},
-                              {Scheme::kBsd, 64}, {Scheme::kBsd, 128}, {Scheme::kBsd, 4096}};
-  for (const Foreign& foreign : kForeign) {
+  const std::vector<Fresh> all_fresh = {{Scheme::kGpt, 0},  {Scheme::kMbr, 0},   {Scheme::kBsd, 512},
+                                        {Scheme::kBsd, 64}, {Scheme::kBsd, 128}, {Scheme::kBsd, 4096}};
+  for (const Foreign& foreign : CasesOf(kForeign)) {
     Bytes bytes(kTableSectors * 512);
     foreign.put(bytes);
     TableRig there(bytes);
     const std::string old = there.Read(Drawn);
-    for (const Fresh& fresh : kFresh) {
+    for (const Fresh& fresh : CasesOf(all_fresh)) {
       Trial trial;
       trial.disk = [&] { return std::make_unique<TableRig>(bytes); };
       trial.fresh = trial.again = [&] {

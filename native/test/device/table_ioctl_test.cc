@@ -13,6 +13,7 @@ namespace blk {
 namespace {
 
 using test::Call;
+using test::CasesOf;
 using test::FailEach;
 using test::kTableSectors;
 using test::Make;
@@ -65,7 +66,7 @@ TEST_CASE("whichever write or sync fails, the old table is there or the new one;
                                    {Scheme::kGpt, (kTableSectors - 1) * 512, "p1", "p1 p2"},
                                    {Scheme::kMbr, 0, "s1", "s1 s2"},
                                    {Scheme::kBsd, 0, "a", "a b"}};
-  for (const Case& one : cases) {
+  for (const Case& one : CasesOf(cases)) {
     for (const int err : {EIO, ENOSPC}) {
       const auto seen = FailEach(one.scheme, one.damage_at, err);
       CHECK(seen.size() >= 2);
@@ -90,8 +91,8 @@ TEST_CASE("whichever write of a change of scheme, of a label's place or a GPT's 
     table.sector_size = kind.sector;
     return table;
   };
-  for (const Kind& old : kinds) {
-    for (const Kind& fresh : kinds) {
+  for (const Kind& old : CasesOf(kinds, 2)) {
+    for (const Kind& fresh : CasesOf(kinds, 2)) {
       if (&old == &fresh) continue;
       for (const int err : {EIO, ENOSPC}) {
         const auto seen = FailEach(
@@ -121,7 +122,7 @@ TEST_CASE("whichever write or sync of a chain fails, the old chain is there or t
       {{{2000, 100}, {1100, 100}, {1300, 100}, {1500, 100}}, "s1(s5 s6 s7 s8)"},
       {{}, "s1()"},
   };
-  for (const auto& [spans, names] : cases) {
+  for (const auto& [spans, names] : CasesOf(cases)) {
     const auto make = [spans = spans] { return MakeChain(spans); };
     for (const int err : {EIO, ENOSPC, test::kHalfway}) {
       const auto seen = FailEach([&] { return MakeChain(old); }, make, 0, err);

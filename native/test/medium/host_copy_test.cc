@@ -13,6 +13,7 @@
 #include "core/medium/memory_medium.h"
 #include "test/support/check.h"
 #include "test/support/fake_host.h"
+#include "test/support/holes.h"
 #include "test/support/media.h"
 #include "test/support/temp_file.h"
 
@@ -47,6 +48,7 @@ struct End {
 
 struct Trial {
   Trial() : from_file(kSize), to_file(kSize), from(host, from_file), to(host, to_file), expected(Pattern(0, kSize)) {
+    test::NeedHoles();
     from_file.Fill();
     REQUIRE(from.channel->Zero({kHoleBegin}, kHoleEnd - kHoleBegin, {}).status.ok());
     punched = host.calls(Call::kPunchHole);

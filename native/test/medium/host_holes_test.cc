@@ -15,6 +15,7 @@
 #include "core/medium/medium_windows.h"
 #include "test/support/check.h"
 #include "test/support/fake_host.h"
+#include "test/support/holes.h"
 #include "test/support/loop_device.h"
 #include "test/support/media.h"
 #include "test/support/temp_file.h"
@@ -34,6 +35,7 @@ constexpr uint64_t kSize = 1 << 20;
 struct Trial {
   explicit Trial(bool node_wanted = false, uint64_t size = kSize)
       : file(size), node(node_wanted ? std::make_unique<LoopDevice>(file, false) : nullptr), wanted(test::Writer()) {
+    test::NeedHoles();
     file.Fill();
     wanted.range = {{0}, {size}};
     medium = HostMedium::Create(host, node ? node->path() : file.path()).Take();
@@ -180,6 +182,7 @@ TEST_CASE("zeros of a file that was cut: EIO, and it does not grow") {
 }
 
 TEST_CASE("zeros and discards look at their cancel flag between steps") {
+  test::NeedHoles();
   constexpr uint64_t kLarge = 3 * HostHoles::kStep + 4096;
   FakeHost host;
   const TempFile file(kLarge);
