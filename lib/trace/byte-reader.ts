@@ -2,6 +2,7 @@
 // log says will come.
 
 import { isUint8Array } from 'node:util/types';
+import { isIterable } from '../arguments/iterable.js';
 import { invalidArgType } from '../errors.js';
 
 /** What logs are read from: a stream of Node's, an array of one buffer, whatever is gone through for buffers. */
@@ -15,10 +16,9 @@ export class ByteReader {
   #rest: Uint8Array = new Uint8Array();
   #hasEnded = false;
 
-  /** @throws {TypeError} it is no iterable */
+  /** @throws {TypeError} it is no iterable, or one of numbers */
   constructor(source: ByteSource) {
-    if (typeof source !== 'object' || !(Symbol.asyncIterator in source || Symbol.iterator in source))
-      throw invalidArgType('source', 'an iterable of Uint8Array', source);
+    if (!isIterable(source)) throw invalidArgType('source', 'an iterable of Uint8Array', source);
     this.#source = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   }
 

@@ -1,6 +1,7 @@
 // Logs in files, in whichever format.
 import { createReadStream, type PathLike } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import { isIterable } from '../arguments/iterable.js';
 import { keysOf } from '../arguments/known-keys.js';
 import { hostPath, integer, listOf, oneOf, requireObject, requireOptions, text } from '../arguments/validate.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
@@ -70,9 +71,23 @@ async function* closing(events: AsyncIterable<TraceEvent>, close: () => Promise<
   }
 }
 
-/** Reads a log from a file. @throws {BlockDeviceError} as {@link readLog}; those of the host */
+/** Reads a log from a file, which its errors name. @throws {BlockDeviceError} as {@link readLog}; those of the host */
 export async function readLogFile(path: PathLike): Promise<OpenLog> {
-  return readLog(bytesOf(hostPath(path, 'path')));
+  const file = hostPath(path, 'path');
+  try {
+    const log = await readLog(bytesOf(file));
+    return { ...log, events: naming(log.events, file) };
+  } catch (error) {
+    throw hostError(error, file);
+  }
+}
+
+async function* naming(events: AsyncIterable<TraceEvent>, file: Buffer): AsyncGenerator<TraceEvent, void> {
+  try {
+    yield* events;
+  } catch (error) {
+    throw hostError(error, file);
+  }
 }
 
 async function* bytesOf(path: Buffer): AsyncGenerator<Uint8Array, void> {
@@ -151,10 +166,6 @@ function checkedEvent(event: TraceEvent): TraceEvent {
   requireObject(event, 'event');
   if (!OPS.has(event.op)) throw invalidArgValue('event.op', event.op, 'is none of an event');
   return event;
-}
-
-function isIterable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value);
 }
 
 /** What became of a log that was written. */

@@ -2,6 +2,7 @@
 // A request waits for all that had completed when it was made first: so a flush covers what it covered, and of writes to one place the last one wins.
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { BlockDevice } from '../device.js';
+import { isIterable } from '../arguments/iterable.js';
 import { keysOf } from '../arguments/known-keys.js';
 import { abortSignal, listOf, requireOptions } from '../arguments/validate.js';
 import { BlockDeviceError, invalidArgType, invalidArgValue } from '../errors.js';
@@ -77,7 +78,7 @@ export async function replay(
   const signal = abortSignal(options.signal, 'options.signal');
   const targets = devices instanceof BlockDevice ? devices : listOf(devices, 'devices', MOST_DEVICES, deviceAt);
   if (typeof log !== 'string') {
-    if (!isEvents(log)) throw invalidArgType('log', 'of type string or an iterable of events', log);
+    if (!isIterable(log)) throw invalidArgType('log', 'of type string or an iterable of events', log);
     return new Replay(targets, speed, signal).run(log);
   }
   const opened = await readLogFile(log);
@@ -86,10 +87,6 @@ export async function replay(
   } finally {
     await opened.close();
   }
-}
-
-function isEvents(log: unknown): boolean {
-  return typeof log === 'object' && log !== null && (Symbol.asyncIterator in log || Symbol.iterator in log);
 }
 
 function deviceAt(device: unknown, name: string): BlockDevice {
