@@ -24,6 +24,8 @@ export type Failure = readonly [
   lostTo: number,
   why: number,
 ];
+/** How many numbers a failure has: no other array that native answers has as many. */
+export const FAILURE_NUMBERS = 9;
 /** Bytes moved (or 0 for calls that move none), or a failure. */
 export type Outcome = number | Failure;
 /** A promise form answers at once when it could finish without blocking, else by a promise. It never rejects. */
