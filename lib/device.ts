@@ -6,6 +6,7 @@ import { NO_TOKEN, binding, type Eventual, type NativeDevice, type Outcome } fro
 import type { BlockDriver } from './driver.js';
 import type { CacheMode, OpenSettings } from './options.js';
 import { fromFailure, illegalConstructor, invalidArgType, invalidThis, isFailure, markCopy } from './errors.js';
+import { seedOf } from './faults.js';
 import { DeviceHandle } from './request/handle.js';
 import { runIoctl, type IoctlMap } from './label/ioctl.js';
 import { BUF_KEYS, BUF_SYNC_KEYS, READ_KEYS, READ_SYNC_KEYS, WRITE_KEYS, WRITE_SYNC_KEYS } from './request/transfer.js';
@@ -79,7 +80,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
 
   protected constructor(key: symbol, driver: BlockDriver, native: NativeDevice, settings: OpenSettings) {
     if (key !== DEVICE_KEY) throw illegalConstructor();
-    const handle = new DeviceHandle(native, settings.mode, () => driver.faults.seed);
+    const handle = new DeviceHandle(native, settings.mode, (byPlan) => seedOf(driver.faults, byPlan));
     this.driver = driver;
     this.minor = handle.minor;
     this.path = handle.path;

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
-import { binding, WHY, type Failure } from './native/binding.js';
+import { binding, FAILURE_NUMBERS, WHY, type Failure } from './native/binding.js';
 import { keysOf, requireKnown } from './arguments/known-keys.js';
 import { invalidArgType } from './arguments/misuse.js';
 
@@ -148,8 +148,8 @@ export interface FailurePlace {
   readonly minor?: number | undefined;
   /** Of a device: how it was opened. */
   readonly mode?: 'r' | 'r+';
-  /** Gives the seed of the faults that its requests may meet. */
-  readonly seedOfFaults?: () => number;
+  /** Gives the seed of the faults that its requests may meet: of the plan in force, or of the generator; undefined: there was no plan. */
+  readonly seedOfFaults?: (byPlan: boolean) => number | undefined;
   /** Slots of the table in which something is registered. */
   readonly minorCount?: number | undefined;
 }
@@ -214,9 +214,10 @@ function faultRemark(failure: Failure, { seedOfFaults }: FailurePlace, transfer:
   const sector = transfer?.blkno ?? (blkno >= 0 ? blkno : undefined);
   const position = transfer?.position === undefined ? (sector === undefined ? undefined : sector * DEV_BSIZE) : transfer.position + moved;
   const what = ['injected', transfer?.op, position === undefined ? undefined : `at byte ${position}`];
-  // Its log tells more of what a plan has done than a seed.
-  const seed = why === WHY.injected ? ' by the fault plan' : seedOfFaults === undefined ? '' : `, seed ${seedOfFaults()}`;
-  return `${what.filter((word) => word !== undefined).join(' ')}${seed}`;
+  const byPlan = why === WHY.injected;
+  const seed = seedOfFaults?.(byPlan);
+  const replays = seed === undefined ? '' : `, seed ${seed}`;
+  return `${what.filter((word) => word !== undefined).join(' ')}${byPlan ? ' by the fault plan' : ''}${replays}`;
 }
 
 /** Says what the errno cannot: which rule of a format an image breaks, say. */
@@ -238,7 +239,7 @@ function fullRemark([errno, op]: Failure, { minorCount }: FailurePlace): string 
 
 /** Distinguishes a failure from everything else that native answers. */
 export function isFailure(answer: unknown): answer is Failure {
-  return Array.isArray(answer);
+  return Array.isArray(answer) && answer.length === FAILURE_NUMBERS;
 }
 
 /** Makes the EBADF of a call on something that is closed: `EBADF: device closed, read`. */

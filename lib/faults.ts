@@ -114,6 +114,13 @@ export function faultOptions(options: unknown, name: string): Required<FaultOpti
   };
 }
 
+const planSeeds = new WeakMap<FaultInjector, () => number | undefined>();
+
+/** Gives the seed that replays what an injector does: of its plan, undefined while there was none, or of its generator. */
+export function seedOf(injector: FaultInjector, byPlan: boolean): number | undefined {
+  return byPlan ? planSeeds.get(injector)?.() : injector.seed;
+}
+
 /** The plan of a driver, with what tells listeners of it. */
 class PlanOfDriver {
   readonly #native: NativeDriver;
@@ -134,6 +141,10 @@ class PlanOfDriver {
     this.#plan = checked;
     this.#told = 0;
     return { ...plan, seed: checked.seed };
+  }
+
+  get seed(): number | undefined {
+    return this.#plan?.seed;
   }
 
   log(from = 0): FaultEvent[] {
@@ -185,7 +196,7 @@ export function createFaultInjector(
     if (typeof listener !== 'function') throw invalidArgType('listener', 'of type function', listener);
     return listener as (event: FaultEvent) => void;
   };
-  return {
+  const injector: ReturnType<typeof createFaultInjector> = {
     get rate() {
       return native.faults()[0];
     },
@@ -232,4 +243,6 @@ export function createFaultInjector(
       return this;
     },
   };
+  planSeeds.set(injector, () => plans.seed);
+  return injector;
 }

@@ -1,10 +1,11 @@
-// rumpblk faults check: whether a fault plan is one, and what it would do to the requests of a trace. They are made of media that hold
+// rumpblk faults check: whether a fault plan is one, and what it would do to the requests of a log. They are made of media that hold
 // nothing, on a clock that nobody waits for.
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { BlockDriver, type BlockDevice, type FaultEvent, type FaultPlan } from '../index.js';
+import { BlockDeviceError, BlockDriver, type BlockDevice, type FaultEvent, type FaultPlan } from '../index.js';
 import { nullMedium } from '../media.js';
 import { virtualClock } from '../lab.js';
+import { readLogFile, type TraceRequest } from '../trace.js';
 import { EXIT, UsageError } from './support/failure.js';
 import { emit, emitJson, table } from './support/report.js';
 import { parsePath } from './support/units.js';
@@ -14,23 +15,14 @@ export interface CheckOptions {
   json?: boolean;
 }
 
-/** A line of a trace: its header, a request or a mark. What else it has is not looked at. */
-interface Line {
-  format?: string;
-  devices?: { name?: string; size: number }[];
-  d?: number;
-  op?: string;
-  s?: number;
-  c?: number;
-  mark?: string;
-}
-
+/** Bytes of the longest transfer that is made: all of it is in memory at once. */
+const MOST_MOVED = 2 ** 30;
 const SECTOR = 512;
 
 export async function checkCommand(file: string, options: CheckOptions): Promise<number> {
   const plan = planIn(file);
   const { against } = options;
-  const trace = against === undefined ? undefined : hitsIn(against, plan);
+  const trace = against === undefined ? undefined : await hitsIn(against, plan);
   if (options.json === true) {
     await emitJson({ plan: file, seed: trace?.seed ?? plan.seed, rules: plan.rules.length, ...trace });
     return EXIT.ok;
@@ -73,65 +65,62 @@ function planIn(file: string): FaultPlan {
   }
 }
 
-/** Does something that a plan may have fail. */
-function unlessInjected(work: () => unknown): void {
+/** Does something that a plan may have fail, or that is refused as it was when it was traced. */
+function unlessFailed(work: () => unknown): void {
   try {
     work();
   } catch (error) {
-    if ((error as { injected?: boolean }).injected !== true) throw error;
+    if (!(error instanceof BlockDeviceError)) throw error;
   }
 }
 
-function* linesOf(file: string): Generator<Line> {
-  let number = 0;
-  for (const text of readFileSync(file, 'utf8').split('\n')) {
-    number += 1;
-    if (text === '') continue;
-    try {
-      yield JSON.parse(text) as Line;
-    } catch {
-      throw new UsageError(`${file}: line ${number} is no JSON`);
-    }
+/** The requests of a log of any format, and the size of each of its devices: what the log says, or where its last request ends. */
+async function requestsIn(file: string): Promise<{ requests: TraceRequest[]; sizes: number[] }> {
+  const { header, events } = await readLogFile(file);
+  const requests: TraceRequest[] = [];
+  const ends: number[] = [];
+  for await (const event of events) {
+    if (event.op === 'mark' || event.op === 'base') continue;
+    const { op, n, device, position, length } = event;
+    if ((op === 'read' || op === 'write') && length > MOST_MOVED)
+      throw new UsageError(`${file}: event ${n} moves ${length} bytes, and one request ${MOST_MOVED} at most`);
+    ends[device] = Math.max(ends[device] ?? 0, position + length);
+    requests.push({ op, n, device, position, length, time: 0 });
   }
+  return { requests, sizes: header.devices.map(({ size }, index) => size ?? ends[index] ?? 0) };
 }
 
-/** Makes the requests of a trace, one after the other, under a plan. */
-function hitsIn(file: string, plan: FaultPlan): { seed: number; requests: number; events: FaultEvent[] } {
-  const lines = linesOf(file);
-  const header = lines.next().value as Line | undefined;
-  if (header?.format !== 'rumpblk-trace' || !Array.isArray(header.devices)) throw new UsageError(`${file}: no trace of rumpblk`);
-  const driver = new BlockDriver({ workers: 1 });
-  const devices = header.devices.map(({ size }) => driver.openSync(driver.registerSync(nullMedium({ size })), { mode: 'r+' }));
+/** Makes the requests of a log, one after the other, under a plan. */
+async function hitsIn(file: string, plan: FaultPlan): Promise<{ seed: number; requests: number; events: FaultEvent[] }> {
+  const { requests, sizes } = await requestsIn(file);
+  const driver = new BlockDriver({ workers: 1, minorCount: Math.max(16, sizes.length) });
+  const devices = sizes.map((size) => driver.openSync(driver.registerSync(nullMedium({ size: toSectors(size) })), { mode: 'r+' }));
   const { seed } = driver.faults.plan({ ...plan, clock: virtualClock() });
-  let requests = 0;
   try {
-    for (const line of lines) {
-      if (line.op === undefined) continue;
-      const device = devices[line.d ?? 0];
-      if (device === undefined) throw new UsageError(`${file}: a request of device ${line.d}, which it does not have`);
-      requests += 1;
-      request(device, line, file);
+    for (const request of requests) {
+      const device = devices[request.device];
+      if (device !== undefined) unlessFailed(() => make(device, request));
     }
-    return { seed, requests, events: driver.faults.log() };
+    return { seed, requests: requests.length, events: driver.faults.log() };
   } finally {
     driver.faults.clear();
     // What a plan did to a flush sticks, and is told again.
-    for (const device of devices) unlessInjected(() => device.closeSync());
+    for (const device of devices) unlessFailed(() => device.closeSync());
     driver.close();
   }
 }
 
-function request(device: BlockDevice, { op, s = 0, c = 0 }: Line, file: string): void {
-  const length = c * SECTOR;
-  const position = s * SECTOR;
-  unlessInjected(() => {
-    if (op === 'read') device.readSync(Buffer.alloc(length), position);
-    else if (op === 'write') device.writeSync(Buffer.alloc(length), position);
-    else if (op === 'flush') device.flushSync();
-    else if (op === 'discard') device.discardSync(position, length);
-    else if (op === 'zeroes') device.writeZeroesSync(position, length);
-    else throw new UsageError(`${file}: '${op}' is no operation`);
-  });
+/** A medium has whole sectors, and one at least. */
+function toSectors(size: number): number {
+  return Math.max(1, Math.ceil(size / SECTOR)) * SECTOR;
+}
+
+function make(device: BlockDevice, { op, position, length }: TraceRequest): void {
+  if (op === 'read') device.readSync(Buffer.alloc(length), position);
+  else if (op === 'write') device.writeSync(Buffer.alloc(length), position);
+  else if (op === 'flush') device.flushSync();
+  else if (op === 'discard') device.discardSync(position, length);
+  else device.writeZeroesSync(position, length);
 }
 
 export function addFaults(program: Command, done: (status: number) => void): void {
@@ -140,7 +129,7 @@ export function addFaults(program: Command, done: (status: number) => void): voi
     .command('check')
     .description('Tell whether a fault plan is one, and what it would do to the requests of a trace.')
     .argument('<plan>', 'a fault plan in JSON', parsePath)
-    .option('--against <trace>', 'show what of this trace, in JSON lines, it hits', parsePath)
+    .option('--against <trace>', 'show what of this log it hits: of this package, of dm-log-writes or blklogwrites, or of fio', parsePath)
     .option('--json', 'print one JSON document on stdout')
     .action(async (file: string, options: CheckOptions) => done(await checkCommand(file, options)));
 }

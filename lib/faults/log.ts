@@ -73,7 +73,8 @@ export function toJsonLines(events: readonly FaultEvent[]): string {
 const EVENT_KEYS = keysOf<FaultEvent>({ n: true, rule: true, op: true, minor: true, blkno: true, bcount: true, action: true });
 
 /**
- * Makes a plan that does again exactly what a log tells, to the same requests: whatever drew it, in whatever state, at whatever time.
+ * Makes a plan that does again exactly what a log tells, to the same requests: whatever drew it, in whatever state, at whatever time. What the
+ * plan did not do is not in its log: give `allow` and `clock` to the new plan again, where the old one had them.
  *
  * @param log events of {@link FaultInjector.log}, or the JSON lines of them
  * @returns a plan with a rule for each event, without draws
@@ -94,9 +95,14 @@ export function planFromLog(log: Iterable<FaultEvent> | string): FaultPlan {
     const minor = integer(event.minor, `${name}.minor`, -1, 2 ** 31 - 1);
     const action = actionOf(text(event.action, `${name}.action`), `${name}.action`);
     // A change of state does nothing by itself, and what it led to is in the log as well.
-    if (action !== undefined) rules.push({ match: { op, minor, after: n - 1, times: 1 }, action });
+    if (action !== undefined) rules.push({ match: { op, minor, n }, action: op === 'flush' ? action : withoutKeep(action) });
   }
   return { seed: 0, rules };
+}
+
+/** A rule about all operations may say what its failing flushes keep; other requests fail without that. */
+function withoutKeep(action: FaultAction): FaultAction {
+  return 'errno' in action ? { errno: action.errno } : action;
 }
 
 function iterable(log: unknown): Iterable<FaultEvent> {

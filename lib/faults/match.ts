@@ -19,6 +19,7 @@ export interface CheckedMatch {
   every: number;
   after: number;
   times: number;
+  n: number | undefined;
   state: string | undefined;
 }
 
@@ -30,6 +31,7 @@ const MATCH_KEYS = keysOf<FaultMatch>({
   every: true,
   after: true,
   times: true,
+  n: true,
   state: true,
 });
 const MOST_RANGES = 65536;
@@ -40,7 +42,7 @@ const MOST = Number.MAX_SAFE_INTEGER;
 export function checkedMatch(match: unknown, name: string, possible: readonly FaultOp[]): CheckedMatch {
   if (match === undefined) match = {};
   requireOptions(match, name, MATCH_KEYS);
-  const { op, sectors, minor, probability = 1, every = 1, after = 0, times, state } = match as FaultMatch;
+  const { op, sectors, minor, probability = 1, every = 1, after = 0, times, n, state } = match as FaultMatch;
   return {
     ops: op === undefined ? [...possible] : checkedOps(op, `${name}.op`, possible),
     sectors: sectors === undefined ? [] : checkedSectors(sectors, `${name}.sectors`),
@@ -49,6 +51,7 @@ export function checkedMatch(match: unknown, name: string, possible: readonly Fa
     every: integer(every, `${name}.every`, 1, MOST),
     after: integer(after, `${name}.after`, 0, MOST),
     times: times === undefined ? Infinity : integer(times, `${name}.times`, 0, MOST),
+    n: n === undefined ? undefined : integer(n, `${name}.n`, 1, MOST),
     state: state === undefined ? undefined : word(state, `${name}.state`),
   };
 }

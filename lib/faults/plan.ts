@@ -67,6 +67,7 @@ function numbersOf(
       match.every,
       match.after,
       match.times,
+      match.n ?? 0,
       FAULT_KINDS[action.kind],
       action.a,
       action.b,

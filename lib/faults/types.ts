@@ -24,6 +24,11 @@ export interface FaultMatch {
   after?: number;
   /** Hits at most n; default: any number. */
   times?: number;
+  /**
+   * Takes the n-th request of its minor and operation since the plan is in force, as `n` of a {@link FaultEvent} counts them: also those
+   * that `allow` or other rules let pass, and those that mode or bounds refuse. Default: any.
+   */
+  n?: number;
   /** Takes requests while the plan is in this state; it begins in `'start'`. */
   state?: string;
 }

@@ -1,21 +1,22 @@
 // loadRecording(): a recorder of what a file says was written.
+import { stat } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { keysOf } from '../arguments/known-keys.js';
 import { hostPath, requireOptions, sectorSizeOf } from '../arguments/validate.js';
 import { BlockDevice, handleOf } from '../device.js';
 import { EINVAL, fromFailure, invalidArgType, isFailure, remarkedError } from '../errors.js';
 import { memory } from '../media/volatile.js';
-import { binding, EVENT_KINDS } from '../native/binding.js';
+import { binding, EVENT_KINDS, type Outcome } from '../native/binding.js';
 import { open } from '../open.js';
 import type { Bytes } from '../request/transfer.js';
-import type { TraceEvent, TraceHeader, TraceRequest } from '../trace/event.js';
-import { readLogFile, type OpenLog } from '../trace/log-file.js';
+import { entryOf } from '../trace/dm-log-writes.js';
+import type { TraceBase, TraceEvent, TraceEvents, TraceHeader, TraceMark, TraceRequest } from '../trace/event.js';
+import { readLogFile } from '../trace/log-file.js';
 import type { Recorder } from './lab-types.js';
-import { recordSettings } from './options.js';
+import { recordSettings, type RecordSettings } from './options.js';
 import { createRecorder } from './recorder.js';
 import { labDriver, type Recording } from './recording.js';
-import type { Mark } from './report.js';
-import { hostError, UNSAFE } from './save.js';
+import { UNSAFE } from './save.js';
 
 /** Options of {@link loadRecording}. */
 export interface LoadOptions {
@@ -26,6 +27,8 @@ export interface LoadOptions {
 }
 
 const LOAD_KEYS = keysOf<LoadOptions>({ base: true, atomicUnit: true }, { sectorSize: "'atomicUnit'", image: "'base'" });
+/** Ends behind it are told, should there be no memory. */
+const FAR = 2 ** 40;
 /** What is enough for a log that does not say how large its disk is. */
 const ALIGNED = 1024 * 1024;
 
@@ -50,86 +53,195 @@ export async function loadRecording(file: string, options?: LoadOptions): Promis
     throw invalidArgType('options.base', 'of type string or an instance of BlockDevice', base);
   }
   const atomicUnit = given === undefined ? undefined : sectorSizeOf(given, 'options.atomicUnit');
-  const { header, events, failure } = await contentOf(file);
-  const recorder = await recorderOf(file, header, events, base, atomicUnit ?? header.atomic);
-  if (failure === undefined) return recorder;
-  throw Object.assign(failure, { partial: recorder });
-}
-
-/** All of a log; failure: that it ends too early. */
-async function contentOf(file: string): Promise<{ header: TraceHeader; events: TraceEvent[]; failure: Error | undefined }> {
-  let log: OpenLog;
-  try {
-    log = await readLogFile(file);
-  } catch (error) {
-    throw hostError(error, file);
-  }
-  const events: TraceEvent[] = [];
-  try {
-    for await (const event of log.events) events.push(event);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EIO') throw hostError(error, file);
-    return { header: log.header, events, failure: error as Error };
-  }
-  return { header: log.header, events, failure: undefined };
-}
-
-async function recorderOf(
-  file: string,
-  header: TraceHeader,
-  events: readonly TraceEvent[],
-  base: string | BlockDevice | undefined,
-  atomicUnit: number,
-): Promise<Recorder> {
+  const log = await contentOf(file);
+  const { disks, parts } = placesOf(log, base);
   const own: BlockDevice[] = [];
   try {
-    const devices: BlockDevice[] = [];
-    for (const [index, { name, size }] of header.devices.entries()) {
-      const given = index === 0 ? base : undefined;
-      if (given instanceof BlockDevice) {
-        devices.push(given);
-        continue;
-      }
-      const source = given ?? memory({ size: size ?? sizeOf(events, index), name });
-      const device = await open(source, { mode: given === undefined ? 'r+' : 'r', driver: labDriver() });
-      devices.push(device);
-      own.push(device);
+    for (const disk of disks) {
+      if (disk.device !== undefined) continue;
+      disk.device = await openDisk(disk, file);
+      own.push(disk.device);
     }
-    for (const event of events) if (event.op === 'base') await devices[event.device]?.write(event.data, event.position);
-    const settings = recordSettings({ atomicUnit });
-    const requests = devices.map((device) => handleOf(device, 'recordWrites').requests);
-    const native = binding.recordingOver(requests, settings.atomicUnit, settings.memory, Buffer.from(settings.directory));
-    if (isFailure(native)) throw fromFailure(native, { path: file });
-    const disks = devices.map(({ path, size }, index) => ({ name: header.devices[index]?.name ?? path, size }));
-    const recording: Recording = {
-      native,
-      settings,
-      disks,
-      marks: marksOf(events),
-      inherited: inheritedOf(events),
-      markEvents: [],
-      stacks: [],
+    const recording = recordingOver(file, log.header, disks, parts, recordSettings({ atomicUnit: atomicUnit ?? log.header.atomic }));
+    const write = async ({ device, position, data }: TraceBase): Promise<unknown> => {
+      const { disk = 0, begin = 0 } = parts[device] ?? {};
+      return disks[disk]?.device?.write(data, begin + position);
     };
-    addEvents(recording, events, file);
-    return createRecorder(recording, () => undefined);
+    const failure = await addEvents(recording, log.events, write, file);
+    const recorder = createRecorder(recording, () => undefined);
+    if (failure === undefined) return recorder;
+    throw Object.assign(failure, { partial: recorder });
   } finally {
     await Promise.all(own.map((device) => device.close()));
   }
 }
 
-function addEvents({ native, markEvents }: Recording, events: readonly TraceEvent[], file: string): void {
-  // Native events count from 1.
-  const first = events.some((event) => event.op !== 'base' && event.op !== 'mark' && event.n === 0) ? 1 : 0;
-  for (const event of events) {
-    if (event.op === 'base' || event.op === 'read' || (event.op === 'mark' && event.n === 0)) continue;
-    if (event.op === 'write' && event.data === undefined) {
-      throw remarkedError({ errno: -EINVAL, syscall: 'read', path: file }, 'a log without data', loadRecording);
+/** A log whose events are still to come, and where they end on each device that it does not tell the size of. */
+interface Content {
+  readonly header: TraceHeader;
+  readonly events: TraceEvents;
+  readonly ends: readonly End[];
+}
+
+interface End {
+  readonly bytes: number;
+  /** The event that ends there, where that is far out. */
+  readonly far: string | undefined;
+}
+
+/**
+ * Opens a log. Its events are not kept, for it may be larger than memory: one that does not say how large its devices are is read twice,
+ * and held alone where it cannot be, as of a pipe.
+ */
+async function contentOf(file: string): Promise<Content> {
+  const { header, events } = await readLogFile(file);
+  if (header.devices.length > 0 && header.devices.every(({ size }) => size !== undefined)) return { header, events, ends: [] };
+  const isFile = (await stat(file)).isFile();
+  const all: TraceEvent[] = [];
+  const ends: End[] = [];
+  let failure: Error | undefined;
+  try {
+    for await (const event of events) {
+      if (!isFile) all.push(event);
+      noteEnd(ends, event);
     }
-    if (event.op === 'mark') markEvents.push(event.n + first);
-    const row = event.op === 'mark' ? markRow(event.n + first, event.time) : rowOf(event, first);
-    const outcome = binding.recordingAdd(native, row, event.op === 'write' ? event.data : undefined);
-    if (typeof outcome !== 'number') throw fromFailure(outcome, { path: file });
+  } catch (error) {
+    failure = error as Error;
   }
+  return { header, events: isFile ? (await readLogFile(file)).events : held(all, failure), ends };
+}
+
+function* held(events: readonly TraceEvent[], failure: Error | undefined): Generator<TraceEvent, void> {
+  yield* events;
+  if (failure !== undefined) throw failure;
+}
+
+function noteEnd(ends: End[], event: TraceEvent): void {
+  if (event.op === 'mark' || event.op === 'base' || event.op === 'read' || event.op === 'flush') return;
+  const { op, device, position, length } = event;
+  const bytes = position + length;
+  if ((ends[device]?.bytes ?? 0) >= bytes) return;
+  ends[device] = { bytes, far: bytes > FAR ? `${eventName(event)}, ${op} of ${length} bytes at byte ${position}` : undefined };
+}
+
+/** A disk that devices of the log are parts of: what holds its base, or how much memory is to. */
+interface Disk {
+  device?: BlockDevice;
+  readonly path?: string;
+  readonly name: string;
+  size: number;
+  /** The event that says that it is so large, where the log itself does not. */
+  far: string | undefined;
+}
+
+/** Where a device lies: index of its disk, first byte there; size, undefined: all of it. */
+interface Place {
+  readonly disk: number;
+  readonly begin: number;
+  readonly size: number | undefined;
+}
+
+/** Tells which disks there are and what of them each device is. A base is that of the first device alone. */
+function placesOf({ header, ends }: Content, base: string | BlockDevice | undefined): { disks: Disk[]; parts: Place[] } {
+  const disks: Disk[] = [];
+  const numbers = new Map<number, number>();
+  const parts = header.devices.map(({ name, size, disk: number, offset: begin = 0 }, index): Place => {
+    if (index === 0 && base !== undefined) {
+      const given = typeof base === 'string' ? { path: base } : { device: base };
+      return { disk: disks.push({ ...given, name, size: 0, far: undefined }) - 1, begin: 0, size: undefined };
+    }
+    const end = ends[index];
+    const bytes = size ?? Math.ceil((end?.bytes ?? 0) / ALIGNED) * ALIGNED;
+    const known = number === undefined ? undefined : numbers.get(number);
+    const disk = known ?? disks.push({ name, size: 0, far: undefined }) - 1;
+    if (number !== undefined) numbers.set(number, disk);
+    const of = disks[disk] as Disk;
+    if (begin + bytes > of.size) [of.size, of.far] = [begin + bytes, size === undefined ? end?.far : undefined];
+    return { disk, begin, size: bytes };
+  });
+  return { disks, parts };
+}
+
+/** Opens what holds the base of a disk: a host file, or memory that is zero. */
+async function openDisk({ path, name, size, far }: Disk, file: string): Promise<BlockDevice> {
+  if (path !== undefined) return open(path, { mode: 'r', driver: labDriver() });
+  try {
+    return await open(memory({ size, name }), { mode: 'r+', driver: labDriver() });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOMEM' || far === undefined) throw error;
+    const what = `${far}, lies behind the end of any disk in memory: give a base`;
+    throw remarkedError({ errno: -EINVAL, syscall: 'log', path: file }, what, loadRecording);
+  }
+}
+
+function recordingOver(
+  file: string,
+  header: TraceHeader,
+  disks: readonly Disk[],
+  parts: readonly Place[],
+  settings: RecordSettings,
+): Recording {
+  const devices = disks.map(({ device }) => device as BlockDevice);
+  const requests = devices.map((device) => handleOf(device, 'recordWrites').requests);
+  const sizes = parts.map(({ disk, size }) => size ?? devices[disk]?.size ?? 0);
+  const rows = Float64Array.from(parts.flatMap(({ disk, begin }, index) => [disk, begin, sizes[index] ?? 0]));
+  const native = binding.recordingOver(requests, rows, settings.atomicUnit, settings.memory, Buffer.from(settings.directory));
+  if (isFailure(native)) throw fromFailure(native, { path: file });
+  const named = sizes.map((size, index) => ({ name: header.devices[index]?.name ?? '', size }));
+  return { native, settings, disks: named, marks: [], inherited: 0, markEvents: [], stacks: [] };
+}
+
+/** Adds what a log has. @returns that it ends too early */
+async function addEvents(
+  recording: Recording,
+  events: TraceEvents,
+  write: (base: TraceBase) => Promise<unknown>,
+  file: string,
+): Promise<Error | undefined> {
+  // Native events count from 1; the first request of a log has its lowest number.
+  let first: number | undefined;
+  try {
+    for await (const event of events) {
+      if (event.op === 'base') await write(event);
+      else if (event.op === 'mark') addMark(recording, event, first ?? 0, file);
+      else addRequest(recording, event, (first ??= event.n === 0 ? 1 : 0), file);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EIO' || (error as NodeJS.ErrnoException).syscall !== 'log') throw error;
+    return error as Error;
+  }
+  return undefined;
+}
+
+function addMark(recording: Recording, { n, time, name, data }: TraceMark, first: number, file: string): void {
+  recording.marks.push({ name, data });
+  // Those of the state whose recovery was recorded come before every event.
+  if (n === 0) {
+    recording.inherited += 1;
+    return;
+  }
+  recording.markEvents.push(n + first);
+  added(binding.recordingAdd(recording.native, markRow(n + first, time), undefined), file);
+}
+
+function addRequest({ native }: Recording, event: TraceRequest, first: number, file: string): void {
+  if (event.op === 'read') return;
+  if (event.op === 'write' && event.data === undefined) {
+    throw remarkedError({ errno: -EINVAL, syscall: 'read', path: file }, 'a log without data', loadRecording);
+  }
+  const outcome = binding.recordingAdd(native, rowOf(event, first), event.op === 'write' ? event.data : undefined);
+  if (!isFailure(outcome) || outcome[0] !== EINVAL) return added(outcome, file);
+  throw remarkedError({ errno: -EINVAL, syscall: 'log', path: file }, `${eventName(event)} does not fit into the recording`, loadRecording);
+}
+
+/** What the reader of a log calls an event: an entry of dm-log-writes counts as another number than its requests. */
+function eventName(event: TraceRequest): string {
+  const entry = entryOf(event);
+  return entry === undefined ? `event ${event.n}` : `entry ${entry}`;
+}
+
+function added(outcome: Outcome, file: string): void {
+  if (typeof outcome !== 'number') throw fromFailure(outcome, { path: file });
 }
 
 function markRow(n: number, time: number): Float64Array {
@@ -144,20 +256,4 @@ function rowOf(request: TraceRequest, first: number): Float64Array {
   const all = error === undefined && done !== undefined ? length : 0;
   const end = done === undefined ? 0 : done + first;
   return Float64Array.of(kind, device, position, length, durable, n + first, end, moved ?? all, errno, time, time + latency);
-}
-
-function marksOf(events: readonly TraceEvent[]): Mark[] {
-  return events.flatMap((event) => (event.op === 'mark' ? [{ name: event.name, data: event.data }] : []));
-}
-
-/** Marks of the state whose recovery was recorded are those before every event. */
-function inheritedOf(events: readonly TraceEvent[]): number {
-  return events.filter((event) => event.op === 'mark' && event.n === 0).length;
-}
-
-function sizeOf(events: readonly TraceEvent[], device: number): number {
-  let end = 0;
-  for (const event of events)
-    if (event.op !== 'mark' && event.op !== 'base' && event.device === device) end = Math.max(end, event.position + event.length);
-  return Math.ceil(end / ALIGNED) * ALIGNED;
 }

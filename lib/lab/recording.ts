@@ -8,8 +8,6 @@ import type { LostUnit, Mark } from './report.js';
 const DEV_BSIZE = 512;
 /** Events that are fetched at a time. */
 const AT_ONCE = 1024;
-/** Elements of a failure. */
-const FAILURE_NUMBERS = 9;
 /** Numbers of a row of `choiceUnits`. */
 const UNIT_NUMBERS = 6;
 
@@ -22,7 +20,7 @@ export interface Recording {
   /** Marks in order: first those of the state whose recovery is recorded, then its own. */
   readonly marks: Mark[];
   /** How many of the marks come from the state. */
-  readonly inherited: number;
+  inherited: number;
   /** Event numbers of its own marks, in order. */
   readonly markEvents: number[];
   /** Call sites, by stack id. */
@@ -74,8 +72,7 @@ export function answerOf<T>(answer: T | Failure, path?: string): T {
 
 export function infoOf({ native }: Recording): RecordingInfo {
   const answer = binding.recordingInfo(native);
-  // Both are arrays.
-  if (answer.length === FAILURE_NUMBERS) throw fromFailure(answer, {});
+  if (isFailure(answer)) throw fromFailure(answer, {});
   const [requests, , end, , , , , underApproximated] = answer;
   return { requests, end, underApproximated };
 }

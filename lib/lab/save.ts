@@ -6,7 +6,7 @@ import { hostPath, integer, oneOf, requireOptions } from '../arguments/validate.
 import type { BlockDevice } from '../device.js';
 import { BlockDeviceError } from '../errors.js';
 import { binding } from '../native/binding.js';
-import { traceHeader, type TraceBase, type TraceEvent } from '../trace/event.js';
+import { traceHeader, type TraceBase, type TraceDevice, type TraceEvent } from '../trace/event.js';
 import { writeLogFile } from '../trace/log-file.js';
 import { createState } from './crash-state.js';
 import type { SaveOptions } from './lab-types.js';
@@ -17,6 +17,8 @@ export const UNSAFE = 'unsafe';
 
 const FORMATS = { rumpblk: 0, 'dm-log-writes': 1, 'fio-iolog-2': 2, 'fio-iolog-3': 3, jsonl: 4 } as const;
 const SAVE_KEYS = keysOf<SaveOptions>({ format: true, device: true });
+/** Numbers of a device in `recordingParts`. */
+const PART = 3;
 /** Bytes that are read at a time, and looked at for zeros. */
 const PIECE = 65536;
 const ZEROS = Buffer.alloc(PIECE);
@@ -27,10 +29,7 @@ export async function saveRecording(recording: Recording, file: string, options:
   if (options !== undefined) requireOptions(options, 'options', SAVE_KEYS);
   const format = oneOf(options?.format ?? 'rumpblk', 'options.format', FORMATS);
   const device = integer(options?.device ?? 0, 'options.device', 0, recording.disks.length - 1);
-  const header = traceHeader(
-    recording.disks.map(({ name, size }) => ({ name, size })),
-    { atomic: recording.settings.atomicUnit },
-  );
+  const header = traceHeader(devicesOf(recording), { atomic: recording.settings.atomicUnit });
   const fresh = `${file}.${process.pid}.${Date.now().toString(36)}`;
   try {
     if (format === 'rumpblk') await writeLogFile(fresh, header, wholeOf(recording), { format: 'jsonl' });
@@ -40,6 +39,17 @@ export async function saveRecording(recording: Recording, file: string, options:
     await rm(fresh, { force: true });
     throw hostError(error, file);
   }
+}
+
+/** What a log says of the devices: of those that are parts of disks, which ones, since one flush covers all of a disk. */
+function devicesOf({ native, disks }: Recording): TraceDevice[] {
+  const parts = binding.recordingParts(native);
+  const numbers = disks.map((_, index) => parts[index * PART] ?? index);
+  return disks.map(({ name, size }, index) => {
+    const [disk = index, offset = 0] = parts.subarray(index * PART, (index + 1) * PART);
+    const isPart = offset > 0 || numbers.some((number, other) => number === disk && other !== index);
+    return { name, size, ...(isPart && { disk, offset }) };
+  });
 }
 
 /** Makes an error of Node's one of ours; leaves any other as it is. */
@@ -84,7 +94,7 @@ function requestOf(
     ...(durable === 2 && { injected: UNSAFE }),
     ...(end !== 0 && { done: end, latency: Math.max(0, answered - begun) }),
     ...(error !== undefined && { error }),
-    ...(end !== 0 && moved !== length && { moved }),
+    ...(end !== 0 && moved !== (error === undefined ? length : 0) && { moved }),
     ...(op === 'write' && { data: answerOf(binding.recordedData(native, index)) }),
   };
 }

@@ -24,6 +24,8 @@ export type Failure = readonly [
   lostTo: number,
   why: number,
 ];
+/** How many numbers a failure has: no other array that native answers has as many. */
+export const FAILURE_NUMBERS = 9;
 /** Bytes moved (or 0 for calls that move none), or a failure. */
 export type Outcome = number | Failure;
 /** A promise form answers at once when it could finish without blocking, else by a promise. It never rejects. */
@@ -510,8 +512,19 @@ export interface NativeLab {
     memory: number,
     directory: Uint8Array,
   ): NativeRecording | Failure;
-  /** The same, and nothing is recorded: of a recording that is loaded. The devices may be closed afterwards, but their media must not change. */
-  recordingOver(devices: readonly NativeRequests[], atomicUnit: number, memory: number, directory: Uint8Array): NativeRecording | Failure;
+  /**
+   * The same, and nothing is recorded: of a recording that is loaded. parts: of each device the index of its disk, its first byte there and its bytes;
+   * disks share no flush. The disks may be closed afterwards, but their media must not change. EINVAL devices that overlap.
+   */
+  recordingOver(
+    disks: readonly NativeRequests[],
+    parts: Float64Array,
+    atomicUnit: number,
+    memory: number,
+    directory: Uint8Array,
+  ): NativeRecording | Failure;
+  /** Of each device: number of its disk, its first byte there, its bytes. */
+  recordingParts(recording: NativeRecording): Float64Array;
   /** Adds an event to such a one, in the order of `begin` — the numbers of `recordedEvents` without the last; data: of a write, `length` bytes. EINVAL it does not fit. */
   recordingAdd(recording: NativeRecording, event: Float64Array, data: Uint8Array | undefined): Outcome;
   /** A mark -> its event number. What it says is lib's, by the order of marks. */

@@ -22,15 +22,15 @@ export class DeviceHandle {
   readonly size: number;
   readonly access: AccessName;
   readonly mode: 'r' | 'r+';
-  /** Gives the seed of the faults that its requests may meet. */
-  readonly seedOfFaults: () => number;
+  /** Gives the seed of the faults that its requests may meet: of the plan in force, or of the generator. */
+  readonly seedOfFaults: (byPlan: boolean) => number | undefined;
   /** Is called once the native device is closed, however that went. */
   afterClose: () => void = () => undefined;
   #closed = false;
   #closing: Promise<void> | undefined;
   #lastToken = NO_TOKEN;
 
-  constructor(native: NativeDevice, mode: 'r' | 'r+', seedOfFaults: () => number) {
+  constructor(native: NativeDevice, mode: 'r' | 'r+', seedOfFaults: (byPlan: boolean) => number | undefined) {
     const [minor, size, access, path] = native.info();
     this.native = native;
     this.requests = native.requests();

@@ -16,7 +16,7 @@ export class ByteReader {
   #rest: Uint8Array = new Uint8Array();
   #hasEnded = false;
 
-  /** @throws {TypeError} it is no iterable */
+  /** @throws {TypeError} it is no iterable, or one of numbers */
   constructor(source: ByteSource) {
     if (!isIterable(source)) throw invalidArgType('source', 'an iterable of Uint8Array', source);
     this.#source = iteratorOf(source) as AsyncIterator<Uint8Array, undefined> | Iterator<Uint8Array, undefined>;

@@ -75,6 +75,10 @@ export interface TraceDevice {
   cache?: string;
   /** SHA-256 of its content before the first event. */
   base?: string;
+  /** Which disk it is a part of, where it is one: devices with the same number share what a flush covers. */
+  disk?: number;
+  /** Where it begins on that disk; default 0. */
+  offset?: Bytes;
 }
 
 /** What a log says of itself. */

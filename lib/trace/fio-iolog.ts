@@ -1,7 +1,7 @@
 // fio's I/O logs, versions 2 and 3: a line for each request, in the order in which they were issued, without data or completions. What
 // fio itself makes of such a log, and not what its manual says, decides: where they differ, a remark says how.
 import { printable } from '../arguments/printable.js';
-import { badLog } from './log-error.js';
+import { badLog, truncatedLog } from './log-error.js';
 import type { ByteReader } from './byte-reader.js';
 import {
   traceHeader,
@@ -42,8 +42,9 @@ export function iologVersion(firstLine: string): IologVersion | undefined {
 
 /**
  * Reads an I/O log of fio. Times are those of version 3; in version 2 they are those of `wait` lines, which fio takes for milliseconds since its start. Each request counts as complete before the next one, since the log does not say.
+ * fio appends to a file that is there: each further first line begins another log, whose times follow the last time of the one before.
  *
- * @throws {BlockDeviceError} EINVAL no such log. Of `events`: EINVAL a line that is none; EIO the last line is not whole
+ * @throws {BlockDeviceError} EINVAL no such log. Of `events`: EINVAL a line that is none; EIO the last line has no newline, and may be cut
  */
 export async function readFioIolog(bytes: ByteReader): Promise<TraceLog> {
   const first = await lineOf(bytes, 1);
@@ -53,26 +54,35 @@ export async function readFioIolog(bytes: ByteReader): Promise<TraceLog> {
   return { header: traceHeader(devices), events: linesOf(bytes, version, devices) };
 }
 
+/** A number that is cut is a number still, so a line counts only with its newline; of the first line nothing can be missed. */
 async function lineOf(bytes: ByteReader, number: number): Promise<string | undefined> {
   const line = await bytes.line(MOST_LINE, () => badLog(`line ${number} has more than ${MOST_LINE} bytes`));
-  return line === undefined ? undefined : Buffer.from(line.bytes).toString();
+  if (line === undefined) return undefined;
+  const text = Buffer.from(line.bytes).toString();
+  if (!line.isWhole && number > 1 && text.trim() !== '') throw truncatedLog(`the log ends in line ${number}`);
+  return text;
 }
 
-async function* linesOf(bytes: ByteReader, version: IologVersion, devices: TraceDevice[]): AsyncGenerator<TraceEvent, void> {
+async function* linesOf(bytes: ByteReader, first: IologVersion, devices: TraceDevice[]): AsyncGenerator<TraceEvent, void> {
   const numbers = new Map<string, number>();
   const deviceOf = (name: string): number => {
     const known = numbers.get(name) ?? devices.push({ name }) - 1;
     numbers.set(name, known);
     return known;
   };
-  let [n, time] = [0, 0];
+  let [n, time, version, start] = [0, 0, first, 0];
   for (let number = 2; ; number += 1) {
     const line = await lineOf(bytes, number);
     if (line === undefined) return;
     const words = line.trim().split(/\s+/);
     if (words[0] === '') continue;
+    const another = iologVersion(line);
+    if (another !== undefined) {
+      [version, start] = [another, time];
+      continue;
+    }
     const bad = (): Error => badLog(`line ${number} is none of a version ${version} I/O log: ${printable(line.slice(0, 80))}`);
-    if (version === 3) time = numberOf(words.shift(), bad) * 1000;
+    if (version === 3) time = start + numberOf(words.shift(), bad) * 1000;
     const [name, action, ...range] = words;
     if (name === undefined || action === undefined) throw bad();
     if (range.length === 0) {
@@ -82,7 +92,7 @@ async function* linesOf(bytes: ByteReader, version: IologVersion, devices: Trace
     }
     if (range.length !== 2) throw bad();
     const [position, length] = range.map((word) => numberOf(word, bad)) as [number, number];
-    if (version === 2 && action === 'wait') time = Math.max(time, position * 1_000_000);
+    if (version === 2 && action === 'wait') time = Math.max(time, start + position * 1_000_000);
     if (IDLE.has(action)) continue;
     const op = Object.hasOwn(OPS, action) ? OPS[action] : undefined;
     if (op === undefined || !Number.isSafeInteger(position + length)) throw bad();

@@ -54,9 +54,12 @@ function deviceOf(device: unknown, wrong: (what: string) => Error): TraceDevice 
   const given = device as Json;
   const made: TraceDevice = { name: text(given, 'name', wrong) ?? '' };
   const [size, cache, base] = [whole(given, 'size', wrong), text(given, 'cache', wrong), text(given, 'base', wrong)];
+  const [disk, offset] = [whole(given, 'disk', wrong), whole(given, 'offset', wrong)];
   if (size !== undefined) made.size = size;
   if (cache !== undefined) made.cache = cache;
   if (base !== undefined) made.base = base;
+  if (disk !== undefined) made.disk = disk;
+  if (offset !== undefined) made.offset = offset;
   return made;
 }
 

@@ -71,9 +71,23 @@ async function* closing(events: AsyncIterable<TraceEvent>, close: () => Promise<
   }
 }
 
-/** Reads a log from a file. @throws {BlockDeviceError} as {@link readLog}; those of the host */
+/** Reads a log from a file, which its errors name. @throws {BlockDeviceError} as {@link readLog}; those of the host */
 export async function readLogFile(path: PathLike): Promise<OpenLog> {
-  return readLog(bytesOf(hostPath(path, 'path')));
+  const file = hostPath(path, 'path');
+  try {
+    const log = await readLog(bytesOf(file));
+    return { ...log, events: naming(log.events, file) };
+  } catch (error) {
+    throw hostError(error, file);
+  }
+}
+
+async function* naming(events: AsyncIterable<TraceEvent>, file: Buffer): AsyncGenerator<TraceEvent, void> {
+  try {
+    yield* events;
+  } catch (error) {
+    throw hostError(error, file);
+  }
 }
 
 async function* bytesOf(path: Buffer): AsyncGenerator<Uint8Array, void> {

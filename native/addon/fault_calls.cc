@@ -54,6 +54,8 @@ blk::FaultRule RuleOf(Numbers& numbers) {
   rule.every = numbers.Whole();
   rule.after = numbers.Whole();
   rule.times = numbers.Whole();
+  const uint64_t n = numbers.Whole();
+  if (n != 0) rule.n = n;
   rule.kind = static_cast<blk::FaultKind>(numbers.Whole());
   rule.a = numbers.Whole();
   rule.b = numbers.Whole();

@@ -20,6 +20,7 @@ using blk::lab::Recording;
 using Devices = std::vector<std::shared_ptr<DeviceState>>;
 
 constexpr size_t kEventNumbers = 12;
+constexpr size_t kPartNumbers = 3;
 
 Devices DevicesAt(const Args& args, size_t i) {
   Devices devices;
@@ -48,7 +49,7 @@ Status AddDevice(Recording& recording, blk::Device& device, std::vector<blk::Dis
   return recording.AddPart({device.minor().span(), domain});
 }
 
-// (devices, atomicUnit, memory, directory) from `first` on.
+// By where the arguments are.
 std::shared_ptr<Recording> NewRecording(const Args& args, size_t unit, size_t memory, size_t directory) {
   Recording::Setting setting;
   setting.atomic_unit = static_cast<uint64_t>(args.Int(unit));
@@ -57,16 +58,14 @@ std::shared_ptr<Recording> NewRecording(const Args& args, size_t unit, size_t me
   return std::make_shared<Recording>(blk::PosixHostIo(), std::move(setting));
 }
 
-// Adds all devices, which are to be open, and flushes those that are recorded.
-Status AddDevices(Recording& recording, const Devices& devices, bool records, std::vector<blk::Disk*>& disks) {
+// Adds all devices, which are to be open, and flushes them.
+Status AddDevices(Recording& recording, const Devices& devices, std::vector<blk::Disk*>& disks) {
   for (const auto& device : devices) {
     if (!device->open()) return {EBADF, blk::Op::kTrack};
-    if (records && device->device->mode() != blk::OpenMode::kReadWrite) return {EACCES, blk::Op::kTrack};
-    if (records && device->device->minor().disk().log().on()) return {EBUSY, blk::Op::kTrack};
-    if (records) {
-      const Status flushed = device->device->Flush(device->lane);
-      if (!flushed.ok()) return flushed;
-    }
+    if (device->device->mode() != blk::OpenMode::kReadWrite) return {EACCES, blk::Op::kTrack};
+    if (device->device->minor().disk().log().on()) return {EBUSY, blk::Op::kTrack};
+    const Status flushed = device->device->Flush(device->lane);
+    if (!flushed.ok()) return flushed;
     const Status added = AddDevice(recording, *device->device, disks);
     if (!added.ok()) return added;
   }
@@ -80,7 +79,7 @@ napi_value RecordWrites(napi_env env, napi_callback_info info) {
   const Devices devices = DevicesAt(args, 0);
   auto recording = NewRecording(args, 1, 3, 4);
   std::vector<blk::Disk*> disks;
-  const Status added = AddDevices(*recording, devices, true, disks);
+  const Status added = AddDevices(*recording, devices, disks);
   if (!added.ok()) return ToFailure(env, added);
   std::vector<bool> logged(disks.size(), false);
   for (const auto& device : devices) {
@@ -95,14 +94,48 @@ napi_value RecordWrites(napi_env env, napi_callback_info info) {
   return ToExternal(env, std::make_unique<HeldRecording>(std::move(recording)));
 }
 
-// (devices, atomicUnit, memory, directory) -> a recording, or a failure.
+// Adds each disk as a domain of its own, and its parts: rows of index of the disk, first byte, bytes.
+Status AddParts(Recording& recording, const Devices& disks, Numbers rows) {
+  std::vector<std::pair<uint16_t, blk::MediumOffset>> domains;
+  for (const auto& held : disks) {
+    if (!held->open()) return {EBADF, blk::Op::kTrack};
+    const blk::Minor& minor = held->device->minor();
+    auto medium = held->device->minor().disk().medium().Again();
+    if (!medium.ok()) return medium.status();
+    auto base = blk::lab::Base::Open(medium.Take(), held->device->minor().disk().span());
+    if (!base.ok()) return base.status();
+    domains.emplace_back(recording.AddDomain(base.Take()), minor.span().begin);
+  }
+  for (size_t i = 0; i + kPartNumbers <= rows.size; i += kPartNumbers) {
+    const auto disk = static_cast<size_t>(rows.data[i]);
+    if (disk >= domains.size()) return {EINVAL, blk::Op::kTrack};
+    const uint64_t begin = domains[disk].second.value + static_cast<uint64_t>(rows.data[i + 1]);
+    const uint64_t end = begin + static_cast<uint64_t>(rows.data[i + 2]);
+    const Status added = recording.AddPart({{{begin}, {end}}, domains[disk].first});
+    if (!added.ok()) return {EINVAL, blk::Op::kTrack};
+  }
+  return Status::Ok();
+}
+
+// (disks, parts, atomicUnit, memory, directory) -> a recording, or a failure.
 napi_value RecordingOver(napi_env env, napi_callback_info info) {
   const Args args(env, info);
-  auto recording = NewRecording(args, 1, 2, 3);
-  std::vector<blk::Disk*> disks;
-  const Status added = AddDevices(*recording, DevicesAt(args, 0), false, disks);
+  auto recording = NewRecording(args, 2, 3, 4);
+  const Status added = AddParts(*recording, DevicesAt(args, 0), NumbersAt(args, 1));
   if (!added.ok()) return ToFailure(env, added);
   return ToExternal(env, std::make_unique<HeldRecording>(std::move(recording)));
+}
+
+// (recording) -> of each device domain, first byte on its medium, bytes.
+napi_value RecordingParts(napi_env env, napi_callback_info info) {
+  const Args args(env, info);
+  std::vector<double> rows;
+  for (const blk::lab::Part& part : HeldAt<HeldRecording>(args, 0).recording().parts()) {
+    rows.push_back(Num(part.domain));
+    rows.push_back(Num(part.span.begin.value));
+    rows.push_back(Num(part.span.end.value - part.span.begin.value));
+  }
+  return ToNumbers(env, rows);
 }
 
 // (recording, event, data) -> 0, or a failure.
@@ -269,6 +302,7 @@ napi_value IsLegalImage(napi_env env, napi_callback_info info) {
 void DefineLabCalls(napi_env env, napi_value exports) {
   DefineFunction(env, exports, "recordWrites", Edge<RecordWrites>);
   DefineFunction(env, exports, "recordingOver", Edge<RecordingOver>);
+  DefineFunction(env, exports, "recordingParts", Edge<RecordingParts>);
   DefineFunction(env, exports, "recordingAdd", Edge<RecordingAdd>);
   DefineFunction(env, exports, "recordMark", Edge<RecordMark>);
   DefineFunction(env, exports, "recordStack", Edge<RecordStack>);

@@ -54,6 +54,12 @@ uint32_t Contents::Intern(const uint8_t* bytes) {
   return table_[place] != 0 ? table_[place] - 1 : AddAt(place, hash, bytes);
 }
 
+uint64_t Contents::NumberOf(const uint8_t* bytes) const {
+  const uint64_t hash = HashOf(bytes);
+  const size_t place = PlaceOf(hash, bytes);
+  return table_[place] != 0 ? table_[place] - 1 : uint64_t{1} << 52 | hash >> 12;
+}
+
 uint32_t Contents::InternCopy(const uint8_t* bytes) {
   const uint64_t hash = HashOf(bytes);
   const size_t place = PlaceOf(hash, bytes);

@@ -27,6 +27,9 @@ class Contents {
   uint32_t Intern(const uint8_t* bytes);
   // The same of bytes that are copied if they are new.
   uint32_t InternCopy(const uint8_t* bytes);
+  // A number that says what these bytes are, kept here or not: equal bytes have equal ones, of others no number of a
+  // content that is kept.
+  uint64_t NumberOf(const uint8_t* bytes) const;
   const uint8_t* operator[](uint32_t content) const { return bytes_[content]; }
   size_t unit() const { return unit_; }
 

@@ -68,14 +68,42 @@ std::optional<uint32_t> Choice::NewestOf(const Cut::Place& place) const {
   return std::nullopt;
 }
 
-// No content that was recorded has such a number.
-uint64_t Choice::TornContent(const Cut::Unit& unit, const Tear& tear) const {
-  const uint64_t how = Mix(static_cast<uint64_t>(tear.kind), tear.seed);
-  return (uint64_t{1} << 52) | (Mix(Mix(unit.version, how), cut_->at) >> 12);
+bool Choice::FillTorn(const Cut::Unit& unit, const Tear& tear, uint8_t* bytes) const {
+  const Model& model = *cut_->model;
+  const size_t size = model.contents().unit();
+  const uint8_t* const content = model.contents()[model.versions()[unit.version].content];
+  const uint8_t* const floor = model.contents()[model.versions()[cut_->places[unit.place].floor].content];
+  const size_t some = std::min<size_t>(tear.seed, size);
+  switch (tear.kind) {
+    case TearKind::kPrefix:
+      std::memcpy(bytes, content, some);
+      std::memcpy(bytes + some, floor + some, size - some);
+      return true;
+    case TearKind::kSuffix:
+      std::memcpy(bytes, floor, size - some);
+      std::memcpy(bytes + (size - some), content + (size - some), some);
+      return true;
+    case TearKind::kGarbage:
+      for (size_t i = 0; i < size; i += 8) {
+        const uint64_t word = Mix(tear.seed, i);
+        std::memcpy(bytes + i, &word, std::min<size_t>(8, size - i));
+      }
+      return true;
+    case TearKind::kError: return false;
+  }
+  return false;
+}
+
+uint64_t Choice::TornContent(const Cut::Unit& unit, const Tear& tear, std::vector<uint8_t>& room) const {
+  const Contents& contents = cut_->model->contents();
+  room.resize(contents.unit());
+  // What cannot be read is the same whatever was there, and nothing that can.
+  return FillTorn(unit, tear, room.data()) ? contents.NumberOf(room.data()) : uint64_t{1} << 53;
 }
 
 uint64_t Choice::Key() const {
   uint64_t key = 0;
+  std::vector<uint8_t> room;
   for (const Cut::Place& place : cut_->places) {
     const auto newest = NewestOf(place);
     if (!newest) continue;
@@ -84,7 +112,7 @@ uint64_t Choice::Key() const {
     const Tear* const tear = tears_.empty() ? nullptr : TearOf(*newest);
     if (tear == nullptr) continue;
     const uint32_t whole = cut_->model->versions()[unit.version].content;
-    key += KeyOfContent(place.atom, TornContent(unit, *tear)) - KeyOfContent(place.atom, whole);
+    key += KeyOfContent(place.atom, TornContent(unit, *tear, room)) - KeyOfContent(place.atom, whole);
   }
   return key;
 }
@@ -115,38 +143,21 @@ uint64_t Choice::ContentOf(const Atom& atom) const {
   if (!newest) return cut_->model->FloorOf(atom, cut_->at).content;
   const Cut::Unit& unit = cut_->units[*newest];
   const Tear* const tear = TearOf(*newest);
-  return tear != nullptr ? TornContent(unit, *tear) : versions[unit.version].content;
+  if (tear == nullptr) return versions[unit.version].content;
+  std::vector<uint8_t> room;
+  return TornContent(unit, *tear, room);
 }
 
 bool Choice::Fill(const Atom& atom, uint8_t* bytes) const {
   const Model& model = *cut_->model;
-  const size_t size = model.contents().unit();
-  const uint8_t* const floor = model.contents()[model.FloorOf(atom, cut_->at).content];
   const Cut::Place* const place = PlaceOf(atom);
   const auto newest = place != nullptr ? NewestOf(*place) : std::nullopt;
-  if (!newest) return std::memcpy(bytes, floor, size), true;
-  const uint8_t* const content = model.contents()[model.versions()[cut_->units[*newest].version].content];
-  const Tear* const tear = TearOf(*newest);
-  if (tear == nullptr) return std::memcpy(bytes, content, size), true;
-  const size_t some = std::min<size_t>(tear->seed, size);
-  switch (tear->kind) {
-    case TearKind::kPrefix:
-      std::memcpy(bytes, content, some);
-      std::memcpy(bytes + some, floor + some, size - some);
-      return true;
-    case TearKind::kSuffix:
-      std::memcpy(bytes, floor, size - some);
-      std::memcpy(bytes + (size - some), content + (size - some), some);
-      return true;
-    case TearKind::kGarbage:
-      for (size_t i = 0; i < size; i += 8) {
-        const uint64_t word = Mix(tear->seed, i);
-        std::memcpy(bytes + i, &word, std::min<size_t>(8, size - i));
-      }
-      return true;
-    case TearKind::kError: return false;
-  }
-  return false;
+  const uint32_t version = newest ? cut_->units[*newest].version : 0;
+  const Tear* const tear = newest ? TearOf(*newest) : nullptr;
+  if (tear != nullptr) return FillTorn(cut_->units[*newest], *tear, bytes);
+  const uint32_t content = newest ? model.versions()[version].content : model.FloorOf(atom, cut_->at).content;
+  std::memcpy(bytes, model.contents()[content], model.contents().unit());
+  return true;
 }
 
 }  // namespace blk::lab

@@ -90,7 +90,10 @@ class Choice {
 
  private:
   const Cut::Place* PlaceOf(const Atom& atom) const;
-  uint64_t TornContent(const Cut::Unit& unit, const Tear& tear) const;
+  // Fills in what is left of a torn unit over its floor. -> false: it cannot be read.
+  bool FillTorn(const Cut::Unit& unit, const Tear& tear, uint8_t* bytes) const;
+  // By its bytes: two tears that leave the same are one. `room`: for the bytes of a unit.
+  uint64_t TornContent(const Cut::Unit& unit, const Tear& tear, std::vector<uint8_t>& room) const;
 
   const std::shared_ptr<const Cut> cut_;
   const std::vector<uint64_t> kept_;

@@ -124,14 +124,16 @@ Event* Recording::MakeEvents(uint16_t domain, const Piece& piece, MediumOffset a
 // The entries of a group begin together.
 uint64_t Recording::NumberOf(Log& log, const Piece& piece) {
   BatchGroup* const group = piece.group;
-  if (group == nullptr) return next_++;
+  if (group == nullptr) return NextNumber();
   if (group->log == nullptr) {
     group->log = &log;
     group->number = next_;
     next_ += group->entries;
     Keep();  // until GroupEnded()
   }
-  return group->number + (piece.entry - group->first);
+  const uint64_t number = group->number + (piece.entry - group->first);
+  last_ = std::max(last_, number);
+  return number;
 }
 
 void Recording::Begun(uint16_t domain, Log& log, Piece& piece, MediumOffset at, bool unsafe) {
@@ -165,8 +167,7 @@ void Recording::Begun(uint16_t domain, Log& log, Piece& piece, MediumOffset at, 
 }
 
 // `moved` bytes of the piece, which the events are parts of, side by side.
-void Recording::Acknowledge(Event* events, uint64_t moved, int err, uint64_t now) {
-  const uint64_t number = next_++;
+void Recording::SetMoved(Event* events, uint64_t moved, int err) {
   version_++;
   uint64_t begin = kNever;
   for (Event* event = events; event != nullptr; event = event->next) begin = std::min(begin, event->at);
@@ -174,6 +175,13 @@ void Recording::Acknowledge(Event* events, uint64_t moved, int err, uint64_t now
     const uint64_t skip = event->at - begin;
     event->moved = event->kind == Kind::kFlush ? 0 : std::min(event->length, moved > skip ? moved - skip : 0);
     event->err = err;
+  }
+}
+
+void Recording::Acknowledge(Event* events, uint64_t moved, int err, uint64_t now) {
+  SetMoved(events, moved, err);
+  const uint64_t number = NextNumber();
+  for (Event* event = events; event != nullptr; event = event->next) {
     event->end = number;
     event->ended_ns = now;
   }
@@ -194,7 +202,7 @@ void Recording::EndParts(const Piece& piece, Event* events) {
   }
   const uint64_t now = Now();
   Acknowledge(events, piece.moved, piece.status.err, now);
-  const uint64_t number = next_ - 1;
+  const uint64_t number = last_;
   for (const auto& [whole, before] : waiting) {
     if (whole != piece.whole) continue;
     for (Event* event = before; event != nullptr; event = event->next) {
@@ -215,10 +223,9 @@ void Recording::Ended(Piece& piece) {
   const bool durable = Mutates(piece.operation) && (piece.durable || piece.by_group);
   if (durable && piece.by_group && piece.status.ok()) {
     // With the sync of its group. The lists of events are one behind the other.
-    Acknowledge(events, piece.moved, 0, 0);
-    next_--;
+    SetMoved(events, piece.moved, 0);
     Event* last = events;
-    for (Event* event = events; event != nullptr; last = event, event = event->next) event->end = kNever;
+    while (last->next != nullptr) last = last->next;
     last->next = static_cast<Event*>(piece.group->waiting);
     piece.group->waiting = events;
   } else if (durable && !piece.by_group && piece.whole != nullptr && !(piece.first && piece.last)) {
@@ -236,7 +243,7 @@ void Recording::GroupEnded(BatchGroup& group, Status synced) {
   auto* event = static_cast<Event*>(std::exchange(group.waiting, nullptr));
   group.log = nullptr;
   group.number = 0;
-  const uint64_t number = next_++;
+  const uint64_t number = event == nullptr ? 0 : NextNumber();
   version_++;
   const uint64_t now = Now();
   for (; event != nullptr; event = event->next) {
@@ -252,7 +259,7 @@ uint64_t Recording::Mark() {
   MutexLock lock(mu_);
   Event* const event = NewEvent();
   event->kind = Kind::kMark;
-  event->begin = next_++;
+  event->begin = NextNumber();
   event->end = event->begin;
   event->begun_ns = event->ended_ns = Now();
   marks_++;

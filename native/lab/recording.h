@@ -67,7 +67,7 @@ class Recording : public std::enable_shared_from_this<Recording> {
   std::vector<Event> Events() const EXCLUDES(mu_);
   // Changes with the events.
   uint64_t version() const EXCLUDES(mu_);
-  // The number after all that were given.
+  // The number after all that events have.
   uint64_t end() const EXCLUDES(mu_);
   size_t requests() const EXCLUDES(mu_);
   size_t marks() const EXCLUDES(mu_);
@@ -88,9 +88,11 @@ class Recording : public std::enable_shared_from_this<Recording> {
   // What `piece` writes, kept; null for what writes nothing.
   Result<const uint8_t*> DataOf(const Piece& piece);
   Event* NewEvent() REQUIRES(mu_);
+  uint64_t NextNumber() REQUIRES(mu_) { return last_ = next_++; }
   // The events of the piece, one for each part that it meets, as a list.
   Event* MakeEvents(uint16_t domain, const Piece& piece, MediumOffset at, const uint8_t* data) REQUIRES(mu_);
   uint64_t NumberOf(Log& log, const Piece& piece) REQUIRES(mu_);
+  void SetMoved(Event* events, uint64_t moved, int err) REQUIRES(mu_);
   void Acknowledge(Event* events, uint64_t moved, int err, uint64_t now) REQUIRES(mu_);
   // Of a durable request in parts: those before the last are durable with it.
   void EndParts(const Piece& piece, Event* events) REQUIRES(mu_);
@@ -114,6 +116,7 @@ class Recording : public std::enable_shared_from_this<Recording> {
   size_t count_ GUARDED_BY(mu_) = 0;
   size_t marks_ GUARDED_BY(mu_) = 0;
   uint64_t next_ GUARDED_BY(mu_) = 1;
+  uint64_t last_ GUARDED_BY(mu_) = 0;  // the highest number that an event has: some are given to nobody
   uint64_t version_ GUARDED_BY(mu_) = 0;
   Status failed_ GUARDED_BY(mu_);
   // Parts of durable requests, by what they are parts of.

@@ -25,6 +25,7 @@ Status Recording::Add(Event event) {
   *NewEvent() = event;
   next_ = std::max(next_, event.begin + 1);
   if (event.end != kNever) next_ = std::max(next_, event.end + 1);
+  last_ = next_ - 1;
   if (event.kind == Kind::kMark) marks_++;
   return Status::Ok();
 }
@@ -46,7 +47,7 @@ uint64_t Recording::version() const {
 }
 uint64_t Recording::end() const {
   MutexLock lock(mu_);
-  return next_;
+  return last_ + 1;
 }
 size_t Recording::requests() const {
   MutexLock lock(mu_);

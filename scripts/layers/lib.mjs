@@ -13,6 +13,7 @@ const FLOORS = [
     'label/mbr-types',
     'label/types',
     'label/verdicts',
+    'arguments/iterable',
     'arguments/printable',
     'request/windows',
   ],

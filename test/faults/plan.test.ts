@@ -189,6 +189,56 @@ describe('one order of calls gives one log', () => {
     expect(again.log.trim().split('\n')).toHaveLength(events.filter((line) => !line.includes('enter ')).length);
   });
 
+  test('of a log of a plan that spares what flushes cover, that tears, and that leaves sectors alone', async () => {
+    const plan: FaultPlan = {
+      seed: 3,
+      rules: [
+        { match: { every: 11 }, action: { errno: 'EIO', keep: true } },
+        // Of one sector nothing is torn, and so it is not counted there.
+        { match: { op: 'write', every: 3 }, action: { tear: 'prefix' } },
+        { match: { probability: 0.05 }, action: { generator: 'rumpblk-1.31', rate: 5000 } },
+      ],
+      allow: [[100, 140]],
+    };
+    const run = async (of: FaultPlan): Promise<{ log: string; outcomes: string[]; bytes: Buffer }> => {
+      const device = bench.device(bench.image(before), { mode: 'r+' });
+      device.driver.faults.plan(of);
+      const outcomes: string[] = [];
+      for (let i = 0; i < 300; i += 1) {
+        const at = ((i * 37) % 520) * 512;
+        const length = i % 2 === 0 ? 512 : 2048;
+        const request = (): unknown =>
+          i % 5 === 4
+            ? device.flushSync()
+            : i % 7 === 0
+              ? device.readSync(Buffer.alloc(length), at)
+              : device.writeSync(after, at, { length });
+        try {
+          outcomes.push(String(request()));
+        } catch (error) {
+          outcomes.push((error as { code: string }).code);
+        }
+      }
+      return { log: device.driver.faults.log('jsonl'), outcomes, bytes: bench.bytes(device) };
+    };
+    const first = await run(plan);
+    const actions = new Set(first.log.match(/"action":"\w+/g));
+    expect([...actions].sort()).toEqual(['"action":"errno', '"action":"generator', '"action":"tear']);
+    const again = await run({ ...planFromLog(first.log), allow: plan.allow! });
+    expect(again.outcomes).toEqual(first.outcomes);
+    expect(again.bytes.equals(first.bytes)).toBe(true);
+    const places = (log: string): string[] => log.split('\n').map((line) => line.replace(/"rule":\d+|"action".*/g, ''));
+    expect(places(again.log)).toEqual(places(first.log));
+  });
+
+  test('bytes are no log, whatever they are behind', () => {
+    for (const bytes of [Buffer.alloc(0), Buffer.from('{}'), new Float64Array(2), new Proxy(new Uint8Array(0), {})]) {
+      expect(() => planFromLog(bytes as never)).toThrow(TypeError);
+      expect(() => planFromLog(bytes as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
+    }
+    expect(planFromLog(new Set())).toEqual({ seed: 0, rules: [] });
+  });
+
   test('requests of one device do not move the draws of another', () => {
     const failing = (beside: boolean): number[] => {
       const driver = bench.driver();
@@ -223,10 +273,21 @@ test('events are told to listeners, and no more to those that left', async () =>
   });
   const gone = (): void => void told.push('gone');
   faults.on('fault', gone).off('fault', gone);
-  await expect(device.read(Buffer.alloc(512), 0)).rejects.toThrow('by the fault plan');
+  await expect(device.read(Buffer.alloc(512), 0)).rejects.toThrow(/injected read at byte 0 by the fault plan, seed \d+/);
   await expect(device.read(Buffer.alloc(512), 0)).rejects.toThrow('EIO');
   await two;
   expect(told).toEqual(['1 errno EIO', '2 errno EIO']);
+});
+
+test('an error of a plan says the seed that replays it, one of the generator its own', () => {
+  const device = bench.device(bench.image(before), { mode: 'r+' });
+  const { faults } = device.driver;
+  const read = (): unknown => device.readSync(Buffer.alloc(512), 0);
+  faults.set({ rate: 10000, seed: 5 });
+  expect(read).toThrow(/at byte 0, seed 5\)$/);
+  faults.clear();
+  const { seed } = faults.plan({ rules: [{ match: { op: 'read' }, action: { errno: 'EIO' } }] });
+  expect(read).toThrow(new RegExp(`by the fault plan, seed ${seed}\\)$`));
 });
 
 describe('what is refused, with its path', () => {

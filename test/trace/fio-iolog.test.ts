@@ -1,13 +1,13 @@
 // fio's I/O logs, versions 2 and 3: the words, logs that are damaged, and fio itself as writer and reader of them.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { writeLogFile, type TraceEvent, type TraceFormat } from 'rumpblk/trace';
+import { readLogFile, writeLogFile, type TraceEvent, type TraceFormat } from 'rumpblk/trace';
 import { peer, run, testWith } from '../support/peers';
 import { GiB, KiB, MiB, rig } from '../support/rig';
 import { header, howItEnds, readAll, readAllOf, request } from '../support/traces';
 
 const bench = rig();
-const read = (...lines: string[]) => readAll([Buffer.from(lines.join('\n'))]);
+const read = (...lines: string[]) => readAll([Buffer.from(`${lines.join('\n')}\n`)]);
 
 test('version 3: times, names, and each action', async () => {
   const log = await read(
@@ -53,8 +53,58 @@ test('a file that was never added, blank lines and line ends of another system',
   expect(log.events).toMatchObject([{ device: 0 }, { device: 1 }]);
 });
 
+test('fio appends to a log that is there: times go on, whatever the version', async () => {
+  const log = await read(
+    ...['fio version 3 iolog', '0 a add', '0 a open', '7 a write 0 512', '9 a close'],
+    ...['fio version 3 iolog', '0 a add', '0 a open', '5 a write 512 512', '6 a close'],
+    ...['fio version 2 iolog', 'b add', 'b open', 'b wait 1 0', 'b write 0 512', 'b close'],
+  );
+  expect(log.header.devices).toEqual([{ name: 'a' }, { name: 'b' }]);
+  expect(log.events).toEqual([
+    request(0, 'write', 0, 512, { time: 7000 }),
+    request(2, 'write', 512, 512, { time: 14_000 }),
+    request(4, 'write', 0, 512, { time: 1_015_000, device: 1 }),
+  ]);
+});
+
+test('of a log that is cut inside a line the whole lines are given, wherever the cut is', async () => {
+  const text = 'fio version 3 iolog\n0 a add\n1 a write 4096 65536\n2 a read 0 512\n';
+  const wholeLines = (length: number): string[] => text.slice(0, length).split('\n').slice(0, -1);
+  for (let length = text.indexOf('\n') + 1; length <= text.length; length += 1) {
+    const lines = wholeLines(length);
+    const requests = lines.filter((line) => / (write|read) /.test(line)).length;
+    const isCut = !text.slice(0, length).endsWith('\n');
+    const [events, code, message] = await howItEnds(Buffer.from(text.slice(0, length)));
+    expect([length, events, code]).toEqual([length, requests, isCut ? 'EIO' : 'ok']);
+    if (isCut) expect(message).toContain(`line ${lines.length + 1}`);
+  }
+});
+
+test('what is wrong with a log in a file names the file', async () => {
+  const name = (text: string): string => {
+    writeFileSync(bench.path('named.log'), text);
+    return bench.path('named.log');
+  };
+  const ending = async (file: string): Promise<unknown> => {
+    let count = 0;
+    for await (const { op } of (await readLogFile(file)).events) count += op.length;
+    return count;
+  };
+  for (const [text, words] of [
+    ['fio version 3 iolog\n1 a chew 0 1\n', 'line 2'],
+    ['fio version 3 iolog\n1 a read 0 5', 'line 2'],
+    ['{}\n', 'no log'],
+    ['x', 'neither'],
+  ] as const) {
+    const file = name(text);
+    const error = (await ending(file).catch((reason: unknown) => reason)) as Error & { path: string };
+    expect(error.message).toContain(words);
+    expect([error.path, error.message.includes(`'${file}'`)]).toEqual([file, true]);
+  }
+});
+
 describe('damaged logs', () => {
-  const three = (...lines: string[]): string => ['fio version 3 iolog', '0 a add', '1 a read 0 512', ...lines].join('\n');
+  const three = (...lines: string[]): string => `${['fio version 3 iolog', '0 a add', '1 a read 0 512', ...lines].join('\n')}\n`;
   const bad: [string, string, [number, RegExp]][] = [
     ['version 1', 'fio version 1 iolog\n', [0, /neither/]],
     ['an unknown action', three('2 a chew 0 512'), [1, /line 4 .*chew/]],
@@ -154,6 +204,21 @@ describe('fio', () => {
     expect([count('read'), count('write')]).toEqual([job.read.total_ios, job.write.total_ios]);
     expect(count('flush')).toBeGreaterThan(0);
     expect(events.every((event) => event.op === 'flush' || ('length' in event && event.length === 4 * KiB))).toBe(true);
+    const times = events.map((event) => ('time' in event ? event.time : NaN));
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+  });
+
+  testWith(...tools)('a log that it has appended to is read as both', async () => {
+    const [image, log] = [bench.sparse(4 * MiB), bench.path('appended.log')];
+    rmSync(log, { force: true });
+    const options = [`--filename=${image}`, '--rw=randrw', '--bs=4k', '--size=256k', `--write_iolog=${log}`];
+    const jobs = [fio(...options), fio(...options)];
+    expect(readFileSync(log, 'utf8').match(/fio version/g)).toHaveLength(2);
+    const { events, header: found } = await readAllOf(log);
+    expect(found.devices).toEqual([{ name: image }]);
+    expect(events.filter(({ op }) => op !== 'flush')).toHaveLength(
+      jobs.reduce((sum, job) => sum + job.read.total_ios + job.write.total_ios, 0),
+    );
     const times = events.map((event) => ('time' in event ? event.time : NaN));
     expect(times).toEqual([...times].sort((a, b) => a - b));
   });

@@ -134,6 +134,7 @@ interface FaultMatch {
   every?: number;
   after?: number;
   times?: number;
+  n?: number;
   state?: string;
 }
 interface FaultPlan {

@@ -1,5 +1,7 @@
 #include "core/filter/fault_damage.h"
 
+#include <numeric>
+
 #include "core/base/units.h"
 #include "core/filter/fault_draw.h"
 
@@ -45,7 +47,8 @@ void Damage(const FaultEffect& effect, uint64_t position, uint8_t* data, size_t 
   const uint64_t bits = (end - begin) * 8;
   const uint64_t first = Mix(Mix(effect.key, sector), 1) % bits;
   // Bits that are flipped lie apart, each at another place; those that are stuck are neighbours.
-  const uint64_t step = stuck ? 1 : 8 * 37 + 3;
+  uint64_t step = stuck ? 1 : 8 * 37 + 3;
+  while (std::gcd(step, bits) != 1) step += 2;  // `bits` is even: so each bit is reached before one is reached again
   const bool high = (Mix(effect.key, sector) & 1) != 0;
   for (uint64_t i = 0; i < effect.b && i < bits; i++) {
     const uint64_t bit = (first + i * step) % bits;

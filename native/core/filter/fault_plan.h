@@ -43,6 +43,7 @@ struct FaultRule {
   std::optional<int> minor;
   std::vector<SectorSpan> sectors;
   std::optional<uint32_t> state;
+  std::optional<uint64_t> n;  // the one of this number, as FaultEvent::n counts
   // Which of those it hits: the draw falls below `probability`, and of those that it takes every n-th, behind the first
   // `after`; `times` of them.
   double probability = 1;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "core/base/units.h"
@@ -52,7 +53,18 @@ FaultRun::FaultRun(FaultPlan plan, std::shared_ptr<HoldLine> line)
     rules_[i].generator = static_cast<uint32_t>(plan_.seed);
     const bool flush = (rule.ops & (1u << static_cast<unsigned>(FaultOp::kFlush))) != 0;
     if (rule.kind == FaultKind::kErrno && flush && rule.b == 0) loses_ = true;
+    (rule.n ? by_number_[*rule.n] : any_number_).push_back(static_cast<uint32_t>(i));
   }
+  candidates_.reserve(plan_.rules.size());
+}
+
+const std::vector<uint32_t>& FaultRun::RulesFor(uint64_t n) {
+  const auto found = by_number_.find(n);
+  if (found == by_number_.end()) return any_number_;
+  candidates_.clear();
+  std::merge(any_number_.begin(), any_number_.end(), found->second.begin(), found->second.end(),
+             std::back_inserter(candidates_));
+  return candidates_;
 }
 
 bool FaultRun::Allows(uint64_t position, uint64_t size) const { return Meet(plan_.allow, SectorsOf(position, size)); }
@@ -61,7 +73,9 @@ bool FaultRun::Takes(const FaultRule& rule, const FaultSubject& subject) const {
   if ((rule.ops & (1u << static_cast<unsigned>(subject.op))) == 0) return false;
   if (rule.minor && *rule.minor != subject.minor) return false;
   if (rule.state && *rule.state != state_) return false;
-  if (!subject.runs && rule.kind != FaultKind::kGenerator) return false;
+  // The seed's generator fails what mode or bounds refuse, too, and so does the rule that repeats that.
+  const bool repeats = rule.n && rule.kind == FaultKind::kErrno;
+  if (!subject.runs && rule.kind != FaultKind::kGenerator && !repeats) return false;
   if (!HasPlace(subject.op)) return true;
   const SectorSpan sectors = SectorsOf(subject.position, subject.size);
   if (!rule.sectors.empty() && !Meet(rule.sectors, sectors)) return false;
@@ -117,7 +131,7 @@ FaultVerdict FaultRun::Decide(const FaultSubject& subject) {
     verdict.injected++;
     verdict.logged++;
   }
-  for (size_t i = 0; i < plan_.rules.size(); i++) {
+  for (const uint32_t i : RulesFor(n)) {
     const FaultRule& rule = plan_.rules[i];
     if (!Takes(rule, subject)) continue;
     uint64_t key = 0;
@@ -125,7 +139,7 @@ FaultVerdict FaultRun::Decide(const FaultSubject& subject) {
     // Of those that decide what becomes of it the first one does.
     if (decided && DecidesOutcome(rule.kind)) continue;
     FaultEvent event = seen;
-    event.rule = static_cast<uint32_t>(i);
+    event.rule = i;
     event.kind = rule.kind;
     event.a = rule.a;
     event.b = rule.b;

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -91,6 +92,8 @@ class FaultRun {
   };
 
   bool Takes(const FaultRule& rule, const FaultSubject& subject) const REQUIRES(mu_);
+  // Indices of the rules that may take a piece of that number, ascending.
+  const std::vector<uint32_t>& RulesFor(uint64_t n) REQUIRES(mu_);
   // Whether the rule hits what it takes; counts it. `*key`: its draw.
   bool Hits(size_t i, const FaultSubject& subject, uint64_t* key) REQUIRES(mu_);
   // Fills in what a rule that hits does. -> false when it does nothing to this piece.
@@ -105,6 +108,9 @@ class FaultRun {
   void Heal(const FaultSubject& subject) REQUIRES(mu_);
 
   const FaultPlan plan_;
+  // Rules about any number, and those about one: a plan made of a log has one for each event.
+  std::vector<uint32_t> any_number_;
+  std::unordered_map<uint64_t, std::vector<uint32_t>> by_number_;
   uint64_t number_ = 0;
   bool loses_ = false;
   const std::shared_ptr<HoldLine> line_;
@@ -115,6 +121,7 @@ class FaultRun {
   mutable Mutex mu_;
   uint32_t state_ GUARDED_BY(mu_) = 0;
   std::vector<RuleState> rules_ GUARDED_BY(mu_);
+  std::vector<uint32_t> candidates_ GUARDED_BY(mu_);  // RulesFor()'s answer
   std::map<std::pair<int, FaultOp>, uint64_t> seen_ GUARDED_BY(mu_);
   // By disk and sector of its medium: the rule that made it bad.
   std::map<std::pair<const void*, uint64_t>, uint32_t> bad_ GUARDED_BY(mu_);

@@ -1,4 +1,7 @@
 // What a fault plan does to reads and writes, seen from outside by the bytes of the host file.
+#include <bit>
+
+#include "core/filter/fault_damage.h"
 #include "test/support/plan_rig.h"
 
 namespace blk {
@@ -245,6 +248,51 @@ TEST_CASE("probability: as often as it says, and again the same with the same se
   CHECK(one.size() < 140);
   CHECK(failures(1) == one);
   CHECK(failures(2) != one);
+}
+
+TEST_CASE("damage reaches as many bits as are asked for, whatever part of a sector there is") {
+  for (const size_t size : {size_t{1}, size_t{13}, size_t{23}, size_t{26}, size_t{299}, size_t{512}}) {
+    INFO("of " << size << " bytes");
+    for (const FaultDamage damage : {FaultDamage::kFlip, FaultDamage::kStuck}) {
+      FaultEffect effect;
+      effect.kind = FaultKind::kCorrupt;
+      effect.end = size;
+      effect.a = static_cast<uint64_t>(damage);
+      effect.key = 77;
+      std::vector<uint8_t> zeros(size, 0), ones(size, 0xff);
+      const auto changed = [&](uint64_t bits) {
+        effect.b = bits;
+        std::vector<uint8_t> low = zeros, high = ones;
+        Damage(effect, 0, low.data(), size);
+        Damage(effect, 0, high.data(), size);
+        size_t count = 0;
+        for (size_t i = 0; i < size; i++) {
+          count += static_cast<size_t>(std::popcount(low[i])) + 8 - static_cast<size_t>(std::popcount(high[i]));
+        }
+        return damage == FaultDamage::kFlip ? count / 2 : count;
+      };
+      for (const uint64_t bits : {uint64_t{1}, uint64_t{5}, uint64_t{8} * size / 2, uint64_t{8} * size}) {
+        CHECK(changed(bits) == std::min<uint64_t>(bits, uint64_t{8} * size));
+      }
+    }
+  }
+}
+
+TEST_CASE("a rule about the n-th of an operation counts what nothing else takes, and takes that alone") {
+  PlanRig rig;
+  FaultRule third = Rule(FaultKind::kErrno, Bit(FaultOp::kWrite), EIO);
+  third.n = 3;
+  FaultRule fifth = Rule(FaultKind::kDrop, Bit(FaultOp::kWrite));
+  fifth.n = 5;
+  rig.Set({fifth, third}, 1, {{0, 10}});
+  CHECK(rig.Write(0, 1).status.ok());   // 1, of what is left alone
+  CHECK(rig.Read(20, 1).status.ok());   // of another operation
+  CHECK(rig.Write(20, 1).status.ok());  // 2
+  CHECK(rig.Write(30, 1).status.err == EIO);
+  CHECK(rig.Write(40, 1).status.ok());
+  CHECK(rig.Write(50, 1).status.ok());
+  CHECK(rig.Write(60, 1).status.ok());
+  CHECK(rig.Changed() == std::set<uint64_t>{0, 20, 40, 60});
 }
 
 TEST_CASE("the seed's generator as a rule fails the requests that it fails by itself") {

@@ -159,5 +159,41 @@ TEST_CASE("tears are parts of versions, bytes of nobody, or errors, of kept unit
   CHECK(read(TearKind::kError, 0, &bytes).err == EIO);
 }
 
+TEST_CASE("two tears that leave the same are one state, and so is one that leaves a whole version") {
+  LabRig rig({1});
+  Event part = rig.Write(1, 2, 0, 1);
+  part.at = 100;
+  part.length = part.moved = 50;
+  rig.Add(part);
+  const auto cut = Cut::Make(rig.ModelOf(), 3);
+  const auto key = [&](TearKind kind, uint32_t seed) { return Choice(cut, {1}, {{0, kind, seed}}).Key(); };
+  const uint64_t whole = Choice(cut, {1}, {}).Key(), lost = Choice(cut, {0}, {}).Key();
+  CHECK(key(TearKind::kPrefix, 20) == lost);
+  CHECK(key(TearKind::kPrefix, 100) == lost);
+  CHECK(key(TearKind::kPrefix, 150) == whole);
+  CHECK(key(TearKind::kPrefix, 120) != key(TearKind::kPrefix, 121));
+  CHECK(key(TearKind::kSuffix, 512 - 120) == Choice(cut, {1}, {{0, TearKind::kSuffix, 512 - 120}}).Key());
+  CHECK(key(TearKind::kSuffix, 512 - 100) == whole);
+  CHECK(key(TearKind::kGarbage, 3) != key(TearKind::kGarbage, 4));
+  // What cannot be read is that, however it came about.
+  CHECK(key(TearKind::kError, 3) == key(TearKind::kError, 4));
+  CHECK(key(TearKind::kError, 3) != whole);
+  // The explorer gives none twice.
+  Exploration what;
+  what.tearing = Tearing::kShorn;
+  what.samples = 2000;
+  auto explorer = Explorer::Make(rig.ModelOf(), what);
+  REQUIRE(explorer.ok());
+  std::set<std::vector<uint8_t>> seen;
+  while (const auto choice = explorer.value()->Next()) {
+    std::vector<uint8_t> bytes(kUnit);
+    State state(choice);
+    REQUIRE(state.ReadBytes(0, 0, bytes.data(), bytes.size()).ok());
+    CHECK(seen.insert(bytes).second);
+  }
+  CHECK(seen.size() > 10);
+  CHECK(seen.size() <= 100);  // prefixes and suffixes of 50 bytes
+}
+
 }  // namespace
 }  // namespace blk::lab

@@ -103,7 +103,7 @@ TEST_CASE("a flush in a batch covers what stands before it, before anything behi
   const auto recording = Record(rig, *rig.device);
   REQUIRE(rig.Run({{kWrite, 0, 512, 0}, {kFlush, 0, 0, 0}, {kWrite, 4, 512, 512}}));
   const Texts texts = TextsOf(*recording);
-  CHECK(texts == Texts{"write 0+1 1..4", "flush 5..6", "write 4+1 8..9"});
+  CHECK(texts == Texts{"write 0+1 1..4", "flush 5..6", "write 4+1 7..8"});
 }
 
 TEST_CASE("writes that are merged are one write, and what a batch writes is what a state has") {
