@@ -7,6 +7,7 @@ import { EXIT, UsageError } from './support/failure.js';
 import { formatOption } from './support/image.js';
 import { emit, emitJson, section, table } from './support/report.js';
 import { useAndClose } from './support/scope.js';
+import { parseSource, sourceOf } from './support/source.js';
 import { formatBytes, formatExact, parseBytes, parsePath } from './support/units.js';
 
 interface Printed {
@@ -26,13 +27,17 @@ interface RebaseOptions extends Printed {
   format?: ImageFormat;
   unsafe?: boolean;
 }
+interface OverOptions {
+  over?: string;
+}
 
 /** Of which each command has some. */
-type AllOptions = CreateOptions & DiffOptions & RebaseOptions;
+type AllOptions = CreateOptions & DiffOptions & RebaseOptions & OverOptions;
 
 const HELP = `
 FILE is a qcow2 image over another file, as qemu-img create -b makes one too. It names that file: an absolute path as it
-is, any other from the folder of FILE.`;
+is, any other from the folder of FILE. It may lie over an export of an NBD server as well, nbd://HOST:PORT/EXPORT or
+nbd+unix:///EXPORT?socket=PATH, which is reached only where --over says it too.`;
 
 /** Declares the command and what it does. */
 export function addOverlay(program: Command, done: (status: number) => void): void {
@@ -45,16 +50,17 @@ export function addOverlay(program: Command, done: (status: number) => void): vo
       .addHelpText('after', HELP)
       .action(async (file: string, options: AllOptions) => done(await run(file, options)));
   const create = add('create', 'Make an overlay: a new file, in which nothing is changed.')
-    .requiredOption('-b, --base <path>', 'what it lies over', parsePath)
+    .requiredOption('-b, --base <path>', 'what it lies over', parseSource)
     .addOption(formatOption('--format', 'BASE'))
     .option('--size <bytes>', 'size of the disk (default: that of BASE)', parseBytes)
     .option('--block-size <bytes>', 'what is allocated by itself, 512 to 64k (default: 4k)', parseBytes);
   finish(create, createCommand);
   finish(add('info', 'Show what it lies over, and its sizes.'), infoCommand);
-  finish(add('diff', 'Show what is changed.').option('--exact', 'compare with the base: only what differs'), diffCommand);
-  finish(add('commit', 'Write the changes into the base; the overlay is empty then.'), commitCommand);
-  const rebase = add('rebase', 'Lay it over another file: it reads as before, and keeps what that has otherwise.')
-    .requiredOption('-b, --base <path>', 'what it is to lie over', parsePath)
+  const over = (command: Command): Command => command.option('--over <url>', 'the export that it lies over', parseSource);
+  finish(over(add('diff', 'Show what is changed.').option('--exact', 'compare with the base: only what differs')), diffCommand);
+  finish(over(add('commit', 'Write the changes into the base; the overlay is empty then.')), commitCommand);
+  const rebase = over(add('rebase', 'Lay it over another file: it reads as before, and keeps what that has otherwise.'))
+    .requiredOption('-b, --base <path>', 'what it is to lie over', parseSource)
     .addOption(formatOption('--format', 'BASE'))
     .option('-u, --unsafe', 'change the name alone: what was not changed is what the new base has');
   finish(rebase, rebaseCommand);
@@ -63,7 +69,7 @@ export function addOverlay(program: Command, done: (status: number) => void): vo
 async function createCommand(file: string, options: CreateOptions): Promise<number> {
   const { base, format, size, blockSize } = options;
   await requireNone(file);
-  const device = await openOverlay(base, {
+  const device = await openOverlay(sourceOf(base), {
     changes: file,
     ...(format !== undefined && { format }),
     ...(size !== undefined && { size }),
@@ -79,8 +85,8 @@ async function infoCommand(file: string, options: Printed): Promise<number> {
   return EXIT.ok;
 }
 
-async function diffCommand(file: string, { exact = false, json = false }: DiffOptions): Promise<number> {
-  const rows = await withOverlay(file, async (device) => {
+async function diffCommand(file: string, { exact = false, json = false, over }: DiffOptions & OverOptions): Promise<number> {
+  const rows = await withOverlay(file, over, async (device) => {
     const found: { position: number; length: number; type: string }[] = [];
     for await (const { position, length, type } of device.diff({ exact })) found.push({ position, length, type });
     return found;
@@ -90,25 +96,27 @@ async function diffCommand(file: string, { exact = false, json = false }: DiffOp
   return EXIT.ok;
 }
 
-async function commitCommand(file: string, { json = false }: Printed): Promise<number> {
-  const { bytes } = await withOverlay(file, (device) => device.commit());
+async function commitCommand(file: string, { json = false, over }: Printed & OverOptions): Promise<number> {
+  const { bytes } = await withOverlay(file, over, (device) => device.commit());
   await (json ? emitJson({ file, bytes }) : emit(`${formatBytes(bytes)} written into the base\n`));
   return EXIT.ok;
 }
 
-async function rebaseCommand(file: string, options: RebaseOptions): Promise<number> {
-  const { base, format = 'raw', unsafe = false } = options;
-  await withOverlay(file, (device) => device.rebase(base, unsafe ? 'unsafe' : 'safe', { format }));
+async function rebaseCommand(file: string, options: RebaseOptions & OverOptions): Promise<number> {
+  const { base, format = 'raw', unsafe = false, over } = options;
+  await withOverlay(file, over, (device) => device.rebase(sourceOf(base), unsafe ? 'unsafe' : 'safe', { format }));
   return infoCommand(file, options);
 }
 
-/** Opens the overlay over the base that it names itself. */
-async function withOverlay<T>(file: string, use: (device: OverlayDevice) => Promise<T>): Promise<T> {
+/** Opens the overlay over the base that it names itself; over an export only where the user names it too. */
+async function withOverlay<T>(file: string, over: string | undefined, use: (device: OverlayDevice) => Promise<T>): Promise<T> {
   const { base, backing, format } = await overlayInfo(file);
   if (backing === undefined) throw new UsageError(`'${file}' goes on from no other image: it is no overlay`);
   if (base === undefined || format === undefined)
-    throw new UsageError(`'${file}': its base '${backing}' is no path or of a format that is not known here`);
-  const device = await openOverlay(base, { changes: file, format });
+    throw new UsageError(`'${file}': its base '${backing}' is neither a path nor a URL, or of a format that is not known here`);
+  if (base instanceof URL && over === undefined)
+    throw new UsageError(`'${file}' lies over '${backing}': no image reaches a server by itself, give it with --over too`);
+  const device = await openOverlay(over === undefined ? base : sourceOf(over), { changes: file, format });
   return useAndClose(device, () => use(device));
 }
 
@@ -124,7 +132,7 @@ async function requireNone(file: string): Promise<void> {
 }
 
 function render(file: string, { size, blockSize, clusterSize, backing, base, format }: OverlayInfo): string {
-  const named = backing === base ? [] : [['named', backing ?? '-']];
+  const named = backing === String(base) ? [] : [['named', backing ?? '-']];
   return section(
     'Overlay',
     table(
@@ -132,7 +140,7 @@ function render(file: string, { size, blockSize, clusterSize, backing, base, for
       [
         ['file', file],
         ['size', `${formatBytes(size)} (${size} bytes)`],
-        ['base', base === undefined ? (backing ?? 'none') : `${base}, ${format ?? 'of a format that is not known here'}`],
+        ['base', base === undefined ? (backing ?? 'none') : `${String(base)}, ${format ?? 'of a format that is not known here'}`],
         ...named,
         ['blocks', `${formatExact(blockSize)}, clusters of ${formatExact(clusterSize)}`],
       ],

@@ -37,6 +37,34 @@ export function nbdPlace(given: URL | string, name: string): NbdPlace {
   return { ...(isUnix ? unixPlace(url, refuse) : tcpPlace(url, refuse)), exportName, name: nameOf(url, isUnix) };
 }
 
+/**
+ * The URL of the export that an image names as its base, as QEMU's programs name one: a URL, also with the scheme nbd+tcp, or `nbd:HOST:PORT`
+ * or `nbd:unix:PATH` with `:exportname=NAME`. Undefined of every other name.
+ */
+export function exportNamed(text: string): URL | undefined {
+  try {
+    const url = new URL(/^nbd:(?!\/\/)/.test(text) ? urlOfWords(text) : text.replace(/^nbd\+tcp:/, 'nbd:'));
+    nbdPlace(url, 'url');
+    return url;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is no such name gives no URL. */
+function urlOfWords(text: string): string {
+  const [, unix, tcp, name = ''] = /^nbd:(?:unix:(.*?)|([^/]+?:[0-9]+))(?::exportname=(.*))?$/s.exec(text) ?? [];
+  const path = encodeURIComponent(name);
+  if (unix !== undefined) return `nbd+unix:///${path}?socket=${encodeURIComponent(unix)}`;
+  return tcp === undefined ? '' : `nbd://${tcp}/${path}`;
+}
+
+/** Tells whether two URLs stand for one export, however they are spelled. */
+export function isSameExport(one: URL, other: URL): boolean {
+  const [a, b] = [nbdPlace(one, 'url'), nbdPlace(other, 'url')];
+  return a.path === b.path && a.host.toLowerCase() === b.host.toLowerCase() && a.port === b.port && a.exportName === b.exportName;
+}
+
 function parsed(given: URL | string, refuse: (reason: string) => TypeError): URL {
   try {
     // By its text: what an object of another make says of its parts may not fit together.

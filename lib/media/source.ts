@@ -13,6 +13,8 @@ export type Source = PathLike | Medium;
 export interface GivenSource {
   /** A path in the host's bytes, or a medium. */
   readonly native: Uint8Array | NativeMedium;
+  /** Of a medium which kind it is. */
+  readonly kind?: Medium['kind'];
   /** Names it in errors. */
   readonly name: string;
 }
@@ -22,7 +24,7 @@ export function sourceOf(given: unknown, name: string, expected = 'of type strin
   const value = mediumOfUrl(given);
   const medium = nativeMediumOf(value);
   if (isEnded(value)) throw closedError('overlay', 'open');
-  if (medium !== undefined) return { native: medium, name: (value as Medium).name };
+  if (medium !== undefined) return { native: medium, kind: (value as Medium).kind, name: (value as Medium).name };
   const path = hostPath(value, name, expected);
   return { native: path, name: path.toString() };
 }

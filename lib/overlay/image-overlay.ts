@@ -4,6 +4,8 @@ import { link, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { BlockDeviceError, fromFailure, isFailure, reword } from '../errors.js';
 import { takePlace } from '../images.js';
+import { exportNamed, isSameExport } from '../media/nbd-url.js';
+import type { GivenSource } from '../media/source.js';
 import { binding, WHY, type MadeInImage, type NativeDriver, type NativeOverlay, type OverInImage } from '../native/binding.js';
 
 /** What an overlay in an image is made of. */
@@ -19,11 +21,14 @@ export interface ImageWanted {
   readonly blockSize: number;
   /** Path of the image. */
   readonly file: Uint8Array;
-  /** Path of the base; nothing of a base that has none. */
-  readonly base: Uint8Array | undefined;
+  /** What the base is; nothing of one that an image has no name for. */
+  readonly base: Named | undefined;
   /** Names the base in errors. */
   readonly baseName: string;
 }
+
+/** What an image has a name for: a path, in the host's bytes, or the URL of an export of an NBD server. */
+export type Named = Uint8Array | URL;
 
 /** Where a failure says why, in words of its own. */
 const WHY_AT = 8;
@@ -39,16 +44,32 @@ export async function openInImage(wanted: ImageWanted): Promise<NativeOverlay> {
     if (made !== undefined) return made;
     // Somebody else has made one meanwhile.
   }
-  return overlayOf(wanted, wanted.file, await wanted.open(wanted.name, wanted.size, wanted.file, 0, true, Buffer.alloc(0)));
+  return overlayOf(wanted, wanted.file, await wanted.open(wanted.name, wanted.size, wanted.file, 0, true, await nameThere(wanted)));
+}
+
+/** What a source is to an image. */
+export function namedOf(source: GivenSource): Named | undefined {
+  if (source.native instanceof Uint8Array) return source.native;
+  return source.kind === 'nbd' ? new URL(source.name) : undefined;
+}
+
+/** What the image that is there calls the export that it lies over, if that is the one that is wanted; of a path nothing, by which it is found. */
+async function nameThere({ driver, file, base }: ImageWanted): Promise<Buffer> {
+  if (!(base instanceof URL)) return Buffer.alloc(0);
+  const info = await driver.overlayImageInfo(file);
+  // Whoever opens it says what is wrong.
+  const named = isFailure(info) ? undefined : exportNamed(info.backing.toString());
+  return !isFailure(info) && named !== undefined && isSameExport(named, base) ? info.backing : Buffer.from(base.href);
 }
 
 /**
- * What an image is to call its base: an absolute path as it is, any other from the folder of the image.
+ * What an image is to call its base: a URL and an absolute path as they are, any other from the folder of the image.
  *
- * @param base path of the base, from the working directory
+ * @param base what the base is; a path from the working directory
  * @param image path of the image
  */
-export async function nameForBase(base: Uint8Array, image: Uint8Array): Promise<Buffer> {
+export async function nameForBase(base: Named, image: Uint8Array): Promise<Buffer> {
+  if (base instanceof URL) return Buffer.from(base.href);
   const given = latin1(base);
   if (path.isAbsolute(given)) return Buffer.from(base);
   try {

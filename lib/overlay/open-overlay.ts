@@ -11,6 +11,7 @@ import { sourceOf, type Source } from '../media/source.js';
 import {
   binding,
   FORMAT,
+  MEDIUM_KINDS,
   TO_THE_END,
   type MadeInImage,
   type NativeDevice,
@@ -20,7 +21,7 @@ import {
 import type { ImageFormat } from '../options.js';
 import { driverOf, openWith } from '../open.js';
 import type { Bytes, Position } from '../request/transfer.js';
-import { openInImage } from './image-overlay.js';
+import { namedOf, openInImage, type Named } from './image-overlay.js';
 import { createOverlay, type OverlayDevice } from './overlay-device.js';
 
 /** Options of {@link openOverlay}. */
@@ -57,10 +58,10 @@ const BLOCK_MAX_IMAGE = 2 ** 16;
  * file do not outlive the process: `durable` is false, and `flush()` has nothing to do. Those in a qcow2 image do: what was flushed
  * is there after a power cut, and QEMU's programs read the image too.
  *
- * @param base path of a host file or node; a medium; or a device, also a partition, which must not be open 'r+' and may be closed afterwards. Of a qcow2 image a path, or a device that is all of one
+ * @param base path of a host file or node; a medium; or a device, also a partition, which must not be open 'r+' and may be closed afterwards. Of a qcow2 image a path, an export of an NBD server, or a device that is all of one of these
  * @param options `changes`, default `'temporary'`; `blockSize`, default 4096; `size`, default that of the base; `format` of the base, default `'raw'`; `driver`, default the shared one
  * @returns the device, open 'r+'
- * @throws {BlockDeviceError} EBUSY the base is open 'r+', or the image is open; EINVAL a size smaller than the base's, or other than the image's; ESTALE the image lies over another base; EROFS an image that is only read; ENOTSUP a device whose medium cannot be had twice, or that a path does not name; ENOMEM, ENOSPC, EFBIG no place for changes; errors of the host
+ * @throws {BlockDeviceError} EBUSY the base is open 'r+', or the image is open; EINVAL a size smaller than the base's, or other than the image's; ESTALE the image lies over another base; EROFS an image that is only read; ENOTSUP a device whose medium cannot be had twice, or that neither a path nor a URL names; ENOMEM, ENOSPC, EFBIG no place for changes; errors of the host
  *
  * @example
  * await using overlay = await openOverlay('disk.img', { changes: 'memory' });
@@ -71,6 +72,10 @@ const BLOCK_MAX_IMAGE = 2 ** 16;
  * await using overlay = await openOverlay('golden.img', { changes: 'guest.qcow2' });
  * await overlay.write(Buffer.from('hello'), 4096);
  * await overlay.flush();
+ *
+ * @example
+ * await using overlay = await openOverlay(nbd('nbd://127.0.0.1/golden'), { changes: 'guest.qcow2' });
+ * await overlay.write(Buffer.from('hello'), 4096);
  */
 export async function openOverlay(base: Source | BlockDevice, options: OverlayOptions = {}): Promise<OverlayDevice> {
   requireOptions(options, 'options', OVERLAY_KEYS);
@@ -103,8 +108,8 @@ interface Over {
   readonly device: BlockDevice | undefined;
   /** In errors. */
   readonly path: string;
-  /** Of a host file, in the host's bytes. */
-  readonly file: Uint8Array | undefined;
+  /** What it is to an image. */
+  readonly named: Named | undefined;
   /** Of the overlay, where it has no file. */
   readonly name: string;
   readonly overlay: (...changes: Changes) => ReturnType<NativeDevice['overlay']>;
@@ -118,7 +123,7 @@ function overOf(base: Source | BlockDevice, format: number, driver: BlockDriver)
     return {
       device: base,
       path,
-      file: native.info()[3],
+      named: MEDIUM_KINDS[native.place()[0][0]] === 'nbd' ? new URL(path) : native.info()[3],
       name: `overlay:${path}`,
       overlay: (...changes) => native.overlay(...changes),
       imageOverlay: (...image) => native.imageOverlay(...image),
@@ -129,7 +134,7 @@ function overOf(base: Source | BlockDevice, format: number, driver: BlockDriver)
   return {
     device: undefined,
     path: source.name,
-    file: source.native instanceof Uint8Array ? source.native : undefined,
+    named: namedOf(source),
     name: `overlay:${source.name}`,
     overlay: (...changes) => native.overlay(...changes, source.native, format),
     imageOverlay: (...image) => native.imageOverlay(...image, source.native, format),
@@ -144,6 +149,6 @@ async function inNothing(over: Over, size: number, block: number, isMemory: bool
 }
 
 async function inImage(over: Over, size: number, blockSize: number, file: Uint8Array, driver: BlockDriver): Promise<NativeOverlay> {
-  const { imageOverlay: open, file: base, path: baseName } = over;
+  const { imageOverlay: open, named: base, path: baseName } = over;
   return openInImage({ open, driver: nativeOf(driver, 'openOverlay'), name: file, size, blockSize, file, base, baseName });
 }

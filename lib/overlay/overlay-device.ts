@@ -12,7 +12,7 @@ import type { ImageFormat, OpenSettings } from '../options.js';
 import type { Extent } from '../request/extents.js';
 import type { DeviceHandle } from '../request/handle.js';
 import type { Bytes } from '../request/transfer.js';
-import { nameForBase } from './image-overlay.js';
+import { nameForBase, namedOf } from './image-overlay.js';
 import { createSnapshot, nativeSnapshotOf, type Snapshot } from './snapshot.js';
 
 /** Options of `commit()`. */
@@ -187,7 +187,7 @@ export class OverlayDevice extends BlockDevice {
    * Lays the overlay over another base. Snapshots that were taken before are of no use after it. An image names the new base from
    * then on: a path that is not absolute is written as it is from the folder of the image.
    *
-   * @param base path, or a medium; of an image a path. One that is shorter reads zeros behind its end
+   * @param base path, or a medium; of an image a path, or an export of an NBD server. One that is shorter reads zeros behind its end
    * @param mode 'safe', the default: it reads as before, and keeps what the new base has otherwise. 'unsafe': what was not changed is the new base's
    * @param options `format` of the new base, default `'raw'`
    * @throws {BlockDeviceError} EBUSY somebody writes the new base; ESTALE, ENOTSUP an image cannot name it; errors of both; ENOSPC no room for what is kept; then all is as it was; EBADF closed
@@ -198,8 +198,8 @@ export class OverlayDevice extends BlockDevice {
     const safe = REBASE_MODES[oneOf(mode, 'mode', REBASE_MODES)] === REBASE_MODES.safe;
     if (options !== undefined) requireOptions(options, 'options', REBASE_KEYS);
     const format = FORMAT[oneOf(options?.format ?? 'raw', 'options.format', FORMAT)];
-    const isNamed = this.#file !== undefined && source.native instanceof Uint8Array;
-    const name = isNamed ? await nameForBase(source.native, this.#file) : Buffer.alloc(0);
+    const named = namedOf(source);
+    const name = this.#file === undefined || named === undefined ? Buffer.alloc(0) : await nameForBase(named, this.#file);
     const { handle, native } = OverlayDevice.#at(this, 'rebase');
     const outcome = await handle.native.overlayRebase(native, source.native, safe, format, name);
     if (typeof outcome !== 'number') throw fromFailure(outcome, { path: source.name });

@@ -3,6 +3,7 @@ import type { PathLike } from 'node:fs';
 import { hostPath } from '../arguments/validate.js';
 import { BlockDriver, nativeOf } from '../driver.js';
 import { fromFailure, isFailure } from '../errors.js';
+import { exportNamed } from '../media/nbd-url.js';
 import type { ImageFormat } from '../options.js';
 import type { Bytes } from '../request/transfer.js';
 
@@ -16,8 +17,8 @@ export interface OverlayInfo {
   clusterSize: Bytes;
   /** What the image calls its base; undefined of an image without one. */
   backing: string | undefined;
-  /** The path that this is, from the working directory; undefined where it is none. */
-  base: string | undefined;
+  /** The path that this is, from the working directory, or the URL of an export of an NBD server; undefined where it is neither. */
+  base: string | URL | undefined;
   /** What the base holds; undefined of a format that is not known here. */
   format: Exclude<ImageFormat, 'auto'> | undefined;
 }
@@ -51,7 +52,14 @@ export async function overlayInfo(file: PathLike): Promise<OverlayInfo> {
     if (isFailure(info)) throw fromFailure(info, { path: path.toString() });
     const { size, blockSize, clusterSize, backing, base } = info;
     const text = (bytes: Buffer): string | undefined => (bytes.length === 0 ? undefined : bytes.toString());
-    return { size, blockSize, clusterSize, backing: text(backing), base: text(base), format: FORMATS.get(info.format) };
+    return {
+      size,
+      blockSize,
+      clusterSize,
+      backing: text(backing),
+      base: text(base) ?? exportNamed(backing.toString()),
+      format: FORMATS.get(info.format),
+    };
   } finally {
     driver.close();
   }

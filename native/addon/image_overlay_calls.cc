@@ -51,7 +51,7 @@ Wanted WantedAt(const Args& args) {
 blk::Result<Base> BaseOf(const blk::Medium& medium) {
   Base base;
   base.identity = medium.identity();
-  if (!blk::HasPath(base.identity)) return blk::Status{ENOTSUP, blk::Op::kOpen, blk::Why::kOverlayBase};
+  if (!blk::HasName(base.identity)) return blk::Status{ENOTSUP, blk::Op::kOpen, blk::Why::kOverlayBase};
   if (!medium.size()) return blk::Status{EINVAL, blk::Op::kOpen};
   base.size = *medium.size();
   base.sector = medium.sector_size();
@@ -69,7 +69,8 @@ blk::Status CreateImage(Wanted& wanted, const Base& base) {
   return made.ok() ? closed : made;
 }
 
-Made OpenOver(const blk::Result<Base>& base, Wanted wanted) {
+// `given`: the base, where it is an export.
+Made OpenOver(const blk::Result<Base>& base, Wanted wanted, std::unique_ptr<blk::Medium> given = nullptr) {
   if (!base.ok()) return {base.status(), true};
   const blk::Status created = wanted.create ? CreateImage(wanted, base.value()) : blk::Status::Ok();
   if (!created.ok()) return {created};
@@ -78,8 +79,11 @@ Made OpenOver(const blk::Result<Base>& base, Wanted wanted) {
   wanted.setting.base = base.value().identity;
   wanted.setting.sector = base.value().sector;
   wanted.setting.counts = base.value().counts;
-  return {blk::Qcow2Overlay::Open(blk::PosixHostIo(), file.Take(), wanted.setting)};
+  blk::GivenBacking export_given = {wanted.creation.backing, std::move(given)};
+  return {blk::Qcow2Overlay::Open(blk::PosixHostIo(), file.Take(), wanted.setting, std::move(export_given))};
 }
+
+bool IsExport(const blk::Result<Base>& base) { return base.ok() && blk::IsExport(base.value().identity); }
 
 napi_value ToMade(napi_env raw, const Made& made) {
   if (made.overlay.ok()) return OverlayObject(Napi::Env(raw), made.overlay.value(), 0);
@@ -128,8 +132,10 @@ napi_value ImageOverlayOfSource(const Args& args, const std::shared_ptr<DriverSt
       [wanted = WantedAt(args), source = Source::At(args, 6, 7)](blk::Lane) -> Made {
         auto medium = source.MakeMedium();
         if (!medium.ok()) return {medium.status(), true};
+        const blk::Result<Base> base = BaseOf(*medium.value());
+        if (IsExport(base)) return OpenOver(base, wanted, medium.Take());
         // Kept until the image has it, so that its path stands for the same file all the while.
-        Made made = OpenOver(BaseOf(*medium.value()), wanted);
+        Made made = OpenOver(base, wanted);
         const blk::Status closed = medium.value()->Close();
         if (made.overlay.ok() && !closed.ok()) return {closed, true};
         return made;
@@ -148,7 +154,10 @@ napi_value ImageOverlayOfDevice(const Args& args, const std::shared_ptr<DeviceSt
           base = blk::Status{ENOTSUP, blk::Op::kOpen, blk::Why::kOverlayBase};
         }
         if (base.ok()) base.value().counts = blk::ReadCounts(counters);
-        return OpenOver(base, wanted);
+        if (!IsExport(base)) return OpenOver(base, wanted);
+        auto again = minor.disk().medium().Again();
+        if (!again.ok()) return {again.status(), true};
+        return OpenOver(base, wanted, again.Take());
       },
       ToMade);
 }

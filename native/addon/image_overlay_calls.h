@@ -13,9 +13,9 @@
 namespace blk_addon {
 
 // (name, size or -1, path of the image, bits of a cluster or 0: there is an image, whether entries are extended, what
-// the image is to call the base, source, format) -> [medium, size] in an object; a failure of the image: those of
-// blk::CreateQcow2() and blk::Qcow2Overlay::Open(); or one of the base, in an object: those of Source::MakeMedium(),
-// ENOTSUP it has no path. To make an image takes an empty file.
+// the image is to call the base, or calls it if that is an export, source, format) -> [medium, size] in an object; a
+// failure of the image: those of blk::CreateQcow2() and blk::Qcow2Overlay::Open(); or one of the base, in an object:
+// those of Source::MakeMedium(), ENOTSUP it has no name. To make an image takes an empty file.
 napi_value ImageOverlayOfSource(const Args& args, const std::shared_ptr<DriverState>& driver);
 // The same over this device, without a source. It may be closed afterwards; ENOTSUP it is a part of something.
 napi_value ImageOverlayOfDevice(const Args& args, const std::shared_ptr<DeviceState>& device);

@@ -10,7 +10,7 @@ export type Shapes = [
   Expect<Equal<OverlayDevice['base'], BlockDevice | undefined>>,
   Expect<Equal<OverlayDevice['medium'], Medium>>,
   Expect<Equal<ReturnType<typeof overlayInfo>, Promise<OverlayInfo>>>,
-  Expect<Equal<OverlayInfo['base'], string | undefined>>,
+  Expect<Equal<OverlayInfo['base'], string | URL | undefined>>,
   Expect<Equal<Snapshot['created'], Date>>,
   Expect<Extends<Source | BlockDevice, Parameters<typeof openOverlay>[0]>>,
 ];

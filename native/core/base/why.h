@@ -36,6 +36,7 @@ enum class Why : uint8_t {
   kNoZstd,
   // qcow2: backing files.
   kBackingName,
+  kBackingExport,
   kBackingFormat,
   kBackingLoop,
   kBackingDepth,
@@ -123,6 +124,9 @@ constexpr const char* WhyText(Why why) {
     case Why::kNoZlib: return "the qcow2 image has clusters compressed by zlib, and libz.so.1 is not installed";
     case Why::kNoZstd: return "the qcow2 image has clusters compressed by zstd, and libzstd.so.1 is not installed";
     case Why::kBackingName: return "the backing file of the qcow2 image is no plain path";
+    case Why::kBackingExport:
+      return "the backing file of the qcow2 image is an export of an NBD server, which no image reaches by itself: "
+             "openOverlay(nbd(url), { changes: image }) opens it";
     case Why::kBackingFormat: return "the backing file of the qcow2 image is in a format that is not known here";
     case Why::kBackingLoop: return "the qcow2 image is its own backing file";
     case Why::kBackingDepth: return "the qcow2 image has too long a chain of backing files";
@@ -135,7 +139,8 @@ constexpr const char* WhyText(Why why) {
     case Why::kReadOnlySnapshots: return "qcow2 images with internal snapshots are only read";
     case Why::kImageFull: return "the image has no room to grow where it lies";
     case Why::kOverlayBase:
-      return "a qcow2 overlay names its base by a path: that is all of a host file or node, or an image in one";
+      return "a qcow2 overlay names its base by a path or a URL: that is all of a host file, of a node or of an export "
+             "of an NBD server, or an image in one";
     case Why::kOverlayOtherBase: return "the overlay lies over another base";
     case Why::kOverlaySize: return "the overlay has another size";
     case Why::kOverlaySnapshots:

@@ -17,6 +17,9 @@ Result<ImageFormat> FormatOf(const Qcow2Header& header) {
   return Status{ENOTSUP, Op::kOpen, Why::kBackingFormat};
 }
 
+// As QEMU's programs name one: by a URL, or in the way that was before that.
+bool NamesExport(const std::string& name) { return name.rfind("nbd:", 0) == 0 || name.rfind("nbd+", 0) == 0; }
+
 Status Explained(Status status) {
   if (status.why == Why::kNone) status.why = Why::kBackingMissing;
   return status;
@@ -41,7 +44,9 @@ std::string BackingPath(const std::string& path, const std::string& name) {
 Result<std::unique_ptr<Backing>> Backing::Open(HostIo& host, const std::string& path, const Qcow2Header& header,
                                                const ImageChain& chain, bool lock) {
   const std::string below = BackingPath(path, header.backing);
-  if (below.empty()) return Status{ENOTSUP, Op::kOpen, Why::kBackingName};
+  if (below.empty()) {
+    return Status{ENOTSUP, Op::kOpen, NamesExport(header.backing) ? Why::kBackingExport : Why::kBackingName};
+  }
   const Result<ImageFormat> format = FormatOf(header);
   if (!format.ok()) return format.status();
   auto file = HostMedium::Create(host, below);
@@ -56,14 +61,30 @@ Result<std::unique_ptr<Backing>> Backing::Open(HostIo& host, const std::string& 
   down.counts = ReadCounts();
   auto medium = chain.open(host, file.Take(), format.value(), std::move(down));
   if (!medium.ok()) return Explained(medium.status());
-  if (!medium.value()->size()) return Status{EINVAL, Op::kOpen, Why::kNoImageSize};
+  auto backing = Over(medium.Take(), chain.counts, lock);
+  if (!backing.ok()) return Explained(backing.status());
+  return backing;
+}
+
+Result<std::unique_ptr<Backing>> Backing::Take(GivenBacking given, const Qcow2Header& header, ReadCounts counts,
+                                               bool lock) {
+  const Result<ImageFormat> format = FormatOf(header);
+  if (!format.ok()) return format.status();
+  if (header.backing != given.name || static_cast<uint8_t>(format.value()) != given.medium->identity().format) {
+    return Status{ESTALE, Op::kOpen, Why::kOverlayOtherBase};
+  }
+  return Over(std::move(given.medium), std::move(counts), lock);
+}
+
+Result<std::unique_ptr<Backing>> Backing::Over(std::unique_ptr<Medium> medium, ReadCounts counts, bool lock) {
+  if (!medium->size()) return Status{EINVAL, Op::kOpen, Why::kNoImageSize};
   Attachment attachment;
   attachment.lock = lock;
   attachment.range = {{0}, {kMaxSafeInteger}};
-  const uint64_t size = *medium.value()->size();
-  std::unique_ptr<Backing> backing(new Backing(medium.Take(), size, attachment, chain.counts));
+  const uint64_t size = *medium->size();
+  std::unique_ptr<Backing> backing(new Backing(std::move(medium), size, attachment, std::move(counts)));
   auto channel = backing->medium_->Attach(attachment);
-  if (!channel.ok()) return Explained(channel.status());
+  if (!channel.ok()) return channel.status();
   backing->channel_ = channel.Take();
   return backing;
 }

@@ -13,13 +13,25 @@
 
 namespace blk {
 
+// A disk that whoever opens an image brings along: what that lies over, where the image has a name for it by which
+// nothing is opened here, an export of an NBD server. So no image reaches a server by itself.
+struct GivenBacking {
+  std::string name;                // what the image has to call it
+  std::unique_ptr<Medium> medium;  // opened in the format that the image has to say; null: none is given
+};
+
 class Backing {
  public:
   // Opens the backing file that `header` of the image at `path` names: a path, from the image's own folder unless it is
   // absolute, in the format that the header says, raw where it says none. It is never guessed. Errors: ENOTSUP no plain
-  // path, or an unknown format · ELOOP a chain that is a circle, or too long · those of the media; with a Why.
+  // path, an export, or an unknown format · ELOOP a chain that is a circle, or too long · those of the media; with a
+  // Why.
   static Result<std::unique_ptr<Backing>> Open(HostIo& host, const std::string& path, const Qcow2Header& header,
                                                const ImageChain& chain, bool lock);
+  // Takes the disk that was brought along. Errors: ESTALE the header names another one, or another format of it · those
+  // of the medium.
+  static Result<std::unique_ptr<Backing>> Take(GivenBacking given, const Qcow2Header& header, ReadCounts counts,
+                                               bool lock);
   ~Backing();
   Backing(const Backing&) = delete;
   Backing& operator=(const Backing&) = delete;
@@ -69,6 +81,8 @@ class Backing {
   };
 
  private:
+  // Attaches `medium` for reading. Errors: EINVAL it does not tell its size · those of Medium::Attach().
+  static Result<std::unique_ptr<Backing>> Over(std::unique_ptr<Medium> medium, ReadCounts counts, bool lock);
   Backing(std::unique_ptr<Medium> medium, uint64_t size, const Attachment& attachment, ReadCounts counts)
       : medium_(std::move(medium)), size_(size), attachment_(attachment), counts_(std::move(counts)) {}
 

@@ -8,7 +8,8 @@
 
 namespace blk {
 
-Result<std::unique_ptr<Qcow2Image>> Qcow2Image::Create(HostIo& host, Medium& file, const ImageChain& chain, bool lock) {
+Result<std::unique_ptr<Qcow2Image>> Qcow2Image::Create(HostIo& host, Medium& file, const ImageChain& chain, bool lock,
+                                                       GivenBacking given) {
   const Result<uint64_t> size = file.SizeNow();
   if (!size.ok()) return size.status();
   Result<Qcow2Header> header = ReadQcow2Header(file, size.value());
@@ -18,7 +19,8 @@ Result<std::unique_ptr<Qcow2Image>> Qcow2Image::Create(HostIo& host, Medium& fil
   if (!tables.ok()) return tables.status();
   image->tables_ = tables.Take();
   if (!image->header_.backing.empty()) {
-    auto backing = Backing::Open(host, file.name(), image->header_, chain, lock);
+    auto backing = given.medium ? Backing::Take(std::move(given), image->header_, chain.counts, lock)
+                                : Backing::Open(host, file.name(), image->header_, chain, lock);
     if (!backing.ok()) return backing.status();
     image->backing_ = backing.Take();
   }

@@ -19,8 +19,10 @@ namespace blk {
 class Qcow2Image {
  public:
   // Reads the header and the L1 table of the image in `file`, which outlives this object, and attaches what lies below
-  // it. Errors: those of ReadQcow2Header() and Backing::Open().
-  static Result<std::unique_ptr<Qcow2Image>> Create(HostIo& host, Medium& file, const ImageChain& chain, bool lock);
+  // it, which is `given` where that is something. Errors: those of ReadQcow2Header(), Backing::Open() and
+  // Backing::Take().
+  static Result<std::unique_ptr<Qcow2Image>> Create(HostIo& host, Medium& file, const ImageChain& chain, bool lock,
+                                                    GivenBacking given = {});
   Qcow2Image(const Qcow2Image&) = delete;
   Qcow2Image& operator=(const Qcow2Image&) = delete;
 

@@ -61,14 +61,15 @@ ImageChain Qcow2Overlay::ChainOver(const Medium& file, ReadCounts counts) {
   return {{file.identity()}, OpenImage, std::move(counts)};
 }
 
-Result<Qcow2Overlay::Opened> Qcow2Overlay::OpenOn(HostIo& host, Medium& file, const Qcow2OverlaySetting& setting) {
+Result<Qcow2Overlay::Opened> Qcow2Overlay::OpenOn(HostIo& host, Medium& file, const Qcow2OverlaySetting& setting,
+                                                  GivenBacking given) {
   auto channel = file.Attach(Whole());
   if (!channel.ok()) return channel.status();
   Opened opened;
   opened.channel = std::make_unique<StickyChannel>(channel.Take());
   const auto open = [&]() -> Status {
     // Behind the lock: what the header says holds from here on.
-    auto image = Qcow2Image::Create(host, file, ChainOver(file, setting.counts), true);
+    auto image = Qcow2Image::Create(host, file, ChainOver(file, setting.counts), true, std::move(given));
     if (!image.ok()) return image.status();
     opened.image = image.Take();
     const Backing* const backing = opened.image->backing();
@@ -91,8 +92,8 @@ Result<Qcow2Overlay::Opened> Qcow2Overlay::OpenOn(HostIo& host, Medium& file, co
 }
 
 Result<std::shared_ptr<Qcow2Overlay>> Qcow2Overlay::Open(HostIo& host, std::unique_ptr<Medium> file,
-                                                         const Qcow2OverlaySetting& setting) {
-  auto opened = OpenOn(host, *file, setting);
+                                                         const Qcow2OverlaySetting& setting, GivenBacking given) {
+  auto opened = OpenOn(host, *file, setting, std::move(given));
   if (opened.ok()) {
     return std::shared_ptr<Qcow2Overlay>(new Qcow2Overlay(host, std::move(file), opened.Take(), setting));
   }

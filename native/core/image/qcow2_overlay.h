@@ -1,6 +1,6 @@
-// Qcow2Overlay: an overlay whose changes lie in a qcow2 image over a host file, so that they outlive the process: what
-// is flushed is there after a power cut. The image is this object's alone, and its base is locked against those who
-// write. Discards and zeros never bring the base back.
+// Qcow2Overlay: an overlay whose changes lie in a qcow2 image over a host file or an export of an NBD server, so that
+// they outlive the process: what is flushed is there after a power cut. The image is this object's alone, and its base
+// is locked against those who write. Discards and zeros never bring the base back.
 // Thread-safe. Lock order: changes_, the gate, those of Qcow2Writer and Qcow2Tables, the base's.
 #ifndef RUMPBLK_CORE_IMAGE_QCOW2_OVERLAY_H_
 #define RUMPBLK_CORE_IMAGE_QCOW2_OVERLAY_H_
@@ -30,20 +30,22 @@ struct Qcow2OverlaySetting {
   ReadCounts counts;             // of reads of the base
 };
 
-// Whether an image can name it, if it is all of a medium.
-inline bool HasPath(const MediumIdentity& identity) {
-  return identity.kind == MediumKind::kFile || identity.kind == MediumKind::kBlock;
+// Whether an image names it by a URL, if it is all of a medium, and whether it can name it at all.
+inline bool IsExport(const MediumIdentity& identity) { return identity.kind == MediumKind::kNbd; }
+inline bool HasName(const MediumIdentity& identity) {
+  return identity.kind == MediumKind::kFile || identity.kind == MediumKind::kBlock || IsExport(identity);
 }
 // What an image calls a format. Empty: it has no name for it.
 std::string FormatName(const MediumIdentity& identity);
 
 class Qcow2Overlay final : public Overlay {
  public:
-  // Takes the host file that an image lies in, locks it and what it lies over, and makes it fit to be written. `host`
-  // outlives the overlay. Errors: ESTALE it lies over another base · EINVAL it has another size · those of
-  // Qcow2Image::Create(), Qcow2Writer::Create() and Medium::Attach(); with a Why.
+  // Takes the host file that an image lies in, locks it and what it lies over, and makes it fit to be written. `given`:
+  // an export that it lies over; what has a path is opened by that. `host` outlives the overlay.
+  // Errors: ESTALE it lies over another base · EINVAL it has another size · those of Qcow2Image::Create(),
+  // Qcow2Writer::Create() and Medium::Attach(); with a Why.
   static Result<std::shared_ptr<Qcow2Overlay>> Open(HostIo& host, std::unique_ptr<Medium> file,
-                                                    const Qcow2OverlaySetting& setting);
+                                                    const Qcow2OverlaySetting& setting, GivenBacking given = {});
   ~Qcow2Overlay() override;
 
   // Bytes of a block. Fixed.
@@ -83,7 +85,9 @@ class Qcow2Overlay final : public Overlay {
   Qcow2Overlay(HostIo& host, std::unique_ptr<Medium> file, Opened opened, const Qcow2OverlaySetting& setting);
   static Attachment Whole();
   static ImageChain ChainOver(const Medium& file, ReadCounts counts = ReadCounts());
-  static Result<Opened> OpenOn(HostIo& host, Medium& file, const Qcow2OverlaySetting& setting);
+  static Result<Opened> OpenOn(HostIo& host, Medium& file, const Qcow2OverlaySetting& setting, GivenBacking given);
+  // What the overlay is to lie over, by the name that `header` has for it.
+  Result<std::unique_ptr<Backing>> NewBacking(std::unique_ptr<Medium> base, const Qcow2Header& header);
   Status LetGo() override;
 
   void Mark(uint64_t at, uint64_t size) {

@@ -108,21 +108,32 @@ Result<uint64_t> Qcow2Overlay::Commit(const std::atomic<bool>* cancel) {
   return copied.value() + rest.value();
 }
 
+// By its name, as whoever opens the image next does; but for an export, which that one brings along.
+Result<std::unique_ptr<Backing>> Qcow2Overlay::NewBacking(std::unique_ptr<Medium> base, const Qcow2Header& header) {
+  const MediumIdentity identity = base->identity();
+  if (IsExport(identity)) return Backing::Take({header.backing, std::move(base)}, header, {}, true);
+  const Status closed = base->Close();
+  if (!closed.ok()) return closed;
+  auto opened = Backing::Open(host_, file_->name(), header, ChainOver(*file_), true);
+  if (opened.ok() && !(opened.value()->medium().identity() == identity)) {
+    return Status{ESTALE, Op::kOpen, Why::kOverlayOtherBase};
+  }
+  return opened;
+}
+
 Status Qcow2Overlay::Rebase(std::unique_ptr<Medium> base, const std::string& name, bool safe) {
   std::unique_ptr<Backing> fresh;
   MutexLock lock(changes_);
-  const MediumIdentity identity = base->identity();
-  const Status closed = base->Close();
-  if (!closed.ok()) return closed;
-  if (!HasPath(identity)) return {ENOTSUP, Op::kOpen, Why::kOverlayBase};
+  if (!HasName(base->identity())) {
+    const Status closed = base->Close();
+    return closed.ok() ? Status{ENOTSUP, Op::kOpen, Why::kOverlayBase} : closed;
+  }
   Qcow2Header header = image_->header();
   header.backing = name;
-  header.backing_format = FormatName(identity);
-  // By its name, as whoever opens the image next does.
-  auto opened = Backing::Open(host_, file_->name(), header, ChainOver(*file_), true);
+  header.backing_format = FormatName(base->identity());
+  auto opened = NewBacking(std::move(base), header);
   if (!opened.ok()) return opened.status();
   fresh = opened.Take();
-  if (!(fresh->medium().identity() == identity)) return {ESTALE, Op::kOpen, Why::kOverlayOtherBase};
   const Status kept = safe ? KeepDifferences(*fresh) : Status::Ok();
   if (!kept.ok()) return kept;
   const FreezeGate::Frozen frozen(gate_);
