@@ -84,6 +84,15 @@ static_assert(sizeof(Pair) == 8);
   ['test/a.test.ts', "import { open } from '../dist/index.js';", "import 'rumpblk'"],
   ['test/support/a.ts', "import { open } from 'rumpblk';", null],
 
+  ['native/core/device/a.cc', 'int fd = eventfd(0, 0);', 'of Linux alone'],
+  ['native/lab/a.cc', 'long n = syscall(SYS_gettid);', 'of Linux alone'],
+  ['native/serve/a.cc', 'Open("/proc/self/maps");', 'of Linux alone'],
+  ['native/core/host/a.cc', 'Open("/proc/self/maps"); eventfd(0, 0);', null],
+  ['native/core/device/a.h', '// As /proc/self says, "/proc/self": O_DIRECT.\nvoid Splice(list l);', null],
+  ['lib/open.ts', 'readFileSync(`/proc/${pid}/comm`);', 'of Linux alone'],
+  ['lib/open.ts', "// '/dev/sda' is a node\n/** @example open('/dev/sda') */\nconst a = 'a/proc/b';", null],
+  ['lib/errors.ts', 'const a = 1;', 'knows nothing of Linux'],
+
   ['lib/open.ts', 'a;\n'.repeat(301), '301 lines'],
   ['lib/open.ts', 'a;\n'.repeat(300), null],
   ['lib/open.ts', `// Over 300 lines: one table.\n${'a;\n'.repeat(301)}`, null],
