@@ -5,6 +5,7 @@ import path from 'node:path';
 import { circlesRule } from './layers/circles.mjs';
 import { FIXTURES } from './layers/fixtures.mjs';
 import { globalsRule } from './layers/globals.mjs';
+import { hostRule } from './layers/host.mjs';
 import { lengthRule } from './layers/length.mjs';
 import { libRules } from './layers/lib.mjs';
 import { nativeRules } from './layers/native.mjs';
@@ -24,9 +25,9 @@ function bare(text) {
 function check(file, raw) {
   if (file.startsWith('native/')) {
     const text = bare(raw);
-    return [...nativeRules(file, text, raw), ...globalsRule(file, text), ...lengthRule(raw)];
+    return [...nativeRules(file, text, raw), ...globalsRule(file, text), ...hostRule(file, text, raw), ...lengthRule(raw)];
   }
-  return [...(file.startsWith('scripts/') ? [] : libRules(file, raw)), ...lengthRule(raw)];
+  return [...(file.startsWith('scripts/') ? [] : libRules(file, raw)), ...hostRule(file, '', raw), ...lengthRule(raw)];
 }
 
 /** Fixtures that the rules judge wrongly. */

@@ -1,5 +1,5 @@
 // Declares `rumpblk bench`: without a workload the demonstration of bench.ts, with one bench/workload.ts.
-import { Option, type Command } from 'commander';
+import { Option, type Command } from './bundled/commander.js';
 import { benchCommand } from './demo/demo.js';
 import type { Given } from './workload/job/file.js';
 import { UsageError } from './support/failure.js';

@@ -1,7 +1,7 @@
 // rumpblk faults check: whether a fault plan is one, and what it would do to the requests of a log. They are made of media that hold
 // nothing, on a clock that nobody waits for.
 import { readFileSync } from 'node:fs';
-import type { Command } from 'commander';
+import type { Command } from './bundled/commander.js';
 import { BlockDeviceError, BlockDriver, type BlockDevice, type FaultEvent, type FaultPlan } from '../index.js';
 import { nullMedium } from '../media.js';
 import { virtualClock } from '../lab.js';

@@ -1,5 +1,5 @@
 // rumpblk log: what is in a log of requests, and the same log in another format.
-import { Option, type Command } from 'commander';
+import { Option, type Command } from './bundled/commander.js';
 import { readLogFile, writeLogFile, type EncoderOptions, type OpenLog, type TraceEvent, type TraceHeader } from '../trace.js';
 import { EXIT, UsageError, withPath } from './support/failure.js';
 import { isSameFile } from './support/image.js';

@@ -1,7 +1,7 @@
 // The command line tool, which bin.ts loads. Declares the commands, runs one, turns its failure into a line on stderr and an exit status.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, Option } from './bundled/commander.js';
 import { addBench } from './bench.js';
 import { addFaults } from './faults.js';
 import { compareCommand, type CompareOptions } from './compare.js';

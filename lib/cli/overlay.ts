@@ -1,6 +1,6 @@
 // rumpblk overlay: overlays in qcow2 images: making one, what it has changed, writing that into its base, laying it over another one.
 import { lstat } from 'node:fs/promises';
-import type { Command } from 'commander';
+import type { Command } from './bundled/commander.js';
 import type { ImageFormat } from '../index.js';
 import { openOverlay, overlayInfo, type OverlayDevice, type OverlayInfo } from '../overlay.js';
 import { EXIT, UsageError } from './support/failure.js';

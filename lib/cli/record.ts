@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Option, type Command } from 'commander';
+import { Option, type Command } from './bundled/commander.js';
 import type { BlockDevice } from '../index.js';
 import { serve } from '../nbd.js';
 import type { EncoderOptions, Trace } from '../trace.js';

@@ -1,5 +1,5 @@
 // rumpblk replay: does the requests of a log again, on a device.
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, type Command } from './bundled/commander.js';
 import { replay, type OperationStats, type ReplayOptions, type ReplayReport } from '../trace.js';
 import { EXIT, withPath } from './support/failure.js';
 import { addImageOptions, withImage, type ImageOptions } from './support/image.js';

@@ -1,7 +1,7 @@
 // rumpblk serve: images for NBD clients, until a signal comes or the one client goes.
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from './bundled/commander.js';
 import { type BlockDriver, open, type BlockDevice, type DirtyBitmap } from '../index.js';
 import { serve, type NbdExport, type NbdServer, type NbdServerOptions } from '../nbd.js';
 import { openOverlay } from '../overlay.js';

@@ -2,7 +2,7 @@
 // Over 300 lines: what crosses is declared in one place, a line or two each.
 // Positional and numeric on purpose: reading the fields of an options object costs C++ 490 ns and JavaScript 15.
 // Nothing here validates: callers in lib hand over what lib/arguments/validate.ts has accepted.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import nodeGypBuild from 'node-gyp-build';
 
@@ -834,10 +834,32 @@ function adviceFor(folder: string, cause: unknown): string {
   return 'To build it: `npm explore rumpblk -- npm run install`, in a checkout `npm run build`; that needs a C++20 compiler, make and Python.';
 }
 
+/**
+ * The binary for musl, where node-gyp-build has taken that for glibc: it knows Alpine alone, by a file of that system.
+ * Throws `cause` where this is no musl, or none is there.
+ */
+function loadForMusl(folder: string, cause: unknown): NativeBinding {
+  const file = path.join(folder, 'prebuilds', `${process.platform}-${process.arch}`, 'rumpblk.musl.node');
+  if (process.platform !== 'linux' || !existsSync(file)) throw cause;
+  const report = (process.report as NodeJS.ProcessReport | undefined)?.getReport() as
+    { header: { glibcVersionRuntime?: string } } | undefined;
+  if (report === undefined || report.header.glibcVersionRuntime !== undefined) throw cause;
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an addon
+  return require(file) as NativeBinding;
+}
+
+function loadFrom(folder: string): NativeBinding {
+  try {
+    return nodeGypBuild(folder) as NativeBinding;
+  } catch (cause) {
+    return loadForMusl(folder, cause);
+  }
+}
+
 function load(): NativeBinding {
   const folder = addonFolder();
   try {
-    return nodeGypBuild(folder) as NativeBinding;
+    return loadFrom(folder);
   } catch (cause) {
     const [reason] = String(cause).split('\n');
     const message = `rumpblk: the addon for ${process.platform}-${process.arch} cannot be loaded (${reason}). ${adviceFor(folder, cause)}`;

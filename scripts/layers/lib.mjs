@@ -1,5 +1,8 @@
-// Rules over lib/, test/ and bench/: which module may import which, and who loads the addon.
+// Rules over lib/, test/ and bench/: which module may import which, who loads the addon, and which packages lib takes.
+import { readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import path from 'node:path';
+import { ROOT } from '../support/run.mjs';
 
 /** The modules of lib by floor, lowest first: a module imports its own floor and those below. */
 const FLOORS = [
@@ -175,6 +178,13 @@ const FOLDERS = new Map([
 
 const LOADS_ADDON = /\bprocess\.dlopen\b|(?:require|import)\s*\(?\s*['"][^'"]*\.node['"]|['"]node-gyp-build['"]|['"]bindings['"]/;
 
+/** What whoever installs the package has, or brings: lib imports nothing else, but for what scripts/bundle.mjs puts into dist/. */
+const { name: SELF, dependencies, peerDependencies } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+const PACKAGES = [SELF, ...Object.keys({ ...dependencies, ...peerDependencies })];
+/** Of `a`, `@a/b`, `a/c/d.js` and `@a/b/c` the package. */
+const PACKAGE = /^(@[^/]+\/)?[^/]+/;
+const BUNDLED = 'cli/bundled/';
+
 /** Floor of a module of lib: its place above, or above all of them when it lies in a client's folder. */
 function floorOf(module) {
   if (FOLDERS.has(module.split('/')[0])) return FLOORS.length;
@@ -184,7 +194,10 @@ function floorOf(module) {
 
 function checkImport(file, target) {
   const module = file.replace(/^lib\//, '').replace(/\.m?ts$|\.d\.ts$/, '');
-  if (!target.startsWith('.')) return undefined;
+  if (!target.startsWith('.')) {
+    const allowed = isBuiltin(target) || PACKAGES.includes(PACKAGE.exec(target)?.[0]) || module.startsWith(BUNDLED);
+    return allowed ? undefined : `${target} is no dependency; lib/${BUNDLED} has the packages that are packed`;
+  }
   const imported = path.posix.join(path.posix.dirname(module), target).replace(/\.m?js$|\.m?ts$/, '');
   const [folder] = module.split('/');
   const below = FOLDERS.get(folder);
@@ -202,7 +215,7 @@ export function libRules(file, raw) {
   const breaches = [];
   if (file !== 'lib/native/binding.ts' && !file.endsWith('.d.ts') && LOADS_ADDON.test(raw))
     breaches.push('loads the addon; lib/native/binding.ts alone does');
-  const imports = raw.matchAll(/\bfrom\s+['"]([^'"]+)['"]|\bimport\s*\(?\s*['"]([^'"]+)['"]|\brequire\(\s*['"]([^'"]+)['"]\s*\)/g);
+  const imports = raw.matchAll(/\bfrom\s+['"]([^'"]+)['"](?=;)|\bimport\s*\(?\s*['"]([^'"]+)['"]|\brequire\(\s*['"]([^'"]+)['"]\s*\)/g);
   for (const [, ...names] of imports) {
     const target = names.find((name) => name !== undefined);
     if (file.startsWith('lib/')) breaches.push(checkImport(file, target));

@@ -1,6 +1,6 @@
 // The tarball, installed without a compiler and without install scripts, as npm 12 does it: every way of loading it works, and
 // without a binary that fits it builds from source. Runs on the Node.js that runs jest; `npm run test:long` does so on every line.
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { buildSync } from 'esbuild';
@@ -74,6 +74,21 @@ declare('the tarball', () => {
     expect(files.filter((file) => /(?<!crash-)\btest\b|\.o$|\.tsbuildinfo$|\.mts$(?<!\.d\.mts)/.test(file))).toEqual([]);
     expect(files).toContain(`package/prebuilds/${process.platform}-${process.arch}/rumpblk.glibc.node`);
     expect(existsSync(path.join(bench.path('checkout'), 'prebuilds'))).toBe(false);
+  });
+
+  test('brings two packages of others along, which load its binary or build it', () => {
+    const folders = readdirSync(inApp('node_modules')).filter((name) => !name.startsWith('.'));
+    expect(folders.sort().join(' ')).toBe('node-addon-api node-gyp-build rumpblk');
+    expect(existsSync(packed('node_modules'))).toBe(false);
+  });
+
+  test('has the licenses of the packages that its command is made with', () => {
+    const licenses = readFileSync(packed('dist', 'cli', 'bundled', 'LICENSES.txt'), 'utf8');
+    const named = [...licenses.matchAll(/^(\S+) \d[\w.-]*, \S+$/gm)].map(([, name]) => name);
+    expect(named).toEqual(expect.arrayContaining(['cli-progress', 'commander', 'hdr-histogram-js']));
+    const inside = run('sh', '-c', 'cat "$1"/*.js', 'sh', packed('dist', 'cli', 'bundled'));
+    const packages = [...inside.matchAll(/^\/\/ node_modules\/(?:.*\/node_modules\/)?((?:@[^/]+\/)?[^/]+)/gm)].map(([, name]) => name);
+    expect([...new Set(named)].sort()).toEqual([...new Set(packages)].sort());
   });
 
   test('is installed where there is no compiler, and has built nothing', () => {

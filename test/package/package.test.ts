@@ -1,5 +1,5 @@
 // The package as its users load it: by name, as CommonJS and as ES module, with one copy of every class.
-import { cpSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
 import * as rumpblk from 'rumpblk';
@@ -82,6 +82,30 @@ test('without the addon, loading says how to build it', async () => {
   expect(code).toBe(1);
   expect(stderr).toContain(`Error: rumpblk: the addon for ${process.platform}-${process.arch} cannot be loaded (`);
   expect(stderr).toContain('To build it: `npm explore rumpblk -- npm run install`');
+});
+
+test.each([
+  ['a musl that node-gyp-build takes for glibc', '{}', 'undefined'],
+  ['glibc', "{ glibcVersionRuntime: '2.36' }", expect.stringContaining('cannot be loaded')],
+])('a binary for musl beside one for glibc that does not load: under %s', async (_, header, outcome) => {
+  const folder = bench.path(`libc-${outcome === 'undefined' ? 'musl' : 'glibc'}`);
+  const prebuilds = path.join(folder, 'prebuilds', `${process.platform}-${process.arch}`);
+  cpSync(path.join(ROOT, 'dist'), path.join(folder, 'dist'), { recursive: true });
+  cpSync(path.join(ROOT, 'package.json'), path.join(folder, 'package.json'));
+  symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'));
+  mkdirSync(prebuilds, { recursive: true });
+  writeFileSync(path.join(prebuilds, 'rumpblk.glibc.node'), 'not an object file');
+  const addon = path.join(process.env['RUMPBLK_PREBUILD'] ?? ROOT, 'build', 'Release', 'rumpblk.node');
+  cpSync(addon, path.join(prebuilds, 'rumpblk.musl.node'));
+  const script = `
+    delete process.env.RUMPBLK_PREBUILD;
+    delete process.env.LIBC;
+    process.report.getReport = () => ({ header: ${header} });
+    let thrown;
+    try { require(${JSON.stringify(folder)}); } catch (error) { thrown = error.message; }
+    console.log(JSON.stringify(String(thrown)));`;
+  const { stdout } = await runChild(script, { plain: true });
+  expect(JSON.parse(stdout)).toEqual(outcome);
 });
 
 test('loading it twice in one process gives two copies that both work', async () => {

@@ -1,5 +1,5 @@
 // The changes of a table that the command line asks for, in words: --add type=linux,size=64M, --resize p2=rest, --remove p3.
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError } from '../bundled/commander.js';
 import type { PartitionChange, PartitionToAdd } from '../../index.js';
 import { parseBytes } from './units.js';
 

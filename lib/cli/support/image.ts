@@ -1,6 +1,6 @@
 // Opens the FILE that every command works on, and knows when two names or descriptors mean the same one.
 import { fstatSync, statSync, type BigIntStats } from 'node:fs';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from '../bundled/commander.js';
 import { BlockDriver, type BlockDevice, type ImageFormat, type OpenOptions, type RegisterOptions } from '../../index.js';
 import { useAndClose } from './scope.js';
 import { mediumKind, sourceOf } from './source.js';

@@ -1,6 +1,6 @@
 // A progress bar on a terminal, a plain line a phase elsewhere; both on stderr.
 import { setImmediate } from 'node:timers/promises';
-import cliProgress from 'cli-progress';
+import { Presets, SingleBar } from '../bundled/cli-progress.js';
 import { printable } from '../../arguments/printable.js';
 import { formatBytes } from './units.js';
 
@@ -29,13 +29,13 @@ export function createProgress(quiet: boolean): Progress {
 }
 
 class Bar implements Progress {
-  #bar: cliProgress.SingleBar | undefined;
+  #bar: SingleBar | undefined;
   #total = 0;
 
   start(phase: string, total: number): void {
     this.stop();
     this.#total = total;
-    this.#bar = new cliProgress.SingleBar(
+    this.#bar = new SingleBar(
       {
         format: `  {bar} {percentage}%  ${printable(phase)}{bytes}`,
         barsize: 30,
@@ -44,7 +44,7 @@ class Bar implements Progress {
         clearOnComplete: true,
         stream: process.stderr,
       },
-      cliProgress.Presets.shades_classic,
+      Presets.shades_classic,
     );
     this.#bar.start(total, 0, { bytes: '' });
   }

@@ -1,5 +1,5 @@
 // What FILE means: the path of an image or a node, or a medium that lasts as long as the command.
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError } from '../bundled/commander.js';
 import type { Source } from '../../index.js';
 import { memory, nullMedium } from '../../media.js';
 import { nbd } from '../../nbd.js';

@@ -1,5 +1,5 @@
 // Sizes, counts and times between a person and the programs: parsing what is typed, formatting what is shown.
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError } from '../bundled/commander.js';
 
 const FACTORS: ReadonlyMap<string, number> = new Map([
   ['', 1],

@@ -1,5 +1,5 @@
 // The progress of a workload: a bar with live figures on a terminal, a plain line a phase elsewhere; both on stderr.
-import cliProgress from 'cli-progress';
+import { Presets, SingleBar } from '../bundled/cli-progress.js';
 import { printable } from '../../arguments/printable.js';
 
 export interface LiveProgress {
@@ -25,14 +25,14 @@ export function createLiveProgress(quiet: boolean): LiveProgress {
 }
 
 class LiveBar implements LiveProgress {
-  #bar: cliProgress.SingleBar | undefined;
+  #bar: SingleBar | undefined;
 
   start(phase: string): void {
     this.stop();
     const format = `  {bar} {percentage}%  ${printable(phase).replace(/[{}]/g, '')}  {figures}`;
-    this.#bar = new cliProgress.SingleBar(
+    this.#bar = new SingleBar(
       { format, barsize: 24, autopadding: true, hideCursor: true, clearOnComplete: true, stream: process.stderr },
-      cliProgress.Presets.shades_classic,
+      Presets.shades_classic,
     );
     this.#bar.start(STEPS, 0, { figures: '' });
   }

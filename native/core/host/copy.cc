@@ -110,14 +110,41 @@ void CopySse2(void* dst, const void* src, size_t size) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(last), tail);
 }
 
-bool IsAmdWithFsrm() {
+// Asked of the processor itself: the compiler's own __builtin_cpu_supports() needs a part of its runtime that cannot be
+// linked into a shared library for musl.
+struct Processor {
+  bool avx2 = false;
+  bool avx512 = false;
+  bool amd_with_fsrm = false;
+};
+
+Processor AskProcessor() {
+  constexpr unsigned kXsave = 1u << 27, kAvx2 = 1u << 5, kAvx512F = 1u << 16, kVbmi2 = 1u << 6, kFsrm = 1u << 4;
+  constexpr unsigned kWide = 0x06, kWidest = 0xe6;  // of XCR0: what the system saves of 32-byte and 64-byte vectors
+  constexpr unsigned kAuth = 0x68747541;            // the begin of "AuthenticAMD"
+  Processor found;
   unsigned a = 0, b = 0, c = 0, d = 0;
-  return __builtin_cpu_is("amd") && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & (1u << 4)) != 0;
+  if (__get_cpuid(0, &a, &b, &c, &d) == 0) return found;
+  const bool amd = b == kAuth;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0) return found;
+  unsigned saved = 0;
+  if ((c & kXsave) != 0) {
+    unsigned high = 0;
+    __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
+  }
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return found;
+  found.avx2 = (saved & kWide) == kWide && (b & kAvx2) != 0;
+  // VBMI2 came with the processors that such vectors do not slow down: Ice Lake, and Zen 4.
+  found.avx512 = (saved & kWidest) == kWidest && (b & kAvx512F) != 0 && (c & kVbmi2) != 0;
+  found.amd_with_fsrm = amd && (d & kFsrm) != 0;
+  return found;
 }
 
-// VBMI2 came with the processors that such vectors do not slow down: Ice Lake, and Zen 4.
-bool HasAvx512() { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vbmi2"); }
-bool HasAvx2() { return __builtin_cpu_supports("avx2"); }
+const Processor kProcessor = AskProcessor();
+
+bool HasAvx512() { return kProcessor.avx512; }
+bool HasAvx2() { return kProcessor.avx2; }
+bool IsAmdWithFsrm() { return kProcessor.amd_with_fsrm; }
 
 constexpr CopyKernel kKernels[] = {{"avx512", CopyAvx512, HasAvx512},
                                    {"avx2", CopyAvx2, HasAvx2},

@@ -2,12 +2,14 @@
 // call and turns errno into a negative result; nothing here decides anything.
 // Over 300 lines: one method for each of HostIo.
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 
@@ -27,6 +30,28 @@ namespace {
 template <typename T>
 T OrErrno(T rc) {
   return rc < 0 ? static_cast<T>(-errno) : rc;
+}
+
+// `struct statx` of the kernel, as far as it is read here. musl has statx(), preadv2() and pwritev2() since 1.2.5
+// (2024) alone, and a C library's struct may be older than the kernel that answers: these calls are made by their
+// numbers.
+struct KernelStatx {
+  uint32_t mask;
+  uint8_t before[148];
+  uint32_t dio_memory;
+  uint32_t dio_offset;
+  uint8_t behind[96];
+};
+static_assert(offsetof(KernelStatx, dio_memory) == 152 && sizeof(KernelStatx) == 256);
+constexpr unsigned kStatxDioAlign = 0x2000;
+
+// preadv2() or pwritev2() of one buffer. -> bytes moved or -errno; -EOPNOTSUPP where the kernel lacks the call.
+int64_t VectorCall(long number, int fd, const struct iovec& iov, uint64_t offset, int flags) {
+  // The kernel takes the position in two longs, and on 64 bits looks at the first alone.
+  const long low = static_cast<long>(offset), high = static_cast<long>(offset >> 32);
+  const int64_t moved = ::syscall(number, fd, &iov, 1, low, high, flags);
+  if (moved >= 0) return moved;
+  return errno == ENOSYS ? -EOPNOTSUPP : -errno;
 }
 
 FileType TypeOf(mode_t mode) {
@@ -171,14 +196,11 @@ class Posix final : public HostIo {
   }
 
   int AlignmentForDirect(int fd, DirectAlignment* alignment) override {
-    // STATX_DIOALIGN by number: the C library's headers may be older than the kernel that answers.
-    constexpr unsigned kDioAlign = 0x2000;
-    struct statx stx = {};
+    KernelStatx found = {};
     // Where the call is missing or denied, a sector or a page is right as well.
-    if (::statx(fd, "", AT_EMPTY_PATH, kDioAlign, &stx) == 0 && (stx.stx_mask & kDioAlign) != 0) {
-      // stx_dio_mem_align and stx_dio_offset_align follow stx_mnt_id.
-      const uint32_t* fields = reinterpret_cast<const uint32_t*>(&stx.stx_mnt_id + 1);
-      *alignment = {fields[0], fields[1]};
+    if (::syscall(SYS_statx, fd, "", AT_EMPTY_PATH, kStatxDioAlign, &found) == 0 &&
+        (found.mask & kStatxDioAlign) != 0) {
+      *alignment = {found.dio_memory, found.dio_offset};
       return 0;
     }
     int sector = 0;
@@ -199,12 +221,12 @@ class Posix final : public HostIo {
   int64_t PwriteDurable(int fd, const void* data, size_t size, uint64_t offset) override {
     // The cast: an iovec serves reads as well; a write only reads from it.
     struct iovec iov = {const_cast<void*>(data), size};
-    return OrErrno(static_cast<int64_t>(::pwritev2(fd, &iov, 1, static_cast<off_t>(offset), RWF_DSYNC)));
+    return VectorCall(SYS_pwritev2, fd, iov, offset, RWF_DSYNC);
   }
 
   int64_t PreadNowait(int fd, void* data, size_t size, uint64_t offset) override {
     struct iovec iov = {data, size};
-    return OrErrno(static_cast<int64_t>(::preadv2(fd, &iov, 1, static_cast<off_t>(offset), RWF_NOWAIT)));
+    return VectorCall(SYS_preadv2, fd, iov, offset, RWF_NOWAIT);
   }
 
   int Fdatasync(int fd) override { return OrErrno(::fdatasync(fd)); }

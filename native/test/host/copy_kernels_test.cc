@@ -9,6 +9,10 @@
 #include <iterator>
 #include <vector>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include "core/host/copy.h"
 #include "test/support/check.h"
 
@@ -155,6 +159,22 @@ class Fenced {
   const size_t page_;
   uint8_t* base_;
 };
+
+#if defined(__x86_64__) && defined(__GLIBC__)
+// musl has no room for the compiler's own look at the processor, so core has one of its own.
+TEST_CASE("what the processor has, by the compiler's word") {
+  const std::vector<CopyKernel> supported = Supported();
+  const auto has = [&](const char* name) {
+    return std::any_of(supported.begin(), supported.end(),
+                       [&](const CopyKernel& kernel) { return std::strcmp(kernel.name, name) == 0; });
+  };
+  REQUIRE(has("avx2") == (__builtin_cpu_supports("avx2") != 0));
+  REQUIRE(has("avx512") == (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vbmi2")));
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  const bool fsrm = __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & (1u << 4)) != 0;
+  REQUIRE(HasSlowAlignments() == (__builtin_cpu_is("amd") && fsrm));
+}
+#endif
 
 TEST_CASE("nothing outside the two ranges is touched") {
   const Fenced from;

@@ -1,5 +1,5 @@
 // Latencies of one kind of request: an HDR histogram, with least, most, mean and deviation kept exactly.
-import { decodeFromCompressedBase64, encodeIntoCompressedBase64, Float64Histogram, JsHistogram } from 'hdr-histogram-js';
+import { decodeHistogram, Float64Histogram } from '../../bundled/hdr-histogram.js';
 
 const MOST = 3.6e12; // an hour; what takes longer counts as an hour
 const DIGITS = 3;
@@ -50,9 +50,7 @@ export class Latency {
 
   add(data: LatencyData): void {
     if (data.count === 0) return;
-    const other = decodeFromCompressedBase64(data.hdr, 64, false);
-    if (!(other instanceof JsHistogram)) throw new TypeError('a histogram in WebAssembly, which was not asked for');
-    this.#histogram.add(other);
+    this.#histogram.add(decodeHistogram(data.hdr));
     this.#addFigures(data);
   }
 
@@ -72,7 +70,7 @@ export class Latency {
   }
 
   toData(): LatencyData {
-    const hdr = this.#count === 0 ? '' : encodeIntoCompressedBase64(this.#settled());
+    const hdr = this.#count === 0 ? '' : this.#settled().encodeIntoCompressedBase64();
     return { count: this.#count, min: this.#count === 0 ? 0 : this.#min, max: this.#max, sum: this.#sum, squares: this.#squares, hdr };
   }
 

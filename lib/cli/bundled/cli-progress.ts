@@ -1,0 +1,2 @@
+// Bars on a terminal.
+export { Presets, SingleBar } from 'cli-progress';

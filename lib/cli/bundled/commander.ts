@@ -1,0 +1,2 @@
+// The parser of the command line.
+export { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
