@@ -7,5 +7,5 @@ export const ALL_FILES = ['--testPathIgnorePatterns', '/node_modules/'];
 
 /** @returns {Promise<import('../support/tally.mjs').Tally>} */
 export function install() {
-  return jest({ args: ['--testTimeout=1200000', ...ALL_FILES, '--', 'test/package/install'] });
+  return jest({ args: [...ALL_FILES, '--', 'test/package/install'] });
 }

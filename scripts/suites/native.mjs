@@ -3,12 +3,13 @@
 import { readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { VARIANTS, build, missingFor } from '../support/native.mjs';
+import { BUILD_MINUTES, VARIANTS, build, missingFor } from '../support/native.mjs';
 import { ROOT, each, installed, run } from '../support/run.mjs';
 import { emptyTally, failedTally, lackingTally } from '../support/tally.mjs';
 
 const JOBS = os.availableParallelism();
-const MINUTES = 5;
+/** For a program: what takes longer hangs. */
+const MINUTES = 15;
 
 function unescape(text) {
   const named = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
@@ -48,7 +49,7 @@ async function makePrograms() {
   const missing = ['make', 'g++'].filter((program) => !installed(program));
   if (missing.length > 0) return { tally: lackingTally('native', `${missing.join(', ')} missing: apt-get install ${missing.join(' ')}`) };
   const make = ['-C', 'native', '--no-print-directory'];
-  const built = await run('make', [...make, '--silent', `-j${JOBS}`], { minutes: 30 });
+  const built = await run('make', [...make, '--silent', `-j${JOBS}`], { minutes: BUILD_MINUTES });
   if (!built.ok) return { tally: failedTally('make -C native', `${built.output}\n${built.why}`) };
   const listed = await run('make', [...make, 'list']);
   return {
@@ -97,7 +98,7 @@ async function withCmake(variant, { args = [], env = {}, threadsOnly = false } =
   if (chosen.names !== undefined) common.push('--tests-regex', `^(${chosen.names.join('|')})$`);
   // ctest cuts the output of a test at 1 KiB and 300 KiB unless told; the closing line of a program is at the end.
   const whole = ['--test-output-size-passed', '1000000', '--test-output-size-failed', '1000000'];
-  const ran = await run('ctest', [...common, ...whole, ...args], { env, minutes: 20 });
+  const ran = await run('ctest', [...common, ...whole, ...args], { env, minutes: BUILD_MINUTES });
   const tally = emptyTally();
   try {
     for (const program of programsOf(readFileSync(report, 'utf8'))) record(tally, program);

@@ -5,6 +5,9 @@ import { ROOT, installed, node, run, tool } from './run.mjs';
 
 const CLANG = 'clang++-14';
 
+/** What takes longer hangs: on a machine with other work a build takes many times as long as on one without. */
+export const BUILD_MINUTES = 75;
+
 /**
  * `addon`: with the addon, so configured by cmake-js. `needs`: program -> Debian package.
  * @type {Record<string, { folder: string, addon: boolean, needs: Record<string, string>, define: Record<string, string> }>}
@@ -61,5 +64,6 @@ export async function build(name, ...targets) {
   const configured = await configure(name);
   if (!configured.ok) return configured;
   const jobs = String(os.availableParallelism());
-  return run('cmake', ['--build', VARIANTS[name].folder, '--parallel', jobs, '--target', ...(targets.length > 0 ? targets : ['all'])]);
+  const chosen = targets.length > 0 ? targets : ['all'];
+  return run('cmake', ['--build', VARIANTS[name].folder, '--parallel', jobs, '--target', ...chosen], { minutes: BUILD_MINUTES });
 }

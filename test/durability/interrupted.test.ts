@@ -64,7 +64,7 @@ describe.each(ACCESSES)('under %s', (access) => {
 });
 
 describe('a profile that denies a call', () => {
-  for (const code of ['EPERM', 'ENOSYS'])
+  for (const code of ['EPERM', 'EACCES', 'ENOSYS'])
     traced(`pwritev2 with ${code}: durable writes go by pwrite and fdatasync, and stay durable`, async () => {
       const file = bench.image(pattern(MiB));
       const script = `
@@ -84,7 +84,7 @@ describe('a profile that denies a call', () => {
       expect(result.after('second').map(({ name }) => name)).toEqual(['pwrite64', 'fdatasync']);
     });
 
-  for (const code of ['EPERM', 'ENOSYS'])
+  for (const code of ['EPERM', 'EACCES', 'ENOSYS'])
     traced(`preadv2 and statx with ${code}: reads and direct opens go on`, async () => {
       const file = bench.image(pattern(MiB));
       const script = `

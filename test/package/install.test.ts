@@ -9,7 +9,7 @@ import { compilerless, install, pack, runIn, userEnv } from '../support/installe
 import { NO_SANITIZER, run } from '../support/peers';
 import { rig } from '../support/rig';
 
-jest.setTimeout(1_200_000);
+jest.setTimeout(3_600_000);
 const bench = rig();
 // An addon of a sanitizer needs its runtime in the process; what is packed here is another one.
 const declare = NO_SANITIZER.met ? describe : describe.skip;

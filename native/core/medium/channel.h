@@ -79,8 +79,8 @@ class Channel {
   // would; EOPNOTSUPP, the medium cannot tell.
   // Errors: those, the medium's · EIO it ends before · ECANCELED.   Thread: any; it may wait.
   virtual Moved Read(MediumOffset at, void* data, size_t size, const PieceRules& rules) = 0;
-  // Writes all of it. Of a durable one, EOPNOTSUPP, ENOSYS, EINVAL: the medium has no such write after all; EPERM: it
-  // may be denied; EIO: what was written may be lost, and so may what was written before.   Thread: any; it may wait.
+  // Writes all of it. Of a durable one, EOPNOTSUPP, ENOSYS, EINVAL: the medium has no such write; EPERM, EACCES: it may
+  // be denied; EIO: what was written may be lost, and so may what was written before.   Thread: any; it may wait.
   virtual Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules) = 0;
   // Says that [at, at + size) is not needed any more. Of its whole granules each reads afterwards as before or as
   // zeros; all else is untouched. -> the bytes that the medium was told of: none where it cannot, which is no error.

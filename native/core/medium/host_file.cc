@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/denied.h"
 #include "core/host/copy.h"
 #include "core/host/transfer_loop.h"
 
@@ -60,8 +61,7 @@ Moved HostFile::ReadNow(void* data, size_t size, MediumOffset offset) const {
     const size_t n = std::min<size_t>(size - done, kSegmentSize);
     const int64_t rc =
         scratch.Read(to + done, n, at, [&](void* p, size_t m) { return host->PreadNowait(fd, p, m, at); });
-    // EPERM: something between here and the host denies the call, a seccomp profile for one.
-    if (rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -EPERM) return {0, {EOPNOTSUPP, Op::kPread}};
+    if (rc == -EOPNOTSUPP || rc == -ENOSYS || MayBeDenied(static_cast<int>(-rc))) return {0, {EOPNOTSUPP, Op::kPread}};
     // Whatever else it is, the end of the file too: the read that may wait finds out and names it.
     if (rc <= 0) return {0, {EAGAIN, Op::kPread}};
     done += static_cast<size_t>(rc);

@@ -29,8 +29,8 @@ struct HostFile {
   Moved ReadAll(void* data, size_t size, MediumOffset offset, const std::atomic<bool>* cancel) const;
   Moved WriteAll(const void* data, size_t size, MediumOffset offset, const std::atomic<bool>* cancel) const;
 
-  // The same, and durable when it returns. EOPNOTSUPP, ENOSYS, EINVAL: the host has no such call; EPERM: it may be
-  // denied.
+  // The same, and durable when it returns. EOPNOTSUPP, ENOSYS, EINVAL: the host has no such call; EPERM, EACCES: it
+  // may be denied.
   Moved WriteAllDurable(const void* data, size_t size, MediumOffset offset, const std::atomic<bool>* cancel) const;
   // Reads all of it if that needs no disk. With nothing moved: EAGAIN, it would, as always with a direct_fd;
   // EOPNOTSUPP, the host cannot tell.

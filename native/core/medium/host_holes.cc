@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/denied.h"
 #include "core/host/transfer_loop.h"
 
 namespace blk {
@@ -110,8 +111,8 @@ Moved HostHoles::ZeroBy(Way way, const HostFile& file, MediumSpan span, const Pi
     }
     const uint64_t granule = GranuleOf(file);
     if (IsForGood(rc, from % granule == 0 && step % granule == 0)) Remember(way);
-    // EPERM is also what a seccomp profile says that knows writes only; one that knows none says so again.
-    return {done, {IsRefusal(rc) || rc == -EPERM ? EOPNOTSUPP : -rc, Op::kZero}};
+    // A host that denies writes as well says so of the write.
+    return {done, {IsRefusal(rc) || MayBeDenied(-rc) ? EOPNOTSUPP : -rc, Op::kZero}};
   }
   const size_t done = static_cast<size_t>(from - span.begin.value);
   return {done, from < span.end.value ? Status{EOPNOTSUPP, Op::kZero} : Status::Ok()};

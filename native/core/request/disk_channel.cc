@@ -2,6 +2,7 @@
 
 #include <cassert>
 
+#include "core/base/denied.h"
 #include "core/medium/medium_windows.h"
 
 namespace blk {
@@ -44,8 +45,8 @@ Moved DiskChannel::WriteDurable(const Piece& piece, const uint8_t* data, MediumO
   Moved rest =
       channel_.Write({at.value + moved.bytes}, data + moved.bytes, size - moved.bytes, {false, false, piece.cancel});
   if (rest.bytes > 0) flush_.MarkDirty();
-  // EPERM is a host's that denies this call, as a seccomp profile does; one that denies every write says so again.
-  const bool no_such_call = err == EOPNOTSUPP || err == ENOSYS || err == EINVAL || err == EPERM;
+  // A host that denies every write, and not this call alone, says so again.
+  const bool no_such_call = err == EOPNOTSUPP || err == ENOSYS || err == EINVAL || MayBeDenied(err);
   // Several threads may find out at once, and all say the same.
   if (no_such_call && rest.status.ok()) durable_calls_ = false;
   // It was the sync that failed, not the write: the error may be that of earlier writes, and the host tells it once.

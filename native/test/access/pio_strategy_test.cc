@@ -191,7 +191,7 @@ TEST_CASE("B45: a durable write is one call, and leaves alone what else is dirty
 }
 
 TEST_CASE("a host without the call is served by pwrite and fdatasync, and asked once") {
-  for (const int err : {EOPNOTSUPP, ENOSYS, EINVAL, EPERM}) {
+  for (const int err : {EOPNOTSUPP, ENOSYS, EINVAL, EPERM, EACCES}) {
     PioRig rig(kPerCall);
     const auto bytes = Pattern(0, 1024, 1);
     rig.host.Fail(Call::kPwriteDurable, err);
