@@ -1,0 +1,46 @@
+// Lists a zip that lies somewhere within a larger image, or prints one file of it, without copying the zip out first.
+// yauzl asks for streams over ranges; the device answers them, and reaches nothing outside of its own range.
+//
+//   npm install rumpblk yauzl
+//   node zip-in-image.mjs firmware.img 1048576 524288           the zip has 524288 bytes from 1048576 on
+//   node zip-in-image.mjs firmware.img 1048576 524288 notes.txt
+import { pipeline } from 'node:stream/promises';
+import { open } from 'rumpblk';
+import { openFileHandle } from 'rumpblk/fs';
+import yauzl from 'yauzl';
+
+/** Where yauzl reads. The device stays open until its owner closes it, however many streams there were: `autoClose: false`. */
+class DeviceReader extends yauzl.RandomAccessReader {
+  constructor(device) {
+    super();
+    this.handle = openFileHandle(device);
+  }
+
+  _readStreamForRange(start, end) {
+    return this.handle.createReadStream({ start, end: end - 1, autoClose: false }); // `end` of yauzl is not a part of the range
+  }
+}
+
+const [path, offset, size, wanted] = process.argv.slice(2);
+if (size === undefined) {
+  console.error('usage: node zip-in-image.mjs IMAGE OFFSET SIZE [NAME]');
+  process.exit(2);
+}
+
+const device = await open(path, { offset: Number(offset), size: Number(size) });
+try {
+  const zip = await yauzl.fromRandomAccessReaderPromise(new DeviceReader(device), device.size);
+  let found = wanted === undefined;
+  for await (const entry of zip.eachEntry()) {
+    if (wanted === undefined) console.log(`${String(entry.uncompressedSize).padStart(10)} ${entry.fileName}`);
+    if (entry.fileName !== wanted) continue;
+    found = true;
+    await pipeline(await zip.openReadStreamPromise(entry), process.stdout, { end: false });
+  }
+  if (!found) {
+    console.error(`no '${wanted}' in the zip`);
+    process.exitCode = 1;
+  }
+} finally {
+  await device.close();
+}
