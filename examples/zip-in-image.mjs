@@ -9,15 +9,15 @@ import { open } from 'rumpblk';
 import { openFileHandle } from 'rumpblk/fs';
 import yauzl from 'yauzl';
 
-/** Where yauzl reads. The device stays open until its owner closes it, however many streams there were: `autoClose: false`. */
+/** Where yauzl reads. Each stream closes the handle that it was made of, and none closes the device. */
 class DeviceReader extends yauzl.RandomAccessReader {
   constructor(device) {
     super();
-    this.handle = openFileHandle(device);
+    this.device = device;
   }
 
   _readStreamForRange(start, end) {
-    return this.handle.createReadStream({ start, end: end - 1, autoClose: false }); // `end` of yauzl is not a part of the range
+    return openFileHandle(this.device).createReadStream({ start, end: end - 1 }); // `end` of yauzl is the byte behind the last one
   }
 }
 

@@ -7,7 +7,7 @@ const { default: Sequencer } = require('@jest/test-sequencer');
 const SLOW = [
   'package/install',
   'cli/workload/jobs',
-  'package/documents',
+  'documents/documents',
   'package/site',
   'cli/workload/run',
   'cli/workload/page',
