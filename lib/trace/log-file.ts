@@ -29,7 +29,13 @@ export interface EncoderOptions {
 export interface OpenLog extends TraceLog {
   /** What its first bytes say. */
   readonly format: TraceFormat;
-  /** Lets go of the file; needed where `events` was not gone through to its end. */
+  /**
+   * Lets go of the file; needed where `events` was not gone through to its end.
+   *
+   * @example
+   * const log = await readLogFile('work.jsonl');
+   * await log.close();
+   */
   close(): Promise<void>;
 }
 
@@ -45,6 +51,10 @@ export function encoderOf(header: TraceHeader, { format = 'jsonl', device, files
  * Reads a log whose format its first bytes tell.
  *
  * @throws {BlockDeviceError} EINVAL a log of none of the formats, or one that breaks their rules; EIO its beginning is not whole
+ *
+ * @example
+ * const { header, events } = await readLog(process.stdin);
+ * for await (const event of events) console.log(event.op);
  */
 export async function readLog(source: ByteSource): Promise<OpenLog> {
   const bytes = new ByteReader(source);
@@ -70,7 +80,13 @@ async function* closing(events: AsyncIterable<TraceEvent>, close: () => Promise<
   }
 }
 
-/** Reads a log from a file. @throws {BlockDeviceError} as {@link readLog}; those of the host */
+/**
+ * Reads a log from a file. @throws {BlockDeviceError} as {@link readLog}; those of the host
+ *
+ * @example
+ * const { header, events } = await readLogFile('work.jsonl');
+ * for await (const event of events) console.log(event.op);
+ */
 export async function readLogFile(path: PathLike): Promise<OpenLog> {
   return readLog(bytesOf(hostPath(path, 'path')));
 }
@@ -97,6 +113,10 @@ function formatOf(start: Uint8Array): TraceFormat | undefined {
  * @param events requests and marks in the order of their `n`
  * @returns how many events were given, and what the format has no words for
  * @throws {BlockDeviceError} ENOTSUP the format cannot hold such an event; those of the host. The file is not whole then
+ *
+ * @example
+ * const { header, events } = await readLogFile('work.jsonl');
+ * await writeLogFile('work.fio', header, events, { format: 'fio-iolog-3' });
  */
 export async function writeLogFile(
   path: PathLike,

@@ -154,6 +154,15 @@ describe('docs/api.md', () => {
   /** What the examples take for granted: a name, and what it is. */
   const GIVEN: Readonly<Record<string, string>> = {
     device: "import('rumpblk').BlockDevice",
+    driver: "import('rumpblk').BlockDriver",
+    changes: "import('rumpblk').DirtyBitmap",
+    trace: "import('rumpblk/trace').Trace",
+    histogram: "import('rumpblk/trace').LatencyHistogram",
+    clock: "import('rumpblk/lab').VirtualClock",
+    handle: "import('rumpblk/fs').DeviceFileHandle",
+    server: "import('rumpblk/nbd').NbdServer",
+    overlay: "import('rumpblk/overlay').OverlayDevice",
+    storage: "import('rumpblk/random-access-storage').RandomAccessDevice",
     sector: 'Buffer',
     label: "import('rumpblk').DiskLabel",
     buffer: 'Buffer',
