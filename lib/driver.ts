@@ -1,4 +1,5 @@
 // BlockDriver: a table of minors with its tunables, faults and counters.
+// Over 300 lines: one class, whose members are short and documented one by one.
 import { binding, type NativeDriver } from './native/binding.js';
 import { throwIfAborted, unlessAborted } from './request/abort.js';
 import { toCounters, type Counters } from './counters.js';

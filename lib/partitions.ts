@@ -1,4 +1,5 @@
 // How a device is divided: its disklabel, and the tree of its partition tables.
+// Over 300 lines: most of it is what the types and the functions promise, with an example of each.
 import {
   ANY_VERSION,
   SCHEMES,

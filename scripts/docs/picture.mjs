@@ -21,7 +21,7 @@ try {
   });
   if (status !== 0) throw new Error(`the bench ended with ${status}`);
   const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
-  const window = await browser.newPage({ viewport: { width: 1000, height: 800 }, colorScheme: 'light' });
+  const window = await browser.newPage({ viewport: { width: 1000, height: 620 }, colorScheme: 'light' });
   await window.goto(pathToFileURL(page).href);
   await window.screenshot({ path: PICTURE });
   await browser.close();
