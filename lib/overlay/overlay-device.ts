@@ -30,7 +30,7 @@ export interface DiffOptions {
 const DIFF_KEYS = keysOf<DiffOptions>({ exact: true }, { compare: "'exact'" });
 /** Options of `rebase()`. */
 export interface RebaseOptions {
-  /** What the new base holds, as `open` has it; default `'raw'`. */
+  /** Format of the new base, as for `open`; default `'raw'`. */
   format?: ImageFormat;
 }
 

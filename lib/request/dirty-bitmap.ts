@@ -19,7 +19,7 @@ export interface TrackOptions {
 
 /** A bitmap that an image keeps; `BlockDevice.bitmaps()` lists them. */
 export interface BitmapInfo {
-  /** What it is called; bytes of it that are not UTF-8 are shown as U+FFFD. */
+  /** Name; bytes of it that are not UTF-8 appear as U+FFFD. */
   readonly name: string;
   /** Bytes of a block. */
   readonly granularity: Bytes;

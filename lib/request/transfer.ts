@@ -60,7 +60,7 @@ const BUF_WORDS = { position: "'blkno', in sectors", bcount: "'data', all of whi
 export const BUF_KEYS = keysOf<BufRequest>({ ...BUF_NAMES, signal: true }, BUF_WORDS);
 export const BUF_SYNC_KEYS = keysOf<Omit<BufRequest, 'signal'>>(BUF_NAMES, { ...BUF_WORDS, ...NO_SIGNAL });
 
-/** What became of one buf. */
+/** Outcome of one buf. */
 export interface BufResult {
   /** Bytes asked for. */
   bcount: Bytes;

@@ -27,7 +27,7 @@ export interface EncoderOptions {
 
 /** A log that was opened to be read. */
 export interface OpenLog extends TraceLog {
-  /** What its first bytes say. */
+  /** The header, read from its first bytes. */
   readonly format: TraceFormat;
   /**
    * Lets go of the file; needed where `events` was not gone through to its end.
@@ -177,11 +177,11 @@ function isIterable(value: unknown): boolean {
   return typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value);
 }
 
-/** What became of a log that was written. */
+/** Outcome of writing a log. */
 export interface WrittenLog {
   /** Events that were given. */
   events: number;
-  /** What the format has no words for, by kind: `{ read: 3 }`. */
+  /** Counts, by kind, of all that the format cannot express and that was left out: `{ read: 3 }`. */
   leftOut: Record<string, number>;
 }
 

@@ -12,7 +12,7 @@ import { writeLogFile, type EncoderOptions, type WrittenLog } from './log-file.j
 
 /** Options of `BlockDevice.trace()` and of `startTrace()`. */
 export interface TraceOptions {
-  /** The most requests that are kept, 1 to 2^26; default 2^20, of 72 bytes each. What comes when they are full is counted as dropped. */
+  /** The most requests that are kept, 1 to 2^26; default 2^20, of 72 bytes each. Requests beyond them are counted as dropped. */
   limit?: number;
   /** False: the iterator takes the requests away, so that `limit` is about those that wait for it. Default true: it leaves them. */
   keep?: boolean;
