@@ -10,7 +10,10 @@ const entryPoints = Object.values(exports).flatMap((target) => {
 });
 
 /** In the order of reading; a new one comes last. */
-const READING = ['first-device', 'install', 'durable-writes', 'partitions', 'media', 'adapters', 'batches-and-leases', 'faults', 'access'];
+const READING = [
+  ...['first-device', 'tour', 'command-line', 'install', 'durable-writes', 'partitions', 'media', 'adapters', 'archives'],
+  ...['batches-and-leases', 'faults', 'crash-testing', 'traces', 'access'],
+];
 const names = readdirSync(new URL('docs/guides', import.meta.url)).map((file) => file.replace(/\.md$/, ''));
 const guides = [...new Set([...READING, ...names])].map((name) => `docs/guides/${name}.md`);
 

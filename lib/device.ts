@@ -107,6 +107,9 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param options part of the buffer in bytes, default all of it; `signal`, default none
    * @returns the bytes read, and the caller's own view
    * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EIO host or injected; EBADF closed
+   *
+   * @example
+   * const { bytesRead } = await device.read(Buffer.alloc(512), 4096);
    */
   async read<T extends View>(buffer: T, position: Position, options?: TransferOptions): Promise<{ bytesRead: Bytes; buffer: T }> {
     const handle = BlockDevice.#open(this, 'read');
@@ -130,6 +133,10 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param options part of the buffer in bytes, default all of it
    * @returns the bytes read; short only at the end of the device
    * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EIO host or injected; EBADF closed
+   *
+   * @example
+   * const buffer = Buffer.alloc(4096);
+   * device.readSync(buffer, 0, { offset: 512, length: 1024 }); // bytes 0 to 1023, behind the first 512 of the buffer
    */
   readSync(buffer: View, position: Position, options?: Omit<TransferOptions, 'signal'>): Bytes {
     const handle = BlockDevice.#open(this, 'read');
@@ -146,6 +153,9 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param options part of the buffer in bytes, default all of it; `fua`, default by cache mode; `signal`, default none
    * @returns the bytes written, and the caller's own view
    * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EACCES mode 'r'; EIO host or injected; ENOSPC host full; EBADF closed
+   *
+   * @example
+   * await device.write(Buffer.from('commit'), 0, { fua: true }); // durable when the promise is fulfilled
    */
   async write<T extends View>(buffer: T, position: Position, options?: WriteOptions): Promise<{ bytesWritten: Bytes; buffer: T }> {
     const handle = BlockDevice.#open(this, 'write');
@@ -167,6 +177,10 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param options part of the buffer in bytes, default all of it; `fua`, default by cache mode
    * @returns the bytes written; short only at the end of the device
    * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EACCES mode 'r'; EIO host or injected; ENOSPC host full; EBADF closed
+   *
+   * @example
+   * device.writeSync(Buffer.from('hello'), 4096);
+   * device.flushSync();
    */
   writeSync(buffer: View, position: Position, options?: Omit<WriteOptions, 'signal'>): Bytes {
     const handle = BlockDevice.#open(this, 'write');
@@ -184,6 +198,9 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param options `signal`, default none
    * @returns the bytes that the medium was told to discard; 0 where it cannot
    * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EACCES mode 'r'; EROFS a protected range; EIO host; EBADF closed
+   *
+   * @example
+   * const { bytesDiscarded } = await device.discard(1048576, 65536);
    */
   async discard(position: Position, length: Position, options?: { signal?: AbortSignal }): Promise<{ bytesDiscarded: Bytes }> {
     const handle = BlockDevice.#open(this, 'discard');
@@ -204,6 +221,9 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param length bytes; what lies behind the end of the device is left out
    * @returns the bytes that the medium was told to discard; 0 where it cannot
    * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EACCES mode 'r'; EROFS a protected range; EIO host; EBADF closed
+   *
+   * @example
+   * if (device.discardSync(0, device.size) === 0) console.log('the medium cannot discard');
    */
   discardSync(position: Position, length: Position): Bytes {
     const handle = BlockDevice.#open(this, 'discard');
@@ -221,6 +241,11 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param options `mayUnmap`, default true; `fast`, default false; `fua`, default by cache mode; `signal`, default none
    * @returns the bytes that are zeros now
    * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EACCES mode 'r'; EROFS a protected range; ENOTSUP `fast` where it is not; EIO host or injected; ENOSPC host full; EBADF closed
+   *
+   * @example
+   * await device.writeZeroes(1048576, 65536, { fast: true }).catch((error) => {
+   *   if (error.code !== 'ENOTSUP') throw error; // ENOTSUP: zeros would have to be written, and nothing was
+   * });
    */
   async writeZeroes(position: Position, length: Position, options?: WriteZeroesOptions): Promise<{ bytesWritten: Bytes }> {
     const handle = BlockDevice.#open(this, 'writeZeroes');
@@ -241,6 +266,9 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param options `mayUnmap`, default true; `fast`, default false; `fua`, default by cache mode
    * @returns the bytes that are zeros now
    * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EACCES mode 'r'; EROFS a protected range; ENOTSUP `fast` where it is not; EIO host or injected; ENOSPC host full; EBADF closed
+   *
+   * @example
+   * device.writeZeroesSync(0, 512);
    */
   writeZeroesSync(position: Position, length: Position, options?: Omit<WriteZeroesOptions, 'signal'>): Bytes {
     const handle = BlockDevice.#open(this, 'writeZeroes');
@@ -258,6 +286,9 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param options `position`, default 0; `length`, default to the end of the device; `layer`, default `'all'`; `detectZeroes`, default none; `signal`, default none
    * @returns the extents, one at a time
    * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; with `detectZeroes` EIO host or injected; EBADF closed
+   *
+   * @example
+   * for await (const { position, length, type } of device.extents()) console.log(position, length, type);
    */
   extents(options?: ExtentsOptions): AsyncIterableIterator<Extent> {
     const handle = BlockDevice.#open(this, 'extents');
@@ -275,6 +306,9 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param options `position`, default 0; `length`, default to the end of the device; `layer`, default `'all'`; `detectZeroes`, default none
    * @returns the extents, one at a time
    * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; with `detectZeroes` EIO host or injected; EBADF closed
+   *
+   * @example
+   * for (const { type, length } of device.extentsSync()) if (type === 'hole') console.log(length);
    */
   extentsSync(options?: Omit<ExtentsOptions, 'signal'>): Generator<Extent, void, undefined> {
     const handle = BlockDevice.#open(this, 'extents');
@@ -287,6 +321,10 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    *
    * @param position bytes from the start of the device
    * @param length bytes
+   *
+   * @example
+   * device.prefetch(0, 1048576);
+   * await device.read(buffer, 0);
    */
   prefetch(position: Position, length: Position): void {
     const handle = BlockDevice.#open(this, 'prefetch');
@@ -300,6 +338,10 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param request direction, first sector, memory; of `'discard'` and `'zero'` bytes instead of memory; `deferred`, default false; `signal`, default none
    * @returns the bytes asked for and those not moved
    * @throws {BlockDeviceError} EINVAL outside the device; EACCES mode 'r'; EIO host or injected; ENOSPC host full; EBADF closed
+   *
+   * @example
+   * const { resid } = await device.strategy({ op: 'read', blkno: 16, data: Buffer.alloc(4096) });
+   * if (resid > 0) console.log('the device ends within this request');
    */
   async strategy(request: BufRequest | RangeBufRequest): Promise<BufResult> {
     const handle = BlockDevice.#open(this, 'strategy');
@@ -325,6 +367,9 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param request direction, first sector, memory; of `'discard'` and `'zero'` bytes instead of memory; `deferred`, default false
    * @returns the bytes asked for and those not moved
    * @throws {BlockDeviceError} EINVAL outside the device; EACCES mode 'r'; EIO host or injected; ENOSPC host full; EBADF closed
+   *
+   * @example
+   * device.strategySync({ op: 'write', blkno: 0, data: Buffer.alloc(512), deferred: true });
    */
   strategySync(request: Omit<BufRequest, 'signal'> | Omit<RangeBufRequest, 'signal'>): BufResult {
     const handle = BlockDevice.#open(this, 'strategy');
@@ -346,6 +391,9 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param options `depth` in entries, default 128; `arena` in bytes or as memory, default depth × 4096 bytes
    * @throws {BlockDeviceError} EBADF closed
    * @throws {RangeError} no memory for the arena, as JavaScript says it of an ArrayBuffer
+   *
+   * @example
+   * const batch = device.createBatch({ depth: 2, arena: 8192 });
    */
   createBatch(options?: BatchOptions): Batch {
     return createBatch(BlockDevice.#open(this, 'createBatch'), this, options);
@@ -416,6 +464,9 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * image. Waits for the disk, as a `Sync` form does.
    *
    * @throws {BlockDeviceError} EBADF closed; those of the host
+   *
+   * @example
+   * for (const { name, isConsistent } of device.bitmaps()) console.log(name, isConsistent);
    */
   bitmaps(): BitmapInfo[] {
     return bitmaps(BlockDevice.#open(this, 'track'));
@@ -428,6 +479,9 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param name as `bitmaps()` gives it
    * @returns false when there is none of that name
    * @throws {BlockDeviceError} EACCES mode 'r'; ENOTSUP a part of an image; EBADF closed; those of the host
+   *
+   * @example
+   * device.removeBitmap('backup');
    */
   removeBitmap(name: string): boolean {
     return removeBitmap(BlockDevice.#open(this, 'track'), name);
@@ -441,6 +495,10 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param length bytes, which must lie in one window
    * @throws {BlockDeviceError} ENOTSUP access 'pio', or a runtime that refuses memory of others (Electron); EINVAL
    *   0 bytes, outside the device or across windows; ENODEV a file system without maps, as FUSE can be; EBUSY it would pin the last free window; EBADF closed
+   *
+   * @example
+   * using view = device.mapSync(0, 4096);
+   * console.log(view.bytes[0]);
    */
   mapSync(position: Position, length: Position): WindowView {
     return lend(BlockDevice.#open(this, 'map'), this, position, length);
@@ -451,6 +509,9 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    *
    * @returns offset and length in bytes of the host file, and the references
    * @throws {BlockDeviceError} EBADF closed
+   *
+   * @example
+   * console.table(device.windows());
    */
   windows(): WindowInfo[] {
     const handle = BlockDevice.#open(this, 'windows');
@@ -464,6 +525,10 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    *
    * @param options `signal`, default none
    * @throws {BlockDeviceError} EIO or ENOSPC host; EBADF closed
+   *
+   * @example
+   * await device.write(buffer, 0);
+   * await device.flush(); // the write would survive a power cut now
    */
   async flush(options?: { signal?: AbortSignal }): Promise<void> {
     const handle = BlockDevice.#open(this, 'flush');
@@ -479,6 +544,10 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * Makes everything completed so far durable, on the calling thread.
    *
    * @throws {BlockDeviceError} EIO or ENOSPC host; EBADF closed
+   *
+   * @example
+   * device.writeSync(buffer, 0);
+   * device.flushSync();
    */
   flushSync(): void {
     const handle = BlockDevice.#open(this, 'flush');
@@ -493,6 +562,9 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param arg DIOCGPART: index of the partition, default that of this minor; DIOCSDINFO, DIOCWDINFO: the label
    * @returns what {@link IoctlMap} says; a promise for DIOCCACHESYNC
    * @throws {BlockDeviceError} ENOTTY unknown request; EINVAL no such partition, a label that cannot be; EBADF opened for reading, or closed; EBUSY a label that moves, shrinks or drops an open partition; EROFS label protected by this open; errors of the host
+   *
+   * @example
+   * const { size } = device.ioctl('DIOCGPART'); // sectors
    */
   ioctl<K extends keyof IoctlMap>(request: K, ...arg: IoctlMap[K]['arg']): IoctlMap[K]['result'];
   ioctl(request: string, argument?: unknown): unknown {
@@ -505,6 +577,14 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * a device that is closed there is nothing to do, so that a failed flush is reported once.
    *
    * @throws {BlockDeviceError} EIO or ENOSPC when the last flush failed; the device is closed nevertheless
+   *
+   * @example
+   * const device = await open('disk.img');
+   * try {
+   *   await device.read(buffer, 0);
+   * } finally {
+   *   await device.close();
+   * }
    */
   close(): Promise<void> {
     if (!BlockDevice.#is(this)) return Promise.reject(invalidThis('BlockDevice'));
@@ -515,6 +595,14 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * Closes the device on the calling thread; does nothing when it is closed.
    *
    * @throws {BlockDeviceError} EBUSY with requests in flight, the device stays open; EIO or ENOSPC when the last flush failed
+   *
+   * @example
+   * const device = openSync('disk.img');
+   * try {
+   *   device.readSync(buffer, 0);
+   * } finally {
+   *   device.closeSync();
+   * }
    */
   closeSync(): void {
     if (!BlockDevice.#is(this)) throw invalidThis('BlockDevice');

@@ -1,4 +1,5 @@
 // BlockDriver: a table of minors with its tunables, faults and counters.
+// Over 300 lines: one class, whose members are short and documented one by one.
 import { binding, type NativeDriver } from './native/binding.js';
 import { throwIfAborted, unlessAborted } from './request/abort.js';
 import { toCounters, type Counters } from './counters.js';
@@ -56,6 +57,9 @@ export class BlockDriver implements Disposable {
    *
    * @param options tunables; each has a default
    * @throws {BlockDeviceError} ENOMEM no memory for a table of that size
+   *
+   * @example
+   * using driver = new BlockDriver({ workers: 2, faults: { rate: 100, seed: 1 } });
    */
   constructor(options: DriverOptions = {}) {
     const { native, faults } = driverArguments(options);
@@ -75,6 +79,9 @@ export class BlockDriver implements Disposable {
    * @param env variables; default `process.env`
    * @returns the driver; a variable that is not set leaves the default
    * @throws {TypeError} ERR_INVALID_ARG_VALUE for a value that is not acceptable
+   *
+   * @example
+   * const driver = BlockDriver.fromEnv({ RUMP_BLKFAIL: '100', RUMP_BLKFAIL_SEED: '1' }); // usually process.env
    */
   static fromEnv(env: NodeJS.ProcessEnv = process.env): BlockDriver {
     return new BlockDriver(optionsFromEnv(env));
@@ -89,6 +96,10 @@ export class BlockDriver implements Disposable {
    * @param options range in bytes; default all of it
    * @returns the minor
    * @throws {BlockDeviceError} EBUSY table full; EINVAL type or range; errors of the host; EBADF closed
+   *
+   * @example
+   * const minor = await driver.register('disk.img', { offset: 1048576, size: 8388608 });
+   * await using device = await driver.open(minor);
    */
   async register(source: Source, options?: RegisterOptions & NotAnEntry): Promise<number> {
     const native = nativeOf(this, 'register');
@@ -106,6 +117,9 @@ export class BlockDriver implements Disposable {
    * @param options range in bytes; default all of it
    * @returns the minor
    * @throws {BlockDeviceError} EBUSY table full; EINVAL type or range; errors of the host; EBADF closed
+   *
+   * @example
+   * const minor = driver.registerSync('disk.img');
    */
   registerSync(source: Source, options?: RegisterOptions & NotAnEntry): number {
     const native = nativeOf(this, 'register');
@@ -124,6 +138,9 @@ export class BlockDriver implements Disposable {
    * @param partition its name as {@link readPartitions} gives it, or whatever else chooses it: see {@link PartitionChoice}
    * @returns the minor of the partition
    * @throws {BlockDeviceError} ENXIO no such minor or partition; EINVAL it does not lie inside the disk; EBUSY table full; errors of the host; EBADF closed
+   *
+   * @example
+   * const root = await driver.registerPartition(await driver.register('disk.img'), 'root');
    */
   async registerPartition(minor: number, partition: PartitionChoice): Promise<number> {
     const native = nativeOf(this, 'register');
@@ -138,6 +155,9 @@ export class BlockDriver implements Disposable {
    * @param partition its name as {@link readPartitionsSync} gives it, or whatever else chooses it
    * @returns the minor of the partition
    * @throws {BlockDeviceError} ENXIO no such minor or partition; EINVAL it does not lie inside the disk; EBUSY table full; errors of the host; EBADF closed
+   *
+   * @example
+   * const root = driver.registerPartitionSync(driver.registerSync('disk.img'), 'root');
    */
   registerPartitionSync(minor: number, partition: PartitionChoice): number {
     const native = nativeOf(this, 'register');
@@ -172,6 +192,9 @@ export class BlockDriver implements Disposable {
    * @param minor the disk, or a partition that holds others
    * @returns the partitions with their minors, in order of the tables; none where the disk is not divided
    * @throws {BlockDeviceError} ENXIO no such minor; EBUSY the table has not so many free slots; errors of the host; EBADF closed
+   *
+   * @example
+   * for (const { minor, name } of driver.registerPartitionsSync(driver.registerSync('disk.img'))) console.log(minor, name);
    */
   registerPartitionsSync(minor: number): RegisteredPartition[] {
     const native = nativeOf(this, 'register');
@@ -185,6 +208,10 @@ export class BlockDriver implements Disposable {
    *
    * @param minor index in the table
    * @throws {BlockDeviceError} EBUSY while open, or while a partition of it is registered; ENXIO unused; EBADF closed
+   *
+   * @example
+   * const minor = driver.registerSync('disk.img');
+   * driver.deregister(minor); // its index is free again
    */
   deregister(minor: number): void {
     const native = nativeOf(this, 'deregister');
@@ -199,6 +226,9 @@ export class BlockDriver implements Disposable {
    * @param options mode, access, cache mode; default read-only
    * @returns the device
    * @throws {BlockDeviceError} ENXIO unused; EACCES, EROFS mode; EBUSY locked by another minor or process; EBADF closed
+   *
+   * @example
+   * await using device = await driver.open(await driver.register('disk.img'), { mode: 'r+' });
    */
   async open(minor: number, options?: OpenOptions): Promise<BlockDevice> {
     const native = nativeOf(this, 'open');
@@ -217,6 +247,9 @@ export class BlockDriver implements Disposable {
    * @param options mode, access, cache mode; default read-only
    * @returns the device
    * @throws {BlockDeviceError} ENXIO unused; EACCES, EROFS mode; EBUSY locked by another minor or process; EBADF closed
+   *
+   * @example
+   * using device = driver.openSync(driver.registerSync('disk.img'), { access: 'pio' });
    */
   openSync(minor: number, options?: Omit<OpenOptions, 'signal'>): BlockDevice {
     const native = nativeOf(this, 'open');
@@ -232,6 +265,9 @@ export class BlockDriver implements Disposable {
    *
    * @returns path, range in bytes, type and open count of each
    * @throws {BlockDeviceError} EBADF closed
+   *
+   * @example
+   * console.table(driver.minors());
    */
   minors(): MinorInfo[] {
     const answer = nativeOf(this, 'minors').minors();
@@ -244,6 +280,11 @@ export class BlockDriver implements Disposable {
    *
    * @returns counts since the driver was made or reset
    * @throws {BlockDeviceError} EBADF closed
+   *
+   * @example
+   * const before = driver.counters().bytesRead;
+   * await device.read(buffer, 0);
+   * console.log(driver.counters().bytesRead - before);
    */
   counters(): Counters {
     return toCounters(nativeOf(this, 'counters').counters());
@@ -253,6 +294,10 @@ export class BlockDriver implements Disposable {
    * Sets every counter to 0.
    *
    * @throws {BlockDeviceError} EBADF closed
+   *
+   * @example
+   * driver.resetCounters();
+   * console.log(driver.counters().ioTotal); // 0
    */
   resetCounters(): void {
     nativeOf(this, 'resetCounters').resetCounters();
@@ -262,6 +307,14 @@ export class BlockDriver implements Disposable {
    * Frees every minor and ends the threads; does nothing when the driver is closed.
    *
    * @throws {BlockDeviceError} EBUSY while a device is open
+   *
+   * @example
+   * const driver = new BlockDriver();
+   * try {
+   *   await using device = await driver.open(await driver.register('disk.img'));
+   * } finally {
+   *   driver.close();
+   * }
    */
   close(): void {
     if (!isDriver(this)) throw invalidThis('BlockDriver');

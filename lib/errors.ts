@@ -105,6 +105,9 @@ export class BlockDeviceError extends Error implements NodeJS.ErrnoException {
    * @param info error number, call, and what else is known
    * @param options `cause`
    * @throws {TypeError} ERR_INVALID_ARG_TYPE for an errno, call or path of another type
+   *
+   * @example
+   * throw new BlockDeviceError({ errno: -5, syscall: 'read', path: 'disk.img' }); // EIO, as of a device of one's own
    */
   constructor(info: BlockErrorInfo, options?: { cause?: unknown }) {
     const { errno: given, syscall, path, holder, lost, ...facts } = checkedInfo(info);

@@ -41,12 +41,18 @@ export interface FaultInjector {
    *
    * @param options rate, and the seed; default seed: random
    * @throws {BlockDeviceError} EBADF driver closed
+   *
+   * @example
+   * driver.faults.set({ rate: 500, seed: 7 }); // one request of twenty, the same ones each time
    */
   set(options: FaultOptions): void;
   /**
    * Turns the injector off, and ends the plan: what it holds completes.
    *
    * @throws {BlockDeviceError} EBADF driver closed
+   *
+   * @example
+   * driver.faults.clear();
    */
   clear(): void;
   /**
@@ -66,6 +72,9 @@ export interface FaultInjector {
    * Tells what the plan has done so far, also when it is not in force any more.
    *
    * @returns events in their order
+   *
+   * @example
+   * console.table(driver.faults.log());
    */
   log(): FaultEvent[];
   /**
@@ -73,6 +82,9 @@ export interface FaultInjector {
    *
    * @param format 'jsonl'
    * @returns a line for each event
+   *
+   * @example
+   * process.stdout.write(driver.faults.log('jsonl'));
    */
   log(format: 'jsonl'): string;
   /**
@@ -81,6 +93,12 @@ export interface FaultInjector {
    * @param tag as rules name it
    * @returns how many there were
    * @throws {BlockDeviceError} EBADF driver closed
+   *
+   * @example
+   * driver.faults.plan({ rules: [{ match: { op: 'read' }, action: { hang: 'here' } }] });
+   * const read = device.read(buffer, 0);
+   * driver.faults.release('here');
+   * await read;
    */
   release(tag: string): number;
   /**
@@ -90,6 +108,9 @@ export interface FaultInjector {
    * @param listener gets the event
    * @returns this object
    * @throws {BlockDeviceError} EBADF driver closed
+   *
+   * @example
+   * driver.faults.on('fault', ({ op, blkno, action }) => console.log(op, blkno, action));
    */
   on(event: 'fault', listener: (event: FaultEvent) => void): this;
   /**
@@ -98,6 +119,10 @@ export interface FaultInjector {
    * @param event 'fault'
    * @param listener as it was given
    * @returns this object
+   *
+   * @example
+   * const listener = () => console.log('a fault');
+   * driver.faults.on('fault', listener).off('fault', listener);
    */
   off(event: 'fault', listener: (event: FaultEvent) => void): this;
 }

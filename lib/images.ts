@@ -61,6 +61,9 @@ export async function createQcow2(path: PathLike, options: CreateQcow2Options): 
  * @param path where; there must be nothing yet
  * @param options `size` in bytes; `backing` and its format; `clusterSize`, default 128 KiB; `extendedL2`, default true
  * @throws {BlockDeviceError} EEXIST there is such a file; EFBIG too large for clusters of that size; errors of the host
+ *
+ * @example
+ * createQcow2Sync('guest.qcow2', { size: 10 * 2 ** 30 });
  */
 export function createQcow2Sync(path: PathLike, options: CreateQcow2Options): void {
   const creation = creationOf(path, options);

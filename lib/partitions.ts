@@ -1,4 +1,5 @@
 // How a device is divided: its disklabel, and the tree of its partition tables.
+// Over 300 lines: most of it is what the types and the functions promise, with an example of each.
 import {
   ANY_VERSION,
   SCHEMES,
@@ -146,6 +147,10 @@ const WRITE_KEYS = keysOf<WriteTableOptions>({ overwrite: true });
  * @param device device to look at
  * @returns the label, or undefined where there is none
  * @throws {BlockDeviceError} EIO host or injected; EBADF closed
+ *
+ * @example
+ * const found = await findDiskLabel(device);
+ * console.log(found?.label.typename);
  */
 export async function findDiskLabel(device: BlockDevice): Promise<FoundLabel | undefined> {
   const handle = handleOf(device, 'read');
@@ -158,6 +163,9 @@ export async function findDiskLabel(device: BlockDevice): Promise<FoundLabel | u
  * @param device device to look at
  * @returns the label, or undefined where there is none
  * @throws {BlockDeviceError} EIO host or injected; EBADF closed
+ *
+ * @example
+ * console.log(findDiskLabelSync(device)?.label.partitions.length);
  */
 export function findDiskLabelSync(device: BlockDevice): FoundLabel | undefined {
   const handle = handleOf(device, 'read');
@@ -188,6 +196,10 @@ export async function readPartitions(device: BlockDevice, options?: ReadPartitio
  * @param options `probe`: also tells what lies in each partition, default false
  * @returns the tree of tables, or undefined where the device is not divided
  * @throws {BlockDeviceError} EIO host or injected; EBADF closed
+ *
+ * @example
+ * const table = readPartitionsSync(device);
+ * console.log(table?.scheme, table?.partitions.length);
  */
 export function readPartitionsSync(device: BlockDevice, options?: ReadPartitionsOptions): PartitionTable | undefined {
   const handle = handleOf(device, 'read');
@@ -226,6 +238,9 @@ export async function writePartitions(device: BlockDevice, table: TableToWrite, 
  * @param options `overwrite`: whether the table may take the place of a scheme that is not written here, of a file system, or of whatever
  *   else the device begins with; default false
  * @throws {BlockDeviceError} EINVAL a table that cannot be, or something else lies there, as `cause` says; EACCES mode 'r'; EBUSY it moves, shrinks or drops an open partition; EROFS protected; EIO or ENOSPC host; EBADF closed
+ *
+ * @example
+ * writePartitionsSync(device, { scheme: 'gpt', partitions: [{ start: 1048576, size: 8388608, type: 'linux', label: 'root' }] });
  */
 export function writePartitionsSync(device: BlockDevice, table: TableToWrite, options?: WriteTableOptions): void {
   const overwrite = overwriteOf(options);

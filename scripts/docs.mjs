@@ -1,9 +1,10 @@
 // node scripts/docs.mjs [--check]: writes docs/api.md from the docstrings of lib/; with --check, leaves it alone and fails when it
-// is stale, or when docs/ names a file, a test or a link that is not there. Fails either way for an export without a docstring.
+// is stale, or when docs/ names a file, a test or a link that is not there. Fails either way for an export without a docstring, and
+// for a function, class or method without an example.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { readSurface } from './docs/declarations.mjs';
-import { Page, undocumented } from './docs/markdown.mjs';
+import { Page, undocumented, unexampled } from './docs/markdown.mjs';
 import { docBreaches } from './docs/seed-map.mjs';
 import { ROOT } from './support/run.mjs';
 
@@ -23,7 +24,11 @@ const ENTRIES = Object.entries(JSON.parse(readFileSync(path.join(ROOT, 'package.
 const main = readSurface(path.join(ROOT, 'lib', 'index.ts'));
 const told = [...main.exported, ...main.mentioned].map(({ name }) => name);
 const more = ENTRIES.map(([name, file]) => ({ entry: `rumpblk/${name}`, ...readSurface(path.join(ROOT, file), told) }));
-const breaches = [main, ...more].flatMap(undocumented).map((name) => `${name} has no docstring`);
+const surfaces = [main, ...more];
+const breaches = [
+  ...surfaces.flatMap(undocumented).map((name) => `${name} has no docstring`),
+  ...surfaces.flatMap(unexampled).map((name) => `${name} has no @example`),
+];
 const { text } = new Page(main, more);
 if (option === undefined) {
   writeFileSync(PAGE, text);

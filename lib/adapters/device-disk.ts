@@ -46,6 +46,9 @@ export class DeviceDisk extends Disk {
    * @param device the device; positions of the disk are those of the device
    * @param options what the Disk records, and whether it writes; default: nothing, and it does
    * @throws {BlockDeviceError} EBADF closed
+   *
+   * @example
+   * const disk = new DeviceDisk(device, { readOnly: true });
    */
   constructor(device: BlockDevice, options: DeviceDiskOptions = {}) {
     handleOf(device, 'DeviceDisk');
@@ -69,6 +72,9 @@ export class DeviceDisk extends Disk {
    * @param fileOffset bytes from the start of the disk
    * @returns the bytes read, and the caller's buffer
    * @throws {BlockDeviceError} EIO host or injected; EBADF closed
+   *
+   * @example
+   * const { bytesRead } = await new DeviceDisk(device).read(buffer, 0, 512, 4096); // 512 bytes from 4096 on
    */
   override async read(buffer: Buffer, bufferOffset: number, length: number, fileOffset: number): Promise<ReadResult> {
     requirePart(buffer, bufferOffset, length, fileOffset);
@@ -85,6 +91,9 @@ export class DeviceDisk extends Disk {
    * @param fileOffset bytes from the start of the disk
    * @returns the bytes written, and the caller's buffer
    * @throws {BlockDeviceError} ENOSPC beyond the end; EACCES mode 'r'; EIO host or injected; EBADF closed
+   *
+   * @example
+   * await new DeviceDisk(device).write(buffer, 0, 512, 4096);
    */
   override async write(buffer: Buffer, bufferOffset: number, length: number, fileOffset: number): Promise<WriteResult> {
     requirePart(buffer, bufferOffset, length, fileOffset);
@@ -102,6 +111,9 @@ export class DeviceDisk extends Disk {
    * @param offset bytes from the start of the disk
    * @param length bytes
    * @throws {BlockDeviceError} EACCES mode 'r'; EIO host or injected; EBADF closed
+   *
+   * @example
+   * await new DeviceDisk(device).discard(1048576, 65536);
    */
   override async discard(offset: number, length: number): Promise<void> {
     const start = bytes(offset, 'offset');

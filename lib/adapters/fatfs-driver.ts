@@ -27,6 +27,9 @@ export interface FatfsVolumeDriver {
    * @param i first sector
    * @param dest memory of whole sectors
    * @param cb called once, later, with the error or null
+   *
+   * @example
+   * fatfsDriver(device).readSectors(0, sector, (error) => console.log(error ?? sector[510]));
    */
   readSectors(i: number, dest: Buffer, cb: FatfsCallback): void;
   /**
@@ -36,6 +39,9 @@ export interface FatfsVolumeDriver {
    * @param i first sector
    * @param data memory of whole sectors
    * @param cb called once, later, with the error or null
+   *
+   * @example
+   * fatfsDriver(device).writeSectors?.(0, sector, (error) => console.log(error ?? 'written'));
    */
   writeSectors?(i: number, data: Buffer, cb: FatfsCallback): void;
 }

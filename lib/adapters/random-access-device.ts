@@ -39,23 +39,68 @@ export interface RandomAccessStorage extends EventEmitter {
   readonly truncatable: boolean;
   /** Tells whether `stat` works. */
   readonly statable: boolean;
-  /** Opens it; every other call does so by itself. */
+  /**
+   * Opens it; every other call does so by itself.
+   *
+   * @example
+   * storage.open((error) => console.log(error ?? 'open'));
+   */
   open(cb?: RandomAccessCallback): void;
-  /** Reads `size` bytes at `offset`. */
+  /**
+   * Reads `size` bytes at `offset`.
+   *
+   * @example
+   * storage.read(4096, 512, (error, bytes) => console.log(error ?? bytes.length));
+   */
   read(offset: number, size: number, cb: RandomAccessCallback<Buffer>): void;
-  /** Writes all of `data` at `offset`. */
+  /**
+   * Writes all of `data` at `offset`.
+   *
+   * @example
+   * storage.write(4096, Buffer.from('hello'), (error) => console.log(error ?? 'written'));
+   */
   write(offset: number, data: Uint8Array, cb?: RandomAccessCallback): void;
-  /** Deletes `size` bytes at `offset`; undefined and Infinity stand for all that follow. */
+  /**
+   * Deletes `size` bytes at `offset`; undefined and Infinity stand for all that follow.
+   *
+   * @example
+   * storage.del(4096, 512, (error) => console.log(error ?? 'zeros'));
+   */
   del(offset: number, size: number | undefined, cb?: RandomAccessCallback): void;
-  /** Fails with EINVAL. */
+  /**
+   * Fails with EINVAL.
+   *
+   * @example
+   * storage.truncate(0, (error) => console.log(error)); // EINVAL
+   */
   truncate(offset: number, cb?: RandomAccessCallback): void;
-  /** Tells the size. */
+  /**
+   * Tells the size.
+   *
+   * @example
+   * storage.stat((error, stats) => console.log(error ?? stats.size));
+   */
   stat(cb: RandomAccessCallback<DeviceStats>): void;
-  /** Lets go of it until the next call. */
+  /**
+   * Lets go of it until the next call.
+   *
+   * @example
+   * storage.suspend();
+   */
   suspend(cb?: RandomAccessCallback): void;
-  /** Closes it, which makes what was written durable. */
+  /**
+   * Closes it, which makes what was written durable.
+   *
+   * @example
+   * storage.close((error) => console.log(error ?? 'durable'));
+   */
   close(cb?: RandomAccessCallback): void;
-  /** Fails with EINVAL. */
+  /**
+   * Fails with EINVAL.
+   *
+   * @example
+   * storage.unlink((error) => console.log(error)); // EINVAL
+   */
   unlink(cb?: RandomAccessCallback): void;
 }
 
@@ -97,6 +142,9 @@ export class RandomAccessDevice extends Base {
    * @param device the device; offsets are positions of it
    * @param options whether the device is closed as well; default: no
    * @throws {BlockDeviceError} EBADF closed
+   *
+   * @example
+   * const storage = new RandomAccessDevice(device, { closeDevice: true });
    */
   constructor(device: BlockDevice, options: RandomAccessDeviceOptions = {}) {
     handleOf(device, 'RandomAccessDevice');

@@ -44,6 +44,9 @@ export async function changePartitions(
  * @param options `alignment` in bytes, default 1 MiB; `dryRun`, default false
  * @returns the table as it is now, or with `dryRun` as it would be
  * @throws {BlockDeviceError} as {@link changePartitions} does
+ *
+ * @example
+ * changePartitionsSync(device, [{ remove: 'p2' }, { add: { type: 'linux', size: 8388608 } }]);
  */
 export function changePartitionsSync(device: BlockDevice, changes: readonly PartitionChange[], options?: ChangeOptions): PartitionTable {
   const handle = handleOf(device, 'write');
@@ -75,6 +78,9 @@ export async function addPartition(device: BlockDevice, partition: PartitionToAd
  * @param options `alignment` in bytes, default 1 MiB; `dryRun`, default false
  * @returns the partition as it is now, with its name
  * @throws {BlockDeviceError} as {@link changePartitions} does
+ *
+ * @example
+ * addPartitionSync(device, { type: 'linux', size: 8388608 });
  */
 export function addPartitionSync(device: BlockDevice, partition: PartitionToAdd, options?: ChangeOptions): PartitionEntry {
   const handle = handleOf(device, 'write');
@@ -90,6 +96,9 @@ export function addPartitionSync(device: BlockDevice, partition: PartitionToAdd,
  * @param options `alignment` in bytes of the end that `'rest'` gives, default 1 MiB; `dryRun`, default false
  * @returns the partition as it is now
  * @throws {BlockDeviceError} as {@link changePartitions} does
+ *
+ * @example
+ * await resizePartition(device, 'root', 16777216);
  */
 export async function resizePartition(
   device: BlockDevice,
@@ -110,6 +119,9 @@ export async function resizePartition(
  * @param options `alignment` in bytes of the end that `'rest'` gives, default 1 MiB; `dryRun`, default false
  * @returns the partition as it is now
  * @throws {BlockDeviceError} as {@link changePartitions} does
+ *
+ * @example
+ * resizePartitionSync(device, 'p2', 16777216);
  */
 export function resizePartitionSync(
   device: BlockDevice,
@@ -129,6 +141,9 @@ export function resizePartitionSync(
  * @param options `dryRun`, default false
  * @returns the table as it is now, or with `dryRun` as it would be
  * @throws {BlockDeviceError} as {@link changePartitions} does
+ *
+ * @example
+ * await removePartition(device, 'p2');
  */
 export async function removePartition(device: BlockDevice, partition: PartitionChoice, options?: ChangeOptions): Promise<PartitionTable> {
   const handle = handleOf(device, 'write');
@@ -143,6 +158,9 @@ export async function removePartition(device: BlockDevice, partition: PartitionC
  * @param options `dryRun`, default false
  * @returns the table as it is now, or with `dryRun` as it would be
  * @throws {BlockDeviceError} as {@link changePartitions} does
+ *
+ * @example
+ * removePartitionSync(device, 'root');
  */
 export function removePartitionSync(device: BlockDevice, partition: PartitionChoice, options?: ChangeOptions): PartitionTable {
   const handle = handleOf(device, 'write');

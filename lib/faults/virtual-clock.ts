@@ -32,6 +32,9 @@ export class VirtualClock {
    * Makes a clock, as {@link virtualClock} does.
    *
    * @param start time in ns at which it stands first; default 0
+   *
+   * @example
+   * const clock = virtualClock(); // the same
    */
   constructor(start = 0n) {
     this.#native = binding.makeClock(Number(nanoseconds(start, 'start')));
@@ -52,6 +55,9 @@ export class VirtualClock {
    *
    * @param ns how far
    * @returns when all of that has settled, and what came of it is done or waits for the clock itself
+   *
+   * @example
+   * await clock.advance(10_000_000); // ns: what was to complete in these 10 ms has completed
    */
   async advance(ns: number | bigint): Promise<void> {
     const end = this.now + nanoseconds(ns, 'ns');
@@ -60,7 +66,13 @@ export class VirtualClock {
     while (binding.advanceClock(this.#native, Number(end)));
   }
 
-  /** Moves it on from one request that waits to the next, until none has a time to wait for; those that hang do so still. */
+  /**
+   * Moves it on from one request that waits to the next, until none has a time to wait for; those that hang do so still.
+   *
+   * @example
+   * await clock.runUntilIdle();
+   * console.log(clock.waiting); // 0
+   */
   async runUntilIdle(): Promise<void> {
     for (;;) {
       await this.#settle();
@@ -86,6 +98,10 @@ export class VirtualClock {
  *
  * @param start time in ns at which it stands first; default 0
  * @throws {RangeError} ERR_OUT_OF_RANGE a time below 0 or above 2^53 - 1
+ *
+ * @example
+ * const clock = virtualClock();
+ * driver.faults.plan({ clock, rules: [{ action: { delay: 10 } }] });
  */
 export function virtualClock(start = 0n): VirtualClock {
   return new VirtualClock(start);

@@ -84,6 +84,11 @@ export async function crashCheck(spec: CrashSpec, options?: CheckOptions & Recor
  * @param options those of {@link crashTest} and of {@link recordWrites}
  * @returns a row for each of them, in their order
  * @throws {CrashError} the check fails with all of them there
+ *
+ * @example
+ * for (const { flush, seen } of await flushMutations({ size: 65536, run: save, check })) {
+ *   if (!seen) console.log(`nobody misses flush ${flush}`);
+ * }
  */
 export async function flushMutations(spec: CrashSpec, options?: CheckOptions & RecordOptions): Promise<FlushMutation[]> {
   const { check, record } = workloadSettings(options);

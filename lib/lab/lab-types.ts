@@ -45,12 +45,19 @@ export interface Recorder extends Disposable {
    *
    * @param name what happened
    * @param data copied as by `structuredClone`; a dm-log-writes log keeps 479 bytes of it as JSON
+   *
+   * @example
+   * recorder.mark('committed', { transaction: 12 });
    */
   mark(name: string, data?: unknown): void;
   /**
    * Ends recording; does nothing the second time.
    *
    * @throws {BlockDeviceError} ENOMEM, ENOSPC, EIO something could not be recorded: the recording is of no use
+   *
+   * @example
+   * recorder.stop();
+   * console.log(recorder.requests);
    */
   stop(): void;
   /**
@@ -73,6 +80,9 @@ export interface Recorder extends Disposable {
    *
    * @param options `tear`, default `'atom'`; `at`, default all cuts
    * @returns the cuts in order
+   *
+   * @example
+   * for (const { cut, states } of recorder.count()) console.log(cut, states);
    */
   count(options?: Pick<StateOptions, 'tear' | 'at'>): CutCount[];
   /**
@@ -81,6 +91,9 @@ export interface Recorder extends Disposable {
    * @param images all bytes of each device, in the order of `recordWrites()`
    * @param at event that the power is cut before, default the end
    * @throws {BlockDeviceError} EINVAL images of another number or size
+   *
+   * @example
+   * recorder.isLegal(Buffer.alloc(device.size)); // whether all may be zeros at the end
    */
   isLegal(images: Uint8Array | readonly Uint8Array[], at?: number): boolean;
   /**
@@ -89,6 +102,10 @@ export interface Recorder extends Disposable {
    * @param token as `state.token` and reports have it
    * @throws {BlockDeviceError} EINVAL no token, or of a newer version; ESTALE of a recording of other requests, with `at`: the number of the first
    *   request that differs, where the folder of recordings has that of the token
+   *
+   * @example
+   * using state = recorder.fromToken(token);
+   * console.log(contentOf(state.device));
    */
   fromToken(token: string): CrashState;
   /**
@@ -98,6 +115,9 @@ export interface Recorder extends Disposable {
    * @param file path, replaced where it is there
    * @param options `format`, default `'rumpblk'`; `device`, of a format that has one, default the first
    * @throws {BlockDeviceError} errors of the host
+   *
+   * @example
+   * await recorder.save('work.log', { format: 'dm-log-writes' });
    */
   save(file: string, options?: SaveOptions): Promise<void>;
 }
@@ -135,6 +155,12 @@ export interface CrashState extends AsyncDisposable, Disposable {
    * @param device which device, default the first
    * @returns the path
    * @throws {BlockDeviceError} EBADF the state was disposed of; errors of the host
+   *
+   * @example
+   * for await (const state of recorder.crashStates()) {
+   *   await using _ = state;
+   *   console.log(await state.toFile()); // for e2fsck, say
+   * }
    */
   toFile(file?: string, device?: number): Promise<string>;
   /**
@@ -144,6 +170,15 @@ export interface CrashState extends AsyncDisposable, Disposable {
    * @param options as of {@link recordWrites}; default those of the recording that the state is of
    * @returns a recorder
    * @throws {BlockDeviceError} EBADF the state was disposed of; EBUSY recorded already
+   *
+   * @example
+   * for await (const state of recorder.crashStates({ limit: 10 })) {
+   *   await using _ = state;
+   *   using again = state.record();
+   *   recover(state.device);
+   *   again.stop();
+   *   await crashTest(again, check);
+   * }
    */
   record(options?: RecordOptions): Recorder;
 }

@@ -83,7 +83,14 @@ const KEY = Symbol('crashError');
 /** Makes the error of a report with one failure or more. */
 export let crashError: (report: CrashReport) => CrashError;
 
-/** Is thrown by a crash test that found a state which the check does not accept. Its message is the report of the first one. */
+/**
+ * Is thrown by a crash test that found a state which the check does not accept. Its message is the report of the first one.
+ *
+ * @example
+ * await crashTest(recorder, check).catch((error) => {
+ *   if (error instanceof CrashError) console.log(error.report.failures[0]?.token);
+ * });
+ */
 export class CrashError extends Error {
   /** Is `'ERR_CRASH_STATE'`. */
   readonly code = 'ERR_CRASH_STATE';

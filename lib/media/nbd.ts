@@ -48,11 +48,28 @@ export interface NbdMedium extends Medium {
   readonly size: number;
   /** Tells whether it is connected. */
   readonly state: NbdState;
-  /** Counts its connections, and how often they were lost and made again; tells what the server takes. */
+  /**
+   * Counts its connections, and how often they were lost and made again; tells what the server takes.
+   *
+   * @example
+   * console.log(nbd('nbd://127.0.0.1/disk').stats());
+   */
   stats(): NbdStats;
-  /** Calls `listener` with each new state, and with why a connection was lost. Keeps no process alive. */
+  /**
+   * Calls `listener` with each new state, and with why a connection was lost. Keeps no process alive.
+   *
+   * @example
+   * const disk = nbd('nbd://127.0.0.1/disk', { reconnect: 30_000 });
+   * disk.on('state', (state, reason) => console.log(state, reason?.code));
+   */
   on(event: 'state', listener: (state: NbdState, reason?: BlockDeviceError) => void): this;
-  /** Calls it no more. */
+  /**
+   * Calls it no more.
+   *
+   * @example
+   * const listener = () => console.log('another state');
+   * nbd('nbd://127.0.0.1/disk').on('state', listener).off('state', listener);
+   */
   off(event: 'state', listener: (state: NbdState, reason?: BlockDeviceError) => void): this;
 }
 

@@ -36,7 +36,7 @@ export interface OverlayOptions {
   blockSize?: Bytes;
   /** Bytes of the overlay, at least those of the base, behind whose end it reads zeros; default those of the base. Of an image that is there what it has. */
   size?: Position;
-  /** What the file or the medium that is the base holds, as `open` has it; default `'raw'`. Not of a device, which says so itself. */
+  /** Format of the base, as for `open`; default `'raw'`. Not for a base that is a device, whose format is known. */
   format?: ImageFormat;
   /** The driver that the device belongs to; default the one that devices of `open()` share. */
   driver?: BlockDriver;

@@ -30,7 +30,7 @@ export interface DiffOptions {
 const DIFF_KEYS = keysOf<DiffOptions>({ exact: true }, { compare: "'exact'" });
 /** Options of `rebase()`. */
 export interface RebaseOptions {
-  /** What the new base holds, as `open` has it; default `'raw'`. */
+  /** Format of the new base, as for `open`; default `'raw'`. */
   format?: ImageFormat;
 }
 
@@ -104,6 +104,10 @@ export class OverlayDevice extends BlockDevice {
    * is interrupted by a power cut may have dropped some changes and not others.
    *
    * @throws {BlockDeviceError} errors of the image; EBADF closed
+   *
+   * @example
+   * await overlay.write(Buffer.from('tried'), 0);
+   * await overlay.reset(); // shows the base again
    */
   async reset(): Promise<void> {
     const { handle, native } = OverlayDevice.#at(this, 'reset');
@@ -118,6 +122,9 @@ export class OverlayDevice extends BlockDevice {
    * @param name for people; default `snapshot`
    * @returns the snapshot
    * @throws {BlockDeviceError} ENOTSUP the changes are in an image; ENOMEM, ENOSPC, EMFILE no place for what is written from then on; EBADF closed
+   *
+   * @example
+   * const clean = await overlay.snapshot('clean');
    */
   async snapshot(name = 'snapshot'): Promise<Snapshot> {
     const { handle, native } = OverlayDevice.#at(this, 'snapshot');
@@ -132,6 +139,11 @@ export class OverlayDevice extends BlockDevice {
    *
    * @param snapshot one of this overlay
    * @throws {BlockDeviceError} ESTALE the base has another content since, by `commit()` or `rebase()`; EBADF closed
+   *
+   * @example
+   * const clean = await overlay.snapshot();
+   * await overlay.write(Buffer.from('tried'), 0);
+   * await overlay.revert(clean);
    */
   async revert(snapshot: Snapshot): Promise<void> {
     const { handle, native } = OverlayDevice.#at(this, 'revert');
@@ -149,6 +161,9 @@ export class OverlayDevice extends BlockDevice {
    * @param options `signal`, default none
    * @returns the bytes written
    * @throws {BlockDeviceError} EBUSY somebody else has the base, another overlay say; EACCES, EROFS it cannot be written; ENOSPC a change lies behind the end of the base, which is untouched; errors of the base; EBADF closed
+   *
+   * @example
+   * const { bytes } = await overlay.commit(); // the base has the changes now
    */
   async commit(options?: CommitOptions): Promise<{ bytes: Bytes }> {
     const { handle, native } = OverlayDevice.#at(this, 'commit');
@@ -167,6 +182,9 @@ export class OverlayDevice extends BlockDevice {
    * @param options `exact`, default false
    * @returns the changes
    * @throws {BlockDeviceError} errors of the base, when `exact`; EBADF closed
+   *
+   * @example
+   * for await (const { position, length } of overlay.diff()) console.log(position, length);
    */
   async *diff(options?: DiffOptions): AsyncGenerator<Extent, undefined> {
     OverlayDevice.#at(this, 'diff');
@@ -191,6 +209,9 @@ export class OverlayDevice extends BlockDevice {
    * @param mode 'safe', the default: it reads as before, and keeps what the new base has otherwise. 'unsafe': what was not changed is the new base's
    * @param options `format` of the new base, default `'raw'`
    * @throws {BlockDeviceError} EBUSY somebody writes the new base; ESTALE, ENOTSUP an image cannot name it; errors of both; ENOSPC no room for what is kept; then all is as it was; EBADF closed
+   *
+   * @example
+   * await overlay.rebase('newer.img'); // shows what it showed, over another base
    */
   async rebase(base: Source, mode: 'safe' | 'unsafe' = 'safe', options?: RebaseOptions): Promise<void> {
     OverlayDevice.#at(this, 'rebase');

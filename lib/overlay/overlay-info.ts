@@ -7,7 +7,7 @@ import { exportNamed } from '../media/nbd-url.js';
 import type { ImageFormat } from '../options.js';
 import type { Bytes } from '../request/transfer.js';
 
-/** What {@link overlayInfo} tells. */
+/** Facts about the image of an overlay, as {@link overlayInfo} returns them. */
 export interface OverlayInfo {
   /** Bytes of the disk. */
   size: Bytes;
@@ -15,11 +15,11 @@ export interface OverlayInfo {
   blockSize: Bytes;
   /** Bytes of a cluster. */
   clusterSize: Bytes;
-  /** What the image calls its base; undefined of an image without one. */
+  /** Path or URL of the base as the image has it; undefined of an image without a base. */
   backing: string | undefined;
   /** The path that this is, from the working directory, or the URL of an export of an NBD server; undefined where it is neither. */
   base: string | URL | undefined;
-  /** What the base holds; undefined of a format that is not known here. */
+  /** Format of the base; undefined if it is none that is known here. */
   format: Exclude<ImageFormat, 'auto'> | undefined;
 }
 

@@ -10,7 +10,13 @@ export let createSnapshot: (of: NativeMedium, native: NativeSnapshot, name: stri
 /** Gives the native snapshot of one that was taken of this overlay; undefined for everything else. */
 export let nativeSnapshotOf: (value: unknown, of: NativeMedium) => NativeSnapshot | undefined;
 
-/** Keeps what an overlay was when it was taken, for as long as the object is there; `revert()` of the overlay goes back to it. */
+/**
+ * Keeps what an overlay was when it was taken, for as long as the object is there; `revert()` of the overlay goes back to it.
+ *
+ * @example
+ * const clean = await overlay.snapshot('clean');
+ * console.log(clean.name, clean.created);
+ */
 export class Snapshot {
   /** Names it, for people. */
   readonly name: string;

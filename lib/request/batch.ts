@@ -115,6 +115,13 @@ export class Batch implements Disposable {
    * @param count entries to run, 0 to depth
    * @returns the number of entries that succeeded; one that fails stops no other, except that behind a failed flush no write begins
    * @throws {BlockDeviceError} EBADF device closed or batch disposed of; EBUSY running; EFAULT arena taken away
+   *
+   * @example
+   * const batch = device.createBatch({ depth: 1 });
+   * batch.op[0] = BATCH_READ;
+   * batch.blkno[0] = 16; // sectors
+   * batch.bcount[0] = 4096; // bytes
+   * if (batch.runSync(1) === 1) console.log(batch.arena[0]);
    */
   runSync(count: number): number {
     const outcome = Batch.#begin(this, count).runSync(count);
@@ -130,6 +137,12 @@ export class Batch implements Disposable {
    * @param options `signal`, default none: entries that have not begun when it aborts do not run
    * @returns the number of entries that succeeded
    * @throws {BlockDeviceError} EBADF device closed or batch disposed of; EBUSY running; EFAULT arena taken away
+   *
+   * @example
+   * const batch = device.createBatch({ depth: 1 });
+   * batch.op[0] = BATCH_FLUSH;
+   * await batch.run(1);
+   * console.log(batch.error[0]); // 0, or a negative errno
    */
   async run(count: number, options?: { signal?: AbortSignal }): Promise<number> {
     const native = Batch.#begin(this, count);

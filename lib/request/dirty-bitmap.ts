@@ -19,7 +19,7 @@ export interface TrackOptions {
 
 /** A bitmap that an image keeps; `BlockDevice.bitmaps()` lists them. */
 export interface BitmapInfo {
-  /** What it is called; bytes of it that are not UTF-8 are shown as U+FFFD. */
+  /** Name; bytes of it that are not UTF-8 appear as U+FFFD. */
   readonly name: string;
   /** Bytes of a block. */
   readonly granularity: Bytes;
@@ -41,7 +41,12 @@ export interface DirtyBitmap extends Disposable {
    * it is cleared or taken.
    */
   readonly isConsistent: boolean;
-  /** Lists what was changed, in order, as extents of type `'data'`; of this moment, block by block. */
+  /**
+   * Lists what was changed, in order, as extents of type `'data'`; of this moment, block by block.
+   *
+   * @example
+   * for await (const { position, length } of changes.extents()) console.log(position, length);
+   */
   extents(): AsyncIterableIterator<Extent>;
   /**
    * Moves the marks into a bitmap of their own, which gets no more of them. A change that is under way meanwhile is marked in
@@ -49,12 +54,18 @@ export interface DirtyBitmap extends Disposable {
    * it before the device is closed.
    *
    * @throws {BlockDeviceError} ENOMEM; EBADF the bitmap is kept in the image no more
+   *
+   * @example
+   * const changed = changes.take(); // what is written from here on is in changes
    */
   take(): DirtyBitmap;
   /**
    * Takes all marks away.
    *
    * @throws {BlockDeviceError} EBADF the bitmap is kept in the image no more
+   *
+   * @example
+   * changes.clear();
    */
   clear(): void;
   /**
@@ -62,6 +73,10 @@ export interface DirtyBitmap extends Disposable {
    *
    * @throws {TypeError} `from` is of another device, or of another range
    * @throws {BlockDeviceError} EBADF the bitmap is kept in the image no more: nothing was merged
+   *
+   * @example
+   * const changed = changes.take();
+   * await save(device).catch(() => changes.merge(changed)); // so that the next backup has them
    */
   merge(from: DirtyBitmap): void;
 }

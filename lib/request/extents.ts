@@ -9,7 +9,7 @@ import type { Bytes, Position } from './transfer.js';
 import { isZero } from './zeros.js';
 
 /**
- * What the bytes of an extent are. `'data'`: anything, also what cannot be known. `'zero'`: they read as zeros, and have room. `'hole'`: they
+ * Kind of an extent. `'data'`: its bytes may be anything, or nothing is known of them. `'zero'`: they read as zeros, and have room. `'hole'`: they
  * read as zeros, and have none. `'unallocated'`: the layer that was asked has nothing here, and what lies below it decides.
  */
 export type ExtentType = 'data' | 'zero' | 'hole' | 'unallocated';
@@ -20,7 +20,7 @@ export interface Extent {
   readonly position: Bytes;
   /** Bytes. */
   readonly length: Bytes;
-  /** What they are. */
+  /** Kind of its bytes. */
   readonly type: ExtentType;
   /** Layer that has it: 0 the device's own, 1 what lies below that. */
   readonly depth: number;

@@ -2,7 +2,7 @@
 import type { NativeDevice } from '../native/binding.js';
 import type { Bytes } from './transfer.js';
 
-/** What the medium of a device can do, as far as that is known without trying. It says nothing of the mode. */
+/** Abilities of the medium of a device, as far as they are known without trying. The mode of the open does not change them. */
 export interface DeviceFeatures {
   /** Tells whether `discard()` gives room back. */
   readonly discard: boolean;

@@ -25,7 +25,7 @@ export const ZEROES_SYNC_KEYS = keysOf<Omit<WriteZeroesOptions, 'signal'>>(ZEROE
 
 /** One buf that has no memory, as the kernel hands it to d_strategy. */
 export interface RangeBufRequest {
-  /** What is to become of the sectors. */
+  /** The operation on the sectors. */
   op: 'discard' | 'zero';
   /** First sector; the bounds check answers what lies outside the device. */
   blkno: Position;

@@ -60,7 +60,7 @@ const BUF_WORDS = { position: "'blkno', in sectors", bcount: "'data', all of whi
 export const BUF_KEYS = keysOf<BufRequest>({ ...BUF_NAMES, signal: true }, BUF_WORDS);
 export const BUF_SYNC_KEYS = keysOf<Omit<BufRequest, 'signal'>>(BUF_NAMES, { ...BUF_WORDS, ...NO_SIGNAL });
 
-/** What became of one buf. */
+/** Outcome of one buf. */
 export interface BufResult {
   /** Bytes asked for. */
   bcount: Bytes;
@@ -145,6 +145,7 @@ export interface Part {
  */
 export function partOf(view: unknown, options: unknown, known: KnownKeys): Part {
   if (options === undefined) return { offset: 0, length: viewLength(view, 'buffer'), signal: undefined, aborted: false };
+  requireInOrder(options);
   requireOptions(options, 'options', known);
   const given = options as TransferOptions;
   const { offset: first, length: count } = given;
@@ -154,6 +155,13 @@ export function partOf(view: unknown, options: unknown, known: KnownKeys): Part 
   const offset = first === undefined ? 0 : integer(first, 'options.offset', 0, size);
   const length = count === undefined ? size - offset : integer(count, 'options.length', 0, size - offset);
   return { offset, length, signal, aborted };
+}
+
+/** Refuses a number in the place of the options: the call has the order of a FileHandle, and its position would be lost. */
+function requireInOrder(options: unknown): void {
+  if (typeof options !== 'number' && typeof options !== 'bigint') return;
+  const order = 'a device takes (buffer, position, { offset, length }), a FileHandle (buffer, offset, length, position)';
+  throw invalidArgType('options', `of type object: ${order}`, options);
 }
 
 /** Accepts the position of a read or a write. */
@@ -184,6 +192,7 @@ export function direction(op: unknown): number {
 /** Accepts the options of a write, whose keys partOf() looks at, and returns how durable it is. */
 export function fuaRule(options: unknown): number {
   if (options === undefined) return FUA.byCacheMode;
+  requireInOrder(options);
   requireObject(options, 'options');
   const { fua } = options as WriteOptions;
   if (fua === undefined) return FUA.byCacheMode;

@@ -15,6 +15,11 @@ export interface WindowView extends Disposable {
    *
    * @throws {BlockDeviceError} EIO, or ENOSPC for want of room, when the host could not give some of the bytes: zeros
    *   were read, or stores are lost; `lost` says where
+   *
+   * @example
+   * const view = device.mapSync(0, 4096);
+   * console.log(view.bytes[0]);
+   * view.release(); // view.bytes is empty now
    */
   release(): void;
 }

@@ -96,7 +96,12 @@ export class NbdServer implements AsyncDisposable {
     return binding.serverInfo(NbdServer.#of(this).#native)[3];
   }
 
-  /** Tells what it has done so far; nothing is added any more once it has closed. */
+  /**
+   * Tells what it has done so far; nothing is added any more once it has closed.
+   *
+   * @example
+   * console.log(server.stats().bytesRead);
+   */
   stats(): NbdServerStats {
     const [, , , , requests, bytesRead, bytesWritten, errors] = binding.serverInfo(NbdServer.#of(this).#native);
     return { requests, bytesRead, bytesWritten, errors };
@@ -107,13 +112,22 @@ export class NbdServer implements AsyncDisposable {
    *
    * @param event `'connect'`, `'disconnect'` or `'error'`
    * @param listener is called in a turn of the event loop of its own
+   *
+   * @example
+   * server.on('connect', ({ id, peer }) => console.log(id, peer));
    */
   on(event: NbdServerEvent, listener: (info: NbdClientInfo) => void): this {
     NbdServer.#of(this).#events.on(oneOf(event, 'event', EVENTS), listenerOf(listener));
     return this;
   }
 
-  /** Calls `listener` no more. */
+  /**
+   * Calls `listener` no more.
+   *
+   * @example
+   * const listener = () => console.log('a client');
+   * server.on('connect', listener).off('connect', listener);
+   */
   off(event: NbdServerEvent, listener: (info: NbdClientInfo) => void): this {
     NbdServer.#of(this).#events.off(oneOf(event, 'event', EVENTS), listenerOf(listener));
     return this;
@@ -124,6 +138,9 @@ export class NbdServer implements AsyncDisposable {
    *
    * @param options `drain`, default 0: how long clients have to go by themselves
    * @returns when the last client is gone; the same for every call
+   *
+   * @example
+   * await server.close({ drain: 5000 }); // five seconds for clients to leave by themselves
    */
   close(options?: NbdCloseOptions): Promise<void> {
     const server = NbdServer.#of(this);

@@ -5,7 +5,7 @@ import { isUint8Array } from 'node:util/types';
 import { isIterable, iteratorOf } from '../arguments/iterables.js';
 import { invalidArgType } from '../errors.js';
 
-/** What logs are read from: a stream of Node's, an array of one buffer, whatever is gone through for buffers. */
+/** Source of the bytes of a log: a stream of Node.js, an array of buffers, or any other iterable of buffers. */
 export type ByteSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 const NEWLINE = 0x0a;

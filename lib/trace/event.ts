@@ -1,12 +1,12 @@
 // Requests as they are traced, recorded and kept in logs: the one model that all formats of lib/trace read into and write from.
 import type { Bytes } from '../request/transfer.js';
 
-/** What a request of a log did. A copy from another device is a `'write'`. */
+/** The operation of a request in a log. A copy from another device is a `'write'`. */
 export type TraceOp = 'read' | 'write' | 'flush' | 'discard' | 'zeroes';
 
 /** One request of a log. */
 export interface TraceRequest {
-  /** What it did. */
+  /** The operation. */
   op: TraceOp;
   /** Place in the one order of all events of a log: a whole number that grows, not always by one. */
   n: number;
@@ -28,9 +28,9 @@ export interface TraceRequest {
   moved?: Bytes;
   /** Code of its failure, `'EIO'`. */
   error?: string;
-  /** What a fault plan did to it, `'drop'`. */
+  /** The action of a fault plan that hit it, such as `'drop'`. */
   injected?: string;
-  /** What a write wrote, `length` bytes, where the log has data. */
+  /** The bytes that a write wrote, `length` of them, where the log has data. */
   data?: Uint8Array;
   /** Digest of what it wrote, in hexadecimal, where the log has digests. */
   sha?: string;
@@ -44,13 +44,13 @@ export interface TraceMark {
   n: number;
   /** ns from the start of the log. */
   time: number;
-  /** What happened. */
+  /** Name of the event. */
   name: string;
   /** Any value that JSON has. */
   data?: unknown;
 }
 
-/** What was on a device before the first event; only in logs that hold all they need. */
+/** Content of a device before the first event; only in logs that hold all they need. */
 export interface TraceBase {
   /** Tells it from a request. */
   op: 'base';
@@ -58,7 +58,7 @@ export interface TraceBase {
   device: number;
   /** Its first byte. */
   position: Bytes;
-  /** What was there. */
+  /** The bytes. */
   data: Uint8Array;
 }
 
@@ -81,7 +81,7 @@ export interface TraceDevice {
   offset?: Bytes;
 }
 
-/** What a log says of itself. */
+/** Header of a log: version, devices, clock. */
 export interface TraceHeader {
   /** Bytes of a sector, the unit of positions in formats that have one: 512, or what a dm-log-writes log says. */
   sector: number;
@@ -95,7 +95,7 @@ export interface TraceHeader {
 
 /** A log that is being read. */
 export interface TraceLog {
-  /** What it says of itself. */
+  /** Version, devices, clock. */
   readonly header: TraceHeader;
   /** In the order of the log; it can be gone through once. Throws where the log is damaged, after all that is before that place. */
   readonly events: AsyncIterable<TraceEvent>;
@@ -111,7 +111,7 @@ export interface TraceEncoder {
   end(): Iterable<Uint8Array>;
   /** What replaces the bytes of begin() once all is written, of the same length: a format that counts its entries up front. */
   finalBegin?(): Uint8Array;
-  /** What the format has no words for, by kind: `'read'`, `'mark data'`, `'unfinished write'`, and how often it was left out. */
+  /** Counts, by kind, of all that the format cannot express and that was left out: `'read'`, `'mark data'`, `'unfinished write'`. */
   readonly leftOut: ReadonlyMap<string, number>;
 }
 

@@ -27,7 +27,14 @@ function leastOf(bucket: number): number {
 /** Takes over what native code has counted. */
 export let histogramOf: (buckets: Float64Array, sum: number, min: number, max: number) => LatencyHistogram;
 
-/** Counts times in nanoseconds, each to less than 1 %, up to 4.9 hours, in fixed memory. */
+/**
+ * Counts times in nanoseconds, each to less than 1 %, up to 4.9 hours, in fixed memory.
+ *
+ * @example
+ * const histogram = new LatencyHistogram();
+ * histogram.record(1200); // ns
+ * console.log(histogram.percentile(99));
+ */
 export class LatencyHistogram {
   readonly #buckets = new Float64Array(BUCKETS);
   #count = 0;
@@ -50,6 +57,9 @@ export class LatencyHistogram {
    * Counts one time.
    *
    * @param ns nanoseconds, 0 or more
+   *
+   * @example
+   * histogram.record(1200); // ns
    */
   record(ns: number): void {
     const own = LatencyHistogram.#of(this);
@@ -95,6 +105,9 @@ export class LatencyHistogram {
    *
    * @param percent 0 to 100
    * @returns ns, to less than 1 %; 0 of none
+   *
+   * @example
+   * console.log(histogram.percentile(99.9)); // ns
    */
   percentile(percent: number): number {
     const own = LatencyHistogram.#of(this);
@@ -116,6 +129,9 @@ export class LatencyHistogram {
    * Counts the times that were at most so long, to the bucket.
    *
    * @param ns nanoseconds
+   *
+   * @example
+   * console.log(histogram.countUpTo(1_000_000)); // requests of at most a millisecond
    */
   countUpTo(ns: number): number {
     const own = LatencyHistogram.#of(this);

@@ -28,9 +28,15 @@ export interface EncoderOptions {
 
 /** A log that was opened to be read. */
 export interface OpenLog extends TraceLog {
-  /** What its first bytes say. */
+  /** The header, read from its first bytes. */
   readonly format: TraceFormat;
-  /** Lets go of the file; needed where `events` was not gone through to its end. */
+  /**
+   * Lets go of the file; needed where `events` was not gone through to its end.
+   *
+   * @example
+   * const log = await readLogFile('work.jsonl');
+   * await log.close();
+   */
   close(): Promise<void>;
 }
 
@@ -46,6 +52,10 @@ export function encoderOf(header: TraceHeader, { format = 'jsonl', device, files
  * Reads a log whose format its first bytes tell.
  *
  * @throws {BlockDeviceError} EINVAL a log of none of the formats, or one that breaks their rules; EIO its beginning is not whole
+ *
+ * @example
+ * const { header, events } = await readLog(process.stdin);
+ * for await (const event of events) console.log(event.op);
  */
 export async function readLog(source: ByteSource): Promise<OpenLog> {
   const bytes = new ByteReader(source);
@@ -71,7 +81,13 @@ async function* closing(events: AsyncIterable<TraceEvent>, close: () => Promise<
   }
 }
 
-/** Reads a log from a file, which its errors name. @throws {BlockDeviceError} as {@link readLog}; those of the host */
+/**
+ * Reads a log from a file. @throws {BlockDeviceError} as {@link readLog}; those of the host
+ *
+ * @example
+ * const { header, events } = await readLogFile('work.jsonl');
+ * for await (const event of events) console.log(event.op);
+ */
 export async function readLogFile(path: PathLike): Promise<OpenLog> {
   const file = hostPath(path, 'path');
   try {
@@ -112,6 +128,10 @@ function formatOf(start: Uint8Array): TraceFormat | undefined {
  * @param events requests and marks in the order of their `n`
  * @returns how many events were given, and what the format has no words for
  * @throws {BlockDeviceError} ENOTSUP the format cannot hold such an event; those of the host. The file is not whole then
+ *
+ * @example
+ * const { header, events } = await readLogFile('work.jsonl');
+ * await writeLogFile('work.fio', header, events, { format: 'fio-iolog-3' });
  */
 export async function writeLogFile(
   path: PathLike,
@@ -168,11 +188,11 @@ function checkedEvent(event: TraceEvent): TraceEvent {
   return event;
 }
 
-/** What became of a log that was written. */
+/** Outcome of writing a log. */
 export interface WrittenLog {
   /** Events that were given. */
   events: number;
-  /** What the format has no words for, by kind: `{ read: 3 }`. */
+  /** Counts, by kind, of all that the format cannot express and that was left out: `{ read: 3 }`. */
   leftOut: Record<string, number>;
 }
 

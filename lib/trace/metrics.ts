@@ -6,13 +6,13 @@ import { listOf, requireOptions, text } from '../arguments/validate.js';
 import { invalidArgType, invalidArgValue } from '../errors.js';
 import type { DeviceStats, OperationStats } from './stats.js';
 
-/** What {@link metrics} tells of. */
+/** The drivers and devices that {@link metrics} reports. */
 export interface MetricsSources {
   /** Their counters; default: none. */
   drivers?: readonly BlockDriver[];
   /** Their latencies, errors and bytes, from the first `stats()` on, which this calls; default: none. */
   devices?: readonly BlockDevice[];
-  /** What all names begin with; default `'rumpblk'`. */
+  /** Prefix of all names; default `'rumpblk'`. */
   prefix?: string;
 }
 

@@ -20,7 +20,7 @@ export interface ReplayOptions {
   signal?: AbortSignal;
 }
 
-/** What became of a replay. */
+/** Outcome of a replay. */
 export interface ReplayReport {
   /** Requests that were made. */
   requests: number;

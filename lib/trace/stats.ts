@@ -35,7 +35,7 @@ export interface OperationStats {
   histogram: LatencyHistogram;
 }
 
-/** What `BlockDevice.stats()` tells. */
+/** Statistics of a device by operation, as `BlockDevice.stats()` returns them. */
 export type DeviceStats = Record<TraceOp, OperationStats>;
 
 /** Options of `BlockDevice.stats()`. */

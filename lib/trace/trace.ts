@@ -12,7 +12,7 @@ import { writeLogFile, type EncoderOptions, type WrittenLog } from './log-file.j
 
 /** Options of `BlockDevice.trace()` and of `startTrace()`. */
 export interface TraceOptions {
-  /** The most requests that are kept, 1 to 2^26; default 2^20, of 72 bytes each. What comes when they are full is counted as dropped. */
+  /** The most requests that are kept, 1 to 2^26; default 2^20, of 72 bytes each. Requests beyond them are counted as dropped. */
   limit?: number;
   /** False: the iterator takes the requests away, so that `limit` is about those that wait for it. Default true: it leaves them. */
   keep?: boolean;
@@ -31,11 +31,27 @@ export interface Trace extends AsyncIterable<TraceRequest | TraceMark>, Disposab
   readonly dropped: number;
   /** Whether it has ended. */
   readonly stopped: boolean;
-  /** Says that something happened, now. `data`: any value that JSON has. */
+  /**
+   * Says that something happened, now. `data`: any value that JSON has.
+   *
+   * @example
+   * trace.mark('transaction', { number: 12 });
+   */
   mark(name: string, data?: unknown): void;
-  /** Ends the trace; what it has stays. Idempotent, and what the end of `using` does. */
+  /**
+   * Ends the trace; what it has stays. Idempotent, and what the end of `using` does.
+   *
+   * @example
+   * trace.stop();
+   * console.log(trace.requests, trace.dropped);
+   */
   stop(): void;
-  /** Gives what there is so far, in the order in which requests were made. */
+  /**
+   * Gives what there is so far, in the order in which requests were made.
+   *
+   * @example
+   * for (const event of trace.events()) if (event.op !== 'mark') console.log(event.op, event.latency);
+   */
   events(): (TraceRequest | TraceMark)[];
   /**
    * Writes what there is so far to a file, which is made or replaced.
@@ -44,6 +60,9 @@ export interface Trace extends AsyncIterable<TraceRequest | TraceMark>, Disposab
    * @param options `format`, default `'jsonl'`; `device`, `files` as of `writeLogFile`
    * @returns how many events there were, and what the format has no words for
    * @throws {BlockDeviceError} ENOTSUP the format cannot hold it: a trace has no data, which dm-log-writes needs of writes
+   *
+   * @example
+   * await trace.save('work.jsonl');
    */
   save(path: PathLike, options?: EncoderOptions): Promise<WrittenLog>;
 }

@@ -122,3 +122,14 @@ export function undocumented({ exported, mentioned }) {
     ...item.members.filter(({ doc }) => doc.text === '').map(({ name }) => `${item.name}.${name}`),
   ]);
 }
+
+/** What a caller can call and finds no example for: functions, classes, and methods that have a name of their own. */
+export function unexampled({ exported, mentioned }) {
+  const lacks = ({ doc }) => !doc.tags.some(({ tag }) => tag === 'example');
+  return [...exported, ...mentioned].flatMap((item) => [
+    ...(['function', 'class'].includes(item.kind) && lacks(item) ? [item.name] : []),
+    ...item.members
+      .filter((member) => member.kind === 'method' && !member.name.startsWith('[') && lacks(member))
+      .map(({ name }) => `${item.name}.${name}`),
+  ]);
+}

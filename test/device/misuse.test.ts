@@ -284,3 +284,17 @@ test('after all that a good request still works, and refused ones were not count
   expect((await target.read(Buffer.alloc(8192), 0)).bytesRead).toBe(8192);
   expect(target.driver.counters().ioTotal).toBe(1);
 });
+
+test('the order of a FileHandle is told from ours, before a byte moves', async () => {
+  const opened: any = device();
+  const said = 'a device takes (buffer, position, { offset, length }), a FileHandle (buffer, offset, length, position)';
+  const data = Buffer.alloc(512, 0xff);
+  for (const call of ['read', 'write']) {
+    await expect(opened[call](data, 0, 512, 4096)).rejects.toMatchObject({ code: TYPE, message: expect.stringContaining(said) });
+    expect(() => opened[`${call}Sync`](data, 0, 512, 4096)).toThrow(
+      expect.objectContaining({ code: TYPE, message: expect.stringContaining(said) }),
+    );
+  }
+  expect(opened.readSync(data, 0)).toBe(512);
+  expect(data.equals(pattern(8192).subarray(0, 512))).toBe(true);
+});

@@ -70,8 +70,10 @@ declare('the tarball', () => {
     const files = run('tar', '-tzf', tarball).trim().split('\n');
     const kinds = new Set(files.map((file) => file.replace(/^package\//, '').replace(/\/.*/s, '')));
     const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md'];
-    expect([...kinds].sort()).toEqual([...documents, 'binding.gyp', 'dist', 'docs', 'native', 'package.json', 'prebuilds'].sort());
-    expect(files.filter((file) => /(?<!crash-)\btest\b|\.o$|\.tsbuildinfo$|\.mts$(?<!\.d\.mts)/.test(file))).toEqual([]);
+    expect([...kinds].sort()).toEqual(
+      [...documents, 'binding.gyp', 'dist', 'docs', 'examples', 'native', 'package.json', 'prebuilds'].sort(),
+    );
+    expect(files.filter((file) => /(?<!crash-|kv-store\.)\btest\b|\.o$|\.tsbuildinfo$|\.mts$(?<!\.d\.mts)/.test(file))).toEqual([]);
     expect(files).toContain(`package/prebuilds/${process.platform}-${process.arch}/rumpblk.glibc.node`);
     expect(existsSync(path.join(bench.path('checkout'), 'prebuilds'))).toBe(false);
   });

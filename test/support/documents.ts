@@ -9,6 +9,10 @@ export interface Block {
   /** What the fence says: js, ts, sh, text. */
   readonly language: string;
   readonly source: string;
+  /** The program of test/documents/around/ that a block behind `<!-- inside NAME -->` is a part of. */
+  readonly inside?: string;
+  /** The one that prints a block behind `<!-- printed by NAME -->`. */
+  readonly printedBy?: string;
 }
 
 /** Every page, by its path from the root. */
@@ -24,9 +28,14 @@ export function pages(): string[] {
 /** The fenced blocks of a page, in order. */
 export function blocksOf(page: string): Block[] {
   const text = readFileSync(path.join(ROOT, page), 'utf8');
-  return [...text.matchAll(/^```(\w*)\n([^]*?)\n```$/gm)].map(({ 1: language, 2: source, index }) => ({
-    where: `${page}:${text.slice(0, index).split('\n').length}`,
-    language: language ?? '',
-    source: source ?? '',
-  }));
+  const fences = /(?:^<!-- (inside|printed by) ([\w-]+) -->\n\n?)?^```(\w*)\n([^]*?)\n```$/gm;
+  return [...text.matchAll(fences)].map((match) => {
+    const [all, relation, name, language = '', source = ''] = match;
+    return {
+      where: `${page}:${text.slice(0, match.index + all.indexOf('```')).split('\n').length}`,
+      language,
+      source,
+      ...(relation === undefined || name === undefined ? {} : { [relation === 'inside' ? 'inside' : 'printedBy']: name }),
+    };
+  });
 }

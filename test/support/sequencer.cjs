@@ -6,7 +6,7 @@ const { default: Sequencer } = require('@jest/test-sequencer');
 /** By their time, the longest first. */
 const SLOW = [
   'cli/workload/jobs',
-  'package/documents',
+  'documents/documents',
   'package/site',
   'cli/workload/run',
   'cli/workload/page',

@@ -29,6 +29,10 @@ const HANDLE_KEYS = keysOf<FileHandleOptions>({ closeDevice: true }, { ...NO_CHO
 /**
  * Behaves as the FileHandle of `node:fs/promises` does, over a device. Reads end at the end of the device and give 0 bytes
  * beyond it; a write that does not fit is ENOSPC and writes nothing. Emits `'close'` when it is closed.
+ *
+ * @example
+ * const handle = openFileHandle(device);
+ * const { bytesRead } = await handle.read(Buffer.alloc(512), 0, 512, 4096);
  */
 export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
   /** Gives the device, which stays open when the handle is closed, unless `closeDevice` says otherwise. */
@@ -61,6 +65,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * @param position bytes from the start of the device; null, -1 or left out: that of the handle, which moves when the call is made
    * @returns the bytes read, 0 from the end of the device on, and the caller's own view
    * @throws {BlockDeviceError} EIO host or injected; EBADF closed
+   *
+   * @example
+   * await handle.read(Buffer.alloc(512), 0, 512, 4096); // offset, length, position: the order of node:fs
    */
   read<T extends View>(
     buffer: T,
@@ -75,6 +82,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * @param options `offset`, `length`, `position` as above, and `signal`
    * @returns the bytes read and the caller's own view
    * @throws {BlockDeviceError} EIO host or injected; EBADF closed
+   *
+   * @example
+   * await handle.read(Buffer.alloc(512), { position: 4096 });
    */
   read<T extends View>(buffer: T, options?: FileTransferOptions): Promise<{ bytesRead: Bytes; buffer: T }>;
   /**
@@ -83,6 +93,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * @param options `buffer`, default 16 KiB of its own, and the options as above
    * @returns the bytes read and the view
    * @throws {BlockDeviceError} EIO host or injected; EBADF closed
+   *
+   * @example
+   * const { bytesRead, buffer: bytes } = await handle.read({ position: 4096 });
    */
   read<T extends View = ReturnType<typeof Buffer.alloc>>(
     options?: FileTransferOptions & { buffer?: T },
@@ -101,6 +114,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * @param position bytes from the start of the device; null or left out: that of the handle
    * @returns the bytes read and the caller's own array
    * @throws {BlockDeviceError} EIO host or injected; EBADF closed
+   *
+   * @example
+   * await handle.readv([Buffer.alloc(512), Buffer.alloc(4096)], 0);
    */
   async readv<T extends View>(buffers: readonly T[], position?: Position | null): Promise<{ bytesRead: Bytes; buffers: readonly T[] }> {
     return this.#use('read', async () => {
@@ -125,6 +141,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * @param position bytes from the start of the device; null, -1 or left out: that of the handle, which moves when the call is made
    * @returns the bytes written and the caller's own view
    * @throws {BlockDeviceError} ENOSPC beyond the end; EACCES mode 'r'; EIO host or injected; EBADF closed
+   *
+   * @example
+   * await handle.write(Buffer.from('hello'), 0, 5, 4096);
    */
   write<T extends View>(
     buffer: T,
@@ -139,6 +158,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * @param options `offset`, `length`, `position` as above, and `signal`
    * @returns the bytes written and the caller's own view
    * @throws {BlockDeviceError} ENOSPC beyond the end; EACCES mode 'r'; EIO host or injected; EBADF closed
+   *
+   * @example
+   * await handle.write(Buffer.from('hello'), { position: 4096 });
    */
   write<T extends View>(buffer: T, options?: FileTransferOptions): Promise<{ bytesWritten: Bytes; buffer: T }>;
   /**
@@ -149,6 +171,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * @param encoding how characters become bytes; default utf8
    * @returns the bytes written and the string
    * @throws {BlockDeviceError} ENOSPC beyond the end; EACCES mode 'r'; EIO host or injected; EBADF closed
+   *
+   * @example
+   * await handle.write('hello', 4096, 'utf8');
    */
   write(data: string, position?: Position | null, encoding?: BufferEncoding | null): Promise<{ bytesWritten: Bytes; buffer: string }>;
   async write(...args: unknown[]): Promise<{ bytesWritten: Bytes; buffer: View | string }> {
@@ -165,6 +190,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * @param position bytes from the start of the device; null or left out: that of the handle
    * @returns the bytes written and the caller's own array
    * @throws {BlockDeviceError} ENOSPC beyond the end; EACCES mode 'r'; EIO host or injected; EBADF closed
+   *
+   * @example
+   * await handle.writev([Buffer.from('head'), Buffer.from('body')], 4096);
    */
   async writev<T extends View>(buffers: readonly T[], position?: Position | null): Promise<{ bytesWritten: Bytes; buffers: readonly T[] }> {
     return this.#use('write', async () => {
@@ -183,6 +211,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    *
    * @param options `bigint`, which can only be false
    * @throws {BlockDeviceError} EBADF closed
+   *
+   * @example
+   * const { size } = await handle.stat();
    */
   async stat(options?: { bigint?: false }): Promise<DeviceStats> {
     return this.#use('fstat', () => {
@@ -197,6 +228,10 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * Makes everything written so far durable.
    *
    * @throws {BlockDeviceError} EIO or ENOSPC host; EBADF closed
+   *
+   * @example
+   * await handle.write('hello', 0);
+   * await handle.sync();
    */
   async sync(): Promise<void> {
     return this.#use('fsync', () => this.device.flush());
@@ -206,6 +241,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * Makes everything written so far durable, as `sync()` does.
    *
    * @throws {BlockDeviceError} EIO or ENOSPC host; EBADF closed
+   *
+   * @example
+   * await handle.datasync();
    */
   async datasync(): Promise<void> {
     return this.#use('fdatasync', () => this.device.flush());
@@ -215,6 +253,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * Refuses: a device has the size that it has.
    *
    * @throws {BlockDeviceError} EINVAL always; EBADF closed
+   *
+   * @example
+   * await handle.truncate(0).catch((error) => console.log(error.code)); // EINVAL
    */
   // eslint-disable-next-line @typescript-eslint/no-unused-vars -- the parameter is part of the interface
   async truncate(_length?: number): Promise<never> {
@@ -227,6 +268,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * @param options range, chunk size, encoding, `signal`, `autoClose`
    * @returns the stream
    * @throws {BlockDeviceError} EBADF closed
+   *
+   * @example
+   * for await (const chunk of handle.createReadStream({ start: 0, end: 65535 })) console.log(chunk.length);
    */
   createReadStream(options?: ReadStreamOptions): DeviceReadStream {
     this.#requireOpen('read');
@@ -239,6 +283,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * @param options start, encoding, `signal`, `autoClose`, `flush`
    * @returns the stream
    * @throws {BlockDeviceError} EBADF closed
+   *
+   * @example
+   * await pipeline(process.stdin, handle.createWriteStream({ start: 4096, flush: true }));
    */
   createWriteStream(options?: WriteStreamOptions): DeviceWriteStream {
     this.#requireOpen('write');
@@ -251,6 +298,9 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * @param options range, chunk size, `signal`, `autoClose`
    * @returns the stream
    * @throws {BlockDeviceError} EBADF closed
+   *
+   * @example
+   * for await (const chunk of handle.readableWebStream({ start: 0 })) console.log(chunk.byteLength);
    */
   readableWebStream(options?: WebReadStreamOptions): ReadableStream<Uint8Array> {
     this.#requireOpen('read');
@@ -263,6 +313,11 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * @param options start, `highWaterMark`, `signal`, `autoClose`, `flush`
    * @returns the stream
    * @throws {BlockDeviceError} EBADF closed
+   *
+   * @example
+   * const writer = handle.writableWebStream({ start: 4096 }).getWriter();
+   * await writer.write(Buffer.from('hello'));
+   * await writer.close();
    */
   writableWebStream(options?: WebWriteStreamOptions): WritableStream<View> {
     this.#requireOpen('write');
@@ -273,6 +328,10 @@ export class DeviceFileHandle extends EventEmitter implements AsyncDisposable {
    * Closes the handle: waits for what is in flight. Calls that come later return the same promise.
    *
    * @throws {BlockDeviceError} EIO or ENOSPC when `closeDevice` is set and the last flush failed
+   *
+   * @example
+   * const handle = openFileHandle(device);
+   * await handle.close(); // the device stays open
    */
   close(): Promise<void> {
     return (this.#closing ??= this.#finish());

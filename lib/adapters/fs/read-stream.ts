@@ -4,7 +4,13 @@ import { placeOfDevice, STREAM_PLACE, type Place } from '../../copy/place.js';
 import { closeWith, type StreamHandle } from './stream-handle.js';
 import type { ReadSettings } from './options.js';
 
-/** Reads a range of a device as a stream; `createReadStream()` of a handle makes it. */
+/**
+ * Reads a range of a device as a stream; `createReadStream()` of a handle makes it.
+ *
+ * @example
+ * const stream = openFileHandle(device).createReadStream({ start: 0 });
+ * stream.on('end', () => console.log(stream.bytesRead));
+ */
 export class DeviceReadStream extends Readable {
   /** Counts the bytes read so far. */
   bytesRead = 0;

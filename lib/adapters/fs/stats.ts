@@ -2,7 +2,13 @@
 import { constants } from 'node:fs';
 import type { BlockDevice } from '../../index.js';
 
-/** What `stat()` of a device tells, in the shape of `fs.Stats`; what a device has not is 0. */
+/**
+ * What `stat()` of a device tells, in the shape of `fs.Stats`; what a device has not is 0.
+ *
+ * @example
+ * const stats = await openFileHandle(device).stat();
+ * console.log(stats.size, stats.isBlockDevice());
+ */
 export class DeviceStats {
   /** Is 0: the device is in no file system. */
   readonly dev = 0;
@@ -49,37 +55,72 @@ export class DeviceStats {
     this.mode = constants.S_IFBLK | permissions;
   }
 
-  /** Tells that it is a block device. */
+  /**
+   * Tells that it is a block device.
+   *
+   * @example
+   * (await handle.stat()).isBlockDevice(); // true
+   */
   isBlockDevice(): boolean {
     return true;
   }
 
-  /** Tells that it is no regular file. */
+  /**
+   * Tells that it is no regular file.
+   *
+   * @example
+   * (await handle.stat()).isFile(); // false
+   */
   isFile(): boolean {
     return false;
   }
 
-  /** Tells that it is no directory. */
+  /**
+   * Tells that it is no directory.
+   *
+   * @example
+   * (await handle.stat()).isDirectory(); // false
+   */
   isDirectory(): boolean {
     return false;
   }
 
-  /** Tells that it is no character device. */
+  /**
+   * Tells that it is no character device.
+   *
+   * @example
+   * (await handle.stat()).isCharacterDevice(); // false
+   */
   isCharacterDevice(): boolean {
     return false;
   }
 
-  /** Tells that it is no symbolic link. */
+  /**
+   * Tells that it is no symbolic link.
+   *
+   * @example
+   * (await handle.stat()).isSymbolicLink(); // false
+   */
   isSymbolicLink(): boolean {
     return false;
   }
 
-  /** Tells that it is no FIFO. */
+  /**
+   * Tells that it is no FIFO.
+   *
+   * @example
+   * (await handle.stat()).isFIFO(); // false
+   */
   isFIFO(): boolean {
     return false;
   }
 
-  /** Tells that it is no socket. */
+  /**
+   * Tells that it is no socket.
+   *
+   * @example
+   * (await handle.stat()).isSocket(); // false
+   */
   isSocket(): boolean {
     return false;
   }

@@ -6,7 +6,13 @@ import type { WriteSettings } from './options.js';
 
 type Done = (error?: Error | null) => void;
 
-/** Writes to a device as a stream; `createWriteStream()` of a handle makes it. */
+/**
+ * Writes to a device as a stream; `createWriteStream()` of a handle makes it.
+ *
+ * @example
+ * const stream = openFileHandle(device).createWriteStream();
+ * stream.end('hello', () => console.log(stream.bytesWritten));
+ */
 export class DeviceWriteStream extends Writable {
   /** Counts the bytes written so far. */
   bytesWritten = 0;

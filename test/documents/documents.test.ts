@@ -1,6 +1,6 @@
-// Every block of code in README.md and docs/ is run, in a folder of its own where the package has its name.
-// js: a whole ES module. ts: a whole module, checked strictly. sh: line by line, with an image that is there. ini: a job file of
-// the bench.
+// Every block of code in README.md and docs/ is run, those of a page one after the other in one folder, which is empty at first, where
+// the package has its name: as a reader does who follows the page. Nothing is there that the page has not made.
+// js: a whole ES module, or a part of one of around/. ts: a whole module, checked strictly. sh: line by line. ini: a job file of the bench.
 // Not run: examples of docs/api.md, which are a line or two and only checked against the types; figures; and what npm does, which
 // CI and test/package/install.test.ts do.
 import { execFile } from 'node:child_process';
@@ -8,7 +8,6 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, s
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { BlockDriver, writePartitionsSync } from 'rumpblk';
 import { ROOT } from '../support/child';
 import { TOOL } from '../support/cli';
 import { blocksOf, pages, type Block } from '../support/documents';
@@ -48,6 +47,30 @@ test('each language of a block is one that is run', () => {
   for (const language of ['js', 'ts', 'sh']) expect(of(language).length).toBeGreaterThan(1);
 });
 
+test('no block of README.md or a guide is wider than its column', () => {
+  const wide = blocks
+    .filter(({ where }) => /^README|guides\//.test(where))
+    .flatMap(({ where, source }) => source.split('\n').map((line) => ({ where, line })))
+    .filter(({ line }) => line.length > 72);
+  expect(wide).toEqual([]);
+});
+
+/** The commands of a `sh` block: lines, of which one that ends in a backslash, or in a pipe, goes on in the next. */
+function commandsOf(source: string): string[] {
+  const lines = source.replaceAll(/(\\|\|)\n\s*/g, (_, end: string) => (end === '|' ? '| ' : '')).split('\n');
+  return lines.filter((line) => line.trim() !== '' && !line.startsWith('#'));
+}
+
+/** The module that a `js` block is, or is a part of. */
+function moduleOf({ source, inside }: Block): string {
+  if (inside === undefined) return source;
+  const [before, after, ...more] = readFileSync(path.join(ROOT, 'test', 'documents', 'around', `${inside}.mjs`), 'utf8').split(
+    '// THE BLOCK\n',
+  );
+  if (before === undefined || after === undefined || more.length > 0) throw new Error(`${inside}.mjs has to say once where the block goes`);
+  return `${before}${source}\n${after}`;
+}
+
 /** Programs that examples call and that a machine with Node.js and a compiler lacks, and the Debian packages that have them. */
 const PROGRAMS = {
   e2fsck: 'e2fsprogs',
@@ -66,7 +89,7 @@ const PROGRAMS = {
 };
 
 /** Those that every machine has, that come with Node.js, or that the tests put into the PATH. */
-const THERE = ['cat', 'cp', 'esbuild', 'kill', 'mkdir', 'node', 'npm', 'npx', 'printf', 'rumpblk', 'sha256sum', 'true', 'truncate'];
+const THERE = ['cat', 'cp', 'echo', 'esbuild', 'kill', 'mkdir', 'node', 'npm', 'npx', 'printf', 'rumpblk', 'sha256sum', 'true', 'truncate'];
 
 /** What an example needs of the machine: programs that it calls by name, from a shell or from JavaScript. */
 function needsOf(source: string): Need[] {
@@ -80,7 +103,9 @@ function needsOf(source: string): Need[] {
 function calledBy({ language, source }: Block): string[] {
   if (language === 'js')
     return Array.from(source.matchAll(/\b(?:exec|spawn)\w*\('([^']+)'/g), ([, program]) => path.basename(program ?? ''));
-  const commands = source.replaceAll(/'[^']*'|\s#.*$/gm, '').split(/[|;&\n]+/);
+  const commands = commandsOf(source.replaceAll(/"[^"]*"|'[^']*'|\s#.*$/gm, ''))
+    .join('\n')
+    .split(/[|;&\n]+/);
   return commands.map((command) => command.trim().split(/\s/)[0] ?? '').filter((word) => word !== '');
 }
 
@@ -89,21 +114,10 @@ test('every program that an example calls is there, or is asked for', () => {
   const called = new Set(examples.flatMap(calledBy));
   expect(Object.keys(PROGRAMS).filter((name) => !called.has(name))).toEqual([]);
   for (const block of examples) {
-    const asked = needsOf(block.source).map(({ why }) => why);
+    const asked = needsOf(block.language === 'sh' ? commandsOf(block.source).join('\n') : block.source).map(({ why }) => why);
     for (const program of calledBy(block).filter((name) => !THERE.includes(name))) {
       expect([block.where, asked]).toEqual([block.where, expect.arrayContaining([expect.stringContaining(`${program} is missing`)])]);
     }
-  }
-});
-
-describe('js', () => {
-  for (const { where, source } of of('js')) {
-    testWith(...needsOf(source))(`${where} runs`, async () => {
-      const cwd = folder();
-      writeFileSync(path.join(cwd, 'example.mjs'), source);
-      const { stderr } = await run(process.execPath, ['example.mjs'], { cwd });
-      expect(stderr).toBe('');
-    });
   }
 });
 
@@ -121,7 +135,7 @@ describe('types', () => {
   async function check(language: string, extension: string, ...more: string[]): Promise<{ cwd: string; files: string[] }> {
     const cwd = folder();
     const files = of(language).map(({ where }) => `${where.replaceAll(/[/:.]/g, '-')}.${extension}`);
-    of(language).forEach(({ source }, index) => writeFileSync(path.join(cwd, files[index] ?? ''), source));
+    of(language).forEach((block, index) => writeFileSync(path.join(cwd, files[index] ?? ''), moduleOf(block)));
     expect(await complaints(cwd, files, ...more)).toBe('');
     return { cwd, files };
   }
@@ -140,6 +154,15 @@ describe('docs/api.md', () => {
   /** What the examples take for granted: a name, and what it is. */
   const GIVEN: Readonly<Record<string, string>> = {
     device: "import('rumpblk').BlockDevice",
+    driver: "import('rumpblk').BlockDriver",
+    changes: "import('rumpblk').DirtyBitmap",
+    trace: "import('rumpblk/trace').Trace",
+    histogram: "import('rumpblk/trace').LatencyHistogram",
+    clock: "import('rumpblk/lab').VirtualClock",
+    handle: "import('rumpblk/fs').DeviceFileHandle",
+    server: "import('rumpblk/nbd').NbdServer",
+    overlay: "import('rumpblk/overlay').OverlayDevice",
+    storage: "import('rumpblk/random-access-storage').RandomAccessDevice",
     sector: 'Buffer',
     label: "import('rumpblk').DiskLabel",
     buffer: 'Buffer',
@@ -191,9 +214,15 @@ describe('docs/api.md', () => {
   });
 });
 
-describe('sh', () => {
+/** Every page that has something to run. */
+const followed = [
+  ...new Set(blocks.filter(({ language }) => ['js', 'sh'].includes(language)).map(({ where }) => where.split(':')[0] ?? '')),
+];
+
+describe.each(followed)('%s, followed in an empty folder,', (page) => {
   let cwd = '';
   let env: NodeJS.ProcessEnv = {};
+  const said = new Map<string, string>();
 
   /** A program in the folder that comes first in the PATH. */
   const program = (name: string, text: string): void => {
@@ -213,38 +242,46 @@ describe('sh', () => {
     );
     program('esbuild', `exec "${ROOT}/node_modules/esbuild/bin/esbuild" --log-level=error "$@"`);
     program('npx', 'exec "$@"');
-
-    // What the commands of the pages find: an image with a slice, a file of bytes, an app, and prebuilds as an installed package has.
-    const installed = path.join(cwd, 'node_modules', 'rumpblk');
-    const prebuilds = path.join(installed, 'prebuilds', `${process.platform}-${process.arch}`);
-    mkdirSync(prebuilds, { recursive: true });
-    for (const part of ['dist', 'package.json']) cpSync(path.join(ROOT, part), path.join(installed, part), { recursive: true });
-    cpSync(path.join(ROOT, 'build', 'Release', 'rumpblk.node'), path.join(prebuilds, 'rumpblk.node'));
-    writeFileSync(path.join(cwd, 'part.bin'), Buffer.alloc(4096, 'part'));
-    writeFileSync(path.join(cwd, 'app.mjs'), "import { open } from 'rumpblk';\nconsole.log(typeof open);\n");
-    of('ini').forEach(({ source }) => writeFileSync(path.join(cwd, 'mix.fio'), source));
-    writeFileSync(path.join(cwd, 'disk.img'), Buffer.alloc(16 * MiB));
-    const driver = new BlockDriver();
-    const device = driver.openSync(driver.registerSync(path.join(cwd, 'disk.img')), { mode: 'r+' });
-    writePartitionsSync(device, { scheme: 'mbr', partitions: [{ start: MiB, size: 8 * MiB, type: 0x83 }] });
-    device.closeSync();
-    driver.close();
+    // As an installed package has it: prebuilds are there, for the guide that copies them.
+    if (page.endsWith('install.md')) {
+      const installed = path.join(cwd, 'node_modules', 'rumpblk');
+      const prebuilds = path.join(installed, 'prebuilds', `${process.platform}-${process.arch}`);
+      mkdirSync(prebuilds, { recursive: true });
+      for (const part of ['dist', 'package.json']) cpSync(path.join(ROOT, part), path.join(installed, part), { recursive: true });
+      cpSync(path.join(ROOT, 'build', 'Release', 'rumpblk.node'), path.join(prebuilds, 'rumpblk.node'));
+    }
   });
 
   const { scripts } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
-  for (const { where, source } of of('sh')) {
-    testWith(...needsOf(source))(`${where} runs`, async () => {
-      for (const line of source.split('\n').filter((text) => text.trim() !== '')) {
-        const npm = NPM.exec(line)?.groups;
-        if (npm?.['script'] !== undefined) expect(scripts).toHaveProperty([npm['script']]);
-        else if (npm === undefined)
-          await run('bash', ['-o', 'pipefail', '-ec', line], { cwd, env, maxBuffer: 64 * MiB, encoding: 'buffer' });
-      }
-    });
-  }
 
-  test.each(of('ini'))('$where is a job file', async ({ source }) => {
-    writeFileSync(path.join(cwd, 'example.fio'), source);
-    await run(process.execPath, [TOOL, 'bench', '--jobs', 'example.fio', '--parse-only'], { cwd });
-  });
+  for (const block of blocks.filter(({ where }) => where.startsWith(`${page}:`))) {
+    const { where, language, source } = block;
+    if (language === 'js') {
+      testWith(...needsOf(moduleOf(block)))(`${where} runs`, async () => {
+        writeFileSync(path.join(cwd, 'example.mjs'), moduleOf(block));
+        const { stdout, stderr } = await run(process.execPath, ['example.mjs'], { cwd, env });
+        expect(stderr).toBe('');
+        if (block.inside !== undefined) said.set(block.inside, stdout);
+      });
+    } else if (language === 'sh') {
+      testWith(...needsOf(commandsOf(source).join('\n')))(`${where} runs`, async () => {
+        for (const line of commandsOf(source)) {
+          const npm = NPM.exec(line)?.groups;
+          if (npm?.['script'] !== undefined) expect(scripts).toHaveProperty([npm['script']]);
+          else if (npm === undefined)
+            await run('bash', ['-o', 'pipefail', '-ec', line], { cwd, env, maxBuffer: 64 * MiB, encoding: 'buffer' });
+        }
+      });
+    } else if (language === 'ini') {
+      test(`${where} is a job file`, async () => {
+        writeFileSync(path.join(cwd, 'mix.fio'), source);
+        await run(process.execPath, [TOOL, 'bench', '--jobs', 'mix.fio', '--parse-only'], { cwd });
+      });
+    } else if (block.printedBy !== undefined) {
+      const name = block.printedBy;
+      test(`${where} is printed`, () => {
+        expect(said.get(name)).toContain(source);
+      });
+    }
+  }
 });
