@@ -1,9 +1,11 @@
 // createQcow2(): a new image, empty or over another disk.
-import { closeSync, openSync as openFile, rmSync, type PathLike } from 'node:fs';
+import { closeSync, openSync as openFile, rmSync, statSync, type PathLike, type Stats } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, resolve } from 'node:path';
 import { keysOf } from './arguments/known-keys.js';
 import { bytes, flag, hostPath, oneOf, requireOptions } from './arguments/validate.js';
 import { BlockDriver, nativeOf } from './driver.js';
-import { BlockDeviceError, fromFailure, invalidArgValue } from './errors.js';
+import { BlockDeviceError, fromFailure, invalidArgValue, remarkedError } from './errors.js';
 import { FORMAT, type Outcome, type NativeCreation } from './native/binding.js';
 import type { ImageFormat } from './options.js';
 import type { Bytes, Position } from './request/transfer.js';
@@ -12,7 +14,7 @@ import type { Bytes, Position } from './request/transfer.js';
 export interface CreateQcow2Options {
   /** Bytes of the disk. */
   size: Position;
-  /** The disk that the image goes on from: a path, from the folder of the image unless it is absolute; default none. It is not looked at. */
+  /** The disk that the image goes on from: a path, from the folder of the image unless it is absolute; default none. It need not be there yet; no directory is one. */
   backing?: PathLike;
   /** What `backing` holds; default `'raw'`. */
   backingFormat?: Exclude<ImageFormat, 'auto'>;
@@ -38,7 +40,7 @@ const CLUSTER_MAX = 2 ** 21;
  *
  * @param path where; there must be nothing yet
  * @param options `size` in bytes; `backing` and its format; `clusterSize`, default 128 KiB; `extendedL2`, default true
- * @throws {BlockDeviceError} EEXIST there is such a file; EFBIG too large for clusters of that size; errors of the host
+ * @throws {BlockDeviceError} EEXIST there is such a file; EISDIR `backing` is a directory; EFBIG too large for clusters of that size; errors of the host
  *
  * @example
  * await createQcow2('guest.qcow2', { size: 10 * 2 ** 30, backing: 'golden.img' });
@@ -60,7 +62,7 @@ export async function createQcow2(path: PathLike, options: CreateQcow2Options): 
  *
  * @param path where; there must be nothing yet
  * @param options `size` in bytes; `backing` and its format; `clusterSize`, default 128 KiB; `extendedL2`, default true
- * @throws {BlockDeviceError} EEXIST there is such a file; EFBIG too large for clusters of that size; errors of the host
+ * @throws {BlockDeviceError} EEXIST there is such a file; EISDIR `backing` is a directory; EFBIG too large for clusters of that size; errors of the host
  *
  * @example
  * createQcow2Sync('guest.qcow2', { size: 10 * 2 ** 30 });
@@ -87,7 +89,23 @@ function creationOf(path: PathLike, options: CreateQcow2Options): NativeCreation
     throw invalidArgValue('options.clusterSize', clusterSize, `must be a power of two from ${least} to ${CLUSTER_MAX}`);
   const format = NAMES[oneOf(backingFormat, 'options.backingFormat', FORMATS)];
   const below = backing === undefined ? Buffer.alloc(0) : hostPath(backing, 'options.backing');
+  if (below.length > 0) refuseFolder(below, file);
   return [file, bytes(size, 'options.size'), Math.log2(cluster), isExtended, below, below.length === 0 ? '' : format];
+}
+
+/** Throws where the image would go on from a directory. What is not there, or cannot be looked at, may come to be one day. */
+function refuseFolder(backing: Uint8Array, image: Uint8Array): void {
+  const name = Buffer.from(backing);
+  const folder = dirname(Buffer.from(image).toString('latin1'));
+  let found: Stats | undefined;
+  try {
+    found = statSync(Buffer.from(resolve(folder, name.toString('latin1')), 'latin1'), { throwIfNoEntry: false });
+  } catch {
+    return;
+  }
+  if (found?.isDirectory() !== true) return;
+  const place = { errno: constants.errno.EISDIR, syscall: 'open', path: name.toString() };
+  throw remarkedError(place, 'the backing file is a directory', createQcow2);
 }
 
 /**

@@ -63,7 +63,9 @@ export class FileTarget implements Target {
    */
   static async open(path: Name, options: FileTargetOptions): Promise<FileTarget> {
     const { lock, check } = options;
-    const { handle, created } = await openOrCreate(path);
+    const { handle, created } = await openOrCreate(path).catch((error: unknown) => {
+      throw hostError(error, path);
+    });
     let held: BlockDevice | undefined;
     try {
       const stats = await handle.stat({ bigint: true });
@@ -90,9 +92,10 @@ export class FileTarget implements Target {
     await this.#empty();
     const { size } = await this.#handle.stat();
     const end = this.#start + length;
+    if (end > Number.MAX_SAFE_INTEGER) throw hostError({ errno: -system.errno.EFBIG, syscall: 'ftruncate' }, this.#path);
     if (size < end) {
       if (this.#isKept || !this.#isReplaced) this.#shorter = size;
-      await this.#handle.truncate(end);
+      await this.#told(this.#handle.truncate(end));
     }
     const device = length === 0 ? undefined : await this.#open();
     if (device === undefined) return undefined;
@@ -125,14 +128,14 @@ export class FileTarget implements Target {
   async finish(length: number, flush: boolean): Promise<void> {
     await this.#empty();
     this.#shorter = undefined;
-    if (this.#isReplaced) await this.#handle.truncate(length);
-    if (flush) await this.#handle.sync();
+    if (this.#isReplaced) await this.#told(this.#handle.truncate(length));
+    if (flush) await this.#told(this.#handle.sync());
   }
 
   async read(memory: Buffer, position: number): Promise<number> {
     let done = 0;
     while (done < memory.length) {
-      const { bytesRead } = await this.#handle.read(memory, done, memory.length - done, this.#start + position + done);
+      const { bytesRead } = await this.#told(this.#handle.read(memory, done, memory.length - done, this.#start + position + done));
       if (bytesRead === 0) break;
       done += bytesRead;
     }
@@ -143,7 +146,7 @@ export class FileTarget implements Target {
     // The lock goes last: nobody is to find a file that is about to be removed.
     try {
       await this.#disk?.device.close();
-      if (failure !== undefined && this.#shorter !== undefined) await this.#handle.truncate(this.#shorter);
+      if (failure !== undefined && this.#shorter !== undefined) await this.#told(this.#handle.truncate(this.#shorter));
       if (failure !== undefined && this.#created !== undefined) await removeOwn(this.#created, this.#handle);
       await this.#handle.close();
     } finally {
@@ -153,7 +156,7 @@ export class FileTarget implements Target {
 
   /** Once, whoever writes first: what was there stays for as long as nothing comes in its place. */
   #empty(): Promise<void> {
-    return (this.#emptied ??= this.#isReplaced && !this.#isKept ? this.#handle.truncate(0) : Promise.resolve());
+    return (this.#emptied ??= this.#isReplaced && !this.#isKept ? this.#told(this.#handle.truncate(0)) : Promise.resolve());
   }
 
   /** Opens the file as a device; undefined where its name is another one's by now, or the file cannot be one. */
@@ -171,9 +174,18 @@ export class FileTarget implements Target {
     return undefined;
   }
 
+  /** What the host says of the file, as an error that names it. */
+  async #told<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      throw hostError(error, this.#path);
+    }
+  }
+
   async #put(data: Buffer, from: number, to: number, position: number): Promise<void> {
     for (let done = from; done < to;) {
-      const { bytesWritten } = await this.#handle.write(data, done, to - done, this.#start + position + done);
+      const { bytesWritten } = await this.#told(this.#handle.write(data, done, to - done, this.#start + position + done));
       done += bytesWritten;
     }
   }
@@ -212,6 +224,12 @@ async function isNamed(path: Name, { dev, ino }: BigIntStats): Promise<boolean> 
   } catch {
     return false; // nothing has that name any more
   }
+}
+
+/** What the host says of the file as an error of ours; anything else as it is. */
+function hostError(error: unknown, path: Name): unknown {
+  const { errno, syscall } = error as NodeJS.ErrnoException;
+  return errno === undefined || syscall === undefined ? error : new BlockDeviceError({ errno, syscall, path: path.toString() });
 }
 
 function staleError(path: Name): BlockDeviceError {

@@ -34,7 +34,7 @@ export interface OverlayOptions {
   changes?: 'memory' | 'temporary' | PathLike;
   /** Bytes of a block, a power of two from 512 to 1 MiB; default 4096. A write of a part of one costs a read of the rest, once. Of a new image to 64 KiB; one that is there has its own. */
   blockSize?: Bytes;
-  /** Bytes of the overlay, at least those of the base, behind whose end it reads zeros; default those of the base. Of an image that is there what it has. */
+  /** Bytes of the overlay, at least those of the base, behind whose end it reads zeros; default those of the base, of a new image rounded up to 512. Of an image that is there what it has. */
   size?: Position;
   /** Format of the base, as for `open`; default `'raw'`. Not for a base that is a device, whose format is known. */
   format?: ImageFormat;

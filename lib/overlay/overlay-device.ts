@@ -208,7 +208,7 @@ export class OverlayDevice extends BlockDevice {
    * @param base path, or a medium; of an image a path, or an export of an NBD server. One that is shorter reads zeros behind its end
    * @param mode 'safe', the default: it reads as before, and keeps what the new base has otherwise. 'unsafe': what was not changed is the new base's
    * @param options `format` of the new base, default `'raw'`
-   * @throws {BlockDeviceError} EBUSY somebody writes the new base; ESTALE, ENOTSUP an image cannot name it; errors of both; ENOSPC no room for what is kept; then all is as it was; EBADF closed
+   * @throws {BlockDeviceError} EBUSY somebody writes the new base; ELOOP the overlay would lie over itself; ESTALE, ENOTSUP an image cannot name it; errors of both; ENOSPC no room for what is kept; then all is as it was; EBADF closed
    *
    * @example
    * await overlay.rebase('newer.img'); // shows what it showed, over another base

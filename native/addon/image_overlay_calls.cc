@@ -59,7 +59,8 @@ blk::Result<Base> BaseOf(const blk::Medium& medium) {
 }
 
 blk::Status CreateImage(Wanted& wanted, const Base& base) {
-  wanted.creation.size = wanted.setting.size.value_or(base.size);
+  // Whole sectors: what an image has beyond them QEMU's programs do not see.
+  wanted.creation.size = wanted.setting.size.value_or(blk::AlignUp(base.size, blk::kDevBsize));
   if (wanted.creation.size < base.size) return {EINVAL, blk::Op::kOpen};
   wanted.creation.backing_format = blk::FormatName(base.identity);
   auto file = blk::HostMedium::Create(blk::PosixHostIo(), wanted.path);

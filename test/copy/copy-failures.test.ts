@@ -35,6 +35,22 @@ describe('failures', () => {
     to.device.closeSync();
   });
 
+  test('of a target file are errors that name it, also where no file can reach so far (issue 15)', async () => {
+    const source = bench.image(content);
+    const file = fresh();
+    for (const [targetPosition, code] of [
+      [Number.MAX_SAFE_INTEGER, 'EFBIG'],
+      [Number.MAX_SAFE_INTEGER - SIZE, 'EFBIG'],
+    ] as const) {
+      expect(await failure(() => copy(source, file, { targetPosition }), code)).toMatchObject({ path: file, syscall: 'ftruncate' });
+      expect(existsSync(file)).toBe(false);
+    }
+    const nowhere = path.join(bench.path('nowhere'), 'file');
+    expect(await failure(() => copy(source, nowhere), 'ENOENT')).toMatchObject({ path: nowhere, syscall: 'open' });
+    const folder = path.dirname(source);
+    expect(await failure(() => copy(source, folder), 'EISDIR')).toMatchObject({ path: folder });
+  });
+
   test('of a source stream are its own error; a target file that the copy made is gone', async () => {
     const file = fresh();
     const reason = new Error('torn');

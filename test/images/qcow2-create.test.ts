@@ -1,6 +1,6 @@
 // Issue 15, item 5: images that we make. QEMU's programs find them sound, and write to them.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { createQcow2, createQcow2Sync, open } from 'rumpblk';
@@ -68,6 +68,20 @@ describe('createQcow2', () => {
     const bytes = Buffer.alloc(5 * MiB);
     await device.read(bytes, 0);
     expect(bytes.equals(model)).toBe(true);
+  });
+
+  test('a directory is no backing file (issue 15), what is not there yet may become one', async () => {
+    const folder = bench.path('folder');
+    mkdirSync(folder);
+    for (const backing of [folder, 'folder', '.', '..', 'folder/'])
+      for (const make of [createQcow2, createQcow2Sync]) {
+        const file = fresh();
+        const { message, path: named } = await failure(() => make(file, { size: MiB, backing }), 'EISDIR');
+        expect(named).toBe(backing);
+        expect(message).toContain('the backing file is a directory');
+        expect(existsSync(file)).toBe(false);
+      }
+    createQcow2Sync(fresh(), { size: MiB, backing: 'not-yet.img' });
   });
 
   test('takes no place that is taken, and leaves none behind', async () => {

@@ -233,6 +233,8 @@ describe('what is refused, and why', () => {
     img('rebase', '-u', '-b', 'gone.img', '-F', 'raw', one);
     expect((await failure(() => open(one, { format: 'qcow2' }), 'ENOENT')).message).toContain('backing file');
     img('rebase', '-u', '-b', 'nbd://localhost/', '-F', 'raw', one);
+    expect((await failure(() => open(one, { format: 'qcow2' }), 'ENOTSUP')).message).toContain('openOverlay(nbd(url)');
+    img('rebase', '-u', '-b', 'https://localhost/', '-F', 'raw', one);
     expect((await failure(() => open(one, { format: 'qcow2' }), 'ENOTSUP')).message).toContain('no plain path');
   });
 

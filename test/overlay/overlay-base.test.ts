@@ -112,3 +112,28 @@ test('an image that is cut under its overlay is EIO where it is missing, and not
   await overlay.read(bytes, 512 * KiB);
   expect(bytes.equals(word)).toBe(true);
 });
+
+test('an overlay does not come to lie over itself, by whatever stands between, also when two try it at once (issue 15)', async () => {
+  const image = bench.image(content);
+  const first = await over(image, { changes: 'memory' });
+  const second = await over(first.medium, { changes: 'temporary' });
+  const third = await over(second.medium, { changes: 'memory' });
+  await first.write(word, 0);
+  for (const mode of ['safe', 'unsafe'] as const) {
+    for (const medium of [first.medium, second.medium, third.medium]) {
+      expect((await failure(() => first.rebase(medium, mode), 'ELOOP')).message).toContain('would lie over itself');
+    }
+    expect(all(third).equals(withWord(0))).toBe(true);
+    const other = await over(image, { changes: 'memory' });
+    await other.write(word, 5000);
+    const one = await over(image, { changes: 'memory' });
+    const outcomes = await Promise.allSettled([one.rebase(other.medium, mode), other.rebase(one.medium, mode)]);
+    const codes = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [(outcome.reason as { code: string }).code] : []));
+    // Who sees that the other one is at it as well does not wait for what becomes of that.
+    expect(codes.length).toBeGreaterThan(0);
+    for (const code of codes) expect(['ELOOP', 'EBUSY']).toContain(code);
+    expect(all(other).equals(withWord(5000))).toBe(true);
+    expect(all(one).length).toBe(content.length);
+    await Promise.all([one.close(), other.close()]);
+  }
+});

@@ -1,5 +1,5 @@
 // Issue 15, items 4 and 5: overlays whose changes lie in a qcow2 image, which outlive the process that made them.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
 import { createQcow2, open, type BlockDevice } from 'rumpblk';
@@ -17,7 +17,7 @@ const withWord = (at: number, bytes = content): Buffer => withText(bytes, word, 
 const fresh = (): string => changesIn(bench, 'qcow2');
 
 /** Opens it, and closes it after `body`. */
-async function using(device: Promise<BlockDevice>, body: (device: BlockDevice) => unknown): Promise<void> {
+async function using<Device extends BlockDevice>(device: Promise<Device>, body: (device: Device) => unknown): Promise<void> {
   const opened = await device;
   try {
     await body(opened);
@@ -214,4 +214,47 @@ test('another base by another name, from its folder, in another format', async (
     expect(all(again).equals(withWord(0))).toBe(true);
   });
   expect(existsSync(changes)).toBe(true);
+});
+
+test('the size of a base that is no multiple of 512 is rounded up to whole sectors, as QEMU sees an image (issue 15)', async () => {
+  const odd = pattern(MiB + 100);
+  const image = bench.image(odd);
+  const changes = fresh();
+  await using(openOverlay(image, { changes }), async (overlay) => {
+    expect(overlay.size).toBe(MiB + 512);
+    expect(all(overlay).equals(Buffer.concat([odd, Buffer.alloc(412)]))).toBe(true);
+    await overlay.write(word, MiB + 90);
+    await overlay.writeZeroes(MiB + 99, 413);
+    await overlay.commit();
+  });
+  const committed = withText(odd, word.subarray(0, 9), MiB + 90).fill(0, MiB + 99);
+  expect(readFileSync(image).equals(committed)).toBe(true);
+  await using(openOverlay(image, { changes }), async (overlay) => {
+    await overlay.write(Buffer.from([1]), MiB + 100);
+    await failure(() => overlay.commit(), 'ENOSPC');
+    expect(readFileSync(image).equals(committed)).toBe(true);
+  });
+  // To the byte where somebody asks for it.
+  const exact = fresh();
+  await using(openOverlay(image, { changes: exact, size: MiB + 100 }), (overlay) => expect(all(overlay).equals(committed)).toBe(true));
+});
+
+test('images do not become the base of one another, by whatever name (issue 15)', async () => {
+  const image = bench.image(content);
+  const [one, two] = [fresh(), fresh()];
+  const [hard, soft] = [bench.path('hard.qcow2'), bench.path('soft.qcow2')];
+  await using(openOverlay(image, { changes: one }), (overlay) => overlay.write(word, 0));
+  await using(openOverlay(one, { changes: two, format: 'qcow2' }), (overlay) => overlay.write(word, 5000));
+  linkSync(two, hard);
+  symlinkSync(two, soft);
+  const before = readFileSync(one);
+  await using(openOverlay(image, { changes: one }), async (overlay) => {
+    for (const name of [two, hard, soft])
+      for (const mode of ['safe', 'unsafe'] as const) await failure(() => overlay.rebase(name, mode, { format: 'qcow2' }), 'ELOOP');
+  });
+  expect(readFileSync(one).equals(before)).toBe(true);
+  // A circle that somebody else has made.
+  await createQcow2(bench.path('circle.qcow2'), { size: content.length, backing: 'circle.qcow2', backingFormat: 'qcow2' });
+  for (const changes of ['memory', fresh()])
+    await failure(() => openOverlay(bench.path('circle.qcow2'), { changes, format: 'qcow2' }), 'ELOOP');
 });

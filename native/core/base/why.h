@@ -49,6 +49,7 @@ enum class Why : uint8_t {
   kImageFull,
   // Overlays in qcow2 images.
   kOverlayBase,
+  kOverlayLoop,
   kOverlayOtherBase,
   kOverlaySize,
   kOverlaySnapshots,
@@ -68,6 +69,7 @@ enum class Why : uint8_t {
   // VHD.
   kVhdDynamic,
   kVhdFooter,
+  kVhdChecksum,
   // NBD: how a connection begins.
   kNbdNoServer,
   kNbdOldstyle,
@@ -120,7 +122,9 @@ constexpr const char* WhyText(Why why) {
     case Why::kQcow2Entry: return "an entry of the tables of the qcow2 image is damaged";
     case Why::kQcow2PastEnd: return "the tables of the qcow2 image point past its end";
     case Why::kQcow2Compressed: return "a compressed cluster of the qcow2 image cannot be decompressed";
-    case Why::kQcow2Refcount: return "the reference counts of the qcow2 image are damaged";
+    case Why::kQcow2Refcount:
+      return "the reference counts of the qcow2 image do not fit its tables, as after a snapshot that failed: qemu-img "
+             "check -r all mends them";
     case Why::kNoZlib: return "the qcow2 image has clusters compressed by zlib, and libz.so.1 is not installed";
     case Why::kNoZstd: return "the qcow2 image has clusters compressed by zstd, and libzstd.so.1 is not installed";
     case Why::kBackingName: return "the backing file of the qcow2 image is no plain path";
@@ -141,6 +145,7 @@ constexpr const char* WhyText(Why why) {
     case Why::kOverlayBase:
       return "a qcow2 overlay names its base by a path or a URL: that is all of a host file, of a node or of an export "
              "of an NBD server, or an image in one";
+    case Why::kOverlayLoop: return "the overlay would lie over itself";
     case Why::kOverlayOtherBase: return "the overlay lies over another base";
     case Why::kOverlaySize: return "the overlay has another size";
     case Why::kOverlaySnapshots:
@@ -162,6 +167,7 @@ constexpr const char* WhyText(Why why) {
     case Why::kBitmapRoom: return "the header of the qcow2 image has no room for bitmaps";
     case Why::kBitmapOver: return "the bitmap is kept no more: the image was closed, or the bitmap removed or disposed";
     case Why::kVhdDynamic: return "only fixed VHD images are read here: serve others by qemu-nbd, or convert them";
+    case Why::kVhdChecksum: return "the footer of the VHD image is damaged: its checksum does not hold";
     case Why::kVhdFooter: return "the footer of the VHD image contradicts its size";
     case Why::kNbdNoServer: return "what answers is no NBD server";
     case Why::kNbdOldstyle: return "the NBD server speaks the oldstyle negotiation, which is not spoken here";

@@ -85,6 +85,21 @@ Status Qcow2Allocator::Clear(ClusterSpan clusters) {
   return Status::Ok();
 }
 
+// Where the host has no room for all of a claim, or no file may be so long, a smaller one may do.
+Result<ClusterSpan> Qcow2Allocator::ClearMost() {
+  for (;;) {
+    const uint64_t of_block = counts_->block_entries() - next_ % counts_->block_entries();
+    const Result<uint64_t> room = Room(std::min(claim_, of_block));
+    if (!room.ok()) return room.status();
+    const ClusterSpan span = {next_, next_ + room.value()};
+    const Status status = Clear(span);
+    if (status.ok()) return span;
+    const bool is_full = status.err == ENOSPC || status.err == EFBIG || status.err == EDQUOT;
+    if (!is_full || span.count() == 1) return status;
+    claim_ = span.count() / 2;
+  }
+}
+
 Status Qcow2Allocator::Claim() {
   if (!counts_->InTable(next_)) {
     const Result<uint64_t> growth = counts_->Growth(next_);
@@ -100,12 +115,10 @@ Status Qcow2Allocator::Claim() {
     const Status freed = counts_->Drop(old.value());
     if (!freed.ok()) return freed;
   }
-  const uint64_t of_block = counts_->block_entries() - next_ % counts_->block_entries();
-  const Result<uint64_t> room = Room(std::min(claim_, of_block));
-  if (!room.ok()) return room.status();
-  ClusterSpan span = {next_, next_ + room.value()};
-  Status status = Clear(span);
-  if (!status.ok()) return status;
+  const Result<ClusterSpan> cleared = ClearMost();
+  if (!cleared.ok()) return cleared.status();
+  ClusterSpan span = cleared.value();
+  Status status = Status::Ok();
   const bool adds = !counts_->HasBlock(next_);
   if (adds) {
     status = counts_->AddBlock(span.begin, span.end);

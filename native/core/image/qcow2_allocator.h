@@ -53,6 +53,9 @@ class Qcow2Allocator {
   Status Claim();
   // How many clusters from next_ on there may be: no more than `want`. Errors: ENOSPC · the medium's.
   Result<uint64_t> Room(uint64_t want) const;
+  // Makes the next clusters zeros, as many as a claim has, or as the medium has room for. Errors: those of Room() · the
+  // medium's.
+  Result<ClusterSpan> ClearMost();
   // Makes clusters zeros, and the file as long as they are. Errors: the medium's.
   Status Clear(ClusterSpan clusters);
 

@@ -13,6 +13,7 @@ namespace {
 constexpr char kCookie[] = "conectix";
 constexpr size_t kTypeField = 60, kSizeField = 48, kChecksumField = 64;
 constexpr uint32_t kFixed = 2;
+constexpr uint64_t kShortFooterBytes = 511;
 
 using Footer = std::array<uint8_t, kVhdFooterBytes>;
 
@@ -25,37 +26,49 @@ uint32_t Checksum(const Footer& footer) {
   return ~sum;
 }
 
-bool IsFooter(const Footer& footer) {
-  return std::memcmp(footer.data(), kCookie, 8) == 0 &&
-         Load<uint32_t>(&footer[kChecksumField], ByteOrder::kBig) == Checksum(footer);
+bool HasCookie(const Footer& footer) { return std::memcmp(footer.data(), kCookie, 8) == 0; }
+bool HasChecksum(const Footer& footer) {
+  return Load<uint32_t>(&footer[kChecksumField], ByteOrder::kBig) == Checksum(footer);
 }
 
-// Where the footer lies that ends a file of so many bytes. Older programs wrote 511 bytes of it.
-MediumOffset FooterAt(uint64_t file_size) { return {file_size - kVhdFooterBytes}; }
+// Bytes of the footer that ends a file of so many: versions of Virtual PC before 2004 wrote 511 of them, of which the
+// last one, always zero, is missing.
+uint64_t FooterBytes(uint64_t file_size) {
+  return file_size % kVhdFooterBytes == kShortFooterBytes ? kShortFooterBytes : kVhdFooterBytes;
+}
+
+// Errors: EINVAL too short for one · the medium's.
+Result<Footer> ReadFooter(Medium& file, uint64_t file_size) {
+  const uint64_t bytes = FooterBytes(file_size);
+  if (file_size < bytes) return Status{EINVAL, Op::kOpen, Why::kNotVhd};
+  Footer footer{};
+  const Status read = file.Read({file_size - bytes}, footer.data(), static_cast<size_t>(bytes));
+  if (!read.ok()) return read;
+  return footer;
+}
 
 }  // namespace
 
 Result<bool> LooksLikeVhd(Medium& file, uint64_t file_size) {
-  if (file_size < kVhdFooterBytes) return false;
-  Footer footer;
-  const Status read = file.Read(FooterAt(file_size), footer.data(), footer.size());
-  if (!read.ok()) return read;
-  return IsFooter(footer);
+  if (file_size < kShortFooterBytes) return false;
+  const Result<Footer> footer = ReadFooter(file, file_size);
+  if (!footer.ok()) return footer.status();
+  return HasCookie(footer.value()) && HasChecksum(footer.value());
 }
 
 Result<std::unique_ptr<Medium>> VhdMedium::Create(std::unique_ptr<Medium> file) {
   const Result<uint64_t> size = file->SizeNow();
   if (!size.ok()) return size.status();
-  if (size.value() < kVhdFooterBytes) return Status{EINVAL, Op::kOpen, Why::kNotVhd};
-  Footer footer;
-  const Status read = file->Read(FooterAt(size.value()), footer.data(), footer.size());
-  if (!read.ok()) return read;
-  if (!IsFooter(footer)) return Status{EINVAL, Op::kOpen, Why::kNotVhd};
+  const Result<Footer> found = ReadFooter(*file, size.value());
+  if (!found.ok()) return found.status();
+  const Footer& footer = found.value();
+  if (!HasCookie(footer)) return Status{EINVAL, Op::kOpen, Why::kNotVhd};
+  if (!HasChecksum(footer)) return Status{EINVAL, Op::kOpen, Why::kVhdChecksum};
   if (Load<uint32_t>(&footer[kTypeField], ByteOrder::kBig) != kFixed) {
     return Status{ENOTSUP, Op::kOpen, Why::kVhdDynamic};
   }
   const auto disk = Load<uint64_t>(&footer[kSizeField], ByteOrder::kBig);
-  if (disk > size.value() - kVhdFooterBytes) return Status{EINVAL, Op::kOpen, Why::kVhdFooter};
+  if (disk > size.value() - FooterBytes(size.value())) return Status{EINVAL, Op::kOpen, Why::kVhdFooter};
   return std::unique_ptr<Medium>(new VhdMedium(std::move(file), disk));
 }
 

@@ -1,4 +1,5 @@
-// VhdMedium: a fixed VHD image: the bytes of the disk, and a footer of 512 bytes behind them, which stays as it is.
+// VhdMedium: a fixed VHD image: the bytes of the disk, and a footer of 512 bytes behind them, of older programs 511,
+// which stays as it is.
 // Format: Virtual Hard Disk Image Format Specification of Microsoft, version 1.0. Thread-safe.
 #ifndef RUMPBLK_CORE_IMAGE_VHD_MEDIUM_H_
 #define RUMPBLK_CORE_IMAGE_VHD_MEDIUM_H_

@@ -71,7 +71,8 @@ class Overlay : public VolatileStore {
   virtual Result<uint64_t> Commit(const std::atomic<bool>* cancel) = 0;
   // Lies over all of another base from here on, which an image names by `name`. `safe`: reads as before, and for that
   // keeps what the new base has otherwise; else what was not changed is the new base's.
-  // Errors: those of attaching it, of reading both, and of writing; then all is as it was.
+  // Errors: ELOOP it would lie over itself · EBUSY it might, as what the base lies over changes just now · those of
+  // attaching it, of reading both, and of writing; then all is as it was.
   virtual Status Rebase(std::unique_ptr<Medium> base, const std::string& name, bool safe) = 0;
 
   // What has changed, from `from` on, as kData and kHole; `exact`: only blocks whose bytes are not the base's. Of this

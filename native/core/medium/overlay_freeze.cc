@@ -126,11 +126,43 @@ Status OverlayStore::Rebase(std::unique_ptr<Medium> base, const std::string& nam
   return Rebase(OverlayBase(std::move(base), {0}, *bytes), safe);
 }
 
+namespace {
+
+// Is listed beside an overlay that another base is about to be laid under.
+constexpr uint64_t kBeingRebased = 1;
+
+}  // namespace
+
+void OverlayStore::AddBelow(std::vector<MediumIdentity>& found) {
+  const FreezeGate::Pass pass(gate_);
+  if (rebasing_.load())
+    found.push_back({MediumKind::kOverlay, IdentityOf(MediumKind::kOverlay, *this).device, kBeingRebased});
+  base_.AddBelow(found);
+}
+
+Status OverlayStore::CheckNotBelow(OverlayBase& base) {
+  std::vector<MediumIdentity> below;
+  base.AddBelow(below);
+  const MediumIdentity own = IdentityOf(MediumKind::kOverlay, *this);
+  Status status = Status::Ok();
+  for (const MediumIdentity& found : below) {
+    if (found == own) return {ELOOP, Op::kOpen, Why::kOverlayLoop};
+    if (found.kind == MediumKind::kOverlay && found.inode == kBeingRebased) status = {EBUSY, Op::kOpen};
+  }
+  return status;
+}
+
 Status OverlayStore::Rebase(OverlayBase base, bool safe) {
   OverlayBase dropped;
   MutexLock lock(changes_);
   Status status = base.Open(blocks_.size);
+  // Before its bytes are read: what lies over itself has none.
+  if (status.ok()) status = CheckNotBelow(base);
   if (status.ok() && safe) status = KeepDifferences(base);
+  if (!status.ok()) return status;
+  // Of two that would become the base of one another, each says so before it looks: one of them sees the other.
+  const Rebasing rebasing(rebasing_);
+  status = CheckNotBelow(base);
   if (!status.ok()) return status;
   const FreezeGate::Frozen frozen(gate_);
   dropped = std::move(base_);

@@ -38,11 +38,6 @@ Status OverlayStore::LetGo() {
   return Status::Ok();
 }
 
-void OverlayStore::AddBelow(std::vector<MediumIdentity>& found) {
-  const FreezeGate::Pass pass(gate_);
-  base_.AddBelow(found);
-}
-
 OverlayStore::Run OverlayStore::RunAt(const OverlayLayer* layer, uint64_t block, uint64_t end) {
   for (; layer != nullptr; layer = layer->below.get()) {
     const BlockState state = layer->map.At(block);

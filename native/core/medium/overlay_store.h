@@ -74,6 +74,16 @@ class OverlayStore final : public Overlay {
     const OverlayLayer* layer = nullptr;
   };
 
+  // Set for a scope.
+  struct Rebasing {
+    explicit Rebasing(std::atomic<bool>& is) : flag(is) { flag.store(true); }
+    ~Rebasing() { flag.store(false); }
+    Rebasing(const Rebasing&) = delete;
+    Rebasing& operator=(const Rebasing&) = delete;
+
+    std::atomic<bool>& flag;
+  };
+
   OverlayStore(OverlayBase base, std::string name, const OverlaySetting& setting, const OverlayBlocks& blocks,
                std::unique_ptr<OverlayLayer> top);
   Status LetGo() override;
@@ -94,6 +104,9 @@ class OverlayStore final : public Overlay {
   Result<bool> IsZero(const OverlayLayer* from, uint64_t at, uint64_t end) const;
   // ENOSPC when the base has no place for what `from` and the layers below it have.
   Status CheckFits(const OverlayLayer* from) const REQUIRES(changes_);
+  // ELOOP where reads of `base` may come from this overlay, EBUSY where they may soon: another base is being laid under
+  // something of it.   REQUIRES: no freeze of this overlay.
+  Status CheckNotBelow(OverlayBase& base);
   // Keeps what reads otherwise over `base`.
   Status KeepDifferences(const OverlayBase& base) REQUIRES(changes_);
   Status KeepBlock(uint64_t block);
@@ -106,6 +119,8 @@ class OverlayStore final : public Overlay {
 
   Mutex changes_;  // held by whoever changes all of it
   FreezeGate gate_;
+  // Whether another base is about to be laid under it. Sequentially consistent.
+  std::atomic<bool> rebasing_{false};
   std::array<Mutex, 64> regions_;
   // What lies below: looked at in a pass, or by whoever has changes_; changed while frozen.
   OverlayBase base_;

@@ -50,10 +50,14 @@ struct VolatileStore {
   RangeHolds holds;
 };
 
+inline MediumIdentity IdentityOf(MediumKind kind, const VolatileStore& store) {
+  return {kind, reinterpret_cast<uintptr_t>(&store), 0};
+}
+
 class VolatileMedium : public Medium {
  public:
   const std::string& name() const final { return store_->name; }
-  MediumIdentity identity() const final { return {kind_, reinterpret_cast<uintptr_t>(store_.get()), 0}; }
+  MediumIdentity identity() const final { return IdentityOf(kind_, *store_); }
   std::optional<uint64_t> size() const final { return store_->size; }
   uint64_t sector_size() const final { return store_->sector_size; }
   Status Read(MediumOffset at, void* data, size_t size) final;
