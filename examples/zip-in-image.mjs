@@ -6,10 +6,10 @@
 //   node zip-in-image.mjs firmware.img 1048576 524288 notes.txt
 import { pipeline } from 'node:stream/promises';
 import { open } from 'rumpblk';
-import { openFileHandle } from 'rumpblk/fs';
+import { createReadStream } from 'rumpblk/fs';
 import yauzl from 'yauzl';
 
-/** Where yauzl reads. Each stream closes the handle that it was made of, and none closes the device. */
+/** Where yauzl reads. No stream of it closes the device. */
 class DeviceReader extends yauzl.RandomAccessReader {
   constructor(device) {
     super();
@@ -17,7 +17,7 @@ class DeviceReader extends yauzl.RandomAccessReader {
   }
 
   _readStreamForRange(start, end) {
-    return openFileHandle(this.device).createReadStream({ start, end: end - 1 }); // `end` of yauzl is the byte behind the last one
+    return createReadStream(this.device, { start, end: end - 1 }); // `end` of yauzl is the byte behind the last one
   }
 }
 

@@ -1,4 +1,4 @@
 // The ESM face of rumpblk/fs: the same objects as the CommonJS build.
 import '../loads.mjs';
-export { openFileHandle } from './fs.js';
+export { createReadStream, createWriteStream, openFileHandle } from './fs.js';
 export type * from './fs.js';

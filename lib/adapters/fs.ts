@@ -1,5 +1,6 @@
 // rumpblk/fs: everything that callers may use of it.
 export { openFileHandle } from './fs/file-handle.js';
+export { createReadStream, createWriteStream } from './fs/device-streams.js';
 
 export type { DeviceFileHandle, FileHandleOptions } from './fs/file-handle.js';
 export type { FileTransferOptions } from './fs/arguments.js';

@@ -20,7 +20,7 @@ export type TraceFormat = 'jsonl' | 'dm-log-writes' | 'fio-iolog-2' | 'fio-iolog
 export interface EncoderOptions {
   /** Default `'jsonl'`; `'perfetto'` can be shown, and not read again. */
   format?: TraceFormat | 'perfetto';
-  /** Of a format that is about one device, which. */
+  /** Index of the device that is written, for formats that hold one device; default: the only one of the log. */
   device?: number;
   /** Of fio's formats, what fio shall open, by device; default: the names of the devices. */
   files?: readonly string[];

@@ -12,7 +12,7 @@ const ENTRIES = {
   'rumpblk/copy': ['copy'],
   'rumpblk/fatfs': ['fatfsDriver'],
   'rumpblk/file-disk': ['DeviceDisk'],
-  'rumpblk/fs': ['openFileHandle'],
+  'rumpblk/fs': ['createReadStream', 'createWriteStream', 'openFileHandle'],
   'rumpblk/lab': [
     'CrashError',
     'crashCheck',

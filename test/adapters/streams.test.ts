@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import type { DeviceFileHandle } from 'rumpblk/fs';
+import { createReadStream, createWriteStream, type DeviceFileHandle } from 'rumpblk/fs';
 import { failure, refusal, thrownBy } from '../support/failure';
 import { SIZE, content, opener } from '../support/opened';
 import { KiB, pattern, rig } from '../support/rig';
@@ -204,4 +204,30 @@ describe.each(WRITERS)('%s', (_kind, put) => {
     expect([error, (error as Error).cause]).toContain(reason);
     expect(readFileSync(image).length).toBe(SIZE);
   });
+});
+
+test('streams of a device close nothing, whether they end, are left or are destroyed', async () => {
+  const { device } = writable().handle;
+  expect((await collect(createReadStream(device, { end: 99 }))).equals(content.subarray(0, 100))).toBe(true);
+  for await (const chunk of createReadStream(device, { highWaterMark: 512 })) {
+    expect(chunk).toHaveLength(512);
+    break;
+  }
+  const destroyed = createReadStream(device);
+  destroyed.destroy();
+  await pipeline(Readable.from([Buffer.from('hello')]), createWriteStream(device, { start: 4096, flush: true }));
+  expect((await collect(createReadStream(device, { start: 4096, end: 4100 }))).toString()).toBe('hello');
+  device.driver.faults.set({ rate: 10_000 });
+  await expect(collect(createReadStream(device))).rejects.toMatchObject({ code: 'EIO', injected: true });
+  device.driver.faults.clear();
+  await expect(collect(createReadStream(device, { signal: AbortSignal.abort() }))).rejects.toMatchObject({ name: 'AbortError' });
+  expect((await collect(createReadStream(device, { start: SIZE - 5 }))).equals(content.subarray(SIZE - 5))).toBe(true);
+  expect(device.closed).toBe(false);
+});
+
+test('streams of a device need one that is open', async () => {
+  const { device } = writable().handle;
+  await device.close();
+  expect(() => createReadStream(device)).toThrow(expect.objectContaining({ code: 'EBADF' }));
+  expect(() => createWriteStream(device)).toThrow(expect.objectContaining({ code: 'EBADF' }));
 });

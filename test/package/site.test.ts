@@ -14,7 +14,7 @@ import { NO_SANITIZER, testWith } from '../support/peers';
 import { rig } from '../support/rig';
 import { brokenLinks, htmlPages, serve } from '../support/site';
 
-jest.setTimeout(180_000);
+jest.setTimeout(600_000);
 const CHROMIUM = '/usr/bin/chromium';
 const drawn = testWith(NO_SANITIZER, {
   met: existsSync(CHROMIUM),

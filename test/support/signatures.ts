@@ -443,6 +443,8 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     ],
     fatfsDriver: [devices, options({ sectorSize: mostly(values(512, 1024, 4096)) })],
     openFileHandle: [devices, options({ closeDevice: flags })],
+    createReadStream: [devices, options({ start: positions, end: positions })],
+    createWriteStream: [devices, options({ start: positions })],
     RandomAccessDevice: [devices, options({ closeDevice: flags })],
     DeviceDisk: [devices, options({ readOnly: flags, recordWrites: flags, recordReads: flags, discardIsZero: flags })],
     'DeviceDisk#read': part4,

@@ -15,7 +15,15 @@ import {
 } from 'rumpblk/copy';
 import { fatfsDriver, type FatfsCallback, type FatfsDriverOptions, type FatfsVolumeDriver } from 'rumpblk/fatfs';
 import { DeviceDisk, type DeviceDiskOptions } from 'rumpblk/file-disk';
-import { openFileHandle, type DeviceFileHandle, type DeviceReadStream, type DeviceStats, type DeviceWriteStream } from 'rumpblk/fs';
+import {
+  createReadStream,
+  createWriteStream,
+  openFileHandle,
+  type DeviceFileHandle,
+  type DeviceReadStream,
+  type DeviceStats,
+  type DeviceWriteStream,
+} from 'rumpblk/fs';
 import type { FileHandleOptions, FileTransferOptions, ReadStreamOptions, WriteStreamOptions } from 'rumpblk/fs';
 import { RandomAccessDevice, type RandomAccessDeviceOptions, type RandomAccessStorage } from 'rumpblk/random-access-storage';
 import type { Equal, Expect, Extends } from './expect.js';
@@ -48,6 +56,8 @@ export async function accepted(device: BlockDevice, signal: AbortSignal): Promis
   const options: ReadStreamOptions & WriteStreamOptions = { start: 0, highWaterMark: 512, signal };
   const streams = [
     handle.createReadStream(options),
+    createReadStream(device, options),
+    createWriteStream(device, options),
     handle.createWriteStream(options),
     handle.readableWebStream(),
     handle.writableWebStream(),
