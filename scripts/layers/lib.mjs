@@ -69,6 +69,7 @@ const FLOORS = [
     'overlay/snapshot',
     'overlay/overlay-info',
     'partitions',
+    'device-content',
     'serve/serve-options',
     'serve/nbd-server',
     'changes/free-ranges',
@@ -167,6 +168,7 @@ const FOLDERS = new Map([
       'copy/copy',
       'copy/kinds',
       'copy/options',
+      'device-content',
     ],
   ],
 ]);
