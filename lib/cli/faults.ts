@@ -6,6 +6,7 @@ import { BlockDriver, type BlockDevice, type FaultEvent, type FaultPlan } from '
 import { nullMedium } from '../media.js';
 import { virtualClock } from '../lab.js';
 import { EXIT, UsageError } from './support/failure.js';
+import { explain } from './support/help.js';
 import { emit, emitJson, table } from './support/report.js';
 import { parsePath } from './support/units.js';
 
@@ -134,13 +135,21 @@ function request(device: BlockDevice, { op, s = 0, c = 0 }: Line, file: string):
   });
 }
 
+const CHECK_HELP = {
+  notes: ['Commands that work on FILE meet the plan that the variable RUMPBLK_FAULTS names.'],
+  examples: [
+    { what: 'Tell whether a plan is one.', line: 'rumpblk faults check plan.json' },
+    { what: 'Show which requests of a log it would hit.', line: 'rumpblk faults check plan.json --against work.jsonl' },
+  ],
+};
+
 export function addFaults(program: Command, done: (status: number) => void): void {
   const faults = program.command('faults').description('Look at fault plans.');
-  faults
+  const check = faults
     .command('check')
     .description('Tell whether a fault plan is one, and what it would do to the requests of a trace.')
     .argument('<plan>', 'a fault plan in JSON', parsePath)
     .option('--against <trace>', 'show what of this trace, in JSON lines, it hits', parsePath)
-    .option('--json', 'print one JSON document on stdout')
-    .action(async (file: string, options: CheckOptions) => done(await checkCommand(file, options)));
+    .option('--json', 'print one JSON document on stdout');
+  explain(check, CHECK_HELP).action(async (file: string, options: CheckOptions) => done(await checkCommand(file, options)));
 }
