@@ -67,7 +67,8 @@ async function inZsh(line: string, end: string): Promise<string> {
   const code = `
     zmodload zsh/zpty
     zpty z zsh -f -i
-    zpty -w z 'stty columns 200; PS1=; autoload -U compinit; compinit -u -D; source ${folder}/rumpblk.zsh; cd ${folder}; echo REA''DY'
+    zpty -w z 'stty columns 200; PS1=; autoload -U compinit; compinit -u -D; source ${folder}/rumpblk.zsh; cd ${folder}; zle-line-init() print REA''"DY"; zle -N zle-line-init'
+    # Not before the line editor reads: what is typed before may be dropped.
     zpty -r z text '*READY*'
     zpty -w -n z $'${line}\\t'
     zpty -r z text '*${end}*'
