@@ -3,8 +3,9 @@ import { Option, type Command } from './bundled/commander.js';
 import { benchCommand } from './demo/demo.js';
 import type { Given } from './workload/job/file.js';
 import { UsageError } from './support/failure.js';
+import { explain } from './support/help.js';
 import { partitionOption } from './support/image.js';
-import { parseSource } from './support/source.js';
+import { FILE_HELP, parseSource } from './support/source.js';
 import { parseBytes, parsePath, parseUint32 } from './support/units.js';
 
 interface Options {
@@ -47,28 +48,28 @@ const WORDS: readonly [flags: string, meaning: string][] = [
   ['--ioengine <name>', "fio's own engine, for --engine fio"],
 ];
 
-const HELP = `
-Without a workload: writes and verifies at random in every access mode, replays injected faults, compares with node:fs. FILE is
-an image that is only read; with --partition, that partition of it. memory:SIZE and null:SIZE are written, too.
-
-With --rw or --jobs: runs it over the engines
-  sync, batch, async            a device's readSync, Batch.runSync, read
-  fs-sync, fs-callback, fs-promises    node:fs
-  fio                           fio itself, when it is installed
-and shows throughput and latencies. FILE is what --rw works on; without one, a temporary file. Options beside --jobs replace
-those keys in every job. A workload of the command line that nothing bounds takes three seconds.
-With --partition, positions and shares are those of the partition, in every engine, and nothing outside it is touched.
-memory:SIZE and null:SIZE are for the engines of devices; each thread has a disk of its own, memory filled with noise.
-Files that the bench makes are removed. What a file or node holds is written over with --overwrite only.
-
-Sizes of a workload are fio's: k, m, g, t are powers of 1024. Job files have sections of key=value lines, [global] for all jobs
-below it; besides the keys above: filename, stonewall, rwmixwrite, buffered, and fio's other names for them. There is no verify=.`;
+const HELP = {
+  notes: [
+    'Without a workload: writes and verifies at random in every access mode, replays injected faults, compares with node:fs. FILE is an image that is only read; with --partition, that partition of it. memory:SIZE and null:SIZE are written, too.',
+    'With --rw or --jobs: runs it over the engines, and shows throughput and latencies.\n  sync, batch, async                 readSync, Batch.runSync, read of a device\n  fs-sync, fs-callback, fs-promises  node:fs\n  fio                                fio itself, when it is installed',
+    'FILE is what --rw works on; without one, a temporary file. Options beside --jobs replace those keys in every job. A workload of the command line that nothing bounds takes three seconds. With --partition, positions and shares are those of the partition, in every engine, and nothing outside it is touched. memory:SIZE and null:SIZE are for the engines of devices; each thread has a disk of its own, memory filled with noise. Files that the bench makes are removed. What a file or node holds is written over with --overwrite only.',
+    "Sizes of a workload are fio's: k, m, g, t are powers of 1024. Job files have sections of key=value lines, [global] for all jobs below it; besides the keys above: filename, stonewall, rwmixwrite, buffered, and fio's other names for them. There is no verify=.",
+  ],
+  examples: [
+    { what: 'Show and verify what a device does.', line: 'rumpblk bench' },
+    {
+      what: 'Run a workload over every engine, and make a page of it.',
+      line: 'rumpblk bench --rw randread --size 256m --engine all --html bench.html',
+    },
+    { what: 'Run the jobs of fio.', line: 'rumpblk bench --jobs mix.fio' },
+  ],
+};
 
 export function addBench(program: Command, version: string, done: (status: number) => void): void {
   const command = program
     .command('bench')
     .description('Run a workload over several engines, or show and verify what a device does.')
-    .argument('[file]', 'an image or device node, memory:SIZE, null:SIZE or an nbd: URL', parseSource)
+    .argument('[file]', FILE_HELP, parseSource)
     .option('--quick', 'the demonstration: take about a second')
     .option('--jobs <file>', 'a workload: a fio job file', parsePath)
     .option('--engine <names>', 'what does it: names with commas between, or all (default: sync, or async where iodepth is more than 1)')
@@ -80,7 +81,7 @@ export function addBench(program: Command, version: string, done: (status: numbe
     .option('--html <file>', 'write a page with charts', parsePath)
     .option('--json', "print one JSON document on stdout; of a workload, in fio's shape");
   for (const [flags, meaning] of WORDS) command.option(flags, meaning);
-  command.addHelpText('after', HELP).action(async (file: string | undefined, options: Options) => done(await run(file, options, version)));
+  explain(command, HELP).action(async (file: string | undefined, options: Options) => done(await run(file, options, version)));
 }
 
 async function run(file: string | undefined, options: Options, version: string): Promise<number> {

@@ -7,6 +7,7 @@ import { nullMedium } from '../media.js';
 import { virtualClock } from '../lab.js';
 import { readLogFile, type TraceRequest } from '../trace.js';
 import { EXIT, UsageError } from './support/failure.js';
+import { explain } from './support/help.js';
 import { emit, emitJson, table } from './support/report.js';
 import { parsePath } from './support/units.js';
 
@@ -123,13 +124,21 @@ function make(device: BlockDevice, { op, position, length }: TraceRequest): void
   else device.writeZeroesSync(position, length);
 }
 
+const CHECK_HELP = {
+  notes: ['Commands that work on FILE meet the plan that the variable RUMPBLK_FAULTS names.'],
+  examples: [
+    { what: 'Tell whether a plan is one.', line: 'rumpblk faults check plan.json' },
+    { what: 'Show which requests of a log it would hit.', line: 'rumpblk faults check plan.json --against work.jsonl' },
+  ],
+};
+
 export function addFaults(program: Command, done: (status: number) => void): void {
   const faults = program.command('faults').description('Look at fault plans.');
-  faults
+  const check = faults
     .command('check')
     .description('Tell whether a fault plan is one, and what it would do to the requests of a trace.')
     .argument('<plan>', 'a fault plan in JSON', parsePath)
     .option('--against <trace>', 'show what of this log it hits: of this package, of dm-log-writes or blklogwrites, or of fio', parsePath)
-    .option('--json', 'print one JSON document on stdout')
-    .action(async (file: string, options: CheckOptions) => done(await checkCommand(file, options)));
+    .option('--json', 'print one JSON document on stdout');
+  explain(check, CHECK_HELP).action(async (file: string, options: CheckOptions) => done(await checkCommand(file, options)));
 }

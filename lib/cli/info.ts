@@ -1,11 +1,29 @@
-// rumpblk info: what a device is, without changing it.
-import type { BlockDevice, BlockDriver, Counters, DiskLabel, MinorInfo, WindowInfo } from '../index.js';
+// rumpblk info: what a device is and what lies on it, without changing it.
+import type { Command } from './bundled/commander.js';
+import {
+  readPartitions,
+  type BlockDevice,
+  type BlockDriver,
+  type Counters,
+  type DiskLabel,
+  type MinorInfo,
+  type PartitionContent,
+  type PartitionEntry,
+  type PartitionTable,
+  type WindowInfo,
+} from '../index.js';
+import { contentOfDevice } from '../device-content.js';
+import { SCHEME_NAMES, tablesOf } from './partitions.js';
+import { addFileCommand, addSharedOptions, type Done } from './support/file-command.js';
+import { explain } from './support/help.js';
+import { printable } from '../arguments/printable.js';
 import { withImage, type ImageOptions } from './support/image.js';
 import { EXIT } from './support/failure.js';
 import { emit, emitJson, section, table } from './support/report.js';
 import { formatBytes, formatCount, formatExact, formatNumber } from './support/units.js';
 
-export interface InfoOptions extends ImageOptions {
+interface InfoOptions extends ImageOptions {
+  verbose?: boolean;
   json?: boolean;
 }
 
@@ -19,14 +37,36 @@ interface Description {
   sectorSize: number;
   sectors: number;
   access: BlockDevice['access'];
+  /** How it is divided; null where it is not. */
+  table: PartitionTable | null;
+  /** What lies on it as a whole; null where that is nothing known. */
+  content: PartitionContent | null;
   label: DiskLabel;
   windows: WindowInfo[];
   counters: Counters;
 }
 
-export async function infoCommand(file: string, options: InfoOptions): Promise<number> {
+const INFO_HELP = {
+  examples: [
+    { what: 'Tell what an image is, and what lies on it.', line: 'rumpblk info disk.img' },
+    { what: 'Look into a qcow2 image, and at one partition of it.', line: 'rumpblk info disk.qcow2 --format qcow2 --partition 1' },
+  ],
+};
+
+/** Declares the command; `done` gets its exit status. */
+export function addInfo(program: Command, done: Done): void {
+  const command = addFileCommand(program, 'info', 'Show what a device is, and what lies on it.').option(
+    '-v, --verbose',
+    'also its disklabel, made up where it has none, windows and counters',
+  );
+  explain(addSharedOptions(command), INFO_HELP).action(async (file: string, options: InfoOptions) =>
+    done(await infoCommand(file, options)),
+  );
+}
+
+async function infoCommand(file: string, options: InfoOptions): Promise<number> {
   const description = await withImage(file, options, { mode: 'r' }, describe);
-  await (options.json === true ? emitJson(description) : emit(render(description)));
+  await (options.json === true ? emitJson(description) : emit(render(description, options)));
   return EXIT.ok;
 }
 
@@ -37,6 +77,8 @@ async function describe(device: BlockDevice, driver: BlockDriver): Promise<Descr
   const sector = Buffer.alloc(device.sectorSize);
   await device.read(sector, 0);
   await device.read(sector, Math.max(0, device.size - sector.byteLength));
+  // Before the tables are read: what that takes is of no interest.
+  const counters = driver.counters();
   return {
     file: device.path,
     source: minor.source,
@@ -46,9 +88,11 @@ async function describe(device: BlockDevice, driver: BlockDriver): Promise<Descr
     sectorSize: device.ioctl('DIOCGSECTORSIZE'),
     sectors: Math.floor(device.size / device.sectorSize),
     access: device.access,
+    table: (await readPartitions(device, { probe: true })) ?? null,
+    content: (await contentOfDevice(device)) ?? null,
     label: device.ioctl('DIOCGDINFO'),
     windows: device.windows(),
-    counters: driver.counters(),
+    counters,
   };
 }
 
@@ -62,24 +106,80 @@ const SOURCE_NAMES = {
   nbd: 'export of an NBD server',
 } as const;
 
-function render(info: Description): string {
+function render(info: Description, { verbose = false }: InfoOptions): string {
   const geometry = table(
     ['', ''],
     [
-      ['file', `${info.file}, ${SOURCE_NAMES[info.source]}`],
+      ['kind', SOURCE_NAMES[info.source]],
       ['size', info.size < 1024 ? formatNumber(info.size, 'byte') : `${formatBytes(info.size)} (${info.size} bytes)`],
-      ['offset', `${formatExact(info.offset)} into it`],
+      ...(info.offset === 0 ? [] : [['offset', `${formatExact(info.offset)} into it`]]),
       ['sectors', `${formatCount(info.sectors)} of ${info.sectorSize} bytes`],
       ['access', info.access],
+      ...contentRows(info.content),
     ],
   );
+  const tables = info.table === null ? [] : [partitionsOf(info.table)];
+  const first = section(`${info.file}: ${formatBytes(info.size)}, ${whatIsIt(info)}`, [...tables, geometry].join('\n\n'));
+  if (!verbose) return `${first.trimEnd()}\n`;
   return [
-    section('Device', geometry),
+    first,
     section('Label', renderLabel(info.label)),
     section('Windows', renderWindows(info.windows)),
     section('Counters after reading the first and the last sector', renderCounters(info.counters)).trimEnd(),
     '\n',
   ].join('');
+}
+
+/** What an image is called that --format opens, by the name that its content has. */
+const FORMATS: Readonly<Record<string, string>> = { qcow2: 'qcow2', vpc: 'vhd' };
+
+function formatIn(content: PartitionContent | null): string | undefined {
+  return content !== null && Object.hasOwn(FORMATS, content.type) ? FORMATS[content.type] : undefined;
+}
+
+function whatIsIt({ size, table: divided, content }: Description): string {
+  const image = formatIn(content);
+  const parts = [
+    ...(divided === null ? [] : [`${SCHEME_NAMES[divided.scheme]} with ${formatNumber(countOf(divided), 'partition')}`]),
+    ...(content === null || image !== undefined ? [] : [content.type]),
+    ...(image === undefined ? [] : [`the bytes of a ${image} image: --format ${image} shows the disk in it`]),
+  ];
+  if (parts.length > 0) return parts.join(', ');
+  return size === 0 ? 'empty' : 'no partition table and no file system that is known';
+}
+
+/** Partitions of the tree that hold no others. */
+function countOf(divided: PartitionTable): number {
+  return divided.partitions.reduce((sum, { table: inside }) => sum + (inside === undefined ? 1 : countOf(inside)), 0);
+}
+
+function contentRows(content: PartitionContent | null): string[][] {
+  if (content === null || formatIn(content) !== undefined) return [];
+  const { type, label, uuid } = content;
+  return [
+    ['holds', [type, ...(label === undefined ? [] : [`label ${label}`]), ...(uuid === undefined ? [] : [`UUID ${uuid}`])].join(', ')],
+  ];
+}
+
+/** The partitions of a tree, and what is wrong with its tables. */
+function partitionsOf(divided: PartitionTable): string {
+  const rows = rowsOf(divided, '');
+  const list = rows.length === 0 ? '  no partitions' : table(['partition', '>size', 'type', 'label', 'holds'], rows);
+  const problems = tablesOf(divided).flatMap((one) => one.problems);
+  return [list, ...problems.map((problem) => `  ! ${printable(problem)}`)].join('\n');
+}
+
+function rowsOf(divided: PartitionTable, indent: string): string[][] {
+  return divided.partitions.flatMap((entry) => [
+    rowOf(entry, indent),
+    ...(entry.table === undefined ? [] : rowsOf(entry.table, `${indent}  `)),
+  ]);
+}
+
+function rowOf({ name, size, typeName, label, content, table: inside }: PartitionEntry, indent: string): string[] {
+  const holds = content === undefined ? [] : [content.type, ...(content.label === undefined ? [] : [`'${content.label}'`])];
+  const nested = inside === undefined ? [] : [SCHEME_NAMES[inside.scheme]];
+  return [`${indent}${name}`, formatBytes(size), typeName, label ?? '', [...holds, ...nested].join(' ')];
 }
 
 /** The label as `disklabel` shows one: the disk in a line or two, then its partitions in sectors. */

@@ -1,13 +1,17 @@
 // rumpblk label: the disklabel of a device, shown as disklabel(8) shows one, or written from JSON.
+import type { Command } from './bundled/commander.js';
 import { findDiskLabel, readPartitions, type BlockDevice, type DiskLabel, type PartitionEntry, type PartitionTable } from '../index.js';
 import { EXIT, UsageError } from './support/failure.js';
+import { addFileCommand, addSharedOptions, type Done } from './support/file-command.js';
+import { explain } from './support/help.js';
 import { withImage, type ImageOptions } from './support/image.js';
 import { readJson } from './support/json.js';
 import { tablesOf } from './partitions.js';
 import { printable } from '../arguments/printable.js';
 import { emit, emitJson, note } from './support/report.js';
+import { parsePath } from './support/units.js';
 
-export interface LabelOptions extends ImageOptions {
+interface LabelOptions extends ImageOptions {
   default?: boolean;
   write?: string;
   edit?: string;
@@ -25,7 +29,26 @@ interface Document {
   label: DiskLabel;
 }
 
-export async function labelCommand(file: string, options: LabelOptions): Promise<number> {
+const LABEL_HELP = {
+  notes: ['The checksum is computed. In "partitions" of --edit, null leaves a partition alone.'],
+  examples: [
+    { what: 'Show the disklabel of an image.', line: 'rumpblk label disk.img' },
+    { what: 'Give the disk another name.', line: `echo '{ "packname": "spare" }' | rumpblk label disk.img --edit -` },
+  ],
+};
+
+/** Declares the command; `done` gets its exit status. */
+export function addLabel(program: Command, done: Done): void {
+  const command = addFileCommand(program, 'label', 'Show the BSD disklabel of a device, or write one.')
+    .option('--default', 'take the default label, whatever the medium says')
+    .option('--write <json>', 'write the label in this file, - for stdin: as --json prints it', parsePath)
+    .option('--edit <json>', 'write the label with the fields in this file changed', parsePath);
+  explain(addSharedOptions(command), LABEL_HELP).action(async (file: string, options: LabelOptions) =>
+    done(await labelCommand(file, options)),
+  );
+}
+
+async function labelCommand(file: string, options: LabelOptions): Promise<number> {
   const { write, edit } = options;
   if (write !== undefined && edit !== undefined) throw new UsageError('--write and --edit exclude each other');
   const input = write ?? edit;

@@ -2,6 +2,7 @@
 import { Option, type Command } from './bundled/commander.js';
 import { readLogFile, writeLogFile, type EncoderOptions, type OpenLog, type TraceEvent, type TraceHeader } from '../trace.js';
 import { EXIT, UsageError, withPath } from './support/failure.js';
+import { explain } from './support/help.js';
 import { isSameFile } from './support/image.js';
 import { emit, emitJson, note, table } from './support/report.js';
 import { formatTime, parsePath, parseUint32 } from './support/units.js';
@@ -24,25 +25,41 @@ export const FORMATS = ['jsonl', 'dm-log-writes', 'fio-iolog-2', 'fio-iolog-3', 
 const AT_ONCE = 1024;
 const COLUMNS = ['>n', '>time', 'device', 'op', '>position', '>length', '>took', 'result'];
 
+const SHOW_HELP = {
+  examples: [
+    { what: 'Show the first requests of a log.', line: 'rumpblk log show work.jsonl --limit 20' },
+    { what: 'Count them.', line: `rumpblk log show work.jsonl --json | jq '.events | length'` },
+  ],
+};
+
+const CONVERT_HELP = {
+  examples: [
+    { what: 'Have fio repeat a log.', line: 'rumpblk log convert work.jsonl work.iolog --to fio-iolog-3' },
+    { what: 'Look at it in Perfetto.', line: 'rumpblk log convert work.jsonl work.json --to perfetto' },
+  ],
+};
+
 /** Declares the commands; `done` gets their exit status. */
 export function addLog(program: Command, done: (status: number) => void): void {
   const log = program.command('log').description('Show a log of requests, or write it in another format.');
-  log
+  const show = log
     .command('show')
     .description('Show what is in a log: of this package, of dm-log-writes or blklogwrites, or of fio.')
     .argument('<log>', 'the log', parsePath)
     .option('--limit <count>', 'show so many events (default: all)', parseUint32)
-    .option('--json', 'print one JSON document on stdout, without data')
-    .action(async (file: string, options: ShowOptions) => done(await show(file, options)));
-  log
+    .option('--json', 'print one JSON document on stdout, without data');
+  explain(show, SHOW_HELP).action(async (file: string, options: ShowOptions) => done(await showCommand(file, options)));
+  const convert = log
     .command('convert')
     .description('Write a log in another format. What that has no words for is left out, and told.')
     .argument('<log>', 'the log', parsePath)
     .argument('<output>', 'the new one, which is replaced if it is there', parsePath)
     .addOption(new Option('--to <format>', 'the format').choices(FORMATS).makeOptionMandatory())
     .option('--device <index>', 'of a log about several, the one that is written to dm-log-writes', parseUint32)
-    .option('--file <name...>', 'what fio is to open, by device (default: the names in the log)')
-    .action(async (file: string, output: string, options: ConvertOptions) => done(await convert(file, output, options)));
+    .option('--file <name...>', 'what fio is to open, by device (default: the names in the log)');
+  explain(convert, CONVERT_HELP).action(async (file: string, output: string, options: ConvertOptions) =>
+    done(await convertCommand(file, output, options)),
+  );
 }
 
 /** Opens a log; its errors name it. */
@@ -59,7 +76,7 @@ async function opened<T>(file: string, use: (log: OpenLog) => Promise<T>): Promi
   }
 }
 
-async function show(file: string, { limit = Infinity, json = false }: ShowOptions): Promise<number> {
+async function showCommand(file: string, { limit = Infinity, json = false }: ShowOptions): Promise<number> {
   await opened(file, async (log) => {
     const events = limited(log.events, limit);
     if (json) return emitJson({ format: log.format, ...log.header, events: (await all(events)).map(withoutData) });
@@ -128,7 +145,7 @@ function resultOf(event: TraceEvent): string {
   return [short, injected].filter((word) => word !== undefined).join(' ');
 }
 
-async function convert(file: string, output: string, { to, device, file: files }: ConvertOptions): Promise<number> {
+async function convertCommand(file: string, output: string, { to, device, file: files }: ConvertOptions): Promise<number> {
   if (isSameFile(file, output)) throw new UsageError(`the output is '${file}' itself`);
   await opened(file, async ({ format, header, events }) => {
     // What devices there are is known of a log of fio's when it is read.

@@ -2,18 +2,21 @@
 // --bmap the XML of bmaptool. What was listed is printed while more is: a list may be longer than memory.
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
+import type { Command } from './bundled/commander.js';
 import { copyBy } from '../copy/copy.js';
 import type { BlockDevice, Extent } from '../index.js';
 import { blockMapOf, bmapLines } from './bmap.js';
 import { EXIT, UsageError, withPath } from './support/failure.js';
+import { addFileCommand, addSharedOptions, type Done } from './support/file-command.js';
+import { explain } from './support/help.js';
 import { isSameFile, withImage, type ImageOptions } from './support/image.js';
-import { createProgress, type Progress } from './support/progress.js';
+import { addProgressOptions, createProgress, type Progress, type ProgressOptions } from './support/progress.js';
 import { emit, table } from './support/report.js';
 import { onSignals } from './support/signals.js';
 import { isStream, STANDARD } from './support/streams.js';
-import { formatExact } from './support/units.js';
+import { formatExact, parseBytes, parsePath } from './support/units.js';
 
-export interface MapOptions extends ImageOptions {
+interface MapOptions extends ImageOptions, ProgressOptions {
   position?: number;
   length?: number;
   detectZeroes?: number;
@@ -25,19 +28,41 @@ export interface MapOptions extends ImageOptions {
 /** Rows that are put into columns, and lines that are printed, at a time. */
 const AT_ONCE = 1024;
 
-export async function mapCommand(file: string, options: MapOptions): Promise<number> {
+const MAP_HELP = {
+  notes: ['What the host does not tell is data. --json prints the keys of qemu-img map --output=json.'],
+  examples: [
+    { what: 'Show the holes of an image.', line: 'rumpblk map disk.img' },
+    { what: 'Make the block map that bmaptool copies by.', line: 'rumpblk map disk.img --bmap -o disk.bmap' },
+  ],
+};
+
+/** Declares the command; `done` gets its exit status. */
+export function addMap(program: Command, done: Done): void {
+  const command = addFileCommand(program, 'map', 'Show what of a device is data, and what is a hole.')
+    .option('-p, --position <bytes>', 'where on the device to begin (default: 0)', parseBytes)
+    .option('-l, --length <bytes>', 'how much of it (default: to the end)', parseBytes)
+    .option('--detect-zeroes <bytes>', 'read the data, and show zeros in it, in steps of so much', parseBytes)
+    .option('--bmap', 'print the XML of bmaptool: blocks that are data, with their checksums')
+    .option('-o, --output <file>', 'where to, - for stdout (default: stdout)', parsePath);
+  explain(addProgressOptions(addSharedOptions(command)), MAP_HELP).action(async (file: string, options: MapOptions) =>
+    done(await mapCommand(file, options)),
+  );
+}
+
+async function mapCommand(file: string, options: MapOptions): Promise<number> {
   const { output = STANDARD, bmap = false, json = false } = options;
   if (bmap && json) throw new UsageError('--bmap and --json exclude each other');
   if (bmap && (options.position !== undefined || options.length !== undefined)) {
     throw new UsageError('--bmap is of all of the device: --offset and --size say what that is');
   }
   if (isSameFile(file, output === STANDARD ? process.stdout.fd : output)) throw new UsageError(`the output is '${file}' itself`);
-  const progress = createProgress(true);
+  const progress = createProgress(options);
   const release = onSignals(() => progress.stop());
   try {
     await withImage(file, options, { mode: 'r' }, async (device) => {
       const text = bmap ? bmapOf(device, options, progress) : listOf(device, options, progress);
       await (output === STANDARD ? print(text) : save(text, output));
+      progress.finish({ bytes: progress.reached().done });
     });
     return EXIT.ok;
   } finally {
@@ -74,15 +99,15 @@ async function* bmapOf(device: BlockDevice, { detectZeroes }: MapOptions, progre
 async function* listOf(device: BlockDevice, options: MapOptions, progress: Progress): AsyncGenerator<string, void> {
   const { position = 0, length, detectZeroes, json } = options;
   const range = { position, ...(length !== undefined && { length }), ...(detectZeroes !== undefined && { detectZeroes }) };
-  // Beside a list that is being printed on it, a terminal has no place for a bar.
+  // A list that is being printed on the terminal is progress enough.
   const isSeen = options.output === undefined && process.stdout.isTTY;
-  if (!isSeen) progress.start('listing', device.size);
+  if (!isSeen || options.progress === true) progress.start('listing', Math.min(device.size, position + (length ?? Infinity)));
   let rows: Extent[] = [];
   let isFirst = true;
   for await (const extent of device.extents(range)) {
     rows.push(extent);
-    if (rows.length < AT_ONCE) continue;
     progress.reach(extent.position + extent.length);
+    if (rows.length < AT_ONCE) continue;
     yield json === true ? rowsOf(rows, isFirst) : render(rows, isFirst);
     [rows, isFirst] = [[], false];
   }

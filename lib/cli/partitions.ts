@@ -11,14 +11,18 @@ import {
   type PartitionTable,
   type TableToWrite,
 } from '../index.js';
+import type { Command } from './bundled/commander.js';
 import { printable } from '../arguments/printable.js';
+import { parseAdd, parseRemove, parseResize } from './support/changes.js';
 import { EXIT, UsageError } from './support/failure.js';
+import { addFileCommand, addSharedOptions, type Done } from './support/file-command.js';
+import { explain } from './support/help.js';
 import { withImage, type ImageOptions } from './support/image.js';
 import { readJson } from './support/json.js';
 import { emit, emitJson, note, table as columns } from './support/report.js';
-import { formatBytes } from './support/units.js';
+import { formatBytes, parseBytes, parsePath } from './support/units.js';
 
-export interface PartitionsOptions extends ImageOptions {
+interface PartitionsOptions extends ImageOptions {
   write?: string;
   repair?: boolean;
   overwrite?: boolean;
@@ -29,8 +33,51 @@ export interface PartitionsOptions extends ImageOptions {
   json?: boolean;
 }
 
+const PARTITIONS_HELP = {
+  notes: [
+    'Names of partitions are those that --partition takes: a, s1, s5, s1a, p2; or 1, 5, 2. Changes are made in their order, all or none.',
+    'Words of --add: type (0x83 or 131, a GUID, or a name: linux, swap, esp, ...), start, size (default rest: the largest free range), label, uuid, attributes, bootable, index, and inside: the extended partition or the slice that gets it.',
+  ],
+  examples: [
+    { what: 'Show partitions, and what lies in them.', line: 'rumpblk partitions disk.img --probe' },
+    {
+      what: 'Divide an empty disk: a GPT of one partition.',
+      line: `echo '{ "scheme": "gpt", "partitions": [] }' |\n      rumpblk partitions disk.img --write - --overwrite`,
+    },
+    {
+      what: 'Add partitions to it, the last one as large as can be.',
+      line: 'rumpblk partitions disk.img --add type=esp,size=64M --add type=linux',
+    },
+  ],
+};
+
+/** Declares the command; `done` gets its exit status. */
+export function addPartitions(program: Command, done: Done): void {
+  // In the order of the command line, whichever option each comes from.
+  const changes: PartitionChange[] = [];
+  const change =
+    (parse: (text: string) => PartitionChange) =>
+    (text: string): void =>
+      void changes.push(parse(text));
+  const command = addFileCommand(program, 'partitions', 'Show how a device is divided: GPT, MBR, BSD disklabels; or divide it.')
+    .option('--write <json>', 'divide it as this file says, - for stdin: as --json prints it', parsePath)
+    .option('--overwrite', 'with --write: also over another scheme, a file system, or whatever else lies there')
+    .option('--repair', 'write what was read, when it has problems: a GPT gets both headers again, a label its checksum')
+    .option('--add <words>', 'add a partition: type=linux,size=64M,label=root; again for more', change(parseAdd))
+    .option('--resize <name=size>', 'give a partition another size: p2=64M, p2=rest', change(parseResize))
+    .option('--remove <name>', 'remove a partition', change(parseRemove))
+    .option('--dry-run', 'show what --add, --resize and --remove would make of it, and write nothing')
+    .option('--alignment <bytes>', 'what begins and ends of partitions are multiples of (default: 1M)', parseBytes)
+    .option('--free', 'show what no partition has')
+    .option('--probe', 'show what lies in the partitions: file systems, their labels and UUIDs');
+  command.aliases(['list', 'ls']);
+  explain(addSharedOptions(command), PARTITIONS_HELP).action(async (file: string, options: PartitionsOptions) =>
+    done(await partitionsCommand(file, options, changes)),
+  );
+}
+
 /** `changes` are those of --add, --resize and --remove, in the order of the command line. */
-export async function partitionsCommand(file: string, options: PartitionsOptions, changes: readonly PartitionChange[]): Promise<number> {
+async function partitionsCommand(file: string, options: PartitionsOptions, changes: readonly PartitionChange[]): Promise<number> {
   const { write, repair = false, overwrite = false, dryRun = false, probe = false } = options;
   const ways = [write !== undefined, repair, changes.length > 0].filter(Boolean).length;
   if (ways > 1) throw new UsageError('--write, --repair and the changes of single partitions exclude each other');
@@ -121,7 +168,7 @@ function withBits(value: unknown): unknown {
   );
 }
 
-const SCHEME_NAMES = {
+export const SCHEME_NAMES = {
   bsd: 'BSD disklabel',
   mbr: 'MBR',
   ebr: 'chain of logical partitions',

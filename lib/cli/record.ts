@@ -10,11 +10,12 @@ import { serve } from '../nbd.js';
 import type { EncoderOptions, Trace } from '../trace.js';
 import { tellLeftOut, FORMATS } from './log.js';
 import { EXIT, UsageError } from './support/failure.js';
+import { explain } from './support/help.js';
 import { addImageOptions, isSameFile, withImage, type ImageOptions } from './support/image.js';
 import { note } from './support/report.js';
 import { useAndClose } from './support/scope.js';
 import { untilSignal } from './support/signals.js';
-import { parseSource } from './support/source.js';
+import { FILE_HELP, parseSource } from './support/source.js';
 import { parsePath, parseUint32 } from './support/units.js';
 
 interface RecordOptions extends ImageOptions {
@@ -25,10 +26,18 @@ interface RecordOptions extends ImageOptions {
   limit?: number;
 }
 
-const RECORD_HELP = `
-COMMAND runs with the URI of the image in place of each {} and in RUMPBLK_NBD, and the log ends with it; without one the log ends with
-SIGTERM or SIGINT. As in: rumpblk record disk.img --out work.jsonl -- fio --name=w --ioengine=nbd --uri={} --rw=randwrite --size=1M
-The log has no data: what was written is on the image. Exit status: 1 also where COMMAND fails; its log is written all the same.`;
+const RECORD_HELP = {
+  notes: [
+    'COMMAND runs with the URI of the image in place of each {} and in RUMPBLK_NBD, and the log ends with it; without one the log ends with SIGTERM or SIGINT. The log has no data: what was written is on the image. Exit status: 1 also where COMMAND fails; its log is written all the same.',
+  ],
+  examples: [
+    {
+      what: 'Log what fio does.',
+      line: 'rumpblk record disk.img --out work.jsonl -- \\\n      fio --name=w --ioengine=nbd --uri={} --rw=randwrite --size=1M',
+    },
+    { what: 'Log what a client does that comes by itself.', line: 'rumpblk record disk.img --out work.jsonl --socket /tmp/disk.sock' },
+  ],
+};
 
 /** Declares the command; `done` gets its exit status. */
 export function addRecord(program: Command, done: (status: number) => void): void {
@@ -36,15 +45,14 @@ export function addRecord(program: Command, done: (status: number) => void): voi
   const command = program
     .command('record')
     .description('Log what a client does to an image, which is served by NBD meanwhile.')
-    .argument('<file>', 'image or device node, memory:SIZE, null:SIZE or an nbd: URL', parseSource)
+    .argument('<file>', FILE_HELP, parseSource)
     .argument('[command...]', 'what to run, behind --')
     .requiredOption('--out <log>', 'the log, which is replaced if it is there', parsePath)
     .addOption(new Option('--to <format>', 'its format').choices(formats).default('jsonl'))
     .option('--socket <path>', 'listen on this Unix socket (default: one of its own)', parsePath)
     .option('--read-only', 'do not let the client write')
-    .option('--limit <count>', 'log so many requests at most (default: 4194304)', parseUint32)
-    .addHelpText('after', RECORD_HELP);
-  addImageOptions(command).action(async (file: string, run: string[] | undefined, options: RecordOptions) =>
+    .option('--limit <count>', 'log so many requests at most (default: 4194304)', parseUint32);
+  explain(addImageOptions(command), RECORD_HELP).action(async (file: string, run: string[] | undefined, options: RecordOptions) =>
     done(await recordCommand(file, run ?? [], options)),
   );
 }

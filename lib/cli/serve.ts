@@ -7,6 +7,7 @@ import { serve, type NbdExport, type NbdServer, type NbdServerOptions } from '..
 import { openOverlay } from '../overlay.js';
 import { goOnInBackground, sayReady } from './support/daemon.js';
 import { EXIT, UsageError, withPath } from './support/failure.js';
+import { explain } from './support/help.js';
 import { addImageOptions, driverOf, openImage, type ImageOptions } from './support/image.js';
 import { Meter } from './support/meter.js';
 import { note } from './support/report.js';
@@ -40,9 +41,15 @@ interface ServeOptions extends ImageOptions {
 const FIRST_FD = 3;
 const MOST_PORT = 65535;
 
-const SERVE_HELP = `
-Clients: QEMU, nbdcopy, nbdinfo, fio, nbd-client. Images are only read unless --writable or --overlay is given. With neither --socket nor
---listen nor --stdio it takes the socket of LISTEN_FDS. SIGTERM and SIGINT end it when what is under way is done, with exit status 0.`;
+const SERVE_HELP = {
+  notes: [
+    'Clients: QEMU, nbdcopy, nbdinfo, fio, nbd-client. Images are only read unless --writable or --overlay is given. With neither --socket nor --listen nor --stdio it takes the socket of LISTEN_FDS. SIGTERM and SIGINT end it when what is under way is done, with exit status 0.',
+  ],
+  examples: [
+    { what: 'Serve one partition of an image.', line: 'rumpblk serve disk.img --partition 2 --socket /tmp/root.sock' },
+    { what: 'Let a virtual machine write, and forget it at the end.', line: 'rumpblk serve disk.img --overlay --listen 10809' },
+  ],
+};
 
 /** Declares the command; `done` gets its exit status. */
 export function addServe(program: Command, done: (status: number) => void): void {
@@ -69,9 +76,8 @@ export function addServe(program: Command, done: (status: number) => void): void
     .option('--max-connections <count>', 'clients at a time (default: 64)', parseClients)
     .option('--fork', 'go on in the background once it listens')
     .addOption(new Option('--forked').hideHelp())
-    .option('--pid-file <path>', 'write the process id here once it listens', parsePath)
-    .addHelpText('after', SERVE_HELP);
-  addImageOptions(command).action(async (images: string[] | undefined, options: ServeOptions) =>
+    .option('--pid-file <path>', 'write the process id here once it listens', parsePath);
+  explain(addImageOptions(command), SERVE_HELP).action(async (images: string[] | undefined, options: ServeOptions) =>
     done(await serveCommand(images ?? [], named, options)),
   );
 }

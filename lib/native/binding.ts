@@ -80,6 +80,8 @@ export interface NativeFoundLabel {
   readonly label: NativeLabel;
   readonly position: number;
 }
+/** `blk::ContentIdentity`; '' where it has none. */
+export type NativeContent = readonly [type: string, uuid: string, label: string];
 /** `blk::PartitionEntry`; the last four are those of a GPT, typeText and label those of an Apple map. */
 export interface NativeEntry {
   readonly name: string;
@@ -90,7 +92,7 @@ export interface NativeEntry {
   readonly bootable: boolean;
   readonly link?: number;
   /** `blk::ContentIdentity`, '' for what it has not. */
-  readonly content?: readonly [type: string, uuid: string, label: string];
+  readonly content?: NativeContent;
   readonly table?: NativeTable;
   readonly typeText?: string;
   readonly typeGuid?: string;
@@ -281,6 +283,8 @@ export interface NativeDevice {
   /** `blk::ReadPartitionTable` through the device, with a probe `blk::IdentifyContents` as well; null where the device is not divided. */
   readTableSync(probe?: boolean): NativeTable | null | Failure;
   readTable(probe?: boolean): Promise<NativeTable | null | Failure>;
+  /** `blk::IdentifyDevice`; null where nothing is known there. */
+  identifyContent(): Promise<{ readonly content: NativeContent } | null | Failure>;
   /** `blk::WriteTable`; version as NativeTable has it, or ANY_VERSION; EAGAIN when it is another one by now; EINVAL at once for rows that are no table. */
   writeTableSync(table: TableRows, overwrite: boolean, version: number, dryRun: boolean): NativeWritten | Failure;
   writeTable(table: TableRows, overwrite: boolean, version: number, dryRun: boolean): Eventual<NativeWritten | Failure>;

@@ -238,6 +238,7 @@ Napi::Function DeviceWrap::Define(Napi::Env env) {
                          Property("findLabel", Method<FindLabel>),
                          Property("readTableSync", Method<ReadTableSync>),
                          Property("readTable", Method<ReadTable>),
+                         Property("identifyContent", Method<IdentifyContent>),
                          Property("writeTableSync", Method<WriteTableSync>),
                          Property("writeTable", Method<WriteTable>),
                          Property("setLabel", Method<SetLabel>),

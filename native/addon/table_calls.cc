@@ -20,6 +20,7 @@ namespace {
 
 using Device = const std::shared_ptr<DeviceState>&;
 using FoundLabel = blk::Found<std::optional<blk::PlacedLabel>>;
+using FoundContent = blk::Found<std::optional<blk::ContentIdentity>>;
 using FoundTables = blk::Found<blk::VersionedTable>;
 
 napi_value ToValue(napi_env env, const FoundLabel& answer) {
@@ -32,6 +33,16 @@ napi_value ToValue(napi_env env, const FoundLabel& answer) {
   pair.Set("label", LabelToArray(env, found.decoded));
   pair.Set("position", static_cast<double>(found.position));
   return pair;
+}
+
+napi_value ToValue(napi_env env, const FoundContent& answer) {
+  const auto& outcome = answer.outcome;
+  if (!outcome.ok()) return ToFailure(env, outcome.status(), {.injected = answer.injected});
+  if (!outcome.value()) return Napi::Env(env).Null();
+  // In an object: an array by itself would look like a failure to lib.
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("content", ContentToArray(env, *outcome.value()));
+  return object;
 }
 
 napi_value ToValue(napi_env env, const FoundTables& answer) {
@@ -125,6 +136,12 @@ napi_value ReadTable(const Args& args, Device device) {
       args.env(), device,
       [core = device->device, probe = args.Bool(0)](blk::Lane lane) { return blk::ReadTables(*core, probe, lane); },
       [](napi_env env, const FoundTables& answer) { return ToValue(env, answer); });
+}
+
+napi_value IdentifyContent(const Args& args, Device device) {
+  return Promise(
+      args.env(), device, [core = device->device](blk::Lane lane) { return blk::IdentifyDevice(*core, lane); },
+      [](napi_env env, const FoundContent& answer) { return ToValue(env, answer); });
 }
 
 napi_value WriteTableSync(const Args& args, Device device) {

@@ -20,6 +20,10 @@ napi_value FindLabel(const Args& args, const std::shared_ptr<DeviceState>& devic
 napi_value ReadTableSync(const Args& args, const std::shared_ptr<DeviceState>& device);
 napi_value ReadTable(const Args& args, const std::shared_ptr<DeviceState>& device);
 
+// -> a promise of what lies on the device as a whole, in an object, null where nothing is known there, or a failure:
+// those of blk::IdentifyDevice().
+napi_value IdentifyContent(const Args& args, const std::shared_ptr<DeviceState>& device);
+
 // (table as TableOf() takes it, overwrite, version or -1, dry run) -> NativeWritten: 0 or a failure, what is wrong with
 // a table that was refused, and of a dry run the table with its names. EINVAL alone for what TableOf() does not take.
 napi_value WriteTableSync(const Args& args, const std::shared_ptr<DeviceState>& device);

@@ -53,17 +53,21 @@ Napi::Object EntryToObject(Napi::Env env, blk::Scheme scheme, const blk::Partiti
   }
   if (entry.link) object.Set("link", static_cast<double>(*entry.link));
   if (entry.content) {
-    Napi::Array content = Napi::Array::New(env, 3);
-    content.Set(uint32_t{0}, entry.content->type);
-    content.Set(uint32_t{1}, entry.content->uuid);
-    content.Set(uint32_t{2}, entry.content->label);
-    object.Set("content", content);
+    object.Set("content", ContentToArray(env, *entry.content));
   }
   if (entry.table) object.Set("table", TableToObject(env, *entry.table));
   return object;
 }
 
 }  // namespace
+
+Napi::Array ContentToArray(Napi::Env env, const blk::ContentIdentity& content) {
+  Napi::Array array = Napi::Array::New(env, 3);
+  array.Set(uint32_t{0}, content.type);
+  array.Set(uint32_t{1}, content.uuid);
+  array.Set(uint32_t{2}, content.label);
+  return array;
+}
 
 Napi::Object TableToObject(Napi::Env env, const blk::PartitionTable& table) {
   Napi::Object object = Napi::Object::New(env);

@@ -14,6 +14,8 @@ namespace blk_addon {
 
 // -> a NativeTable, with the tables inside it.
 Napi::Object TableToObject(Napi::Env env, const blk::PartitionTable& table);
+// -> [type, uuid, label], what lies in a partition or on a device.
+Napi::Array ContentToArray(Napi::Env env, const blk::ContentIdentity& content);
 // -> [label, order, verdicts], a NativeLabel.
 Napi::Array LabelToArray(Napi::Env env, const blk::DecodedLabel& decoded);
 

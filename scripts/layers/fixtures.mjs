@@ -65,12 +65,12 @@ static_assert(sizeof(Pair) == 8);
   [
     'lib/cli/info.ts',
     "import { binding } from '../native/binding.js';",
-    'lib/cli imports index.js, lab.js, lab/inspection.js, media.js, nbd.js, overlay.js, trace.js, arguments/printable.js, copy/compare.js, copy/copy.js, copy/kinds.js, copy/options.js alone',
+    'lib/cli imports index.js, lab.js, lab/inspection.js, media.js, nbd.js, overlay.js, trace.js, arguments/printable.js, copy/compare.js, copy/copy.js, copy/kinds.js, copy/options.js, device-content.js alone',
   ],
   [
     'lib/cli/info.ts',
     "import { copy } from '../adapters/copy.js';",
-    'lib/cli imports index.js, lab.js, lab/inspection.js, media.js, nbd.js, overlay.js, trace.js, arguments/printable.js, copy/compare.js, copy/copy.js, copy/kinds.js, copy/options.js alone',
+    'lib/cli imports index.js, lab.js, lab/inspection.js, media.js, nbd.js, overlay.js, trace.js, arguments/printable.js, copy/compare.js, copy/copy.js, copy/kinds.js, copy/options.js, device-content.js alone',
   ],
   ['lib/novel/a.ts', "import { open } from '../index.js';", 'is on no floor'],
   ['lib/adapters/fs/a.ts', "import { binding } from '../../native/binding.js';", 'lib/adapters imports'],

@@ -73,6 +73,7 @@ const FLOORS = [
     'overlay/snapshot',
     'overlay/overlay-info',
     'partitions',
+    'device-content',
     'serve/serve-options',
     'serve/nbd-server',
     'changes/free-ranges',
@@ -172,6 +173,7 @@ const FOLDERS = new Map([
       'copy/copy',
       'copy/kinds',
       'copy/options',
+      'device-content',
     ],
   ],
 ]);

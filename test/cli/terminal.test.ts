@@ -33,7 +33,7 @@ describe('names that would steer a terminal are shown, not obeyed', () => {
     writeFileSync(bare, Buffer.alloc(MiB));
     const names = { typename: 'a\x1b[2J\nb', packname: '\x9b31m\x7f' };
     expect((await fit(['label', bare, '--edit', '-'], Buffer.from(JSON.stringify(names)))).text).toContain('disk: \\x9b31m\\x7f');
-    for (const command of ['info', 'label']) expect((await fit([command, bare])).text).toContain('a\\x1b[2J\\x0ab');
+    for (const command of [['info', '--verbose'], ['label']]) expect((await fit([...command, bare])).text).toContain('a\\x1b[2J\\x0ab');
     // JSON says exactly what is there, in other words.
     const { stdout } = await fit(['partitions', file, '--json']);
     expect(JSON.parse(stdout.toString())).toMatchObject({ file, table: { partitions: [{ label }] } });

@@ -1,2 +1,2 @@
 // The parser of the command line.
-export { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+export { Argument, Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander';

@@ -20,16 +20,20 @@ import { reportText, runOneState } from '../../lab/inspection.js';
 import { serve } from '../../nbd.js';
 import { openOverlay } from '../../overlay.js';
 import { EXIT, Trouble, UsageError } from '../support/failure.js';
+import { explain } from '../support/help.js';
 import { formatOption } from '../support/image.js';
+import { interruptedText } from '../support/interrupted.js';
+import { addProgressOptions, createProgress, type ProgressOptions } from '../support/progress.js';
 import { emit, emitJson } from '../support/report.js';
 import { useAndClose } from '../support/scope.js';
+import { endedBySignals } from '../support/signals.js';
 import { parseSource, sourceOf } from '../support/source.js';
-import { parseBytes, parsePath, parseUint32 } from '../support/units.js';
+import { formatNumber, parseBytes, parsePath, parseUint32 } from '../support/units.js';
 import type { ImageFormat } from '../../index.js';
 import { Tally } from './tally.js';
 import { refuseOther, writeCrashPage } from './page.js';
 
-interface CrashtestOptions {
+interface CrashtestOptions extends ProgressOptions {
   base?: string;
   run?: string;
   format?: ImageFormat;
@@ -55,19 +59,26 @@ const STATUS_MAX = 255;
 /** From here on a status says that the command could not run, or was ended by a signal. */
 const NOT_RUN = 126;
 
-const CRASHTEST_HELP = `
-LOG is what rumpblk record makes, or a log of dm-log-writes, with --base for what the disk held before. With --run FILE is an image: it is
-only read, its changes are served as an NBD export, and recorded while the command of --run works with the URL that {} stands for.
-COMMAND is run for each state; {} stands for a file with its content, {1} for that of the second disk. It accepts the state by its
-exit status 0, or by one of --ok.
-
-Example: rumpblk crashtest fs.log --base fs.img --atomic 4k --ok 0,1,2 -- e2fsck -fp {}
-
-Exit status: 0 every state was accepted, 1 one was not, 2 a failure or a wrong command line.`;
+const CRASHTEST_HELP = {
+  notes: [
+    'LOG is what rumpblk record makes, or a log of dm-log-writes, with --base for what the disk held before. With --run LOG is an image: it is only read, its changes are served as an NBD export, and recorded while the command of --run works with the URL that {} stands for. COMMAND is run for each state; {} stands for a file with its content, {1} for that of the second disk. It accepts the state by its exit status 0, or by one of --ok.',
+    'Exit status: 0 every state was accepted, 1 one was not, 2 a failure or a wrong command line.',
+  ],
+  examples: [
+    {
+      what: 'Have e2fsck look at what power cuts leave of a file system.',
+      line: 'rumpblk crashtest fs.log --base fs.img --atomic 4k --ok 0,1,2 -- \\\n      e2fsck -fp {}',
+    },
+    {
+      what: 'Record a program and test it in one go.',
+      line: "rumpblk crashtest disk.img --run './work {}' -- ./check {}",
+    },
+  ],
+};
 
 /** Declares the command; `done` gets its exit status. */
 export function addCrashtest(program: Command, done: (status: number) => void): void {
-  program
+  const crashtest = program
     .command('crashtest')
     .description('Run a command on the states that a power cut may leave of a recorded disk.')
     .argument('<log>', 'recording or log of dm-log-writes; with --run an image', parseSource)
@@ -92,15 +103,14 @@ export function addCrashtest(program: Command, done: (status: number) => void): 
     .option('--ok <statuses>', 'exit statuses that accept a state', parseStatuses, [0])
     .option('--token <token>', 'run the command on this one state')
     .option('--html <file>', 'write a page of requests, cuts and failures', parsePath)
-    .option('--json', 'print one JSON document on stdout')
-    .addHelpText('after', CRASHTEST_HELP)
-    .action(async (log: string, command: string[], options: CrashtestOptions) => {
-      try {
-        done(await crashtestCommand(log, command, options));
-      } catch (error) {
-        throw error instanceof Trouble ? error : new Trouble(error);
-      }
-    });
+    .option('--json', 'print one JSON document on stdout');
+  explain(addProgressOptions(crashtest), CRASHTEST_HELP).action(async (log: string, command: string[], options: CrashtestOptions) => {
+    try {
+      done(await crashtestCommand(log, command, options));
+    } catch (error) {
+      throw error instanceof Trouble ? error : new Trouble(error);
+    }
+  });
 }
 
 async function crashtestCommand(log: string, command: readonly string[], options: CrashtestOptions): Promise<number> {
@@ -109,33 +119,41 @@ async function crashtestCommand(log: string, command: readonly string[], options
   if (options.failures === 0) throw new UsageError('--failures 0: at least one');
   if (options.html !== undefined) refuseOther(options.html);
   const tally = new Tally();
-  let trouble: unknown;
+  const progress = createProgress(options);
+  let [trouble, states]: [unknown, number] = [undefined, 0];
   const check = async (state: CrashState): Promise<string | undefined> => {
     // What cannot be run says nothing about any state.
     if (trouble !== undefined) return undefined;
     try {
-      return await tally.of(state, runOn(state, command, options.ok));
+      const said = await tally.of(state, runOn(state, command, options.ok));
+      progress.reach((states += 1));
+      return said;
     } catch (error) {
       trouble = error;
       return undefined;
     }
   };
   const test = async (recorder: Recorder): Promise<number> => {
+    progress.start('checking', options.limit, 'states');
     const report = await reportOf(recorder, check, options);
+    progress.finish({ bytes: 0, text: `${formatNumber(states, 'state')} checked` });
     if (trouble !== undefined) throw new Trouble(trouble);
     if (options.html !== undefined) await writeCrashPage(options.html, { title: log, command, report, tally, recorder });
     if (options.json === true) await emitJson(jsonOf(report));
     else await emit(`${reportText(report)}\n`);
     return report.failures.length === 0 ? EXIT.ok : EXIT.failed;
   };
-  return options.run === undefined
-    ? test(
-        await loadRecording(log, {
-          ...(options.base !== undefined && { base: options.base }),
-          ...(options.atomic !== undefined && { atomicUnit: options.atomic }),
-        }),
-      )
-    : recorded(log, options.run, options, test);
+  const run = async (): Promise<number> =>
+    options.run === undefined ? test(await loaded(log, options)) : recorded(log, options.run, options, test);
+  try {
+    return await endedBySignals(run, progress, () => interruptedText(progress));
+  } finally {
+    progress.stop();
+  }
+}
+
+function loaded(log: string, { base, atomic }: CrashtestOptions): Promise<Recorder> {
+  return loadRecording(log, { ...(base !== undefined && { base }), ...(atomic !== undefined && { atomicUnit: atomic }) });
 }
 
 async function reportOf(recorder: Recorder, check: (state: CrashState) => unknown, options: CrashtestOptions): Promise<CrashReport> {

@@ -53,7 +53,7 @@ export async function compareWithFs(
   const jobs = image.writable ? [...READS, ...WRITES] : READS;
   const random = new Random(effort.seed ^ 0x636f_6d70);
   const devices: BlockDevice[] = [];
-  progress.start(`4 KiB at random${image.fd === undefined ? '' : ', against node:fs'}`, jobs.length * (effort.rounds + 1));
+  progress.start(`4 KiB at random${image.fd === undefined ? '' : ', against node:fs'}`, jobs.length * (effort.rounds + 1), 'steps');
   return useAndClose(together(devices), async () => {
     for (const access of accessesTo(image)) devices.push(await driver.open(minor, { mode: image.writable ? 'r+' : 'r', access }));
     const comparisons: Comparison[] = [];

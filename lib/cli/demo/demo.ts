@@ -51,7 +51,7 @@ export async function benchCommand(file: string | undefined, options: BenchOptio
     throw new UsageError('--size of the image is whole sectors from 1 MiB to 1 GiB');
   }
   if (file === undefined && options.partition !== undefined) throw new UsageError('--partition is of a disk: give FILE');
-  const progress = createProgress(options.json === true);
+  const progress = createProgress({}, { delay: 0, plain: options.json !== true });
   let image: BenchImage | undefined;
   const release = onSignals(() => {
     progress.stop();

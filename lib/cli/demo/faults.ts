@@ -28,7 +28,7 @@ export async function replayFaults(
   progress: Progress,
 ): Promise<FaultReplay> {
   const replay: FaultReplay = { seed, rate: RATE, requests: REQUESTS, failed: [], equal: false, bytesRead: 0, bytesWritten: 0 };
-  progress.start('fault injection, twice', RUNS);
+  progress.start('fault injection, twice', RUNS, 'steps');
   const device = await driver.open(minor, { mode: image.writable ? 'r+' : 'r' });
   await useAndClose(device, async () => {
     for (let run = 0; run < RUNS; run += 1) {

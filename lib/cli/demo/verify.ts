@@ -46,7 +46,7 @@ export async function verifyMinors(
 ): Promise<VerifyRun[]> {
   const random = new Random(seed ^ 0x7665_7269);
   const accesses = accessesTo(image);
-  progress.start('random requests through strategy, verified', minors.length * accesses.length * bursts);
+  progress.start('random requests through strategy, verified', minors.length * accesses.length * bursts, 'steps');
   const runs: VerifyRun[] = [];
   for (const minor of minors) {
     const offset = driver.minors().find((info) => info.minor === minor)?.offset ?? 0;

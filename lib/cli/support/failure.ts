@@ -23,6 +23,14 @@ function isCoded(error: unknown): error is Coded {
   return error instanceof Error && typeof (error as Partial<Coded>).code === 'string';
 }
 
+const hints = new WeakMap<Error, string>();
+
+/** Adds what a user of the shell can do about a failure, or what is wrong in the words of the command line. */
+export function withHint<T extends Error>(error: T, hint: string): T {
+  hints.set(error, hint);
+  return error;
+}
+
 /** What the shell user can do about it, where the message alone does not tell. */
 const HINTS: ReadonlyMap<string, string> = new Map([
   ['EINVAL register', 'neither a file nor a disk, one that does not tell its size and needs --size, or a range that it does not have'],
@@ -55,7 +63,7 @@ export function failureLines(error: unknown): string[] {
   const named = error.path === undefined || error.message.includes(`'${error.path}'`);
   const message = named ? error.message : `${error.message} '${error.path}'`;
   const known = error instanceof BlockDeviceError && isPlain(error) ? HINTS.get(`${error.code} ${error.syscall}`) : undefined;
-  const hint = error.cause instanceof Error ? inOptions(error.cause.message) : known;
+  const hint = hints.get(error) ?? (error.cause instanceof Error ? inOptions(error.cause.message) : known);
   return [hint === undefined ? message : `${message} (${hint})`];
 }
 

@@ -2,6 +2,7 @@
 import { fstatSync, statSync, type BigIntStats } from 'node:fs';
 import { InvalidArgumentError, Option, type Command } from '../bundled/commander.js';
 import { BlockDriver, type BlockDevice, type ImageFormat, type OpenOptions, type RegisterOptions } from '../../index.js';
+import { withRegisterHint } from './diagnosis.js';
 import { useAndClose } from './scope.js';
 import { mediumKind, sourceOf } from './source.js';
 import { parseBytes } from './units.js';
@@ -78,9 +79,17 @@ export async function openImage(
   open: Pick<OpenOptions, 'mode' | 'cache'>,
   driver: BlockDriver,
 ): Promise<BlockDevice> {
-  const disk = await driver.register(sourceOf(file), rangeOf(options));
+  const disk = await registered(file, options, driver);
   const minor = options.partition === undefined ? disk : await driver.registerPartition(disk, options.partition);
   return driver.open(minor, { ...open, access: options.access, lock: options.lock });
+}
+
+async function registered(file: string, options: ImageOptions, driver: BlockDriver): Promise<number> {
+  try {
+    return await driver.register(sourceOf(file), rangeOf(options));
+  } catch (error) {
+    throw withRegisterHint(error, file, options);
+  }
 }
 
 function rangeOf({ offset, size, sectorSize, format }: ImageOptions): RegisterOptions {

@@ -1,11 +1,10 @@
 // A line on the terminal that tells what a server does: its clients, requests and bytes of the last second.
 import type { NbdServer, NbdServerStats } from '../../nbd.js';
+import { clearStatus, hasStatusLine, showStatus, statusWidth } from './report.js';
 import { formatBytes, formatCount } from './units.js';
 
 const EVERY = 1000;
 const MILLISECONDS = 1000;
-/** Back to the first column, and clear to the end of the line. */
-const CLEAR = '\r\u001b[K';
 
 export class Meter {
   readonly #server: NbdServer;
@@ -17,13 +16,13 @@ export class Meter {
   constructor(server: NbdServer) {
     this.#server = server;
     this.#before = server.stats();
-    if (process.stderr.isTTY) this.#timer = setInterval(() => process.stderr.write(CLEAR + this.#line()), EVERY).unref();
+    if (hasStatusLine()) this.#timer = setInterval(() => showStatus(this.#line().slice(0, statusWidth())), EVERY).unref();
   }
 
   stop(): void {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);
-    process.stderr.write(CLEAR);
+    clearStatus();
   }
 
   #line(): string {

@@ -10,6 +10,7 @@ process.stderr.on('error', () => undefined); // nobody left to tell
 
 /** Writes to stdout and waits until it is taken. */
 export function emit(data: string | Uint8Array): Promise<void> {
+  if (process.stdout.isTTY) clearStatus();
   return new Promise((resolve, reject) => {
     process.stdout.write(data, (error?: NodeJS.ErrnoException | null) => {
       if (!error) resolve();
@@ -24,8 +25,34 @@ export function emitJson(document: object): Promise<void> {
   return emit(`${text}\n`);
 }
 
+/** Back to the first column, and clear to the end of the line. */
+const CLEAR = '\r\u001b[K';
+let isStatusShown = false;
+
+/** Tells whether stderr is a terminal on which a line can be written over. */
+export function hasStatusLine(): boolean {
+  return process.stderr.isTTY && process.env['TERM'] !== 'dumb';
+}
+
+/** Columns that a status line may have: the terminal's last one stays free, where a cursor may go to the next line. */
+export function statusWidth(): number {
+  return (process.stderr.columns || 80) - 1;
+}
+
+/** Shows a line on the terminal, in place of the one before. It is gone when something else is said. */
+export function showStatus(text: string): void {
+  process.stderr.write(`${CLEAR}${text}`);
+  isStatusShown = true;
+}
+
+export function clearStatus(): void {
+  if (isStatusShown) process.stderr.write(CLEAR);
+  isStatusShown = false;
+}
+
 /** A line on stderr, of a failure or of what is none. */
 export function note(text: string): void {
+  clearStatus();
   process.stderr.write(`rumpblk: ${printable(text)}\n`);
 }
 

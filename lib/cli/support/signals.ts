@@ -1,4 +1,5 @@
 // Ends tidily on a signal.
+import { note } from './report.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -12,6 +13,19 @@ export function onSignals(cleanUp: () => void): () => void {
   const release = (): void => SIGNALS.forEach((signal) => process.removeListener(signal, die));
   SIGNALS.forEach((signal) => process.on(signal, die));
   return release;
+}
+
+/** Runs `use`, and dies of a signal at once, with what `tell` says of it. For work that leaves nothing to put away. */
+export async function endedBySignals<T>(use: () => Promise<T>, progress: { stop(): void }, tell: () => string): Promise<T> {
+  const release = onSignals(() => {
+    progress.stop();
+    note(tell());
+  });
+  try {
+    return await use();
+  } finally {
+    release();
+  }
 }
 
 /** Waits for a signal that ends a command which works until then; a second one kills at once. */
@@ -28,8 +42,10 @@ export function untilSignal(): { readonly came: Promise<void>; release(): void }
   return { came, release };
 }
 
-/** Aborts `use` on a signal, waits until it has put away what it made, then dies of the signal. A second one kills at once. */
-export async function abortedBySignals<T>(use: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/**
+ * Aborts `use` on a signal, waits until it has put away what it made, says so with `tell`, then dies of the signal. A second one kills at once.
+ */
+export async function abortedBySignals<T>(use: (signal: AbortSignal) => Promise<T>, tell?: () => string): Promise<T> {
   const control = new AbortController();
   let came: NodeJS.Signals | undefined;
   const stop = (signal: NodeJS.Signals): void => {
@@ -43,6 +59,9 @@ export async function abortedBySignals<T>(use: (signal: AbortSignal) => Promise<
     return await use(control.signal);
   } finally {
     release();
-    if (came !== undefined) process.kill(process.pid, came);
+    if (came !== undefined) {
+      if (tell !== undefined) note(tell());
+      process.kill(process.pid, came);
+    }
   }
 }

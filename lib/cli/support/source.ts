@@ -6,11 +6,12 @@ import { nbd } from '../../nbd.js';
 import { UsageError } from './failure.js';
 import { parseBytes, parsePath } from './units.js';
 
+/** What the help of a command says of an argument that is one. */
+export const FILE_HELP = 'image or device node, memory:SIZE, null:SIZE or an nbd: URL';
+
 /** What the help says of FILE. */
-export const SOURCES = `FILE may be memory:SIZE, a disk of zeros in memory that is gone when the command
-ends, or null:SIZE, which gives zeros and forgets what is written; or an export
-of an NBD server, nbd://HOST:PORT/EXPORT or nbd+unix:///EXPORT?socket=PATH. A
-file that has such a name is ./memory:SIZE.`;
+export const SOURCES =
+  'FILE may be memory:SIZE, a disk of zeros in memory that is gone when the command ends, or null:SIZE, which gives zeros and forgets what is written; or an export of an NBD server, nbd://HOST:PORT/EXPORT or nbd+unix:///EXPORT?socket=PATH. A file that has such a name is ./memory:SIZE.';
 
 /** The kinds of media that FILE can be. */
 type Kind = 'memory' | 'null' | 'nbd';

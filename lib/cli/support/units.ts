@@ -81,6 +81,24 @@ export function formatTime(nanoseconds: number): string {
   return `${threeDigits(micros)} µs`;
 }
 
+/** `4.2 s`, `34 s`, `2 min 5 s`, `1 h 12 min`: milliseconds, for somebody who waits. */
+export function formatDuration(milliseconds: number): string {
+  const seconds = milliseconds / 1000;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${formatCount(Math.floor(whole / 3600))} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+/** `96 %`, `0.3 %`; `100 %` only of all, and `0 %` only of none. */
+export function formatPercent(share: number): string {
+  const percent = share * 100;
+  if (percent === 0 || percent === 100) return `${percent} %`;
+  if (percent < 1 || percent > 99) return `${Math.min(99.9, Math.max(0.1, percent)).toFixed(1)} %`;
+  return `${Math.round(percent)} %`;
+}
+
 /** `2.61×`, `13.4×`: how many times faster. */
 export function formatRatio(ratio: number): string {
   return `${threeDigits(ratio)}×`;

@@ -70,6 +70,12 @@ Found<VersionedTable> ReadTables(Device& device, bool probe, Lane lane) {
   return {VersionedTable{table.Take(), version}};
 }
 
+Found<std::optional<ContentIdentity>> IdentifyDevice(Device& device, Lane lane) {
+  DeviceSource source(device, lane);
+  auto outcome = IdentifyContent(source, 0, source.size());
+  return {std::move(outcome), source.injected()};
+}
+
 Found<std::optional<PlacedLabel>> FindDeviceLabel(Device& device, Lane lane) {
   DeviceSource source(device, lane);
   auto outcome = FindLabel(source);

@@ -29,6 +29,9 @@ struct VersionedTable {
 // Reads the tables of the device, each read a request like any other; with `probe` also what lies in the partitions.
 // Errors: those of ReadPartitionTable() and IdentifyContents().
 Found<VersionedTable> ReadTables(Device& device, bool probe, Lane lane);
+// The same for what lies on the device as a whole: what is divided may have a file system over it all the same. Errors:
+// those of IdentifyContent().
+Found<std::optional<ContentIdentity>> IdentifyDevice(Device& device, Lane lane);
 // The same for the one label that FindLabel() finds. Errors: those of that.
 Found<std::optional<PlacedLabel>> FindDeviceLabel(Device& device, Lane lane);
 

@@ -46,6 +46,20 @@ TEST_CASE("tables are read by counted requests, with the version that a change i
   CHECK(WriteTable(*device, table, kSharedLane, Overwrite::kAllow, change).err == EAGAIN);
 }
 
+TEST_CASE("what lies on a device as a whole is identified by counted requests") {
+  DeviceRig rig;
+  const auto device = rig.Open(Access::kPio);
+  const auto nothing = IdentifyDevice(*device, kSharedLane);
+  REQUIRE(nothing.outcome.ok());
+  CHECK_FALSE(nothing.outcome.value().has_value());
+  CHECK(rig.Count(Counter::kIoTotal) > 0);
+  rig.faults.Set({kBlkfailMax, 1});
+  CHECK(device->SetFaulty(true).ok());
+  const auto injected = IdentifyDevice(*device, kSharedLane);
+  CHECK(injected.outcome.status().err == EIO);
+  CHECK(injected.injected);
+}
+
 TEST_CASE("a read of tables that fails says whether the injector made the failure") {
   DeviceRig rig;
   const auto device = rig.Open(Access::kPio);

@@ -1,2 +1,0 @@
-// Bars on a terminal.
-export { Presets, SingleBar } from 'cli-progress';
