@@ -6,6 +6,7 @@ import { fuzz, hostile, nodes, soak, stress } from './suites/long.mjs';
 import { interop } from './suites/interop.mjs';
 import { jest } from './suites/jest.mjs';
 import { native } from './suites/native.mjs';
+import { platforms } from './suites/platforms.mjs';
 import { powercut } from './suites/powercut.mjs';
 import { runtimes } from './suites/runtimes.mjs';
 import { sanitizedNode, sanitizedPrograms } from './suites/sanitized.mjs';
@@ -31,6 +32,7 @@ const SUITES = {
   interop,
   ceph,
   runtimes,
+  platforms,
   bare,
   typescripts,
 };
