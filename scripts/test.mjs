@@ -7,6 +7,7 @@ import { install } from './suites/install.mjs';
 import { interop } from './suites/interop.mjs';
 import { jest } from './suites/jest.mjs';
 import { native } from './suites/native.mjs';
+import { platforms } from './suites/platforms.mjs';
 import { powercut } from './suites/powercut.mjs';
 import { runtimes } from './suites/runtimes.mjs';
 import { sanitizedNode, sanitizedPrograms } from './suites/sanitized.mjs';
@@ -33,6 +34,7 @@ const SUITES = {
   interop,
   ceph,
   runtimes,
+  platforms,
   bare,
   typescripts,
 };

@@ -1,8 +1,8 @@
-// What a prebuilt binary for x64 must not take from the glibc that it is built on: symbols younger than 2.28, the
+// What a prebuilt binary for glibc must not take from the glibc that it is built on: symbols younger than 2.28, the
 // oldest glibc that Node.js 20 itself runs on. Functions of old that got a new symbol version when they moved between
 // libraries are bound to their first version; the rest is put together from what 2.28 has. Linked by binding.gyp when
 // prebuildify runs it, hidden from everything outside the addon; a build on the machine that uses it goes without.
-// test/package/install.test.ts reads the result.
+// scripts/prebuild/check.mjs reads the result.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdint.h>
@@ -12,10 +12,24 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-// NAME(PARAMETERS) of its first version, which glibc has had on x64 from the beginning.
-#define FIRST_VERSION(NAME, PARAMETERS, ARGUMENTS)           \
-  extern int first_##NAME PARAMETERS;                        \
-  __asm__(".symver first_" #NAME ", " #NAME "@GLIBC_2.2.5"); \
+// The version of the symbols that glibc has had on a processor from the beginning, and of its `struct stat`.
+#if defined(__x86_64__)
+#define FIRST "GLIBC_2.2.5"
+#define STAT_VERSION 1
+#elif defined(__aarch64__)
+#define FIRST "GLIBC_2.17"
+#define STAT_VERSION 0
+#else
+#error "no prebuilt binary for this processor"
+#endif
+
+// `first_NAME` is the symbol NAME of that version.
+#define BIND(NAME, SYMBOL) __asm__(".symver first_" #NAME ", " #SYMBOL "@" FIRST)
+
+// NAME(PARAMETERS) of its first version.
+#define FIRST_VERSION(NAME, PARAMETERS, ARGUMENTS) \
+  extern int first_##NAME PARAMETERS;              \
+  BIND(NAME, NAME);                                \
   HIDDEN int NAME PARAMETERS { return first_##NAME ARGUMENTS; }
 
 // 2.34 moved these from libpthread, which node of that time has loaded, to libc.
@@ -34,16 +48,16 @@ FIRST_VERSION(pthread_key_delete, (pthread_key_t key), (key))
 FIRST_VERSION(pthread_setspecific, (pthread_key_t key, const void* value), (key, value))
 
 extern void* first_pthread_getspecific(pthread_key_t key);
-__asm__(".symver first_pthread_getspecific, pthread_getspecific@GLIBC_2.2.5");
+BIND(pthread_getspecific, pthread_getspecific);
 HIDDEN void* pthread_getspecific(pthread_key_t key) { return first_pthread_getspecific(key); }
 
 // 2.34 moved these from libdl, which node of that time has loaded, to libc.
 extern void* first_dlopen(const char* name, int flags);
-__asm__(".symver first_dlopen, dlopen@GLIBC_2.2.5");
+BIND(dlopen, dlopen);
 HIDDEN void* dlopen(const char* name, int flags) { return first_dlopen(name, flags); }
 
 extern void* first_dlsym(void* library, const char* name);
-__asm__(".symver first_dlsym, dlsym@GLIBC_2.2.5");
+BIND(dlsym, dlsym);
 HIDDEN void* dlsym(void* library, const char* name) { return first_dlsym(library, name); }
 
 // libstdc++ asks by this name, weakly, whether threads exist.
@@ -71,14 +85,14 @@ HIDDEN int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mu
   return pthread_cond_timedwait(condition, mutex, &deadline);
 }
 
-// 2.33 made functions of these; before they were inline calls with the version of the struct, 1.
+// 2.33 made functions of these; before they were inline calls with the version of the struct.
 extern int first_xstat(int version, const char* path, struct stat64* result);
-__asm__(".symver first_xstat, __xstat64@GLIBC_2.2.5");
-HIDDEN int stat64(const char* path, struct stat64* result) { return first_xstat(1, path, result); }
+BIND(xstat, __xstat64);
+HIDDEN int stat64(const char* path, struct stat64* result) { return first_xstat(STAT_VERSION, path, result); }
 
 extern int first_fxstat(int version, int fd, struct stat64* result);
-__asm__(".symver first_fxstat, __fxstat64@GLIBC_2.2.5");
-HIDDEN int fstat64(int fd, struct stat64* result) { return first_fxstat(1, fd, result); }
+BIND(fxstat, __fxstat64);
+HIDDEN int fstat64(int fd, struct stat64* result) { return first_fxstat(STAT_VERSION, fd, result); }
 
 // 2.32: whether reference counts can do without atomic instructions. Node has threads.
 HIDDEN char __libc_single_threaded = 0;

@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { node, tool } from '../support/run.mjs';
+import { run, tool } from '../support/run.mjs';
 import { emptyTally, failedTally } from '../support/tally.mjs';
 
 /** What takes longer hangs: on a machine with other work the tests take three times as long as on one without. */
@@ -33,16 +33,16 @@ function tallyOf(report, output) {
 }
 
 /**
- * @param {{ nodeArgs?: string[], args?: string[], env?: NodeJS.ProcessEnv, tell?: RegExp }} [options] arguments for node and for
- *   jest; lines of the output that are shown
+ * @param {{ program?: string, nodeArgs?: string[], args?: string[], env?: NodeJS.ProcessEnv, tell?: RegExp, minutes?: number }} [options]
+ *   another node than this one; arguments for node and for jest; lines of the output that are shown; minutes until it is ended, 75
  * @returns {Promise<import('../support/tally.mjs').Tally>}
  */
-export async function jest({ nodeArgs = [], args = [], env = {}, tell } = {}) {
+export async function jest({ program = process.execPath, nodeArgs = [], args = [], env = {}, tell, minutes = MINUTES } = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), 'rumpblk-jest-'));
   try {
     const report = path.join(folder, 'report.json');
     const command = [...nodeArgs, tool('jest', 'bin', 'jest.js'), '--json', `--outputFile=${report}`, ...args];
-    const { ok, output, why } = await node(command, { env, minutes: MINUTES });
+    const { ok, output, why } = await run(program, command, { env, minutes });
     for (const [line] of tell === undefined ? [] : output.matchAll(tell)) console.log(line);
     if (!existsSync(report)) return failedTally('jest', `${output}\n${why}`);
     const tally = tallyOf(JSON.parse(readFileSync(report, 'utf8')), output);

@@ -34,12 +34,12 @@ export async function runIn(cwd: string, env: NodeJS.ProcessEnv, program: string
   return stdout;
 }
 
-/** Packs a copy of the checkout, so that neither dist/ nor build/ changes under other tests. @returns the tarball */
+/** Packs a copy of the checkout, so that neither dist/ nor build/ changes under other tests, with the binary of this machine alone. @returns the tarball */
 export async function pack(folder: string): Promise<string> {
   const copy = path.join(folder, 'checkout');
   cpSync(ROOT, copy, { recursive: true, filter: (file) => !NOT_COPIED.test(path.relative(ROOT, file)) });
   symlinkSync(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'));
-  const env = userEnv(process.env['PATH'] ?? '');
+  const env = { ...userEnv(process.env['PATH'] ?? ''), RUMPBLK_PREBUILDS: 'host' };
   const { stdout } = await promisify(execFile)('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: copy, env });
   return path.join(folder, stdout.trim().split('\n').at(-1) ?? '');
 }
