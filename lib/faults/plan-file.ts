@@ -6,12 +6,11 @@ import type { FaultPlan } from './types.js';
 
 /** Reads a plan, in JSON; refused is what it does not know. */
 export function planFromFile(file: string, name: string): FaultPlan {
-  let plan: unknown;
   try {
-    plan = JSON.parse(readFileSync(file, 'utf8'));
+    const plan: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    checkedPlan(plan, 'plan');
+    return plan as FaultPlan;
   } catch (error) {
     throw invalidArgValue(name, file, `must name a fault plan in JSON: ${(error as Error).message}`);
   }
-  checkedPlan(plan, 'plan');
-  return plan as FaultPlan;
 }

@@ -60,10 +60,10 @@ test('a file of that name is reached with a folder before it, and never without'
 
 test.each([
   [['info', 'memory:'], "'memory:'"],
-  [['info', 'null:64Q'], 'A file of that name is ./null:64Q'],
-  [['read', 'memory:1.5k'], 'Give whole bytes'],
+  [['info', 'null:64Q'], 'a file of that name is ./null:64Q'],
+  [['read', 'memory:1.5k'], '; a file of that name is'],
   [['read', 'x', '-o', 'memory:-1'], './memory:-1'],
-  [['bench', 'null:9007199254740992'], 'Give whole bytes'],
+  [['bench', 'null:9007199254740992'], '; a file of that name is'],
 ])('%j is a wrong command line', async (args, words) => {
   const { status, stderr } = await cli(args);
   expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(words) });

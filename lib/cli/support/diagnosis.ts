@@ -2,7 +2,7 @@
 import { readFileSync, statSync, type Stats } from 'node:fs';
 import { BlockDeviceError, type BlockDevice } from '../../index.js';
 import { withHint } from './failure.js';
-import { mediumKind } from './source.js';
+import { mediumKind, mediumMeant } from './source.js';
 import { formatExact, formatNumber } from './units.js';
 
 /** A range of FILE, as given. */
@@ -13,8 +13,12 @@ interface Range {
 
 const SECTOR = 512;
 
-/** Adds to EINVAL of a registration what it is that cannot be one, if that can be found out. */
+/** Adds to a failure of a registration why that cannot be one, or what was probably meant, if that can be found out. */
 export function withRegisterHint(error: unknown, file: string, range: Range = {}): unknown {
+  if (error instanceof BlockDeviceError && error.code === 'ENOENT') {
+    const meant = mediumMeant(file);
+    return meant === undefined ? error : withHint(error, meant);
+  }
   if (!(error instanceof BlockDeviceError) || error.code !== 'EINVAL' || error.syscall !== 'register') return error;
   const hint = registerHint(file, range);
   return hint === undefined ? error : withHint(error, hint);

@@ -32,6 +32,18 @@ export function mediumKind(file: string): Kind | undefined {
   return isNbd(file) ? 'nbd' : wordsOf(file)?.kind;
 }
 
+const NBD_FORMS = 'nbd://HOST:PORT/EXPORT or nbd+unix:///EXPORT?socket=PATH';
+
+/** What may be meant by a name that is no file's and looks like a medium's; undefined of others. */
+export function mediumMeant(file: string): string | undefined {
+  const [, scheme, rest = ''] = /^([a-z][a-z0-9+]*):(.*)$/s.exec(file) ?? [];
+  if (scheme === undefined) return undefined;
+  if (scheme === 'qcow2' || scheme === 'vhd' || scheme === 'raw')
+    return `an image of a format is given as ${rest || 'FILE'} --format ${scheme}`;
+  if (scheme === 'file') return `a file is given by its path: ${rest.replace(/^\/\//, '') || 'FILE'}`;
+  return `what is no file is memory:SIZE, null:SIZE, ${NBD_FORMS}`;
+}
+
 /** FILE as given, once it is known that it can be one. */
 export function parseSource(text: string): string {
   const words = wordsOf(text);
@@ -39,8 +51,9 @@ export function parseSource(text: string): string {
   try {
     if (words === undefined) nbd(text);
     else parseBytes(words.size);
-  } catch (error) {
-    throw new InvalidArgumentError(`${(error as Error).message} A file of that name is ./${text}.`);
+  } catch {
+    const right = words === undefined ? NBD_FORMS : `${words.kind}:64M`;
+    throw new InvalidArgumentError(`Give ${right}; a file of that name is ./${text}.`);
   }
   return text;
 }
