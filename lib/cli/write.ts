@@ -6,7 +6,7 @@ import { EXIT, UsageError, withPath } from './support/failure.js';
 import { isSameFile, withImage, type ImageOptions } from './support/image.js';
 import { emitJson, note } from './support/report.js';
 import { sourceOf } from './support/source.js';
-import { isStream, STANDARD } from './support/streams.js';
+import { isStream, STANDARD, standardInput } from './support/streams.js';
 
 export interface WriteOptions extends ImageOptions {
   position: number;
@@ -49,8 +49,9 @@ async function copyIn(device: BlockDevice, options: WriteOptions, input: string)
   // The device itself says what it thinks of a position beyond its end.
   if (position > device.size) await device.write(Buffer.alloc(1), position);
   const standard = input === STANDARD;
-  const source = standard ? process.stdin : isStream(input) ? createReadStream(input) : sourceOf(input);
-  const range = { targetPosition: position, ...(length !== undefined && { length }) };
+  const from = standard ? standardInput(length) : { source: isStream(input) ? createReadStream(input) : sourceOf(input) };
+  const { source, ...start } = from;
+  const range = { ...start, targetPosition: position, ...(length !== undefined && { length }) };
   // Durable piece by piece means one after the other.
   const pace = fua ? { concurrency: 1 } : {};
   try {
