@@ -14,7 +14,7 @@ import { addProgressOptions, createProgress, type Progress, type ProgressOptions
 import { emitJson, note } from './support/report.js';
 import { endedBySignals } from './support/signals.js';
 import { parseSource, sourceOf } from './support/source.js';
-import { isStream, STANDARD } from './support/streams.js';
+import { isStream, STANDARD, standardInput } from './support/streams.js';
 import { parseBytes } from './support/units.js';
 
 interface WriteOptions extends ImageOptions, ProgressOptions {
@@ -85,8 +85,9 @@ async function copyIn(device: BlockDevice, options: WriteOptions, input: string,
   const { position, length, fua = false, flush, lock } = options;
   if (position > device.size) await pastTheEnd(device, position, () => device.write(Buffer.alloc(1), position));
   const standard = input === STANDARD;
-  const source = standard ? process.stdin : isStream(input) ? createReadStream(input) : sourceOf(input);
-  const range = { targetPosition: position, ...(length !== undefined && { length }) };
+  const from = standard ? standardInput(length) : { source: isStream(input) ? createReadStream(input) : sourceOf(input) };
+  const { source, ...start } = from;
+  const range = { ...start, targetPosition: position, ...(length !== undefined && { length }) };
   // Durable piece by piece means one after the other.
   const pace = fua ? { concurrency: 1 } : {};
   progress.start('writing', length);

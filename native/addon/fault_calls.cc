@@ -8,6 +8,7 @@
 
 #include "addon/define.h"
 #include "addon/edge.h"
+#include "addon/fault_bell.h"
 #include "addon/outcome.h"
 
 namespace blk_addon {
@@ -83,27 +84,6 @@ Clock ClockAt(const Args& args, size_t i) {
   if (napi_get_value_external(args.env(), args.at(i), &clock) != napi_ok) return nullptr;
   return *static_cast<Clock*>(clock);
 }
-
-// Calls a function of JavaScript when something is injected. Thread-safe.
-class Bell {
- public:
-  Bell(napi_env env, napi_value function) {
-    napi_value name = nullptr;
-    napi_create_string_utf8(env, "rumpblk faults", NAPI_AUTO_LENGTH, &name);
-    napi_create_threadsafe_function(env, function, nullptr, name, 0, 1, nullptr, nullptr, nullptr, nullptr, &function_);
-    // It keeps no process alive.
-    napi_unref_threadsafe_function(env, function_);
-  }
-  ~Bell() { static_cast<void>(napi_release_threadsafe_function(function_, napi_tsfn_release)); }
-  Bell(const Bell&) = delete;
-  Bell& operator=(const Bell&) = delete;
-
-  // What finds the environment at its end has nobody to tell.
-  void Ring() const { static_cast<void>(napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking)); }
-
- private:
-  napi_threadsafe_function function_ = nullptr;
-};
 
 // (start) -> a clock
 napi_value MakeClock(napi_env env, napi_callback_info info) {
@@ -186,7 +166,8 @@ napi_value ReleaseFaults(const Args& args, const std::shared_ptr<DriverState>& s
 
 // (function)
 napi_value OnFault(const Args& args, const std::shared_ptr<DriverState>& state) {
-  auto bell = std::make_shared<Bell>(args.env(), args.at(0));
+  auto bell = std::make_shared<FaultBell>(args.env(), args.at(0));
+  EnvState::Of(args.env()).TrackBell(bell);
   state->driver.SetFaultBell([bell] { bell->Ring(); });
   return nullptr;
 }
