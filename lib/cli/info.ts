@@ -19,6 +19,7 @@ interface Description {
   sectorSize: number;
   sectors: number;
   access: BlockDevice['access'];
+  engine: BlockDriver['engine'];
   label: DiskLabel;
   windows: WindowInfo[];
   counters: Counters;
@@ -46,6 +47,7 @@ async function describe(device: BlockDevice, driver: BlockDriver): Promise<Descr
     sectorSize: device.ioctl('DIOCGSECTORSIZE'),
     sectors: Math.floor(device.size / device.sectorSize),
     access: device.access,
+    engine: driver.engine,
     label: device.ioctl('DIOCGDINFO'),
     windows: device.windows(),
     counters: driver.counters(),
@@ -71,6 +73,7 @@ function render(info: Description): string {
       ['offset', `${formatExact(info.offset)} into it`],
       ['sectors', `${formatCount(info.sectors)} of ${info.sectorSize} bytes`],
       ['access', info.access],
+      ['engine', info.engine],
     ],
   );
   return [

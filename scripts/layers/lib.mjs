@@ -32,6 +32,7 @@ const FLOORS = [
     'faults/log',
     'faults',
     'counters',
+    'engine',
     'options',
     'request/handle',
     'label/choice',
