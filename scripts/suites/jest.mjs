@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { node, tool } from '../support/run.mjs';
+import { run, tool } from '../support/run.mjs';
 import { emptyTally, failedTally } from '../support/tally.mjs';
 
 /** Why the test of this title was skipped: support/peers.ts prints a line for each. Titles and reasons may have colons. */
@@ -30,16 +30,17 @@ function tallyOf(report, output) {
 }
 
 /**
- * @param {{ nodeArgs?: string[], args?: string[], env?: NodeJS.ProcessEnv, tell?: RegExp }} [options] arguments for node and for
- *   jest; lines of the output that are shown
+ * @param {{ under?: string[], nodeArgs?: string[], args?: string[], env?: NodeJS.ProcessEnv, tell?: RegExp }} [options] a program that
+ *   starts node, with its arguments; arguments for node and for jest; lines of the output that are shown
  * @returns {Promise<import('../support/tally.mjs').Tally>}
  */
-export async function jest({ nodeArgs = [], args = [], env = {}, tell } = {}) {
+export async function jest({ under = [], nodeArgs = [], args = [], env = {}, tell } = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), 'rumpblk-jest-'));
   try {
     const report = path.join(folder, 'report.json');
     const command = [...nodeArgs, tool('jest', 'bin', 'jest.js'), '--json', `--outputFile=${report}`, ...args];
-    const { ok, output, why } = await node(command, { env, minutes: 30 });
+    const [program, ...before] = [...under, process.execPath];
+    const { ok, output, why } = await run(program, [...before, ...command], { env, minutes: 30 });
     for (const [line] of tell === undefined ? [] : output.matchAll(tell)) console.log(line);
     if (!existsSync(report)) return failedTally('jest', `${output}\n${why}`);
     const tally = tallyOf(JSON.parse(readFileSync(report, 'utf8')), output);
