@@ -8,8 +8,9 @@ import { closedError, fromFailure, invalidThis, isFailure, markCopy, type Failur
 import type { PartitionChoice } from './label/choice.js';
 import { partitionMinor, partitionMinorSync } from './label/partition-minor.js';
 import { createFaultInjector, type FaultInjector } from './faults.js';
-import { toMinorInfo, toRegistered, type MinorInfo, type RegisteredPartition } from './minors.js';
+import { placeOf, toMinorInfo, toRegistered, type MinorInfo, type RegisteredPartition } from './minors.js';
 import { driverArguments, OPEN_KEYS, OPEN_SYNC_KEYS, openArguments, openSettings, optionsFromEnv, rangeArguments } from './options.js';
+import type { Engine } from './engine.js';
 import type { DriverOptions, NotAnEntry, OpenOptions, RegisterOptions } from './options.js';
 import { integer } from './arguments/validate.js';
 import { sourceOf, type Source } from './media/source.js';
@@ -56,7 +57,7 @@ export class BlockDriver implements Disposable {
    * Makes a driver with an empty table.
    *
    * @param options tunables; each has a default
-   * @throws {BlockDeviceError} ENOMEM no memory for a table of that size
+   * @throws {BlockDeviceError} ENOMEM no memory for a table of that size; ENOTSUP `engine: 'io_uring'` where it cannot be had
    *
    * @example
    * using driver = new BlockDriver({ workers: 2, faults: { rate: 100, seed: 1 } });
@@ -276,6 +277,17 @@ export class BlockDriver implements Disposable {
   }
 
   /**
+   * What does reads that wait for a disk, and direct writes. Of `engine: 'auto'` it is found out when it is first needed or asked for, and
+   * becomes `'threads'` when the host takes its engine away.
+   *
+   * @throws {BlockDeviceError} EBADF closed
+   * @example console.log(new BlockDriver().engine); // 'io_uring', or 'threads' in a container that forbids it
+   */
+  get engine(): Engine {
+    return nativeOf(this, 'engine').hasRing() === 1 ? 'io_uring' : 'threads';
+  }
+
+  /**
    * Takes one consistent snapshot of the counters.
    *
    * @returns counts since the driver was made or reset
@@ -341,11 +353,4 @@ export class BlockDriver implements Disposable {
   [Symbol.dispose](): void {
     BlockDriver.prototype.close.call(this);
   }
-}
-
-/** Names what a minor is of in an error. */
-function placeOf(native: NativeDriver, minor: number): FailurePlace {
-  const answer = native.minors();
-  const row = isFailure(answer) ? undefined : answer.minors.find(([index]) => index === minor);
-  return { minor, path: row?.[1].toString() };
 }

@@ -36,6 +36,7 @@ export type { BlockErrorInfo, LockHolder, LostRange } from './errors.js';
 export type { Extent, ExtentsOptions, ExtentType } from './request/extents.js';
 export type { DeviceFeatures } from './request/features.js';
 export type { CreateQcow2Options } from './images.js';
+export type { Engine } from './engine.js';
 export type { CacheMode, DriverOptions, ImageFormat, NotAnEntry, OpenOptions, RegisterOptions } from './options.js';
 export type { RangeBufRequest, WriteZeroesOptions } from './request/range.js';
 export type { BufRequest, BufResult, Bytes, Position, TransferOptions, View, WriteOptions } from './request/transfer.js';

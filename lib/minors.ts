@@ -1,5 +1,6 @@
 // What a driver tells of its minors.
-import { MEDIUM_KINDS, type NativeMinorInfo, type NativeRegistered } from './native/binding.js';
+import { isFailure, type FailurePlace } from './errors.js';
+import { MEDIUM_KINDS, type NativeDriver, type NativeMinorInfo, type NativeRegistered } from './native/binding.js';
 import type { Bytes } from './request/transfer.js';
 
 /** One slot of a driver's table. */
@@ -52,4 +53,11 @@ export function toMinorInfo([minor, path, offset, size, kind, openCount, disk, p
 export function toRegistered([minor, name, start, size, uuid, label]: NativeRegistered): RegisteredPartition {
   const partition = { minor, name, start, size };
   return uuid === '' ? partition : { ...partition, uuid, label };
+}
+
+/** Names what a minor is of in an error. */
+export function placeOf(native: NativeDriver, minor: number): FailurePlace {
+  const answer = native.minors();
+  const row = isFailure(answer) ? undefined : answer.minors.find(([index]) => index === minor);
+  return { minor, path: row?.[1].toString() };
 }

@@ -1,5 +1,6 @@
 // Options of drivers, registrations and opens: their types, their defaults, and the numbers that native takes for them.
 // Every option is read once.
+// Over 300 lines: what callers may ask for is declared and checked in one place.
 import { ACCESS, binding, CACHE, FORMAT, LOCK, MODE, TO_THE_END, WINDOW_SIZE } from './native/binding.js';
 import { BLKFAIL_MAX, faultOptions, type FaultOptions } from './faults.js';
 import { checkedPlan } from './faults/plan.js';
@@ -8,6 +9,7 @@ import type { FaultPlan } from './faults/types.js';
 import type { Bytes, Position } from './request/transfer.js';
 import { keysOf, NO_SIGNAL, type KnownKeys } from './arguments/known-keys.js';
 import { abortSignal, bytes, flag, integer, listOf, oneOf, requireObject, requireOptions, sectorSizeOf } from './arguments/validate.js';
+import { engineArgument, type Engine } from './engine.js';
 import { invalidArgType, invalidArgValue } from './errors.js';
 
 /** What a completed write promises. writethrough: it is durable. writeback: durable after flush(). unsafe: nothing, and flush() does nothing. */
@@ -30,6 +32,8 @@ export interface DriverOptions {
    * none waits, devices in turn, and a long request goes in parts.
    */
   requestMemory?: Bytes;
+  /** What does reads of host files that wait for a disk, and direct writes; default `'auto'`: io_uring where the host allows it, else threads. */
+  engine?: Engine | 'auto';
   /** Fault injection from the start, by the generator or by a plan; default: off. */
   faults?: FaultOptions | FaultPlan;
 }
@@ -103,10 +107,20 @@ type DriverArguments = [
   queueDepth: number,
   workers: number,
   requestMemory: number,
+  engine: number,
 ];
 
 const DRIVER_KEYS = keysOf<DriverOptions>(
-  { minorCount: true, windowSize: true, windowCount: true, queueDepth: true, workers: true, requestMemory: true, faults: true },
+  {
+    minorCount: true,
+    windowSize: true,
+    windowCount: true,
+    queueDepth: true,
+    workers: true,
+    requestMemory: true,
+    engine: true,
+    faults: true,
+  },
   {
     minors: "'minorCount'",
     size: "'minorCount'",
@@ -115,6 +129,7 @@ const DRIVER_KEYS = keysOf<DriverOptions>(
     concurrency: "'workers'",
     memory: "'requestMemory'",
     maxMemory: "'requestMemory'",
+    ioengine: "'engine'",
   },
 );
 
@@ -224,7 +239,7 @@ export function rangeArguments(options: unknown, known: KnownKeys = REGISTER_KEY
 export function driverArguments(options: unknown): { native: DriverArguments; faults: Required<FaultOptions> | FaultPlan | undefined } {
   requireOptions(options, 'options', DRIVER_KEYS);
   const { minorCount = 16, windowSize, windowCount = 16, queueDepth = 1024, workers = 4, faults } = options as DriverOptions;
-  const { requestMemory = MEMORY_DEFAULT } = options as DriverOptions;
+  const { requestMemory = MEMORY_DEFAULT, engine = 'auto' } = options as DriverOptions;
   return {
     native: [
       integer(minorCount, 'options.minorCount', 1, COUNT_MAX),
@@ -233,6 +248,7 @@ export function driverArguments(options: unknown): { native: DriverArguments; fa
       integer(queueDepth, 'options.queueDepth', 1, COUNT_MAX),
       integer(workers, 'options.workers', 1, WORKERS_MAX),
       integer(requestMemory, 'options.requestMemory', MEMORY_MIN, Number.MAX_SAFE_INTEGER),
+      engineArgument(engine),
     ],
     faults: faults === undefined ? undefined : faultsFrom(faults),
   };

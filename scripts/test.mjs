@@ -2,7 +2,7 @@
 // and ends with the line `N passed, N failed, N skipped` over all of them.
 import { bare } from './suites/bare.mjs';
 import { ceph } from './suites/ceph.mjs';
-import { fuzz, hostile, nodes, soak, stress } from './suites/long.mjs';
+import { fuzz, hostile, nodes, ringless, soak, stress } from './suites/long.mjs';
 import { install } from './suites/install.mjs';
 import { interop } from './suites/interop.mjs';
 import { jest } from './suites/jest.mjs';
@@ -27,6 +27,7 @@ const SUITES = {
   'tsan-node': () => sanitizedNode('tsan'),
   fuzz,
   hostile,
+  ringless,
   soak,
   stress,
   powercut,

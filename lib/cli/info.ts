@@ -37,6 +37,7 @@ interface Description {
   sectorSize: number;
   sectors: number;
   access: BlockDevice['access'];
+  engine: BlockDriver['engine'];
   /** How it is divided; null where it is not. */
   table: PartitionTable | null;
   /** What lies on it as a whole; null where that is nothing known. */
@@ -88,6 +89,7 @@ async function describe(device: BlockDevice, driver: BlockDriver): Promise<Descr
     sectorSize: device.ioctl('DIOCGSECTORSIZE'),
     sectors: Math.floor(device.size / device.sectorSize),
     access: device.access,
+    engine: driver.engine,
     table: (await readPartitions(device, { probe: true })) ?? null,
     content: (await contentOfDevice(device)) ?? null,
     label: device.ioctl('DIOCGDINFO'),
@@ -115,6 +117,7 @@ function render(info: Description, { verbose = false }: InfoOptions): string {
       ...(info.offset === 0 ? [] : [['offset', `${formatExact(info.offset)} into it`]]),
       ['sectors', `${formatCount(info.sectors)} of ${info.sectorSize} bytes`],
       ['access', info.access],
+      ['engine', info.engine],
       ...contentRows(info.content),
     ],
   );

@@ -48,6 +48,7 @@ export const NO_TOKEN = 0;
 export interface Layout {
   readonly mode: Readonly<Record<'r' | 'r+', number>>;
   readonly access: Readonly<Record<'auto' | 'mmap' | 'pio', number>>;
+  readonly engine: Readonly<Record<'auto' | 'threads' | 'io_uring', number>>;
   readonly cache: Readonly<Record<'writethrough' | 'writeback' | 'unsafe', number>>;
   /** Of a write: by the cache mode's rule, or against it. */
   readonly fua: Readonly<Record<'byCacheMode' | 'off' | 'on', number>>;
@@ -343,8 +344,10 @@ export interface NativeClock {
 }
 
 export interface NativeDriver {
-  /** 0, or ENOMEM of the constructor; other methods answer ENOMEM then as well. */
+  /** 0, or what the constructor could not say: ENOMEM, which other methods answer then as well; ENOTSUP no such engine. */
   ready(): Outcome;
+  /** `Driver::has_ring()` — 1: the host does what waits for a disk; 0: workers do. */
+  hasRing(): Outcome;
   /** `Driver::Register` of a path in the host's bytes or a medium -> minor; a sectorSize of 0 is not named. */
   registerSync(source: Uint8Array | NativeMedium, offset: number, size: number, sectorSize: number, format: number): Outcome;
   register(source: Uint8Array | NativeMedium, offset: number, size: number, sectorSize: number, format: number): Promise<Outcome>;
@@ -812,6 +815,7 @@ export interface NativeBinding extends NativeLab {
     queueDepth: number,
     workers: number,
     requestMemory: number,
+    engine: number,
   ) => NativeDriver;
 }
 
@@ -877,6 +881,7 @@ export const binding: NativeBinding = { ...load() };
 export const {
   mode: MODE,
   access: ACCESS,
+  engine: ENGINE,
   cache: CACHE,
   fua: FUA,
   order: ORDER,

@@ -18,6 +18,17 @@ void Call::Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) {
   sink_.Post(std::unique_ptr<Call>(this));
 }
 
+bool Call::StartHere() {
+  if (!StartsHere() || state_.load(std::memory_order_relaxed) != State::kQueued) return false;
+  blk::IoWorker here(blk::kSharedLane);
+  // Nobody else knows it yet.
+  state_.store(State::kRunning, std::memory_order_relaxed);
+  if (StartIfMemory(here)) return true;
+  no_memory_ = false;
+  state_.store(State::kQueued, std::memory_order_relaxed);
+  return false;
+}
+
 void Call::Complete() {
   // The environment does not end while it is held: whoever ends it lets go of all.
   if (held_by_.empty() || !BeginStart()) return sink_.Post(std::unique_ptr<Call>(this));

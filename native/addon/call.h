@@ -45,6 +45,8 @@ class Call : public blk::IntakeTask {
   // Runs Work() unless taken back, and hands itself to the completion; this object may be gone when it returns. Thread:
   // a worker.
   void Run(std::unique_ptr<blk::IoTask> self, blk::IoWorker& worker) final;
+  // Start() without a worker, if StartsHere() says so and unless taken back.
+  bool StartHere() final;
   // What is to be done once it has run, or would have. -> how many calls that count as pending have settled by it.
   // Once; the completion destroys it behind that. Thread: JavaScript, as for all below.
   virtual int Return(napi_env env) = 0;
@@ -55,6 +57,8 @@ class Call : public blk::IntakeTask {
   // Begins what ends later, on another thread, with Finished(). -> false when it is nothing of that kind: Work() runs.
   // Thread: any worker. Touches nothing of JavaScript, and nothing of this object once it has begun.
   virtual bool Start(blk::IoWorker& worker) { return static_cast<void>(worker), false; }
+  // Whether Start() is known to begin something, so that it needs no worker to find out. Thread: JavaScript.
+  virtual bool StartsHere() { return false; }
   // First of all in a Start() that begins something: the environment does not end before Finished(). -> false when it
   // ends already: nothing may begin.
   bool BeginStart();

@@ -115,8 +115,11 @@ napi_value OpenPath(const Args& args, Driver state) { return OpenQueued(args, st
 
 // ---- counters, faults, close
 
-// The constructor has no way to fail: whether there was memory for the driver is asked here.
-napi_value Ready(const Args& args, Driver) { return ToNumber(args.env(), 0); }
+// The constructor has no way to fail: whether there was memory for the driver, and its engine, is asked here.
+napi_value Ready(const Args& args, Driver state) { return ToOutcome(args.env(), state->driver.CheckEngine()); }
+
+// -> 1: the host does by itself what waits for a disk; 0: workers do.
+napi_value HasRing(const Args& args, Driver state) { return ToNumber(args.env(), state->driver.has_ring() ? 1 : 0); }
 
 napi_value Counters(const Args& args, Driver state) {
   // As doubles, which hold every count that a process lives to see.
@@ -173,6 +176,7 @@ Napi::Function DriverWrap::Define(Napi::Env env) {
   return DefineClass(env, "Driver",
                      {
                          Property("ready", Method<Ready>),
+                         Property("hasRing", Method<HasRing>),
                          Property("registerSync", Method<RegisterSync>),
                          Property("register", Method<Register>),
                          Property("registerPartitionSync", Method<RegisterPartitionSync>),
@@ -213,6 +217,7 @@ DriverWrap::DriverWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Driver
   options.queue_depth = static_cast<uint32_t>(args.Int(3));
   options.workers = static_cast<uint32_t>(args.Int(4));
   options.request_memory = static_cast<uint64_t>(args.Int(5));
+  options.engine = static_cast<blk::Engine>(args.Int(6));
   EnvState& env_state = EnvState::Of(info.Env());
   const bool had_memory = blk::HadMemory([&] {
     state_ = std::make_shared<DriverState>(env_state.completion, options);

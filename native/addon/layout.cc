@@ -70,6 +70,9 @@ Napi::Object MakeLayout(Napi::Env env) {
   Napi::Object layout = Napi::Object::New(env);
   layout.Set("mode", ByName<OpenMode>(env, {{"r", OpenMode::kRead}, {"r+", OpenMode::kReadWrite}}));
   layout.Set("access", ByName<Access>(env, {{"auto", Access::kAuto}, {"mmap", Access::kMmap}, {"pio", Access::kPio}}));
+  layout.Set("engine", ByName<blk::Engine>(env, {{"auto", blk::Engine::kAuto},
+                                                 {"threads", blk::Engine::kThreads},
+                                                 {"io_uring", blk::Engine::kRing}}));
   layout.Set("cache", ByName<CacheMode>(env, {{"writethrough", CacheMode::kWritethrough},
                                               {"writeback", CacheMode::kWriteback},
                                               {"unsafe", CacheMode::kUnsafe}}));

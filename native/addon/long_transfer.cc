@@ -44,6 +44,8 @@ class LongTransfer::Part final : public Call {
   size_t moved() const { return request_.moved - begin_; }
   void DropMemory() { whole_->under_way_->driver->driver.request_memory().Give(std::move(memory_), size_); }
   bool Start(blk::IoWorker& worker) override;
+  // Reads what is in memory. -> what is known of the rest.
+  Now Try(blk::Lane lane);
   void Work(blk::IoWorker& worker) override;
 
   const std::shared_ptr<LongTransfer> whole_;
@@ -51,6 +53,7 @@ class LongTransfer::Part final : public Call {
   size_t begin_ = 0;
   const size_t size_;
   blk::AlignedBuffer memory_;
+  Now tried_ = Now::kNotTried;
   blk::StartedRequest started_;  // on a medium that answers later
 };
 
@@ -82,24 +85,32 @@ int LongTransfer::Part::Return(napi_env) {
 }
 
 bool LongTransfer::Part::Start(blk::IoWorker& worker) {
-  if (!whole_->under_way_->device->starts() || request_.plan.decided || !BeginStart()) return false;
-  // Where a sync has to follow it waits for that, here.
-  if (request_.durable && begin_ + size_ == request_.length) worker.WillBlock();
+  const blk::Device& device = *whole_->under_way_->device;
+  if (!device.starts()) return false;
+  // Pages that are in memory need no start.
+  const bool tries = device.tells_memory() && request_.operation == blk::Operation::kRead;
+  if (tries && Try(worker.lane()) != Now::kWouldWait) return false;
+  uint8_t* const place = memory_.data() + moved();
+  if (!device.Starts(whole_->entry_, request_, place, size_ - moved()) || !BeginStart()) return false;
   const auto finished = [](void* self) { static_cast<Part*>(self)->Finished(); };
-  started_.Start(whole_->entry_, request_, memory_.data(), size_, finished, this);
+  started_.Start(whole_->entry_, request_, place, size_ - moved(), finished, this);
   return true;
+}
+
+Now LongTransfer::Part::Try(blk::Lane lane) {
+  request_.lane = lane;
+  request_.nowait = true;
+  blk::RunPart(whole_->entry_, request_, memory_.data(), size_);
+  request_.nowait = false;
+  return tried_ = RunOutcome(request_);
 }
 
 void LongTransfer::Part::Work(blk::IoWorker& worker) {
   request_.lane = worker.lane();
   Now now = Now::kUnknown;
   if (request_.operation == blk::Operation::kRead) {
-    request_.nowait = true;
-    blk::RunPart(whole_->entry_, request_, memory_.data(), size_);
-    request_.nowait = false;
-    if (!blk::IsUndone(request_.status)) return;
-    now = request_.status.err == EAGAIN ? Now::kWouldWait : Now::kUnknown;
-    request_.status = blk::Status::Ok();
+    now = tried_ != Now::kNotTried ? tried_ : Try(worker.lane());
+    if (now == Now::kDone) return;
   } else if (request_.durable && begin_ + size_ == request_.length) {
     now = Now::kWouldWait;
   }

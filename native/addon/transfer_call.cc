@@ -76,10 +76,17 @@ void TransferCall::DropMemory() {
 }
 
 bool TransferCall::Start(blk::IoWorker& worker) {
-  if (now_ == Now::kDone || !under_way_->device->starts() || request_.plan.decided || !BeginStart()) return false;
-  // Where a sync has to follow it waits for that, here.
-  if (now_ == Now::kWouldWait && request_.operation == blk::Operation::kWrite) worker.WillBlock();
+  const blk::Device& device = *under_way_->device;
+  const auto place = [&] { return memory_.data() + (request_.moved - begin_); };
+  // Pages that are in memory need no start.
+  const bool tries = device.tells_memory() && request_.operation == blk::Operation::kRead;
+  if (tries && now_ == Now::kNotTried) {
+    request_.lane = worker.lane();
+    now_ = RunNow(*entry_, request_, place(), [](size_t) { return true; });
+  }
+  if (now_ == Now::kDone || (tries && now_ != Now::kWouldWait)) return false;
   const size_t done = request_.moved - begin_;
+  if (!device.Starts(*entry_, request_, place(), size() - done) || !BeginStart()) return false;
   const auto finished = [](void* self) { static_cast<TransferCall*>(self)->Finished(); };
   started_.Start(*entry_, request_, memory_.data() + done, size() - done, finished, this);
   return true;
@@ -88,7 +95,9 @@ bool TransferCall::Start(blk::IoWorker& worker) {
 void TransferCall::Work(blk::IoWorker& worker) {
   request_.lane = worker.lane();
   // Pages that are in memory need no other worker to be woken for what is queued behind.
-  if (now_ == Now::kNotTried) now_ = RunNow(*entry_, request_, memory_.data(), [](size_t) { return true; });
+  if (now_ == Now::kNotTried) {
+    now_ = RunNow(*entry_, request_, memory_.data() + (request_.moved - begin_), [](size_t) { return true; });
+  }
   if (now_ == Now::kDone) return;
   if (now_ == Now::kWouldWait) worker.WillBlock();
   if (now_ == Now::kUnknown) worker.MayBlock();

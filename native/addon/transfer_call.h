@@ -49,6 +49,8 @@ class TransferCall final : public PendingCall, public Cancellable {
   // Lets go of the memory, and of the view.
   void DropMemory();
   bool Start(blk::IoWorker& worker) override;
+  // A read that is known to wait.
+  bool StartsHere() override { return now_ == Now::kWouldWait && request_.operation == blk::Operation::kRead; }
   void Work(blk::IoWorker& worker) override;
   napi_value Settle(napi_env env) override;
   void Unrun(blk::Status why) override { request_.status = why; }

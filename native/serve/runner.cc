@@ -63,7 +63,8 @@ void Runner::Take(Arrived& arrived) {
 }
 
 bool Runner::ReadNow(Strategy& entry, Request& request, uint8_t* data, bool* waits) {
-  if (device_.starts() || request.length > kMostNow || request.plan.decided) return false;
+  const bool tries = !device_.starts() || device_.tells_memory();
+  if (!tries || request.length > kMostNow || request.plan.decided) return false;
   request.nowait = true;
   bool more = true;
   while (more) {
@@ -131,7 +132,7 @@ void Runner::Write(Arrived& arrived, CallsInFlight::Call call) {
   request.cancel = &inbox_->cancel();
   Strategy& entry = device_.Admit(request);
   const bool in_buffer = arrived.memory.data() == nullptr;
-  if (in_buffer && !request.durable && !device_.starts() && !request.plan.decided &&
+  if (in_buffer && !request.durable && !device_.Starts(entry, request, data, request.length) && !request.plan.decided &&
       !inbox_->writes().AssumesBlocking()) {
     const auto begun = std::chrono::steady_clock::now();
     RunRequest(entry, request);
@@ -182,7 +183,12 @@ std::unique_ptr<Job> Runner::MakeJob(const Arrived& arrived, CallsInFlight::Call
 
 void Runner::Go(std::unique_ptr<Job> job) {
   const bool moves = job->command() == Command::kRead || job->command() == Command::kWrite;
-  const bool starts = device_.starts() && moves && !job->request.plan.decided;
+  // Of a medium that tells, what was not found to wait is a worker's, who then may.
+  const bool tried = job->waits || job->command() != Command::kRead || !device_.tells_memory();
+  Request& request = job->request;
+  const bool starts =
+      moves && tried &&
+      device_.Starts(*job->entry, request, job->memory.data() + request.moved, request.length - request.moved);
   std::unique_ptr<IoTask> task;
   const size_t room = AlignedPool::RoomFor(job->taken);
   if (!starts) task = std::make_unique<QueuedJob>(std::move(job));

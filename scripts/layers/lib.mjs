@@ -36,6 +36,7 @@ const FLOORS = [
     'faults/log',
     'faults',
     'counters',
+    'engine',
     'options',
     'request/handle',
     'label/choice',

@@ -33,16 +33,18 @@ function tallyOf(report, output) {
 }
 
 /**
- * @param {{ program?: string, nodeArgs?: string[], args?: string[], env?: NodeJS.ProcessEnv, tell?: RegExp, minutes?: number }} [options]
- *   another node than this one; arguments for node and for jest; lines of the output that are shown; minutes until it is ended, 75
+ * @param {{ program?: string[], nodeArgs?: string[], args?: string[], env?: NodeJS.ProcessEnv, tell?: RegExp, minutes?: number }} [options]
+ *   another node than this one, or what starts it, with its arguments; arguments for node and for jest; lines of the output that are
+ *   shown; minutes until it is ended, 75
  * @returns {Promise<import('../support/tally.mjs').Tally>}
  */
-export async function jest({ program = process.execPath, nodeArgs = [], args = [], env = {}, tell, minutes = MINUTES } = {}) {
+export async function jest({ program = [process.execPath], nodeArgs = [], args = [], env = {}, tell, minutes = MINUTES } = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), 'rumpblk-jest-'));
   try {
     const report = path.join(folder, 'report.json');
     const command = [...nodeArgs, tool('jest', 'bin', 'jest.js'), '--json', `--outputFile=${report}`, ...args];
-    const { ok, output, why } = await run(program, command, { env, minutes });
+    const [file, ...before] = program;
+    const { ok, output, why } = await run(file, [...before, ...command], { env, minutes });
     for (const [line] of tell === undefined ? [] : output.matchAll(tell)) console.log(line);
     if (!existsSync(report)) return failedTally('jest', `${output}\n${why}`);
     const tally = tallyOf(JSON.parse(readFileSync(report, 'utf8')), output);

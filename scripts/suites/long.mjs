@@ -68,6 +68,11 @@ export function hostile() {
   });
 }
 
+/** jest where io_uring is denied, so that workers do what waits for a disk: all of it holds by either engine. */
+export function ringless() {
+  return jest({ program: ['python3', path.join(ROOT, 'scripts', 'suites', 'without-ring.py'), process.execPath] });
+}
+
 /** Ten minutes of mixed load, or RUMPBLK_SOAK_SECONDS. What it measured goes to stderr as it ends. */
 export function soak() {
   const seconds = process.env.RUMPBLK_SOAK_SECONDS ?? '600';

@@ -65,7 +65,13 @@ function jestOnArm64(app, { program, packages }) {
   };
   const suites = process.env.RUMPBLK_PLATFORM_TESTS?.split(',') ?? SUITES;
   const args = ['--runInBand', '--testTimeout=300000', ...suites.map((name) => `test/${name}`)];
-  return jest({ program, nodeArgs: ['--require', path.join(ROOT, 'scripts', 'platforms', 'exec-path.cjs')], args, env, minutes: 120 });
+  return jest({
+    program: [program],
+    nodeArgs: ['--require', path.join(ROOT, 'scripts', 'platforms', 'exec-path.cjs')],
+    args,
+    env,
+    minutes: 120,
+  });
 }
 
 /** The names of Node-API and `main`, which loads a binary and looks for its entry. */

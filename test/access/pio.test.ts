@@ -175,7 +175,7 @@ describe('direct', () => {
   traced('issue 13: reads go to the O_DIRECT descriptor alone, whatever their shape, and ask the page cache nothing', async () => {
     const file = bench.image(pattern(SIZE));
     const script = `
-      const disk = openSync(args, { access: 'auto', direct: true, lock: false });
+      const disk = openSync(args, { driver: new BlockDriver({ engine: 'threads' }), access: 'auto', direct: true, lock: false });
       mark('reads');
       const shapes = [[0, 4096], [4096, 65536], [100, 4096], [4096, 5000], [77777, 1], [${SIZE} - 700, 4096]];
       for (const [position, length] of shapes) {
@@ -202,8 +202,9 @@ describe('direct', () => {
     const file = bench.image(content);
     const script = `
       const descriptors = () => fs.readdirSync('/proc/self/fd').length;
+      const driver = new BlockDriver({ engine: 'threads' });
       const round = async () => {
-        const disk = openSync(args, { access: 'pio', direct: true, lock: false });
+        const disk = openSync(args, { driver, access: 'pio', direct: true, lock: false });
         const { bytesRead, buffer } = await disk.read(Buffer.alloc(65536), 0);
         await disk.close();
         return bytesRead === 65536 && buffer.equals(fs.readFileSync(args).subarray(0, 65536));

@@ -21,7 +21,7 @@ const CACHES: readonly CacheMode[] = ['writethrough', 'writeback', 'unsafe'];
 
 /** Rows of a batch: writes of one block, named by the number of the block, `F` for a flush, `+` behind one that is durable. */
 const SCRIPT = `
-  const disk = openSync(args.file, { mode: 'r+', lock: false, cache: args.cache, ...args.way });
+  const disk = openSync(args.file, { driver: new BlockDriver({ engine: 'threads' }), mode: 'r+', lock: false, cache: args.cache, ...args.way });
   const batch = disk.createBatch({ depth: 16, arena: 16 * ${BLOCK} });
   batch.arena.fill(7);
   const put = (rows) => {

@@ -214,7 +214,7 @@ traced('the default arena begins at a page of memory, whatever its size', async 
   const output = path.join(bench.path('.'), 'pointers');
   const file = bench.image(content);
   const script = `
-    const disk = openSync(args, { access: 'pio' });
+    const disk = openSync(args, { driver: new BlockDriver({ engine: 'threads' }), access: 'pio' });
     for (const arena of [undefined, 12345, 12345, 12345, 1 << 20]) {
       const batch = disk.createBatch({ arena, depth: 8 });
       batch.bcount[0] = 12345;

@@ -9,6 +9,7 @@ import type { Equal, Expect, Extends, SameShape } from './expect.js';
 type Bytes = number;
 type Position = number | bigint;
 type View = NodeJS.ArrayBufferView;
+type Engine = 'threads' | 'io_uring';
 type CacheMode = 'writethrough' | 'writeback' | 'unsafe';
 type ImageFormat = 'raw' | 'qcow2' | 'vhd' | 'auto';
 type Access = 'auto' | 'mmap' | 'pio';
@@ -23,6 +24,7 @@ interface DriverOptions {
   queueDepth?: number;
   workers?: number;
   requestMemory?: Bytes;
+  engine?: Engine | 'auto';
   faults?: FaultOptions | FaultPlan;
 }
 interface RegisterOptions {
@@ -246,6 +248,7 @@ export type Options = [
   Expect<SameShape<rumpblk.FaultEvent, FaultEvent>>,
   Expect<SameShape<rumpblk.BlockErrorInfo, BlockErrorInfo>>,
   Expect<Equal<rumpblk.CacheMode, CacheMode>>,
+  Expect<Equal<rumpblk.Engine, Engine>>,
   Expect<Equal<rumpblk.ImageFormat, ImageFormat>>,
 ];
 /** Results may say more than this. */

@@ -103,7 +103,8 @@ void AutoStrategy::ExpectRead(MediumOffset at, size_t size) {
 
 MapPolicy::Path AutoStrategy::Choose(const Piece& piece, const WindowRef& window, MediumOffset at, size_t size) {
   const MapPolicy::Path path = policy_.Choose(at, size, piece.lane);
-  if (path != MapPolicy::Path::kCopy || !piece.nowait || residency_.Check(window, at, size)) return path;
+  if (path != MapPolicy::Path::kCopy || !piece.nowait || piece.may_fault) return path;
+  if (residency_.Check(window, at, size)) return path;
   return MapPolicy::Path::kPread;
 }
 

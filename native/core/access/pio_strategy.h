@@ -17,6 +17,7 @@ class PioStrategy final : public BoundedStrategy {
  protected:
   Moved Move(const Piece& piece, MediumOffset at, size_t size) override { return disk_.Move(piece, at, size); }
   Moved Apply(const Piece& piece, MediumOffset at, size_t size) override { return disk_.Apply(piece, at, size); }
+  bool StartsMove(const StartedMove& move) override { return disk_.Starts(move); }
   bool StartMove(StartedPiece& piece) override { return disk_.Start(piece); }
   Moved FinishMove(const Piece& piece, const Moved& moved) override { return disk_.FinishMove(piece, moved); }
 

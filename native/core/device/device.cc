@@ -234,7 +234,20 @@ void Device::MarkAll() {
   disk.tracks().Mark({disk.begin(), {disk.begin().value + disk.size()}});
 }
 
-BatchTarget Device::ForBatch() const { return {&chain_->entry(), &range_, DurabilityRule(options_.cache), starts()}; }
+BatchTarget Device::ForBatch() const {
+  return {&chain_->entry(), &range_, DurabilityRule(options_.cache), starts(), tells_memory()};
+}
+
+bool Device::Starts(Strategy& entry, const Request& request, uint8_t* data, size_t size) const {
+  if (!starts() || !request.moves() || request.plan.decided || request.plan.reach <= request.moved) return false;
+  // As one piece: what of its place and memory fits the medium as a whole does so in parts of kMaxPhys.
+  Piece piece;
+  static_cast<Terms&>(piece) = request;
+  piece.position = static_cast<uint64_t>(request.position) + request.moved;
+  piece.size = std::min(size, request.plan.reach - request.moved);
+  piece.data = data;
+  return entry.Starts(piece);
+}
 
 ByteSpan Device::ToDevice(MediumSpan span) const {
   // What another partition of the disk has lost is not this device's.

@@ -208,8 +208,12 @@ class Device {
   const Minor& minor() const { return *minor_; }
   Minor& minor() { return *minor_; }
   const std::shared_ptr<Minor>& shared_minor() const { return minor_; }
-  // Whether its medium may answer later (Strategy::Start()). Fixed.
+  // Whether its medium may answer later (Strategy::Start()), and whether it tells before that a read would wait. Fixed.
   bool starts() const { return disk_.starts(); }
+  bool tells_memory() const { return disk_.tells_memory(); }
+  // Whether all pieces of [request.moved, request.moved + size), on `data`, would be answered later. Of this moment.
+  // REQUIRES: it is planned, and was admitted to `entry`.
+  bool Starts(Strategy& entry, const Request& request, uint8_t* data, size_t size) const;
   // As it was asked for.
   OpenMode mode() const { return options_.mode; }
   bool raw() const { return options_.raw; }

@@ -13,6 +13,8 @@ Driver::Driver(const DriverOptions& options, HostIo& host)
       options_(options),
       table_(options.minor_count),
       request_memory_(options.request_memory),
+      rest_queue_(options.queue_depth, options.workers),
+      engine_(options.engine == Engine::kThreads ? nullptr : host.MakeEngine(rest_threads_)),
       queue_(options.queue_depth, options.workers, IoQueue::kPatience, devices_->lanes()),
       intake_(queue_, request_memory_) {}
 
@@ -56,7 +58,7 @@ Result<int> Driver::Register(const std::string& path, const MediumRange& range) 
   const auto call = Enter(Op::kRegister);
   if (!call.ok()) return call.status();
   // Outside the lock: a host that is slow to open one file holds up nobody else (B24).
-  auto medium = HostMedium::Create(host_, path);
+  auto medium = HostMedium::Create(host_, path, engine_);
   if (!medium.ok()) return medium.status();
   return Register(medium.Take(), range);
 }
@@ -169,7 +171,7 @@ Result<std::shared_ptr<Device>> Driver::OpenPrivate(const std::string& path, con
                                                     int* holder) {
   const auto call = Enter(Op::kOpen);
   if (!call.ok()) return call.status();
-  auto medium = HostMedium::Create(host_, path);
+  auto medium = HostMedium::Create(host_, path, engine_);
   if (!medium.ok()) return medium.status();
   return OpenPrivate(medium.Take(), range, partition, options, holder);
 }
@@ -240,7 +242,7 @@ Status Driver::Close() {
     // Retired below, outside the lock: closing a host file may take its time.
     freed.swap(table_);
   }
-  queue_.Stop();
+  StopThreads();
   // Partitions before the disks that they hold.
   std::stable_partition(freed.begin(), freed.end(), [](const auto& minor) { return minor && minor->partition(); });
   Status first = Status::Ok();

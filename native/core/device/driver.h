@@ -19,9 +19,11 @@
 #include "core/device/minor.h"
 #include "core/device/options.h"
 #include "core/filter/fault_injector.h"
+#include "core/host/host_engine.h"
 #include "core/workers/calls_in_flight.h"
 #include "core/workers/intake.h"
 #include "core/workers/io_queue.h"
+#include "core/workers/queue_threads.h"
 #include "core/workers/request_memory.h"
 #include "core/workers/shared_work.h"
 
@@ -128,11 +130,19 @@ class Driver {
   // Errors: EBUSY while a device is open or a call of the driver is under way · the first of close(2)'s, and it is
   // closed all the same.
   Status Close() EXCLUDES(mu_);
-  // Stops the workers whatever is open: for an environment that goes away. Tasks that run end; the others never run,
-  // and nothing is held.
+  // Stops the workers whatever is open: for an environment that goes away. Tasks that run end, and so does what the
+  // host does; the others never run, and nothing is held.
   void StopQueue() {
-    queue_.Stop();
+    StopThreads();
     if (const auto run = plan()) run->End();
+  }
+
+  // Whether what waits for a disk is done by the host alone. The first call finds out, and false once is false for
+  // ever.
+  bool has_ring() { return engine_ != nullptr && engine_->Ready(); }
+  // Errors: ENOTSUP where that was asked for and cannot be had.
+  Status CheckEngine() {
+    return options_.engine == Engine::kRing && !has_ring() ? Status{ENOTSUP, Op::kRegister} : Status::Ok();
   }
 
   // Those of all its devices, open and closed.
@@ -165,6 +175,12 @@ class Driver {
     return minor >= 0 && static_cast<size_t>(minor) < table_.size() && table_[minor];
   }
   DeviceContext Context();
+  // The workers, then what they have begun and what is left of that.
+  void StopThreads() {
+    queue_.Stop();
+    if (engine_ != nullptr) engine_->Stop();
+    rest_queue_.Stop();
+  }
 
   HostIo& host_;
   const DriverOptions options_;
@@ -177,6 +193,12 @@ class Driver {
 
   // Last: its workers stop, and the tasks in it give their memory back, before what they use goes.
   RequestMemory request_memory_;
+  // Threads for what an engine leaves undone, which no others can be: a worker may be waiting for that very transfer.
+  // None starts before it is needed.
+  QueueThreads rest_threads_{rest_queue_};
+  IoQueue rest_queue_;
+  // Its devices keep it, too; it is stopped behind the workers, who may still begin transfers.
+  const std::shared_ptr<HostEngine> engine_;
   SharedWork shared_work_{queue_};
   IoQueue queue_;
   Intake intake_;

@@ -18,6 +18,10 @@ enum class OpenMode : uint8_t { kRead, kReadWrite };
 // How requests reach the medium: the fastest way for each, the seed's windows, or pread and pwrite.
 enum class Access : uint8_t { kAuto, kMmap, kPio };
 
+// How what waits for a disk is done: by workers, or by the host alone where it can (HostEngine). kAuto: the latter
+// where it can be had, else workers; kRing: that, or nothing.
+enum class Engine : uint8_t { kAuto, kThreads, kRing };
+
 // How the windows of an open are sized.
 struct WindowSize {
   enum class Kind : uint8_t { kUnset, kAuto, kBytes };
@@ -33,6 +37,7 @@ struct DriverOptions {
   uint32_t queue_depth = kDefaultQueueDepth;        // tasks of a device in the queue, those that run not counted
   uint32_t workers = kDefaultWorkers;               // threads at most
   uint64_t request_memory = kDefaultRequestMemory;  // bytes that queued requests run on, of all devices together
+  Engine engine = Engine::kAuto;
 };
 
 // The range of the medium that becomes the disk.

@@ -47,6 +47,8 @@ class FilterChain::Stack final : public Strategy {
     own_.End(piece);
   }
 
+  bool Starts(const Piece& piece) override { return piece.decided == nullptr && path_.Starts(piece); }
+
   void Start(StartedPiece& piece) override {
     // What has a decision waits for its medium.
     if (piece.decided != nullptr) return Strategy::Start(piece);

@@ -9,10 +9,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace blk {
+
+class HostEngine;
+class WaitingThreads;
 
 enum class FileType : uint8_t { kRegular, kBlock, kCharacter, kOther };
 
@@ -162,6 +166,12 @@ class HostIo {
   // A process that has a lock in the way of this one, 0 where the host cannot tell (host/lock_holder.h; not one call
   // but many). `own`: descriptors whose locks are not in the way.
   virtual int LockHolder(int fd, LockKind kind, uint64_t offset, uint64_t size, const std::vector<int>& own) = 0;
+
+  // An engine for transfers of this host's files; null where it has none. Asks the host nothing yet:
+  // HostEngine::Ready() does. Throws what a `new` does.   REQUIRES: `threads` outlives it.
+  virtual std::shared_ptr<HostEngine> MakeEngine(WaitingThreads& threads) {
+    return static_cast<void>(threads), nullptr;
+  }
 };
 
 // The real host. Stateless; one for all, for as long as the process lasts.

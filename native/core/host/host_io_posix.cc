@@ -23,6 +23,7 @@
 
 #include "core/host/host_io.h"
 #include "core/host/lock_holder.h"
+#include "core/host/ring_engine.h"
 
 namespace blk {
 namespace {
@@ -353,6 +354,10 @@ class Posix final : public HostIo {
   }
   int LockHolder(int fd, LockKind kind, uint64_t offset, uint64_t size, const std::vector<int>& own) override {
     return FindLockHolder(fd, kind, offset, size, own);
+  }
+
+  std::shared_ptr<HostEngine> MakeEngine(WaitingThreads& threads) override {
+    return std::make_shared<RingEngine>(threads);
   }
 };
 

@@ -13,6 +13,7 @@
 #include "core/base/moved.h"
 #include "core/base/status.h"
 #include "core/base/units.h"
+#include "core/host/host_engine.h"
 #include "core/medium/extent.h"
 
 namespace blk {
@@ -69,6 +70,12 @@ struct StartedMove {
   // returns. It does not wait: other answers may stand behind it.
   void (*finish)(StartedMove& move, const Moved& moved) = nullptr;
   void* owner = nullptr;  // for `finish`
+
+  // A host file's, from Start() on.
+  Channel* channel = nullptr;
+  size_t moved = 0;            // bytes, by transfers that are over
+  unsigned interruptions = 0;  // in a row
+  HostTransfer transfer = {};
 };
 
 class Channel {
@@ -111,7 +118,11 @@ class Channel {
   // Whether Start() may answer later, from a thread of the medium's own, so that any number of transfers can be under
   // way without a thread for each. Fixed.
   virtual bool starts() const { return false; }
-  // Begins a transfer and returns; never waits for the medium where starts() says so. What Read() and Write() say of
+  // Whether it would do so of this transfer, whose `finish` and `owner` are not looked at. Of this moment.
+  virtual bool Starts(const StartedMove& move) { return static_cast<void>(move), starts(); }
+  // Whether a read with `nowait` may succeed, so that it is worth trying before a start. Fixed.
+  virtual bool tells_memory() const { return false; }
+  // Begins a transfer and returns; never waits for the medium where Starts() says so. What Read() and Write() say of
   // bytes and errors holds for what `finish` is told. Transfers that are under way together happen in any order.
   // Thread: any.
   virtual void Start(StartedMove& move) {

@@ -2,9 +2,31 @@
 
 #include <algorithm>
 
+#include "core/base/waiting_threads.h"
+#include "core/host/transfer_loop.h"
 #include "core/medium/host_copy.h"
 
 namespace blk {
+namespace {
+
+// Errors that are the engine's rather than the medium's, or may be: the call that waits has the last word.
+bool IsOfEngine(int err) {
+  switch (err) {
+    case ECANCELED:   // not done: the kernel had no thread for it, or is asked no more
+    case EAGAIN:      // it would wait, and has nobody to do so
+    case EINVAL:      // O_DIRECT: the file system wants more than it told
+    case EOPNOTSUPP:  // a file without such transfers
+    case ENOSYS:
+    case EPERM:
+    case EACCES:
+    case ENOMEM: return true;
+    default: return false;
+  }
+}
+
+Op OpOf(const StartedMove& move) { return move.kind == StartedMove::Kind::kRead ? Op::kPread : Op::kPwrite; }
+
+}  // namespace
 
 Moved HostChannel::Read(MediumOffset at, void* data, size_t size, const PieceRules& rules) {
   return rules.nowait ? file_.ReadNow(data, size, at) : file_.ReadAll(data, size, at, rules.cancel);
@@ -13,6 +35,76 @@ Moved HostChannel::Read(MediumOffset at, void* data, size_t size, const PieceRul
 Moved HostChannel::Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules) {
   return rules.durable ? file_.WriteAllDurable(data, size, at, rules.cancel)
                        : file_.WriteAll(data, size, at, rules.cancel);
+}
+
+bool HostChannel::Starts(const StartedMove& move) {
+  if (engine_ == nullptr || move.rules.durable) return false;
+  const bool direct = file_.FitsDirect(move.data, move.size, move.at.value);
+  const bool waits = direct || (move.kind == StartedMove::Kind::kRead && !file_.HasDirect());
+  return waits && engine_->Ready();
+}
+
+void HostChannel::Start(StartedMove& move) {
+  move.channel = this;
+  move.moved = 0;
+  move.interruptions = 0;
+  if (IsCancelled(move.rules.cancel) || !Starts(move) || !PutRest(move)) MoveRest(move);
+}
+
+bool HostChannel::PutRest(StartedMove& move) {
+  HostTransfer& transfer = move.transfer;
+  uint8_t* const data = static_cast<uint8_t*>(move.data) + move.moved;
+  const uint64_t at = move.at.value + move.moved;
+  const size_t size = std::min<size_t>(move.size - move.moved, kSegmentSize);
+  const bool direct = file_.HasDirect();
+  // A short transfer may end anywhere.
+  if (direct && !file_.FitsDirect(data, size, at)) return false;
+  const bool read = move.kind == StartedMove::Kind::kRead;
+  transfer.kind = read ? HostTransfer::Kind::kRead : HostTransfer::Kind::kWrite;
+  transfer.fd = direct ? file_.direct_fd : file_.fd;
+  transfer.data = data;
+  transfer.size = size;
+  transfer.offset = at;
+  transfer.done = OnDone;
+  transfer.owner = &move;
+  return engine_->Put(line_, transfer);
+}
+
+void HostChannel::OnDone(HostTransfer& transfer, int64_t answer) {
+  StartedMove& move = *static_cast<StartedMove*>(transfer.owner);
+  HostChannel& channel = *static_cast<HostChannel*>(move.channel);
+  const int err = answer < 0 ? static_cast<int>(-answer) : 0;
+  if (answer > 0) {
+    move.moved += static_cast<size_t>(answer);
+    move.interruptions = 0;
+    if (move.moved == move.size) return move.finish(move, {move.moved, Status::Ok()});
+  } else if (answer == 0) {
+    // The host file ends inside the device: it shrank.
+    return move.finish(move, {move.moved, {EIO, OpOf(move)}});
+  } else if (IsOfEngine(err)) {
+    return channel.GiveRest(move);
+  } else if (err != EINTR || move.interruptions++ == kMostInterruptions) {
+    return move.finish(move, {move.moved, {err, OpOf(move)}});
+  }
+  if (IsCancelled(move.rules.cancel)) return move.finish(move, {move.moved, {ECANCELED, OpOf(move)}});
+  if (!channel.PutRest(move)) channel.GiveRest(move);
+}
+
+void HostChannel::GiveRest(StartedMove& move) {
+  const auto work = [](void* owner) {
+    StartedMove& given = *static_cast<StartedMove*>(owner);
+    static_cast<HostChannel*>(given.channel)->MoveRest(given);
+  };
+  if (!engine_->threads().Run(work, &move)) MoveRest(move);
+}
+
+void HostChannel::MoveRest(StartedMove& move) {
+  uint8_t* const data = static_cast<uint8_t*>(move.data) + move.moved;
+  const MediumOffset at{move.at.value + move.moved};
+  const size_t size = move.size - move.moved;
+  const Moved rest =
+      move.kind == StartedMove::Kind::kRead ? Read(at, data, size, move.rules) : Write(at, data, size, move.rules);
+  move.finish(move, {move.moved + rest.bytes, rest.status});
 }
 
 void HostChannel::Prefetch(MediumOffset at, uint64_t size) noexcept {

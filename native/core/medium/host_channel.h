@@ -3,6 +3,9 @@
 #ifndef RUMPBLK_CORE_MEDIUM_HOST_CHANNEL_H_
 #define RUMPBLK_CORE_MEDIUM_HOST_CHANNEL_H_
 
+#include <memory>
+#include <utility>
+
 #include "core/medium/channel.h"
 #include "core/medium/host_file.h"
 #include "core/medium/host_holes.h"
@@ -13,13 +16,20 @@ namespace blk {
 class HostChannel final : public Channel, private MediumWindows {
  public:
   // `mappable`: a file whose pages can be had; a node need not be one, and what does not tell its size has none.
-  // `holes`: of the same file, and outlives this; null where it can have none.
-  explicit HostChannel(const HostFile& file, bool mappable = true, HostHoles* holes = nullptr)
-      : file_(file), mappable_(mappable), holes_(holes) {}
+  // `holes`: of the same file, and outlives this; null where it can have none. `engine`: null for none.
+  explicit HostChannel(const HostFile& file, bool mappable = true, HostHoles* holes = nullptr,
+                       std::shared_ptr<HostEngine> engine = nullptr)
+      : file_(file), mappable_(mappable), holes_(holes), engine_(std::move(engine)) {}
 
   Moved Read(MediumOffset at, void* data, size_t size, const PieceRules& rules) override;
   Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules) override;
   Status Sync() override { return file_.Sync(); }
+  bool starts() const override { return engine_ != nullptr; }
+  // Reads, and writes past the page cache: those that wait for a disk. A write into the page cache is a copy, for which
+  // the kernel would take threads of its own; what goes by way of aligned memory, or has to be durable, is a worker's.
+  bool Starts(const StartedMove& move) override;
+  bool tells_memory() const override { return true; }
+  void Start(StartedMove& move) override;
   // O_DIRECT stays on its own descriptor, which a per-call sync of the other would miss.
   bool durable_writes() const override { return file_.direct_fd < 0; }
   MediumFeatures Features() override;
@@ -54,9 +64,20 @@ class HostChannel final : public Channel, private MediumWindows {
   int64_t Nanoseconds() override { return file_.host->Nanoseconds(); }
   uint32_t CoarseMilliseconds() override { return file_.host->CoarseMilliseconds(); }
 
+  // Puts in what is left of a transfer. -> false: it is to be done in another way.
+  bool PutRest(StartedMove& move);
+  // What the engine has done of it.
+  static void OnDone(HostTransfer& transfer, int64_t answer);
+  // Does what is left of it by a thread that may wait, for want of one on this one.
+  void GiveRest(StartedMove& move);
+  // Does what is left of it, and finishes it.
+  void MoveRest(StartedMove& move);
+
   HostFile file_;  // fixed once the channel is used
   const bool mappable_;
   HostHoles* const holes_;
+  const std::shared_ptr<HostEngine> engine_;
+  HostLine line_;  // the engine's
 };
 
 }  // namespace blk

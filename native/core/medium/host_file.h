@@ -47,13 +47,15 @@ struct HostFile {
   // EINTR, after which it may be asked again; EINVAL of a character node that has nothing to sync is ok.
   Status Sync() const;
 
- private:
-  // The same for the page around `offset`.
-  Status WhyPageLost(uint64_t offset) const;
+  // Whether reads go past the page cache.
   bool HasDirect() const { return direct_fd >= 0 && alignment.offset != 0 && alignment.memory != 0; }
   // Whether a request may go through direct_fd as it is: each piece of it anew, since a short transfer may end
   // anywhere.
   bool FitsDirect(const void* data, size_t size, uint64_t offset) const;
+
+ private:
+  // The same for the page around `offset`.
+  Status WhyPageLost(uint64_t offset) const;
 };
 
 }  // namespace blk

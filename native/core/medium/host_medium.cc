@@ -44,7 +44,8 @@ HostMedium::HostMedium(HostIo& host, std::string path, UniqueFd fd, const FileIn
       holes_(host_, path_, is_block()),
       read_fd_(std::move(fd)) {}
 
-Result<std::unique_ptr<HostMedium>> HostMedium::Create(HostIo& host, const std::string& path) {
+Result<std::unique_ptr<HostMedium>> HostMedium::Create(HostIo& host, const std::string& path,
+                                                       std::shared_ptr<HostEngine> engine) {
   FileInfo info;
   // Looked at by path first: opening a pipe would wake its other end, or wait for one. Looked at again once it is open,
   // since the path may name something else by then.
@@ -54,7 +55,9 @@ Result<std::unique_ptr<HostMedium>> HostMedium::Create(HostIo& host, const std::
   // Read-only: that fixes which file it is and needs no right to write, which only an 'r+' open asks for.
   rc = Uninterrupted([&] { return host.Open(path, {}); });
   if (rc < 0) return Status{-rc, Op::kOpen};
-  return Of(host, path, UniqueFd(host, rc));
+  auto medium = Of(host, path, UniqueFd(host, rc));
+  if (medium.ok()) medium.value()->engine_ = std::move(engine);
+  return medium;
 }
 
 Result<std::unique_ptr<HostMedium>> HostMedium::Of(HostIo& host, const std::string& path, UniqueFd fd) {
@@ -135,7 +138,9 @@ Result<std::unique_ptr<Channel>> HostMedium::Attach(const Attachment& wanted) {
     file.alignment = alignment_;
     file.character = identity_.kind == MediumKind::kCharacter;
     const bool mappable = identity_.kind == MediumKind::kFile && size_;
-    channel = std::make_unique<HostChannel>(file, mappable, mappable || is_block() ? &holes_ : nullptr);
+    // Of a character node nobody knows what waits.
+    channel = std::make_unique<HostChannel>(file, mappable, mappable || is_block() ? &holes_ : nullptr,
+                                            file.character ? nullptr : engine_);
   };
   if (status.ok() && !HadMemory(make)) status = {ENOMEM, Op::kOpen};
   if (status.ok() && wanted.lock) status = TakeLock(RangeOf(wanted), KindOf(wanted));

@@ -13,6 +13,7 @@
 
 #include "core/base/status.h"
 #include "core/base/sync.h"
+#include "core/host/host_engine.h"
 #include "core/host/host_io.h"
 #include "core/host/unique_fd.h"
 #include "core/medium/host_file.h"
@@ -25,10 +26,12 @@ namespace blk {
 
 class HostMedium final : public Medium {
  public:
-  // Looks at the host file and takes a descriptor of it, which fixes its identity (B23). `host` outlives it.
+  // Looks at the host file and takes a descriptor of it, which fixes its identity (B23). `host` outlives it. Its
+  // channels start transfers by `engine`, where there is one.
   // Errors: EINVAL a directory, socket or pipe, a node that cannot seek · ENOENT, EACCES and open(2)'s others.
   // Thread: any; it may wait for the host.
-  static Result<std::unique_ptr<HostMedium>> Create(HostIo& host, const std::string& path);
+  static Result<std::unique_ptr<HostMedium>> Create(HostIo& host, const std::string& path,
+                                                    std::shared_ptr<HostEngine> engine = nullptr);
 
   const std::string& name() const override { return path_; }
   MediumIdentity identity() const override { return identity_; }
@@ -76,6 +79,7 @@ class HostMedium final : public Medium {
   Status CloseAll() REQUIRES(mu_);
 
   HostIo& host_;
+  std::shared_ptr<HostEngine> engine_;  // fixed once it is made
   const std::string path_;
   const MediumIdentity identity_;
   const std::optional<uint64_t> size_;

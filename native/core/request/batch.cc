@@ -97,11 +97,12 @@ void BatchRun::Admit() {
   traces_ = std::move(traces);
 }
 
-bool BatchRun::RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel) {
+bool BatchRun::RunGroup(Wait wait, Lane lane, const std::atomic<bool>* cancel) {
   while (next_ < count_) {
     const uint32_t i = next_;
+    const bool read = OpOf(i) == BatchOp::kRead;
     // A write may always wait, for room in the page cache.
-    if (nowait && OpOf(i) != BatchOp::kRead) return false;
+    if (wait == Wait::kNever && !read) return false;
     if (IsCancelled(cancel)) {
       CancelRest();
       return true;
@@ -111,17 +112,21 @@ bool BatchRun::RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel)
     Piece piece;
     uint32_t served = 1;
     if (!IsWithoutPiece(i, lane, &piece)) {
-      piece.nowait = nowait;
-      served = Merge(i, &piece);
-      if (served > 1) {
-        RunMerged(i, served, piece);
-      } else if (!RunSingle(i, piece)) {
-        return false;
-      }
+      piece.nowait = read && wait != Wait::kMay;
+      piece.may_fault = wait == Wait::kForNoRead;
+      if (wait == Wait::kForNoRead && !read && IsStarted(piece)) return false;
+      served = RunHere(i, piece);
+      if (served == 0) return false;
     }
     next_ += served;
   }
   return true;
+}
+
+uint32_t BatchRun::RunHere(uint32_t i, Piece& piece) {
+  const uint32_t served = Merge(i, &piece);
+  if (served > 1) return RunMerged(i, served, piece), served;
+  return RunSingle(i, piece) ? 1 : 0;
 }
 
 void BatchRun::EndGroup(Status synced) {
@@ -207,11 +212,15 @@ bool BatchRun::RunSingle(uint32_t i, Piece& piece) {
   return true;
 }
 
-bool BatchRun::IsAllStarted() const {
+bool BatchRun::IsAllStarted() {
+  if (!starts_) return false;
   for (uint32_t i = next_; i < count_; i++) {
     if (OpOf(i) == BatchOp::kFlush || IsRange(i) || IsDurable(i)) return false;
+    Piece piece;
+    // What is wrong, or has no bytes, waits for nothing.
+    if (Prepare(i, kSharedLane, &piece) == 0 && piece.size > 0 && !IsStarted(piece)) return false;
   }
-  return starts_ && next_ < count_;
+  return next_ < count_;
 }
 
 // A durable write is not made so by the strategy: the one sync at the end of its group does. After a failed sync none

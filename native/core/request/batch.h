@@ -42,7 +42,8 @@ struct BatchTarget {
   Strategy* entry;
   const DeviceRange* range;
   DurabilityRule durability;
-  bool starts;  // the medium answers later
+  bool starts;        // the medium answers later
+  bool tells_memory;  // but not what is in memory, which it tells
 };
 
 // A sync at the end of a group.
@@ -94,10 +95,10 @@ class BatchRun {
   template <typename SyncFn>
   bool Run(bool nowait, Lane lane, const std::atomic<bool>* cancel, SyncFn&& sync) {
     while (next_ < count_) {
-      if (starts_ && !nowait) {
+      if (!starts_ || nowait) {
+        if (!RunGroup(nowait ? Wait::kNever : Wait::kMay, lane, cancel)) return false;
+      } else if (!target_.tells_memory || !RunGroup(Wait::kForNoRead, lane, cancel)) {
         RunStartedGroup(lane, cancel);
-      } else if (!RunGroup(nowait, lane, cancel)) {
-        return false;
       }
       if (!traces_.empty()) CompleteGroup(Of::kNotDurable);
       EndGroup(wants_sync_ ? sync({FlushPlan(), !EndsWithFlush()}) : Status::Ok());
@@ -107,7 +108,7 @@ class BatchRun {
 
   // Whether what is left of the entries moves bytes and needs no sync, so that none of it waits on a medium that
   // answers later.
-  bool IsAllStarted() const;
+  bool IsAllStarted();
   // The end of that: what StartedGroup has run was the last group.   REQUIRES: IsAllStarted() when it began.
   void EndStarted() { EndGroup(Status::Ok()); }
 
@@ -140,8 +141,19 @@ class BatchRun {
   // RunGroup() on a medium that answers later: with as many entries under way as can be, and waits for them. Defined
   // beside StartedGroup.
   void RunStartedGroup(Lane lane, const std::atomic<bool>* cancel);
-  // Run() up to the end of the group, without the sync.
-  bool RunGroup(bool nowait, Lane lane, const std::atomic<bool>* cancel);
+  // Run() up to the end of the group, without the sync; `wait`: what it may wait for.
+  enum class Wait : uint8_t {
+    kMay,
+    kNever,     // nor does a write
+    kForNoRead  // but for a page of a warm mapping that has left memory
+  };
+  // -> false: the next entry would wait and must not.
+  bool RunGroup(Wait wait, Lane lane, const std::atomic<bool>* cancel);
+  // Whether entry i, of which `piece` is prepared, is answered later.
+  bool IsStarted(const Piece& piece) { return target_.entry->Starts(piece); }
+  // Runs entry i, and those that can go to the host with it, on this thread.
+  // -> so many entries; none where it would wait and must not.
+  uint32_t RunHere(uint32_t i, Piece& piece);
   // Whether the last entry that has run is a flush.
   bool EndsWithFlush() const { return next_ > 0 && OpOf(next_ - 1) == BatchOp::kFlush; }
   // Completes the requests that the entries of the group are to a filter that watches them, once each: before the sync

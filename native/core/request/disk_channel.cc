@@ -77,9 +77,13 @@ Moved DiskChannel::Apply(const Piece& piece, MediumOffset at, size_t size) {
   return moved;
 }
 
+bool DiskChannel::Starts(const StartedMove& move) {
+  const bool syncs = move.rules.durable && move.kind == StartedMove::Kind::kWrite && !starts_durable_;
+  return !syncs && channel_.Starts(move);
+}
+
 bool DiskChannel::Start(StartedPiece& piece) {
-  const bool syncs = piece.durable && piece.operation == Operation::kWrite && !starts_durable_;
-  if (!channel_.starts() || syncs) return false;
+  if (!Starts(piece.move)) return false;
   channel_.Start(piece.move);
   return true;
 }

@@ -43,14 +43,17 @@ class DiskChannel {
   // Errors: the medium's · ECANCELED · the sync's, which sticks.   Thread: any.
   Moved Apply(const Piece& piece, MediumOffset at, size_t size);
 
+  // Whether Start() would begin it.   Thread: any.
+  bool Starts(const StartedMove& move);
   // Begins the transfer of piece.move, which the channel answers later. -> false when it does not, or when a sync would
   // have to follow: nothing has begun.   Thread: any.
   bool Start(StartedPiece& piece);
   // What became of it: marks what it has written as dirty, counts and remembers what a durable write says.
   // Thread: the medium's; it does not wait.
   Moved FinishMove(const Piece& piece, const Moved& moved);
-  // Whether any piece may be answered later. Fixed.
+  // Whether any piece may be answered later, and whether a read is tried first. Fixed.
   bool starts() const { return channel_.starts(); }
+  bool tells_memory() const { return channel_.tells_memory(); }
 
   // What a piece gets that was stored into a window: EIO, for good, when the medium has come to end before it. Then the
   // host dropped the bytes, which is noted, and no later write may make up for it by growing the file again.

@@ -41,6 +41,8 @@ struct Piece : Terms {
   // all of them durable.
   bool first = true;
   bool last = true;
+  // Of a read that must not wait: it may for a page of a warm mapping that has left memory.
+  bool may_fault = false;
   const std::atomic<bool>* cancel = nullptr;  // set by others to end the piece after its current segment
   CopySource* source = nullptr;               // of kCopy alone
   const Decision* decided = nullptr;          // of its request; null for almost all

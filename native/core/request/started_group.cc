@@ -1,6 +1,7 @@
 #include "core/request/started_group.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <utility>
 
@@ -38,7 +39,10 @@ void BatchRun::RunStartedGroup(Lane lane, const std::atomic<bool>* cancel) {
 }
 
 StartedGroup::StartedGroup(BatchRun& run, const std::atomic<bool>* cancel)
-    : run_(run), cancel_(cancel), entries_(std::min<size_t>(run.count_ - run.next_, kMost)) {}
+    : run_(run),
+      cancel_(cancel),
+      tries_(run.target_.tells_memory),
+      entries_(std::min<size_t>(run.count_ - run.next_, kMost)) {}
 
 void StartedGroup::Start(void (*done)(void* owner), void* owner) {
   done_ = done;
@@ -47,22 +51,16 @@ void StartedGroup::Start(void (*done)(void* owner), void* owner) {
 }
 
 void StartedGroup::Run() {
-  struct End {
-    Mutex mu;
-    CondVar came;
-    bool here GUARDED_BY(mu) = false;
-  } end;
-  Start(
-      [](void* owner) {
-        End& that = *static_cast<End*>(owner);
-        MutexLock lock(that.mu);
-        that.here = true;
-        // Under the lock: it is gone as soon as who waits has seen it.
-        that.came.NotifyAll();
-      },
-      &end);
-  MutexLock lock(end.mu);
-  while (!end.here) end.came.Wait(end.mu);
+  WaveEnd end;
+  waited_for_ = &end;
+  while (!over_) {
+    StartWave();
+    if (Leave()) continue;
+    MutexLock lock(end.mu);
+    while (!end.here) end.came.Wait(end.mu);
+    end.here = false;
+  }
+  End();
 }
 
 void StartedGroup::GoOn() {
@@ -70,13 +68,17 @@ void StartedGroup::GoOn() {
     StartWave();
     if (!Leave()) return;
   }
+  End();
+  done_(owner_);
+}
+
+void StartedGroup::End() {
   if (IsCancelled(cancel_)) {
     run_.CancelRest();
     waits_for_range_ = false;
   } else if (run_.next_ < run_.count_ && !waits_for_range_) {
     run_.TakeFlush();
   }
-  done_(owner_);
 }
 
 void StartedGroup::StartWave() {
@@ -98,8 +100,12 @@ bool StartedGroup::StartNext() {
   StartedPiece& piece = entry.piece;
   piece = {};
   if (run_.IsWithoutPiece(i, kSharedLane, &piece)) return run_.next_++, true;
+  if (tries_) {
+    const Here here = DoHere(i, piece);
+    if (here != Here::kIsToStart) return here == Here::kDone;
+  }
   if (run_.IsStopped(i, piece)) return run_.next_++, true;
-  if (!Claim(piece)) return false;
+  if (Meets(piece) || !Note(piece)) return false;
   run_.next_++;
   used_++;
   entry.group = this;
@@ -113,13 +119,41 @@ bool StartedGroup::StartNext() {
   return true;
 }
 
-bool StartedGroup::Claim(const Piece& piece) {
+StartedGroup::Here StartedGroup::DoHere(uint32_t i, Piece piece) {
+  const bool read = piece.operation == Operation::kRead;
+  if (!read && run_.IsStarted(piece)) return Here::kIsToStart;
+  const uint32_t served = run_.Merge(i, &piece);
+  if (Meets(piece)) return Here::kHasToWait;
+  if (served > 1) {
+    run_.RunMerged(i, served, piece);
+  } else {
+    piece.nowait = read;
+    // Whoever waits for the end of the group may also wait for a page.
+    piece.may_fault = waited_for_ != nullptr;
+    bool done = run_.RunSingle(i, piece);
+    if (!done && piece.status.err == EOPNOTSUPP) {
+      // Of a host that cannot tell: it has its files in memory, or is as good as its threads.
+      piece.nowait = false;
+      done = run_.RunSingle(i, piece);
+    }
+    if (!done) return Here::kIsToStart;
+  }
+  run_.next_ += served;
+  return Here::kDone;
+}
+
+bool StartedGroup::Meets(const Piece& piece) const {
+  const uint64_t at = piece.position, end = at + piece.size;
+  const uint64_t from = reinterpret_cast<uintptr_t>(piece.data), to = from + piece.size;
+  if (written_.Meets(at, end) || filled_.Meets(from, to)) return true;
+  return piece.operation == Operation::kRead ? sent_.Meets(from, to) : read_.Meets(at, end);
+}
+
+bool StartedGroup::Note(const Piece& piece) {
   if (piece.size == 0) return true;
   const bool read = piece.operation == Operation::kRead;
   const uint64_t at = piece.position, end = at + piece.size;
   const uint64_t from = reinterpret_cast<uintptr_t>(piece.data), to = from + piece.size;
-  if (written_.Meets(at, end) || filled_.Meets(from, to)) return false;
-  if (read ? sent_.Meets(from, to) : read_.Meets(at, end)) return false;
   const bool noted = HadMemory([&] {
     (read ? read_ : written_).Add(at, end);
     (read ? filled_ : sent_).Add(from, to);
@@ -132,7 +166,13 @@ void StartedGroup::OnFinished(StartedPiece& piece) {
   const Entry& entry = *static_cast<Entry*>(piece.owner);
   StartedGroup& group = *entry.group;
   group.run_.SetMoved(entry.index, piece);
-  if (group.Leave()) group.GoOn();
+  if (!group.Leave()) return;
+  if (group.waited_for_ == nullptr) return group.GoOn();
+  WaveEnd& end = *group.waited_for_;
+  MutexLock lock(end.mu);
+  end.here = true;
+  // Under the lock: it is gone as soon as who waits has seen it.
+  end.came.NotifyAll();
 }
 
 }  // namespace blk

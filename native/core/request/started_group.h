@@ -11,6 +11,7 @@
 #include <map>
 #include <vector>
 
+#include "core/base/sync.h"
 #include "core/request/batch.h"
 #include "core/request/started_piece.h"
 
@@ -55,18 +56,27 @@ class StartedGroup {
 
   // Starts what can be, wave by wave. *this may be gone when it returns.
   void GoOn();
+  // All waves are over.
+  void End();
   // Starts entries until one has to wait for those under way, or the group is over.
   void StartWave();
   // Does entry run_.next_ if it takes no piece, or starts it. -> false when it has to wait.
   bool StartNext();
-  // Notes what `piece` touches. -> false when something under way touches it, too.
-  bool Claim(const Piece& piece);
+  // Whether something under way touches what `piece` does.
+  bool Meets(const Piece& piece) const;
+  // Notes what `piece` touches. -> false without memory for that.
+  bool Note(const Piece& piece);
+  // Does entry i here, beside those under way, and with it those that go to the host with it, unless it touches what
+  // they do, or is better started: a read that would wait, a write that the medium answers later.
+  enum class Here : uint8_t { kDone, kHasToWait, kIsToStart };
+  Here DoHere(uint32_t i, Piece piece);
   static void OnFinished(StartedPiece& piece);
   // One of the wave has finished, or its start. -> whether that was the last.
   bool Leave() { return under_way_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
 
   BatchRun& run_;
   const std::atomic<bool>* const cancel_;
+  const bool tries_;  // reads are tried before they are started
   std::vector<Entry> entries_;
   size_t used_ = 0;  // of entries_, in this wave
   bool over_ = false;
@@ -76,6 +86,13 @@ class StartedGroup {
   Stretches filled_, sent_;   // of the arena: by reads, by writes
   // Pieces of the wave that have not finished, and one for who starts them.
   std::atomic<size_t> under_way_{0};
+  // Of Run(): where its thread waits for the end of a wave.
+  struct WaveEnd {
+    Mutex mu;
+    CondVar came;
+    bool here GUARDED_BY(mu) = false;
+  };
+  WaveEnd* waited_for_ = nullptr;
   void (*done_)(void* owner) = nullptr;
   void* owner_ = nullptr;
 };

@@ -26,14 +26,25 @@ void BoundedStrategy::Submit(Piece& piece) {
   Biodone(piece, moved.bytes, moved.status);
 }
 
+void BoundedStrategy::ToMove(const Piece& piece, StartedMove& move) const {
+  move.kind = piece.operation == Operation::kRead ? StartedMove::Kind::kRead : StartedMove::Kind::kWrite;
+  move.at = ToMedium({piece.position}, range_.begin);
+  move.data = piece.data;
+  move.size = piece.size;
+  move.rules = {piece.durable, false, piece.cancel};
+}
+
+bool BoundedStrategy::Starts(const Piece& piece) {
+  if (!MovesBytes(piece.operation) || piece.size == 0) return false;
+  StartedMove move;
+  ToMove(piece, move);
+  return StartsMove(move);
+}
+
 void BoundedStrategy::Start(StartedPiece& piece) {
   if (MovesBytes(piece.operation) && piece.size > 0 && MayBegin(piece).ok()) {
     StartedMove& move = piece.move;
-    move.kind = piece.operation == Operation::kRead ? StartedMove::Kind::kRead : StartedMove::Kind::kWrite;
-    move.at = ToMedium({piece.position}, range_.begin);
-    move.data = piece.data;
-    move.size = piece.size;
-    move.rules = {piece.durable, false, piece.cancel};
+    ToMove(piece, move);
     move.finish = OnMoved;
     move.owner = &piece;
     piece.strategy = this;

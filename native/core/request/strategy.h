@@ -31,10 +31,11 @@ class Strategy {
   // REQUIRES: the plan of its request lets it run.
   virtual void Submit(Piece& piece) = 0;
 
+  // Whether Start() would be answered later, of a piece whose `finish` is not looked at. Of this moment.   Thread: any.
+  virtual bool Starts(const Piece& piece) { return static_cast<void>(piece), false; }
   // Begins `piece`, as Submit() does it, and returns; what is complete is finished, here or later from another thread.
-  // Later only where the medium answers later.   Thread: any; it waits where Submit() would and the medium does not
-  // answer later.   REQUIRES: as Submit(), and a piece of its own that waits for nothing: not `nowait`; its lane is
-  // kSharedLane.
+  // Later only where Starts() says so.   Thread: any; it waits where Submit() would and Starts() says no.   REQUIRES:
+  // as Submit(), and a piece of its own that waits for nothing: not `nowait`; its lane is kSharedLane.
   virtual void Start(StartedPiece& piece) {
     Submit(piece);
     piece.finish(piece);
@@ -57,6 +58,7 @@ class BoundedStrategy : public Strategy {
   // runs, not when it is planned: a sync may have failed since.
   void Submit(Piece& piece) final;
 
+  bool Starts(const Piece& piece) final;
   void Start(StartedPiece& piece) final;
 
   // Passes on a read.
@@ -69,6 +71,8 @@ class BoundedStrategy : public Strategy {
   // Does what moves no bytes of the caller's: a flush, a discard, zeros, a prefetch of `size` bytes from `at` on, which
   // lie inside the device; size is not 0.   Thread: any.
   virtual Moved Apply(const Piece& piece, MediumOffset at, size_t size) = 0;
+  // Whether StartMove() would begin it.
+  virtual bool StartsMove(const StartedMove& move) { return static_cast<void>(move), false; }
   // Begins to do the same by piece.move, whose place, rules and answer are filled in. -> false when the access or the
   // medium does not answer later: nothing has begun.
   virtual bool StartMove(StartedPiece& piece) { return static_cast<void>(piece), false; }
@@ -83,6 +87,8 @@ class BoundedStrategy : public Strategy {
   const DeviceRange& range() const { return range_; }
 
  private:
+  // Fills in the move of a piece that moves bytes: all but who is told of its end.
+  void ToMove(const Piece& piece, StartedMove& move) const;
   // What a channel calls when it has answered.
   static void OnMoved(StartedMove& move, const Moved& moved);
   // Whether a durable write may still be tried: the sticky sync error.

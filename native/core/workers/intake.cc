@@ -42,6 +42,7 @@ Intake::Step Intake::MakeReady(IntakeTask& task) {
 }
 
 Intake::Step Intake::Queue(IntakeFlow& flow, std::unique_ptr<IntakeTask>& task) {
+  if (task->StartHere()) return static_cast<void>(task.release()), Step::kReady;
   std::unique_ptr<IoTask> queued = std::move(task);
   const IoQueue::Outcome outcome = queue_.TryPut(flow.queued_, queued);
   // Put() queues nothing but IntakeTasks.

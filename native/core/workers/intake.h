@@ -20,6 +20,9 @@ class IntakeTask : public IoTask {
   virtual size_t MemoryNeeded() const { return 0; }
   // Told that there is no memory for the task yet. Called at most once, inside Put().
   virtual void Wait() {}
+  // Begins what ends on another thread than a worker, where it is of that kind. -> true: it owns itself from here on,
+  // and is not queued. Behind Prepare(), on the thread that submits.
+  virtual bool StartHere() { return false; }
   // Gets ready to run; `memory` is null when none is needed, or when the host has none. -> false when there is nothing
   // to run any more: the task has told whoever waits for it, and is destroyed. Once.
   virtual bool Prepare(AlignedBuffer memory) {
