@@ -5,7 +5,8 @@
 namespace blk {
 namespace {
 
-// Of the first claim, and of the largest: each one is twice the one before, so that few syncs serve many writes.
+// Of the first claim, and of the largest: each one is four times the one before. A sync writes all that is waiting to
+// be written, so few of them, early, are what first writes can afford; a crash leaves no more than one claim counted.
 constexpr uint64_t kFirstClaim = uint64_t{16} << 20, kLargestClaim = uint64_t{1} << 30;  // bytes
 constexpr uint64_t kLeastClaim = 16;                                                     // clusters
 // That may be counted behind the end of the file.
@@ -131,7 +132,7 @@ Status Qcow2Allocator::Claim() {
   next_ = span.end;
   if (!status.ok()) return status;
   claimed_ = span;
-  claim_ = std::min(claim_ * 2, std::max(kLeastClaim, kLargestClaim >> header_.cluster_bits));
+  claim_ = std::min(claim_ * 4, std::max(kLeastClaim, kLargestClaim >> header_.cluster_bits));
   return Status::Ok();
 }
 
