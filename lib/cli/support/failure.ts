@@ -33,7 +33,6 @@ export function withHint<T extends Error>(error: T, hint: string): T {
 
 /** What the shell user can do about it, where the message alone does not tell. */
 const HINTS: ReadonlyMap<string, string> = new Map([
-  ['EINVAL register', 'neither a file nor a disk, one that does not tell its size and needs --size, or a range that it does not have'],
   ['EINVAL strategy', 'beyond the end of the device'],
   ['EBUSY lock', 'in use elsewhere; --no-lock goes on in spite of that'],
 ]);

@@ -9,6 +9,12 @@ namespace blk {
 
 enum class Why : uint8_t {
   kNone,
+  // What is no disk, and what is not in one.
+  kNoDisk,
+  kNoPositions,
+  kNoSize,
+  kRangeBegins,
+  kRangeEnds,
   // Images of any format.
   kNoImageSize,
   kNotQcow2,
@@ -103,6 +109,11 @@ enum class Why : uint8_t {
 constexpr const char* WhyText(Why why) {
   switch (why) {
     case Why::kNone: return "";
+    case Why::kNoDisk: return "it is a folder, a pipe or a socket: a disk is a file, or a block or character node";
+    case Why::kNoPositions: return "it has no positions to read at, as a disk has";
+    case Why::kNoSize: return "it does not tell its size: give one as option 'size'";
+    case Why::kRangeBegins: return "the range begins behind the end of the disk";
+    case Why::kRangeEnds: return "the range ends behind the end of the disk";
     case Why::kNoImageSize: return "an image lies in a file or a medium that tells its size";
     case Why::kNotQcow2: return "not a qcow2 image";
     case Why::kNotVhd: return "not a VHD image: it has no valid footer";

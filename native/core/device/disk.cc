@@ -27,14 +27,14 @@ Result<std::shared_ptr<Disk>> Disk::Create(std::unique_ptr<Medium> medium, const
   std::optional<uint64_t> medium_size = medium->size();
   if (!medium_size) {
     // Then the caller's word counts.
-    if (!range.size) return Status{EINVAL, Op::kRegister};
+    if (!range.size) return Status{EINVAL, Op::kRegister, Why::kNoSize};
     medium_size = CheckedAdd(range.offset, *range.size);
     if (!medium_size || *medium_size > kMaxSafeInteger) return Status{EOVERFLOW, Op::kRegister};
   }
-  if (range.offset > *medium_size) return Status{EINVAL, Op::kRegister};
+  if (range.offset > *medium_size) return Status{EINVAL, Op::kRegister, Why::kRangeBegins};
   // By subtraction, which cannot wrap (B22).
   const uint64_t rest = *medium_size - range.offset;
-  if (range.size && *range.size > rest) return Status{EINVAL, Op::kRegister};
+  if (range.size && *range.size > rest) return Status{EINVAL, Op::kRegister, Why::kRangeEnds};
   const uint64_t size = range.size.value_or(rest);
   if (range.offset + size > kMaxSafeInteger) return Status{EOVERFLOW, Op::kRegister};
   return std::shared_ptr<Disk>(new Disk(std::move(medium), {range.offset}, size, range.sector_size));

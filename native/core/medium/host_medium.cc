@@ -28,7 +28,7 @@ Result<std::optional<uint64_t>> SizeOf(HostIo& host, int fd, const FileInfo& inf
     return content != 0 ? Untold() : Untold(info.size);
   }
   const int64_t size = Uninterrupted([&] { return host.NodeSize(fd, info.type); });
-  if (size == -ESPIPE) return Status{EINVAL, Op::kRegister};  // cannot seek: not a disk
+  if (size == -ESPIPE) return Status{EINVAL, Op::kRegister, Why::kNoPositions};
   if (size < 0) return Status{static_cast<int>(-size), Op::kStat};
   // One that says 0 may be one that does not tell, as many character nodes.
   return size == 0 ? Untold() : Untold(static_cast<uint64_t>(size));
@@ -51,7 +51,7 @@ Result<std::unique_ptr<HostMedium>> HostMedium::Create(HostIo& host, const std::
   // since the path may name something else by then.
   int rc = Uninterrupted([&] { return host.StatPath(path, &info); });
   if (rc < 0) return Status{-rc, Op::kStat};
-  if (info.type == FileType::kOther) return Status{EINVAL, Op::kRegister};
+  if (info.type == FileType::kOther) return Status{EINVAL, Op::kRegister, Why::kNoDisk};
   // Read-only: that fixes which file it is and needs no right to write, which only an 'r+' open asks for.
   rc = Uninterrupted([&] { return host.Open(path, {}); });
   if (rc < 0) return Status{-rc, Op::kOpen};
@@ -64,7 +64,7 @@ Result<std::unique_ptr<HostMedium>> HostMedium::Of(HostIo& host, const std::stri
   FileInfo info;
   const int rc = Uninterrupted([&] { return host.Stat(fd.get(), &info); });
   if (rc < 0) return Status{-rc, Op::kStat};
-  if (info.type == FileType::kOther) return Status{EINVAL, Op::kRegister};
+  if (info.type == FileType::kOther) return Status{EINVAL, Op::kRegister, Why::kNoDisk};
   const auto size = SizeOf(host, fd.get(), info);
   if (!size.ok()) return size.status();
   return std::unique_ptr<HostMedium>(new HostMedium(host, path, std::move(fd), info, size.value()));
