@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "addon/bell.h"
 #include "addon/completion.h"
 #include "addon/napi_setup.h"
 #include "addon/nbd_shared.h"
@@ -32,6 +33,8 @@ class DriverState {
   CallIntake intake;
   // Registrations and opens.
   blk::IntakeFlow flow;
+  // Of those who wait for faults; null until somebody does.
+  std::shared_ptr<Bell> fault_bell;
 
   // Ends the driver, and what was given up and still waits for its queue. Errors: those of Driver::Close().
   blk::Status Close() {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "addon/bell.h"
 #include "addon/define.h"
 #include "addon/edge.h"
 #include "addon/outcome.h"
@@ -83,27 +84,6 @@ Clock ClockAt(const Args& args, size_t i) {
   if (napi_get_value_external(args.env(), args.at(i), &clock) != napi_ok) return nullptr;
   return *static_cast<Clock*>(clock);
 }
-
-// Calls a function of JavaScript when something is injected. Thread-safe.
-class Bell {
- public:
-  Bell(napi_env env, napi_value function) {
-    napi_value name = nullptr;
-    napi_create_string_utf8(env, "rumpblk faults", NAPI_AUTO_LENGTH, &name);
-    napi_create_threadsafe_function(env, function, nullptr, name, 0, 1, nullptr, nullptr, nullptr, nullptr, &function_);
-    // It keeps no process alive.
-    napi_unref_threadsafe_function(env, function_);
-  }
-  ~Bell() { static_cast<void>(napi_release_threadsafe_function(function_, napi_tsfn_release)); }
-  Bell(const Bell&) = delete;
-  Bell& operator=(const Bell&) = delete;
-
-  // What finds the environment at its end has nobody to tell.
-  void Ring() const { static_cast<void>(napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking)); }
-
- private:
-  napi_threadsafe_function function_ = nullptr;
-};
 
 // (start) -> a clock
 napi_value MakeClock(napi_env env, napi_callback_info info) {
@@ -184,11 +164,13 @@ napi_value ReleaseFaults(const Args& args, const std::shared_ptr<DriverState>& s
   return ToNumber(args.env(), run ? static_cast<double>(run->Release(static_cast<uint64_t>(args.Int(0)))) : 0);
 }
 
-// (function)
-napi_value OnFault(const Args& args, const std::shared_ptr<DriverState>& state) {
-  auto bell = std::make_shared<Bell>(args.env(), args.at(0));
-  state->driver.SetFaultBell([bell] { bell->Ring(); });
-  return nullptr;
+// () -> a promise that comes when something is logged from here on.   REQUIRES: the one before has come.
+napi_value AwaitFault(const Args& args, const std::shared_ptr<DriverState>& state) {
+  if (!state->fault_bell) {
+    state->fault_bell = std::make_shared<Bell>(EnvState::Of(args.env()).completion);
+    state->driver.SetFaultBell([bell = state->fault_bell] { bell->Ring(); });
+  }
+  return state->fault_bell->Wait(args.env());
 }
 
 void DefineFaultFunctions(napi_env env, napi_value exports) {

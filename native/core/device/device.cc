@@ -71,7 +71,7 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
   if (context.plans != nullptr) {
     planned_.emplace(*context.plans,
                      FaultPlanFilter::Place{minor_->index(), range_, &minor_->disk(), minor_->disk().span(),
-                                            channel_.get(), &minor_->disk().unflushed()});
+                                            channel_.get(), &minor_->disk().unflushed(), &minor_->disk().log()});
   }
   // From inside to outside: the recorder, which is to see what reaches the medium, the guard, the fault plan, and
   // before it the
@@ -234,7 +234,11 @@ void Device::MarkAll() {
   disk.tracks().Mark({disk.begin(), {disk.begin().value + disk.size()}});
 }
 
-BatchTarget Device::ForBatch() const { return {&chain_->entry(), &range_, DurabilityRule(options_.cache), starts()}; }
+BatchTarget Device::ForBatch() const {
+  Strategy& entry = chain_->entry();
+  const int32_t stack = entry.filters().watches_pieces ? minor_->disk().log().stack() : -1;
+  return {&entry, &range_, DurabilityRule(options_.cache), starts(), stack};
+}
 
 ByteSpan Device::ToDevice(MediumSpan span) const {
   // What another partition of the disk has lost is not this device's.
