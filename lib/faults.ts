@@ -186,8 +186,16 @@ class PlanOfDriver {
     if (this.#listeners.length === 0) this.#told = this.log().length;
     this.#listeners.push(listener);
     if (this.#rings) return;
-    this.#native.onFault(() => this.#tell());
     this.#rings = true;
+    this.#wait();
+  }
+
+  /** Tells what there is, and again when more has come: what comes in between is seen by the look, or by what is waited for. */
+  #wait(): void {
+    const more = this.#native.awaitFault();
+    // What a listener throws is nobody's rejection.
+    void more.then(() => process.nextTick(() => this.#wait()));
+    this.#tell();
   }
 
   unlisten(listener: (event: FaultEvent) => void): void {

@@ -9,8 +9,15 @@ import { memory } from '../media/volatile.js';
 import { binding, EVENT_KINDS, type Outcome } from '../native/binding.js';
 import { open } from '../open.js';
 import type { Bytes } from '../request/transfer.js';
-import { entryOf } from '../trace/dm-log-writes.js';
-import type { TraceBase, TraceEvent, TraceEvents, TraceHeader, TraceMark, TraceRequest } from '../trace/event.js';
+import {
+  entryOf,
+  type TraceBase,
+  type TraceEvent,
+  type TraceEvents,
+  type TraceHeader,
+  type TraceMark,
+  type TraceRequest,
+} from '../trace/event.js';
 import { readLogFile } from '../trace/log-file.js';
 import type { Recorder } from './lab-types.js';
 import { recordSettings, type RecordSettings } from './options.js';

@@ -440,8 +440,8 @@ export interface NativeDriver {
   faultLog(from: number): Float64Array;
   /** Lets go what hangs at the tag of that number: how many. */
   releaseFaults(tag: number): number;
-  /** Calls `ring` in a later turn when something is logged. */
-  onFault(ring: () => void): void;
+  /** Resolves when something is logged from here on; it keeps no process alive. One at a time. */
+  awaitFault(): Promise<void>;
   /** -> `[rate, seed, injected]`; rate 0 when off; seed is the one the stream began with. */
   faults(): readonly [number, number, number];
   /** `Driver::Close`. EBUSY while a device is open; idempotent. */
@@ -634,13 +634,15 @@ export interface NativeTrace {
 export interface NativeBinding extends NativeLab {
   /** Keeps requests of these devices from here on, `limit` at most. EBUSY one of them is traced, EBADF closed, ENOMEM. */
   startTrace(devices: readonly NativeRequests[], limit: number): NativeTrace | Failure;
-  /** Fills in rows of 11 numbers, from the `from`-th record on, in the order of completion: n, done, time, latency, operation (`blk::Operation`), device, position, length, moved, errno, flags (1 durable, 2 injected). -> how many. */
+  /** Fills in rows of 12 numbers, from the `from`-th record on, in the order of completion: n, done, time, latency, operation (`blk::Operation`), device, position, length, moved, errno, durable, fault (1 + `FAULT_KINDS`; 0: none). -> how many. */
   readTrace(trace: NativeTrace, from: number, into: Float64Array): number;
   /** Records before the `upto`-th are not read any more. */
   freeTrace(trace: NativeTrace, upto: number): void;
   traceState(trace: NativeTrace): [records: number, dropped: number];
   /** The place of what happens now in the order of all events, and ns since the start. */
   traceNow(trace: NativeTrace): [number: number, time: number];
+  /** Resolves when a record is added from here on, by whatever thread; it keeps no process alive. One at a time. */
+  awaitTrace(trace: NativeTrace): Promise<void>;
   endTrace(trace: NativeTrace): void;
   /** Names of `blk::Op`, by value: the `syscall` of an error. */
   readonly ops: readonly string[];

@@ -5,6 +5,7 @@ import type { ByteReader } from './byte-reader.js';
 import {
   traceHeader,
   count,
+  inEntry,
   type TraceEncoder,
   type TraceEvent,
   type TraceHeader,
@@ -49,21 +50,6 @@ export async function readDmLogWrites(bytes: ByteReader): Promise<TraceLog> {
   return { header, events: entriesOf(bytes, sector, count) };
 }
 
-/** Entries of events whose number does not tell them, for what is wrong with them beyond the log: those that lie far out. */
-const entries = new WeakMap<TraceRequest, bigint>();
-/** No disk in memory ends behind it, more or less. */
-const FAR = 2 ** 40;
-
-/** Tells the number of the entry that gave an event which ends behind 1 TiB. */
-export function entryOf(event: TraceRequest): bigint | undefined {
-  return entries.get(event);
-}
-
-function noted(event: TraceRequest, entry: bigint): TraceRequest {
-  if (event.position + event.length > FAR) entries.set(event, entry);
-  return event;
-}
-
 async function* entriesOf(bytes: ByteReader, sector: number, count: bigint): AsyncGenerator<TraceEvent, void> {
   let n = 0;
   const took = (): { n: number; done: number; time: number; device: number } => ({ n, done: (n += 2) - 1, time: 0, device: 0 });
@@ -86,7 +72,7 @@ async function* entriesOf(bytes: ByteReader, sector: number, count: bigint): Asy
     if ((flags & FLUSH) !== 0n) yield { op: 'flush', ...took(), position: 0, length: 0 };
     if (length === 0) continue;
     if ((flags & DISCARD) !== 0n) {
-      yield noted({ op: 'discard', ...took(), position, length }, i);
+      yield inEntry({ op: 'discard', ...took(), position, length }, i);
       continue;
     }
     for (let at = 0; at < length;) {
@@ -94,7 +80,7 @@ async function* entriesOf(bytes: ByteReader, sector: number, count: bigint): Asy
       const data = await bytes.take(size);
       if (data.length < size) throw truncatedLog(`the log ends in the data of entry ${i} of ${count}`);
       const fua = (flags & FUA) === 0n ? {} : { fua: true };
-      yield noted({ op: 'write', ...took(), position: position + at, length: size, ...fua, data }, i);
+      yield inEntry({ op: 'write', ...took(), position: position + at, length: size, ...fua, data }, i);
       at += size;
     }
   }

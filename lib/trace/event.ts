@@ -28,7 +28,7 @@ export interface TraceRequest {
   moved?: Bytes;
   /** Code of its failure, `'EIO'`. */
   error?: string;
-  /** The action of a fault plan that hit it, such as `'drop'`. */
+  /** What a fault plan did to it, by the name of its action, `'drop'`; `'generator'` also of `faults.set`. */
   injected?: string;
   /** The bytes that a write wrote, `length` of them, where the log has data. */
   data?: Uint8Array;
@@ -123,4 +123,19 @@ export function traceHeader(devices: TraceDevice[], known: Partial<TraceHeader> 
 /** Counts one of that kind, of what a format leaves out. */
 export function count(leftOut: Map<string, number>, kind: string): void {
   leftOut.set(kind, (leftOut.get(kind) ?? 0) + 1);
+}
+
+/** Entries of events, by which a log is looked into where its entries are not its events: of those that lie far out, which may be wrong. */
+const entries = new WeakMap<TraceRequest, bigint>();
+const FAR = 2 ** 40;
+
+/** Notes which entry of its log an event is of, where it ends behind 1 TiB. */
+export function inEntry(event: TraceRequest, entry: bigint): TraceRequest {
+  if (event.position + event.length > FAR) entries.set(event, entry);
+  return event;
+}
+
+/** Tells the entry of an event which ends behind 1 TiB, in a log whose entries have numbers of their own. */
+export function entryOf(event: TraceRequest): bigint | undefined {
+  return entries.get(event);
 }

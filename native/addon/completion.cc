@@ -218,6 +218,7 @@ void Completion::CountPending(int change) {
 }
 
 void Completion::Abandon() {
+  takes_.store(false, std::memory_order_relaxed);
   started_.CloseAndWait();
   // All of them first: a call may be the last that keeps the flow it is in, or another one.
   blk::IoTaskList dropped;

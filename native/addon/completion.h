@@ -79,6 +79,8 @@ class Completion final : public CallSink {
   // Takes a call whose work is done, and wakes the JavaScript thread if it is the first since the last pass.
   // Thread: any.   Never blocks.
   void Post(std::unique_ptr<Call> call) override;
+  // Whether it still does: not behind Abandon().   Thread: any, while tasks may run; JavaScript's behind that.
+  bool takes() const { return takes_.load(std::memory_order_relaxed); }
 
   // Counts in what keeps the event loop alive without being a call of Submit(), and out what has settled although its
   // task is still on its way.
@@ -159,6 +161,7 @@ class Completion final : public CallSink {
   // Calls that are done, owned: the latest, which leads to the one before it. They settle in the order in which they
   // were done.
   std::atomic<Call*> done_{nullptr};
+  std::atomic<bool> takes_{true};
 };
 
 }  // namespace blk_addon

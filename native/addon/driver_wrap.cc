@@ -202,7 +202,7 @@ Napi::Function DriverWrap::Define(Napi::Env env) {
                          Property("setPlan", Method<SetPlan>),
                          Property("faultLog", Method<FaultLog>),
                          Property("releaseFaults", Method<ReleaseFaults>),
-                         Property("onFault", Method<OnFault>),
+                         Property("awaitFault", Method<AwaitFault>),
                          Property("close", Method<Close>),
                      });
 }

@@ -11,11 +11,6 @@ void EnvState::Track(const std::shared_ptr<DriverState>& driver) {
   drivers_.push_back({driver, nullptr});
 }
 
-void EnvState::TrackBell(const std::shared_ptr<FaultBell>& bell) {
-  std::erase_if(bells_, [](const auto& one) { return one.expired(); });
-  bells_.push_back(bell);
-}
-
 void EnvState::Shutdown() {
   completion->BeginEnd();
   // Held all the while: the calls that Abandon() drops may be the last owners of their driver.
@@ -27,9 +22,6 @@ void EnvState::Shutdown() {
   }
   for (EnvServer* server : servers_) server->End();
   servers_.clear();
-  for (const auto& one : bells_) {
-    if (const auto bell = one.lock()) bell->End();
-  }
   // Last: no task runs any more that could post to it.
   completion->Abandon();
   drivers_.clear();

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "addon/bell.h"
 #include "addon/completion.h"
-#include "addon/fault_bell.h"
 #include "addon/napi_setup.h"
 #include "addon/nbd_shared.h"
 #include "core/device/driver.h"
@@ -33,6 +33,8 @@ class DriverState {
   CallIntake intake;
   // Registrations and opens.
   blk::IntakeFlow flow;
+  // Of those who wait for faults; null until somebody does.
+  std::shared_ptr<Bell> fault_bell;
 
   // Ends the driver, and what was given up and still waits for its queue. Errors: those of Driver::Close().
   blk::Status Close() {
@@ -98,9 +100,6 @@ class EnvState {
   // Lists a driver for Shutdown(), weakly: one that is collected before goes by itself.
   void Track(const std::shared_ptr<DriverState>& driver);
 
-  // Lists a bell for Shutdown(), weakly.
-  void TrackBell(const std::shared_ptr<FaultBell>& bell);
-
   // Lists a server for Shutdown(), and takes it off.
   void TrackServer(EnvServer* server) { servers_.push_back(server); }
   void UntrackServer(EnvServer* server) { std::erase(servers_, server); }
@@ -122,7 +121,6 @@ class EnvState {
   // In order of their making; those that are gone are dropped by Track().
   std::vector<Tracked> drivers_;
   std::vector<EnvServer*> servers_;
-  std::vector<std::weak_ptr<FaultBell>> bells_;
 };
 
 }  // namespace blk_addon

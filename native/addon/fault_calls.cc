@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "addon/bell.h"
 #include "addon/define.h"
 #include "addon/edge.h"
-#include "addon/fault_bell.h"
 #include "addon/outcome.h"
 
 namespace blk_addon {
@@ -164,12 +164,13 @@ napi_value ReleaseFaults(const Args& args, const std::shared_ptr<DriverState>& s
   return ToNumber(args.env(), run ? static_cast<double>(run->Release(static_cast<uint64_t>(args.Int(0)))) : 0);
 }
 
-// (function)
-napi_value OnFault(const Args& args, const std::shared_ptr<DriverState>& state) {
-  auto bell = std::make_shared<FaultBell>(args.env(), args.at(0));
-  EnvState::Of(args.env()).TrackBell(bell);
-  state->driver.SetFaultBell([bell] { bell->Ring(); });
-  return nullptr;
+// () -> a promise that comes when something is logged from here on.   REQUIRES: the one before has come.
+napi_value AwaitFault(const Args& args, const std::shared_ptr<DriverState>& state) {
+  if (!state->fault_bell) {
+    state->fault_bell = std::make_shared<Bell>(EnvState::Of(args.env()).completion);
+    state->driver.SetFaultBell([bell = state->fault_bell] { bell->Ring(); });
+  }
+  return state->fault_bell->Wait(args.env());
 }
 
 void DefineFaultFunctions(napi_env env, napi_value exports) {

@@ -13,7 +13,7 @@ namespace blk_addon {
 napi_value SetPlan(const Args& args, const std::shared_ptr<DriverState>& state);
 napi_value FaultLog(const Args& args, const std::shared_ptr<DriverState>& state);
 napi_value ReleaseFaults(const Args& args, const std::shared_ptr<DriverState>& state);
-napi_value OnFault(const Args& args, const std::shared_ptr<DriverState>& state);
+napi_value AwaitFault(const Args& args, const std::shared_ptr<DriverState>& state);
 
 // The functions on virtual clocks.
 void DefineFaultFunctions(napi_env env, napi_value exports);

@@ -1,4 +1,5 @@
 // Recordings, as NativeLab of lib/native/binding.ts has them.
+// Over 300 lines: one function for each of its calls.
 #include <algorithm>
 #include <cerrno>
 
@@ -63,7 +64,7 @@ Status AddDevices(Recording& recording, const Devices& devices, std::vector<blk:
   for (const auto& device : devices) {
     if (!device->open()) return {EBADF, blk::Op::kTrack};
     if (device->device->mode() != blk::OpenMode::kReadWrite) return {EACCES, blk::Op::kTrack};
-    if (device->device->minor().disk().log().on()) return {EBUSY, blk::Op::kTrack};
+    if (device->device->minor().disk().log().live()) return {EBUSY, blk::Op::kTrack};
     const Status flushed = device->device->Flush(device->lane);
     if (!flushed.ok()) return flushed;
     const Status added = AddDevice(recording, *device->device, disks);

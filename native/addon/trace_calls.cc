@@ -5,8 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "addon/bell.h"
 #include "addon/define.h"
 #include "addon/edge.h"
+#include "addon/env_state.h"
 #include "addon/outcome.h"
 #include "core/filter/trace_filter.h"
 
@@ -14,17 +16,29 @@ namespace blk_addon {
 namespace {
 
 // Numbers of one record in lib/native/binding.ts.
-constexpr size_t kColumns = 11;
+constexpr size_t kColumns = 12;
+
+// Rings for each record that is added.
+class RecordBell final : public blk::TraceBell {
+ public:
+  explicit RecordBell(std::shared_ptr<Completion> completion) : bell(std::move(completion)) {}
+  void Added() override { bell.Ring(); }
+
+  Bell bell;
+};
 
 // A trace, and the devices whose requests it gets; they may close and go.
 class TraceOwner {
  public:
-  explicit TraceOwner(size_t limit) : trace_(std::make_shared<blk::RequestTrace>(limit, blk::TraceClock())) {}
+  TraceOwner(napi_env env, size_t limit)
+      : bell_(std::make_shared<RecordBell>(EnvState::Of(env).completion)),
+        trace_(std::make_shared<blk::RequestTrace>(limit, blk::TraceClock(), bell_)) {}
   ~TraceOwner() { End(); }
   TraceOwner(const TraceOwner&) = delete;
   TraceOwner& operator=(const TraceOwner&) = delete;
 
   blk::RequestTrace& trace() const { return *trace_; }
+  Bell& bell() const { return bell_->bell; }
 
   // Errors: EBUSY.
   blk::Status Add(const std::shared_ptr<DeviceState>& device) {
@@ -41,6 +55,7 @@ class TraceOwner {
   }
 
  private:
+  const std::shared_ptr<RecordBell> bell_;
   const std::shared_ptr<blk::RequestTrace> trace_;
   std::vector<std::weak_ptr<DeviceState>> devices_;
 };
@@ -57,7 +72,7 @@ void Drop(napi_env, void* data, void*) { delete static_cast<TraceOwner*>(data); 
 // (targets, limit) -> trace, or a failure: EBUSY, ENOMEM, EBADF.
 napi_value StartTrace(napi_env raw, napi_callback_info info) {
   const Args args(raw, info);
-  auto owner = std::make_unique<TraceOwner>(static_cast<size_t>(args.Int(1)));
+  auto owner = std::make_unique<TraceOwner>(raw, static_cast<size_t>(args.Int(1)));
   uint32_t count = 0;
   napi_get_array_length(raw, args.at(0), &count);
   for (uint32_t i = 0; i < count; i++) {
@@ -87,7 +102,8 @@ void ToRow(const blk::TraceRecord& record, double* row) {
   row[7] = static_cast<double>(record.length);
   row[8] = static_cast<double>(record.moved);
   row[9] = record.err;
-  row[10] = (record.durable ? 1 : 0) + (record.injected ? 2 : 0);
+  row[10] = record.durable ? 1 : 0;
+  row[11] = record.injected;
 }
 
 // (trace, from, into) -> how many rows were filled in; `into` is a Float64Array.
@@ -138,6 +154,9 @@ napi_value TraceNow(napi_env env, napi_callback_info info) {
   return Pair(env, number, blk::TraceClock() - trace.start());
 }
 
+// (trace) -> a promise that is there when a record is, which is added from here on. REQUIRES: the one before has come.
+napi_value AwaitTrace(napi_env env, napi_callback_info info) { return TraceAt(Args(env, info), 0).bell().Wait(env); }
+
 napi_value EndTrace(napi_env env, napi_callback_info info) {
   TraceAt(Args(env, info), 0).End();
   return nullptr;
@@ -182,6 +201,7 @@ void DefineTraceFunctions(napi_env env, napi_value exports) {
   DefineFunction(env, exports, "freeTrace", Edge<FreeTrace>);
   DefineFunction(env, exports, "traceState", Edge<TraceState>);
   DefineFunction(env, exports, "traceNow", Edge<TraceNow>);
+  DefineFunction(env, exports, "awaitTrace", Edge<AwaitTrace>);
   DefineFunction(env, exports, "endTrace", Edge<EndTrace>);
 }
 

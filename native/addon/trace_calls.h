@@ -14,7 +14,8 @@ namespace blk_addon {
 // A method of a device, as lib/native/binding.ts has it.
 napi_value Latencies(const Args& args, const std::shared_ptr<DeviceState>& device);
 
-// Sets startTrace, readTrace, freeTrace, traceState, traceNow and endTrace of lib/native/binding.ts in exports.
+// Sets startTrace, readTrace, freeTrace, traceState, traceNow, awaitTrace and endTrace of lib/native/binding.ts in
+// exports.
 void DefineTraceFunctions(napi_env env, napi_value exports);
 
 }  // namespace blk_addon

@@ -43,6 +43,10 @@ class Recording::Log final : public RequestLog {
     const auto recording = recording_.lock();
     return recording ? recording->stack_.load(std::memory_order_relaxed) : -1;
   }
+  bool live() const override {
+    const auto recording = recording_.lock();
+    return recording && !recording->stopped_.load(std::memory_order_acquire);
+  }
 
  private:
   const std::weak_ptr<Recording> recording_;
@@ -148,13 +152,15 @@ void Recording::Begun(uint16_t domain, Log& log, Piece& piece, MediumOffset at, 
     MutexLock lock(mu_);
     Event* const events = MakeEvents(domain, piece, at, data.value());
     if (events == nullptr) return;
-    const uint64_t number = NumberOf(log, piece);
+    // A batch that began under another log shares no number and no sync with what it does under this one.
+    const bool foreign = piece.group != nullptr && piece.group->log != nullptr && piece.group->log != &log;
+    const uint64_t number = foreign ? NextNumber() : NumberOf(log, piece);
     for (Event* event = events; event != nullptr; event = event->next) {
       event->begin = number;
       event->begun_ns = now;
       if (unsafe || (piece.operation == Operation::kFlush && piece.for_group)) {
         event->promise = Promise::kNothing;
-      } else if (Mutates(piece.operation) && (piece.durable || piece.by_group)) {
+      } else if (Mutates(piece.operation) && (piece.durable || (piece.by_group && !foreign))) {
         event->promise = Promise::kDurable;
       }
     }
@@ -217,18 +223,19 @@ void Recording::EndParts(const Piece& piece, Event* events) {
 
 void Recording::Ended(Piece& piece) {
   auto* const events = static_cast<Event*>(std::exchange(piece.logged_as, nullptr));
-  piece.logged = nullptr;
+  const RequestLog* const log = std::exchange(piece.logged, nullptr);
+  const bool by_group = piece.by_group && piece.group->log == log;
   std::shared_ptr<Recording> gone;  // not under the lock
   MutexLock lock(mu_);
-  const bool durable = Mutates(piece.operation) && (piece.durable || piece.by_group);
-  if (durable && piece.by_group && piece.status.ok()) {
+  const bool durable = Mutates(piece.operation) && (piece.durable || by_group);
+  if (durable && by_group && piece.status.ok()) {
     // With the sync of its group. The lists of events are one behind the other.
     SetMoved(events, piece.moved, 0);
     Event* last = events;
     while (last->next != nullptr) last = last->next;
     last->next = static_cast<Event*>(piece.group->waiting);
     piece.group->waiting = events;
-  } else if (durable && !piece.by_group && piece.whole != nullptr && !(piece.first && piece.last)) {
+  } else if (durable && !by_group && piece.whole != nullptr && !(piece.first && piece.last)) {
     if (!HadMemory([&]() REQUIRES(mu_) { EndParts(piece, events); }) && failed_.ok()) failed_ = {ENOMEM, Op::kTrack};
   } else {
     Acknowledge(events, piece.moved, piece.status.err, Now());

@@ -61,6 +61,7 @@ const FLOORS = [
     'trace/log-file',
     'trace/histogram',
     'trace/stats',
+    'trace/waiting-iterator',
     'trace/trace',
     'label/codec',
     'label/partition-minor',

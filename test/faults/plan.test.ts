@@ -1,4 +1,5 @@
 // Fault plans: what is accepted, what each action does to a device of each kind, and the log of it.
+// Over 300 lines: one list of what plans do and refuse.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';

@@ -1,4 +1,5 @@
 // device.trace(), startTrace() and device.stats(): what is seen of each kind of call, and what is not.
+// Over 300 lines: one list of what traces see.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { memory } from 'rumpblk/media';
@@ -112,7 +113,48 @@ test('faults are told as such', async () => {
   device.driver.faults.set({ rate: 10000 });
   using trace = device.trace();
   await expect(device.write(Buffer.alloc(512), 0)).rejects.toMatchObject({ injected: true });
-  expect(facts(trace.events())).toEqual([['write', 0, 512, 0, 'EIO', 'fault']]);
+  expect(facts(trace.events())).toEqual([['write', 0, 512, 0, 'EIO', 'generator']]);
+});
+
+test('what a plan did is told by the name of its action, also where nothing failed, and of entries of a batch', async () => {
+  const device = bench.device(memory({ size: MiB }), { mode: 'r+' });
+  device.driver.faults.plan({
+    rules: [
+      { match: { op: 'write', n: 2 }, action: { drop: true } },
+      { match: { op: 'write', n: 3 }, action: { tear: 'prefix' } },
+      { match: { op: 'read', n: 1 }, action: { corrupt: 'flip' } },
+      { match: { op: 'read', n: 2 }, action: { delay: 1 } },
+      { match: { op: 'read', n: 3 }, action: { errno: 'EIO' } },
+      { match: { op: 'flush', n: 1 }, action: { ignoreFlush: true } },
+      { match: { op: 'write', n: 5 }, action: { drop: true } },
+    ],
+  });
+  using trace = device.trace();
+  const data = Buffer.alloc(1024);
+  for (let i = 0; i < 3; i += 1) await device.write(data, 0);
+  for (let i = 0; i < 2; i += 1) device.readSync(data, 0);
+  await expect(device.read(data, 0)).rejects.toMatchObject({ injected: true });
+  await device.flush();
+  const batch = device.createBatch({ depth: 2 });
+  batch.op.fill(1);
+  batch.bcount.fill(512);
+  await batch.run(2);
+  const told = (trace.events() as TraceRequest[]).map(({ op, injected }) => [op, injected]);
+  expect(told).toEqual([
+    ...[
+      ['write', undefined],
+      ['write', 'drop'],
+      ['write', 'tear'],
+      ['read', 'corrupt'],
+      ['read', 'delay'],
+      ['read', 'errno'],
+    ],
+    ...[
+      ['flush', 'ignoreFlush'],
+      ['write', undefined],
+      ['write', 'drop'],
+    ],
+  ]);
 });
 
 test('what was aborted while it waited is told so', async () => {

@@ -71,7 +71,7 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
   if (context.plans != nullptr) {
     planned_.emplace(*context.plans,
                      FaultPlanFilter::Place{minor_->index(), range_, &minor_->disk(), minor_->disk().span(),
-                                            channel_.get(), &minor_->disk().unflushed()});
+                                            channel_.get(), &minor_->disk().unflushed(), &minor_->disk().log()});
   }
   // From inside to outside: the recorder, which is to see what reaches the medium, the guard, the fault plan, and
   // before it the
@@ -235,7 +235,9 @@ void Device::MarkAll() {
 }
 
 BatchTarget Device::ForBatch() const {
-  return {&chain_->entry(), &range_, DurabilityRule(options_.cache), starts(), tells_memory()};
+  Strategy& entry = chain_->entry();
+  const int32_t stack = entry.filters().watches_pieces ? minor_->disk().log().stack() : -1;
+  return {&entry, &range_, DurabilityRule(options_.cache), starts(), tells_memory(), stack};
 }
 
 bool Device::Starts(Strategy& entry, const Request& request, uint8_t* data, size_t size) const {

@@ -56,6 +56,7 @@ Status Device::SyncBatch(Strategy& entry, Lane lane, const BatchSync& what) {
   if (!DurabilityRule(options_.cache).flushes()) return Status::Ok();
   flush.request = RangeRequest(Operation::kFlush, 0, range_.size, Fua::kOff);
   flush.request.for_group = what.for_group;
+  flush.request.stack = what.stack;
   flush.entry = &entry;
   if (what.admitted != nullptr) {
     flush.request.plan = *what.admitted;

@@ -76,21 +76,24 @@ Status DeviceGroup::Log(Device& device, std::shared_ptr<RequestLog> log) {
   Disk& disk = device.minor().disk();
   MutexLock lock(mu_);
   const RequestLog& wanted = *log;
-  const Status set = disk.log().Set(std::move(log));
+  const Status set = disk.log().Add(log);
   if (!set.ok()) return set;
-  // Behind Set(): a lease is seen here, or is refused.
+  const auto undo = [&] {
+    if (!disk.log().Remove(wanted)) return;
+    for (Device* each : devices_) {
+      if (&each->minor().disk() == &disk) static_cast<void>(each->SetLogged(false));
+    }
+  };
+  // Behind Add(): a lease is seen here, or is refused.
   if (disk.tracks().AnyStores()) {
-    disk.log().Clear(wanted);
+    undo();
     return {ENOTSUP, Op::kMap};
   }
   for (Device* each : devices_) {
     if (&each->minor().disk() != &disk) continue;
     const Status switched = each->SetLogged(true);
     if (switched.ok()) continue;
-    disk.log().Clear(wanted);
-    for (Device* undone : devices_) {
-      if (&undone->minor().disk() == &disk) static_cast<void>(undone->SetLogged(false));
-    }
+    undo();
     return switched;
   }
   return Status::Ok();
@@ -98,7 +101,7 @@ Status DeviceGroup::Log(Device& device, std::shared_ptr<RequestLog> log) {
 
 void DeviceGroup::EndLog(Disk& disk, const RequestLog& log) {
   MutexLock lock(mu_);
-  if (!disk.log().Clear(log)) return;
+  if (!disk.log().Remove(log)) return;
   for (Device* each : devices_) {
     // Taking a filter out needs no memory.
     if (&each->minor().disk() == &disk) static_cast<void>(each->SetLogged(false));

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/base/status.h"
@@ -41,10 +42,12 @@ class FaultDecision final : public Decision {
   }
 
   HoldTicket* hold() const override { return ticket.get(); }
+  uint8_t shown() const override { return kind ? ShownAs(*kind) : uint8_t{0}; }
 
   const std::shared_ptr<FaultRun> run;
   std::vector<FaultEffect> effects;  // in order
   std::unique_ptr<HoldTicket> ticket;
+  std::optional<FaultKind> kind;  // of the first fault that it has met
 };
 
 }  // namespace blk

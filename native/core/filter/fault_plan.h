@@ -27,6 +27,8 @@ enum class FaultKind : uint8_t {
   kEnter,            // a: number of the state
   kGenerator,        // a: rate of the seed's generator
 };
+// As traces have it: 0 is no fault.
+constexpr uint8_t ShownAs(FaultKind kind) { return static_cast<uint8_t>(static_cast<uint8_t>(kind) + 1); }
 enum class FaultTear : uint8_t { kPrefix, kSuffix, kSubset };
 enum class FaultDamage : uint8_t { kFlip, kStuck, kMisdirect };
 

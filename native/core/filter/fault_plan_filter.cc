@@ -61,6 +61,7 @@ void FaultPlanFilter::Admit(Request& request) {
     FaultVerdict verdict = run->Decide(subject);
     if (verdict.injected > 0) place_.range.counters->Add(Counter::kFaultsInjected, verdict.injected, request.lane);
     if (verdict.logged > 0) plans_.Ring();
+    if (verdict.injected > 0 && !decide().kind) decide().kind = verdict.kind;
     if (verdict.effect) decide().effects.push_back(*verdict.effect);
     delay += verdict.delay;
     if (verdict.tag) tag = verdict.tag;
@@ -184,7 +185,12 @@ void FaultPlanFilter::DoFlush(const FaultEffect* effect, Piece& piece, Strategy&
   const MediumSpan lost = place_.unflushed->Lose(*place_.channel);
   place_.range.flush->MarkDirty();
   if (!lost.empty()) place_.range.flush->NoteLoss(lost);
+  // What it would have covered is covered by no flush from here on, and whoever records is told of that.
+  const auto logs = place_.logs->Get();
+  const MediumOffset at{place_.range.begin.value + piece.position};
+  for (size_t i = 0; logs && i < logs->size(); i++) (*logs)[i]->Begun(piece, at, false);
   Biodone(piece, 0, place_.range.flush->Fail(effect->status));
+  if (piece.logged != nullptr) piece.logged->Ended(piece);
 }
 
 void FaultPlanFilter::Submit(Piece& piece, Strategy& next, const FaultRun& run) {

@@ -12,6 +12,7 @@
 #include "core/medium/channel.h"
 #include "core/request/device_range.h"
 #include "core/request/filter.h"
+#include "core/request/request_log.h"
 
 namespace blk {
 
@@ -25,6 +26,7 @@ class FaultPlanFilter final : public Filter {
     MediumSpan disk_span;
     Channel* channel = nullptr;
     UnflushedWrites* unflushed = nullptr;
+    DiskLog* logs = nullptr;
   };
   FaultPlanFilter(FaultPlans& plans, const Place& place) : plans_(plans), place_(place) {}
 

@@ -128,6 +128,7 @@ FaultVerdict FaultRun::Decide(const FaultSubject& subject) {
     event.rule = *bad;
     event.kind = FaultKind::kBadUntilWritten;
     log_.push_back(event);
+    verdict.kind = event.kind;
     verdict.injected++;
     verdict.logged++;
   }
@@ -149,7 +150,8 @@ FaultVerdict FaultRun::Decide(const FaultSubject& subject) {
     rules_[i].hit++;
     log_.push_back(event);
     verdict.logged++;
-    if (rule.kind != FaultKind::kEnter) verdict.injected++;
+    if (rule.kind == FaultKind::kEnter) continue;
+    if (verdict.injected++ == 0) verdict.kind = rule.kind;
   }
   const bool reaches = verdict.stop.ok() && (!verdict.effect || verdict.effect->kind != FaultKind::kDrop);
   if (reaches && subject.runs && (subject.op == FaultOp::kWrite || subject.op == FaultOp::kZeroes)) Heal(subject);

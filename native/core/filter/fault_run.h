@@ -45,6 +45,7 @@ struct FaultVerdict {
   std::optional<uint64_t> tag;  // or until this is released
   uint32_t injected = 0;        // events that are faults
   uint32_t logged = 0;          // events
+  FaultKind kind{};             // of the first of those that are faults
 };
 
 class FaultRun {

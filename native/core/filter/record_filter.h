@@ -1,4 +1,4 @@
-// RecordFilter: tells the log of the disk, if there is one, of what an open changes and makes durable: the innermost
+// RecordFilter: tells the logs of the disk, if there are any, of what an open changes and makes durable: the innermost
 // filter, so that it sees what reaches the medium. Thread-safe.
 #ifndef RUMPBLK_CORE_FILTER_RECORD_FILTER_H_
 #define RUMPBLK_CORE_FILTER_RECORD_FILTER_H_
@@ -16,12 +16,12 @@ class RecordFilter final : public Filter {
   RecordFilter(MediumOffset begin, DiskLog& log, bool unsafe) : begin_(begin), log_(log), unsafe_(unsafe) {}
 
   FilterTraits traits() const override { return {false, false, /*watches_pieces=*/true}; }
-  void Admit(Request& request) override {
-    if (const auto log = log_.Get()) request.stack = log->stack();
-  }
+  void Admit(Request& request) override { request.stack = log_.stack(); }
   void Begins(Piece& piece) override {
     if (!Mutates(piece.operation) && piece.operation != Operation::kFlush) return;
-    if (const auto log = log_.Get()) log->Begun(piece, {begin_.value + piece.position}, unsafe_);
+    if (const auto logs = log_.Get()) {
+      for (const auto& log : *logs) log->Begun(piece, {begin_.value + piece.position}, unsafe_);
+    }
   }
   void Ends(Piece& piece) override {
     if (piece.logged != nullptr) piece.logged->Ended(piece);

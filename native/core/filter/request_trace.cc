@@ -1,11 +1,12 @@
 #include "core/filter/request_trace.h"
 
 #include <new>
+#include <utility>
 
 namespace blk {
 
-RequestTrace::RequestTrace(size_t limit, uint64_t now)
-    : limit_(limit), start_(now), chunks_((limit + kChunk - 1) / kChunk) {}
+RequestTrace::RequestTrace(size_t limit, uint64_t now, std::shared_ptr<TraceBell> bell)
+    : limit_(limit), start_(now), bell_(std::move(bell)), chunks_((limit + kChunk - 1) / kChunk) {}
 
 RequestTrace::~RequestTrace() {
   for (auto& chunk : chunks_) delete chunk.load(std::memory_order_relaxed);
@@ -37,8 +38,10 @@ void RequestTrace::Add(const TraceRecord& record) {
   } while (!claimed_.compare_exchange_weak(i, i + 1, std::memory_order_relaxed));
   Slot& slot = (*chunk)[i % kChunk];
   slot.record = record;
-  // Release, with the acquire in Read(): the record comes with it.
-  slot.ready.store(i + 1, std::memory_order_release);
+  // The record comes with it. In one order with what follows, and with those who wait first and look then: either they
+  // see the record, or the bell finds them.
+  slot.ready.store(i + 1, std::memory_order_seq_cst);
+  if (bell_) bell_->Added();
 }
 
 size_t RequestTrace::Read(uint64_t i, std::span<TraceRecord> records) const {
@@ -47,7 +50,7 @@ size_t RequestTrace::Read(uint64_t i, std::span<TraceRecord> records) const {
     const Chunk* const chunk = ChunkOf(i).load(std::memory_order_acquire);
     if (chunk == nullptr) break;
     const Slot& slot = (*chunk)[i % kChunk];
-    if (slot.ready.load(std::memory_order_acquire) != i + 1) break;
+    if (slot.ready.load(std::memory_order_seq_cst) != i + 1) break;
     records[count] = slot.record;
   }
   return count;

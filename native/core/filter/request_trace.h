@@ -28,14 +28,23 @@ struct TraceRecord {
   int32_t err = 0;  // as in Status
   uint16_t device = 0;
   Operation operation = Operation::kRead;
-  bool durable : 1 = false;
-  bool injected : 1 = false;
+  bool durable = false;
+  uint8_t injected = 0;  // as Decision::shown() has it
+};
+
+// Who waits for records of a trace. Thread-safe.
+class TraceBell {
+ public:
+  virtual ~TraceBell() = default;
+  // A record was added. Looks for those who wait in one order with that, and takes no lock of core.   Thread: any.
+  virtual void Added() = 0;
 };
 
 class RequestTrace {
  public:
-  // With room for `limit` records, at least 1, which is taken as it is needed; `now`: when it starts, as TraceClock().
-  RequestTrace(size_t limit, uint64_t now);
+  // With room for `limit` records, at least 1, which is taken as it is needed; `now`: when it starts, as TraceClock();
+  // `bell`: or null.
+  RequestTrace(size_t limit, uint64_t now, std::shared_ptr<TraceBell> bell = nullptr);
   ~RequestTrace();
   RequestTrace(const RequestTrace&) = delete;
   RequestTrace& operator=(const RequestTrace&) = delete;
@@ -71,6 +80,7 @@ class RequestTrace {
 
   const uint64_t limit_;
   const uint64_t start_;
+  const std::shared_ptr<TraceBell> bell_;
   std::vector<std::atomic<Chunk*>> chunks_;  // owned; null until first needed
   std::atomic<uint64_t> events_{0};
   std::atomic<uint64_t> claimed_{0};

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "core/filter/fault_plan.h"
+#include "core/request/decision.h"
 #include "core/request/request.h"
 
 namespace blk {
@@ -69,7 +71,10 @@ void TraceFilter::Completed(Request& request) {
   record.device = begun.device;
   record.operation = request.operation;
   record.durable = request.durable && Mutates(request.operation);
-  record.injected = request.injected;
+  const Decision* const decided = request.plan.decided.get();
+  record.injected = decided != nullptr ? decided->shown()
+                    : request.injected ? ShownAs(FaultKind::kGenerator)
+                                       : uint8_t{0};
   begun.trace->Add(record);
 }
 

@@ -64,6 +64,7 @@ void BatchRun::TellOrigin(uint32_t i, Piece* piece) {
   piece->group = &shared_;
   piece->entry = i;
   piece->by_group = IsDurable(i);
+  piece->stack = target_.stack;
 }
 
 void BatchRun::Admit() {
@@ -158,6 +159,7 @@ void BatchRun::CompleteGroup(Of which) {
     request.moved = piece.size - arrays_.resid[i];
     request.status = {-arrays_.error[i], Op::kStrategy};
     request.injected = plans_[i].stop.by != nullptr && arrays_.error[i] != 0;
+    request.plan.decided = plans_[i].decided;
     request.trace = std::exchange(traces_[i], {});
     request.trace.ended = ended;
     CompleteRequest(request);

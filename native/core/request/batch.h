@@ -42,13 +42,15 @@ struct BatchTarget {
   Strategy* entry;
   const DeviceRange* range;
   DurabilityRule durability;
-  bool starts;        // the medium answers later
-  bool tells_memory;  // but not what is in memory, which it tells
+  bool starts;         // the medium answers later
+  bool tells_memory;   // but not what is in memory, which it tells
+  int32_t stack = -1;  // for logs: where the batch comes from
 };
 
 // A sync at the end of a group.
 struct BatchSync {
   const Plan* admitted = nullptr;  // that of the flush which ends the group, where filters have looked at it
+  int32_t stack = -1;              // for logs: where the batch comes from
   bool for_group = false;          // for durable writes of the group alone, which promises nothing to others
 };
 
@@ -101,7 +103,7 @@ class BatchRun {
         RunStartedGroup(lane, cancel);
       }
       if (!traces_.empty()) CompleteGroup(Of::kNotDurable);
-      EndGroup(wants_sync_ ? sync({FlushPlan(), !EndsWithFlush()}) : Status::Ok());
+      EndGroup(wants_sync_ ? sync({FlushPlan(), target_.stack, !EndsWithFlush()}) : Status::Ok());
     }
     return true;
   }

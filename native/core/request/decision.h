@@ -2,6 +2,8 @@
 #ifndef RUMPBLK_CORE_REQUEST_DECISION_H_
 #define RUMPBLK_CORE_REQUEST_DECISION_H_
 
+#include <cstdint>
+
 namespace blk {
 
 class HoldTicket;
@@ -14,6 +16,8 @@ class Decision {
 
   // By which its completion is held; null: it is not.
   virtual HoldTicket* hold() const { return nullptr; }
+  // What of it a trace shows, by the filter's own numbers; 0: nothing.
+  virtual uint8_t shown() const { return 0; }
 };
 
 }  // namespace blk

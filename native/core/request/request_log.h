@@ -1,12 +1,15 @@
 // RequestLog: who is told of each request that changes a disk, or makes it durable, when it begins and when it is
-// answered. DiskLog: the one that a disk has, if any. Thread-safe. Lock order: DiskLog::mu_ is a leaf.
+// answered. DiskLog: those of a disk: one that is live at most, and others that have stopped and are told of what is
+// overwritten still, since what was there is theirs. Thread-safe. Lock order: DiskLog::mu_ before what live() takes.
 #ifndef RUMPBLK_CORE_REQUEST_REQUEST_LOG_H_
 #define RUMPBLK_CORE_REQUEST_REQUEST_LOG_H_
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "core/base/status.h"
 #include "core/base/sync.h"
@@ -33,8 +36,8 @@ class RequestLog {
   virtual ~RequestLog() = default;
 
   // `piece`, which writes, discards, zeroes, copies or flushes, is about to run at `at` of the medium. Sets
-  // piece.logged where it is to hear of the end. `unsafe`: of an open under CacheMode::kUnsafe.   Thread: any; it may
-  // wait for the medium.
+  // piece.logged where it is to hear of the end: of the logs of a disk one does so. `unsafe`: of an open under
+  // CacheMode::kUnsafe.   Thread: any; it may wait for the medium.
   virtual void Begun(Piece& piece, MediumOffset at, bool unsafe) = 0;
   // It is complete, and nobody knows yet. Once, of a piece with `logged`.
   virtual void Ended(Piece& piece) = 0;
@@ -42,37 +45,63 @@ class RequestLog {
   virtual void GroupEnded(BatchGroup& group, Status synced) = 0;
   // What requests that are admitted now came from, -1 where nobody has said.
   virtual int32_t stack() const = 0;
+  // Whether it records what it is told of; never again once it does not.
+  virtual bool live() const = 0;
 };
 
 class DiskLog {
  public:
-  // Null while there is none. It lives as long as the caller keeps it, and while a piece that it was told of runs.
-  std::shared_ptr<RequestLog> Get() const EXCLUDES(mu_) {
+  using Logs = std::vector<std::shared_ptr<RequestLog>>;
+
+  // Null where there are none. A log lives as long as the caller keeps it, and while a piece that it was told of runs.
+  std::shared_ptr<const Logs> Get() const EXCLUDES(mu_) {
     MutexLock lock(mu_);
-    return log_;
+    return logs_;
   }
-  // Errors: EBUSY it has one.
-  Status Set(std::shared_ptr<RequestLog> log) EXCLUDES(mu_) {
+  // Errors: EBUSY it has one that is live. Throws std::bad_alloc, and nothing has changed.
+  Status Add(const std::shared_ptr<RequestLog>& log) EXCLUDES(mu_) {
     MutexLock lock(mu_);
-    if (log_) return {EBUSY, Op::kTrack};
-    log_ = std::move(log);
+    auto logs = logs_ ? std::make_shared<Logs>(*logs_) : std::make_shared<Logs>();
+    if (std::any_of(logs->begin(), logs->end(), [](const auto& each) { return each->live(); })) {
+      return {EBUSY, Op::kTrack};
+    }
+    logs->push_back(log);
+    logs_ = std::move(logs);
     return Status::Ok();
   }
-  // Takes it out. -> false: it is another one, or none.
-  bool Clear(const RequestLog& log) EXCLUDES(mu_) {
-    std::shared_ptr<RequestLog> gone;  // its end is not under the lock
+  // Takes it out. -> whether there is none left. Without memory for the others it stays among them, and is told of what
+  // it does not want to know.
+  bool Remove(const RequestLog& log) EXCLUDES(mu_) {
+    std::shared_ptr<const Logs> gone;  // its end is not under the lock
     MutexLock lock(mu_);
-    if (log_.get() != &log) return false;
-    gone = std::move(log_);
+    if (!logs_) return true;
+    auto kept = std::make_shared<Logs>(*logs_);
+    std::erase_if(*kept, [&](const auto& each) { return each.get() == &log; });
+    gone = std::exchange(logs_, kept->empty() ? nullptr : std::move(kept));
+    const bool none = logs_ == nullptr;
     lock.Unlock();
-    return true;
+    return none;
   }
-  // What is stored through a lease would escape it: there are none meanwhile.
+  // What is stored through a lease would escape all of them: there are none meanwhile.
   bool on() const EXCLUDES(mu_) { return Get() != nullptr; }
+  // Whether requests are recorded.
+  bool live() const EXCLUDES(mu_) {
+    const auto logs = Get();
+    return logs && std::any_of(logs->begin(), logs->end(), [](const auto& each) { return each->live(); });
+  }
+  // As that of the log that is live has it, -1 without one.
+  int32_t stack() const EXCLUDES(mu_) {
+    if (const auto logs = Get()) {
+      for (const auto& each : *logs) {
+        if (each->live()) return each->stack();
+      }
+    }
+    return -1;
+  }
 
  private:
   mutable Mutex mu_;
-  std::shared_ptr<RequestLog> log_ GUARDED_BY(mu_);
+  std::shared_ptr<const Logs> logs_ GUARDED_BY(mu_);  // never empty
 };
 
 }  // namespace blk

@@ -26,7 +26,7 @@ bool HoldTicket::Hold(const std::atomic<bool>* cancel, void (*go)(void* owner), 
   if (cancel != nullptr && cancel->load(std::memory_order_relaxed)) {
     called_off_.store(true, std::memory_order_release);
     // Other parts of the same request that are held here already.
-    std::vector<HoldLine::Go> others;
+    HoldGone others;
     line_->End(*this, others);
     lock.Unlock();
     HoldLine::Call(others);
@@ -41,7 +41,7 @@ bool HoldTicket::Hold(const std::atomic<bool>* cancel, void (*go)(void* owner), 
   }
   // Without memory for it nothing is held.
   const bool first = waiting_.empty();
-  if (!HadMemory([&] { waiting_.emplace_back(go, owner); })) return false;
+  if (!HadMemory([&] { waiting_.push_back({go, owner}); })) return false;
   cancel_ = cancel;
   if (first) line_->held_++;
   return true;
@@ -53,7 +53,7 @@ bool HoldTicket::hangs() const {
 }
 
 void HoldTicket::WaitHere() {
-  std::vector<HoldLine::Go> gone;
+  HoldGone gone;
   MutexLock lock(line_->mu_);
   if (line_->clock_ == HoldLine::Clock::kVirtual) {
     while (state_ == State::kTimed) {
@@ -108,7 +108,7 @@ void HoldLine::Enter(HoldTicket& ticket, uint64_t delay) {
   ticket.due_ = NowLocked() + delay;
   if (!ticket.ended_.load(std::memory_order_relaxed)) {
     if (ticket.tag_) {
-      hanging_.emplace(ticket.order_, &ticket);
+      hanging_.emplace(std::pair{uint64_t{0}, ticket.order_}, &ticket);
       ticket.state_ = HoldTicket::State::kHanging;
     } else if (delay > 0) {
       timed_.emplace(std::pair{ticket.due_, ticket.order_}, &ticket);
@@ -120,25 +120,24 @@ void HoldLine::Enter(HoldTicket& ticket, uint64_t delay) {
 
 void HoldLine::Leave(HoldTicket& ticket) {
   MutexLock lock(mu_);
-  std::vector<Go> none;
+  HoldGone none;
   // A request that was never done: nobody is to be called.
   End(ticket, none);
   if (!ticket.back_) entered_--;
 }
 
-void HoldLine::End(HoldTicket& ticket, std::vector<Go>& gone) {
+void HoldLine::End(HoldTicket& ticket, HoldGone& gone) {
   if (ticket.state_ == HoldTicket::State::kTimed) timed_.erase({ticket.due_, ticket.order_});
-  if (ticket.state_ == HoldTicket::State::kHanging) hanging_.erase(ticket.order_);
+  if (ticket.state_ == HoldTicket::State::kHanging) hanging_.erase({0, ticket.order_});
   ticket.state_ = HoldTicket::State::kOver;
   changed_.NotifyAll();
   if (ticket.waiting_.empty()) return;
-  for (const auto& [go, owner] : ticket.waiting_) gone.push_back({go, owner});
-  ticket.waiting_.clear();
+  gone.splice(gone.end(), ticket.waiting_);
   held_--;
 }
 
 size_t HoldLine::Release(uint64_t tag, const std::atomic<bool>& ended) {
-  std::vector<Go> gone;
+  HoldGone gone;
   size_t released = 0;
   MutexLock lock(mu_);
   for (auto at = hanging_.begin(); at != hanging_.end();) {
@@ -149,8 +148,9 @@ size_t HoldLine::Release(uint64_t tag, const std::atomic<bool>& ended) {
       End(ticket, gone);
       continue;
     }
-    timed_.emplace(std::pair{ticket.due_, ticket.order_}, &ticket);
-    hanging_.erase(ticket.order_);
+    auto node = hanging_.extract({0, ticket.order_});
+    node.key() = {ticket.due_, ticket.order_};
+    timed_.insert(std::move(node));
     ticket.state_ = HoldTicket::State::kTimed;
     changed_.NotifyAll();
   }
@@ -160,7 +160,7 @@ size_t HoldLine::Release(uint64_t tag, const std::atomic<bool>& ended) {
 }
 
 void HoldLine::ReleaseAll(const std::atomic<bool>& ended) {
-  std::vector<Go> gone;
+  HoldGone gone;
   MutexLock lock(mu_);
   for (auto at = timed_.begin(); at != timed_.end();) {
     HoldTicket& ticket = *(at++)->second;
@@ -175,7 +175,7 @@ void HoldLine::ReleaseAll(const std::atomic<bool>& ended) {
 }
 
 void HoldLine::LetGoCancelled() {
-  std::vector<Go> gone;
+  HoldGone gone;
   MutexLock lock(mu_);
   for (auto at = timed_.begin(); at != timed_.end();) {
     HoldTicket& ticket = *(at++)->second;
@@ -189,7 +189,7 @@ void HoldLine::LetGoCancelled() {
   Call(gone);
 }
 
-void HoldLine::EndCancelled(HoldTicket& ticket, std::vector<Go>& gone) {
+void HoldLine::EndCancelled(HoldTicket& ticket, HoldGone& gone) {
   ticket.called_off_.store(true, std::memory_order_release);
   End(ticket, gone);
 }
@@ -201,7 +201,7 @@ std::optional<uint64_t> HoldLine::NextDue() const {
 }
 
 bool HoldLine::Advance(uint64_t until) {
-  std::vector<Go> gone;
+  HoldGone gone;
   MutexLock lock(mu_);
   const bool due = !timed_.empty() && timed_.begin()->first.first <= until;
   const uint64_t to = due ? timed_.begin()->first.first : until;
@@ -225,7 +225,7 @@ size_t HoldLine::waiting() const {
 void HoldLine::Watch() {
   MutexLock lock(mu_);
   while (!stopping_) {
-    std::vector<Go> gone;
+    HoldGone gone;
     const uint64_t now = NowLocked();
     uint64_t next = UINT64_MAX;
     for (auto at = timed_.begin(); at != timed_.end();) {

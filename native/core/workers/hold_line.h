@@ -2,6 +2,7 @@
 // released. No thread waits for them: who completes a request asks its ticket, and is called when the time has come.
 // The clock is the host's, with one thread of the line's own from the first hold on, or a virtual one, which others
 // move.
+// Memory is needed when a request is admitted, and when it is done; never to let it go.
 // Thread-safe. Lock order: mu_ is a leaf; what is let go is called without it.
 #ifndef RUMPBLK_CORE_WORKERS_HOLD_LINE_H_
 #define RUMPBLK_CORE_WORKERS_HOLD_LINE_H_
@@ -10,13 +11,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "core/base/status.h"
 #include "core/base/sync.h"
@@ -24,6 +25,13 @@
 namespace blk {
 
 class HoldLine;
+
+// Whom to call for a ticket that is over: moved from list to list, which needs no memory.
+struct HoldGo {
+  void (*go)(void* owner);
+  void* owner;
+};
+using HoldGone = std::list<HoldGo>;
 
 // One request in the line, from its admission to its end. Owned by its decision; HoldLine's but for the constructor.
 class HoldTicket {
@@ -69,7 +77,7 @@ class HoldTicket {
   bool back_ = false;  // it counts as none under way
   const std::atomic<bool>* cancel_ = nullptr;
   // Who is called: the parts of a request share its ticket.
-  std::vector<std::pair<void (*)(void* owner), void*>> waiting_;
+  HoldGone waiting_;
   std::atomic<bool> called_off_{false};
 };
 
@@ -106,20 +114,15 @@ class HoldLine {
 
  private:
   friend class HoldTicket;
-  struct Go {
-    void (*go)(void* owner);
-    void* owner;
-  };
-
   void Enter(HoldTicket& ticket, uint64_t delay) EXCLUDES(mu_);
   void Leave(HoldTicket& ticket) EXCLUDES(mu_);
   // Takes it out of the line's lists. What is to be called for that goes to `gone`.
-  void End(HoldTicket& ticket, std::vector<Go>& gone) REQUIRES(mu_);
-  void EndCancelled(HoldTicket& ticket, std::vector<Go>& gone) REQUIRES(mu_);
+  void End(HoldTicket& ticket, HoldGone& gone) REQUIRES(mu_);
+  void EndCancelled(HoldTicket& ticket, HoldGone& gone) REQUIRES(mu_);
   uint64_t NowLocked() const REQUIRES(mu_);
   void Watch() EXCLUDES(mu_);
-  static void Call(const std::vector<Go>& gone) {
-    for (const Go& each : gone) each.go(each.owner);
+  static void Call(const HoldGone& gone) {
+    for (const HoldGo& each : gone) each.go(each.owner);
   }
 
   const Clock clock_;
@@ -130,8 +133,10 @@ class HoldLine {
   CondVar changed_;
   uint64_t now_ GUARDED_BY(mu_);  // of a virtual clock
   uint64_t orders_ GUARDED_BY(mu_) = 0;
-  std::map<std::pair<uint64_t, uint64_t>, HoldTicket*> timed_ GUARDED_BY(mu_);  // by when, and order
-  std::map<uint64_t, HoldTicket*> hanging_ GUARDED_BY(mu_);                     // by order
+  // By when they are due, which is not known of those that hang, and order. Tickets move from one to the other.
+  using Tickets = std::map<std::pair<uint64_t, uint64_t>, HoldTicket*>;
+  Tickets timed_ GUARDED_BY(mu_);
+  Tickets hanging_ GUARDED_BY(mu_);
   size_t entered_ GUARDED_BY(mu_) = 0;
   size_t held_ GUARDED_BY(mu_) = 0;  // those that somebody waits for
   bool stopping_ GUARDED_BY(mu_) = false;

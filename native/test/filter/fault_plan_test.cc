@@ -1,4 +1,5 @@
 // What a fault plan does to reads and writes, seen from outside by the bytes of the host file.
+// Over 300 lines: one list of what rules and actions do.
 #include <bit>
 
 #include "core/filter/fault_damage.h"

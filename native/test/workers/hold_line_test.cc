@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "test/support/check.h"
+#include "test/support/scarce_memory.h"
 
 namespace blk {
 namespace {
@@ -136,6 +137,25 @@ TEST_CASE("on the host's clock threads that hold and release at once each let go
   }
   for (std::thread& thread : threads) thread.join();
   CHECK(gone == held);
+}
+
+TEST_CASE("what is held is let go without memory: by time, by tag, by the end of who holds") {
+  std::atomic<bool> ended{false};
+  const auto line = std::make_shared<HoldLine>(HoldLine::Clock::kVirtual);
+  Done timed(line, 10, std::nullopt, ended), tagged(line, 20, 7, ended), hung(line, 0, 8, ended),
+      late(line, 30, std::nullopt, ended), cancelled(line, 40, std::nullopt, ended);
+  for (Done* each : {&timed, &tagged, &hung, &late, &cancelled}) CHECK(each->Hold());
+  cancelled.cancel.store(true);
+  test::Scarce none(0);
+  const bool first = line->Advance(15);
+  const size_t released = line->Release(7, ended);
+  const bool second = line->Advance(25);
+  line->LetGoCancelled();
+  ended.store(true);
+  line->ReleaseAll(ended);
+  const test::Plenty plenty;
+  CHECK((first && second && released == 1));
+  for (const Done* each : {&timed, &tagged, &hung, &late, &cancelled}) CHECK(each->gone);
 }
 
 }  // namespace
