@@ -81,10 +81,8 @@ int LongTransfer::Part::Return(napi_env) {
   return whole_->Returned(*this, std::move(ran)) ? 1 : 0;
 }
 
-bool LongTransfer::Part::Start(blk::IoWorker& worker) {
-  if (!whole_->under_way_->device->starts() || request_.plan.decided || !BeginStart()) return false;
-  // Where a sync has to follow it waits for that, here.
-  if (request_.durable && begin_ + size_ == request_.length) worker.WillBlock();
+bool LongTransfer::Part::Start(blk::IoWorker&) {
+  if (!whole_->under_way_->device->MayStart(request_) || !BeginStart()) return false;
   const auto finished = [](void* self) { static_cast<Part*>(self)->Finished(); };
   started_.Start(whole_->entry_, request_, memory_.data(), size_, finished, this);
   return true;

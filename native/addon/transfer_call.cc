@@ -75,10 +75,8 @@ void TransferCall::DropMemory() {
   view_.Drop();
 }
 
-bool TransferCall::Start(blk::IoWorker& worker) {
-  if (now_ == Now::kDone || !under_way_->device->starts() || request_.plan.decided || !BeginStart()) return false;
-  // Where a sync has to follow it waits for that, here.
-  if (now_ == Now::kWouldWait && request_.operation == blk::Operation::kWrite) worker.WillBlock();
+bool TransferCall::Start(blk::IoWorker&) {
+  if (now_ == Now::kDone || !under_way_->device->MayStart(request_) || !BeginStart()) return false;
   const size_t done = request_.moved - begin_;
   const auto finished = [](void* self) { static_cast<TransferCall*>(self)->Finished(); };
   started_.Start(*entry_, request_, memory_.data() + done, size() - done, finished, this);

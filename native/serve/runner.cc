@@ -63,7 +63,7 @@ void Runner::Take(Arrived& arrived) {
 }
 
 bool Runner::ReadNow(Strategy& entry, Request& request, uint8_t* data, bool* waits) {
-  if (device_.starts() || request.length > kMostNow || request.plan.decided) return false;
+  if (device_.starts().Has(Operation::kRead) || request.length > kMostNow || request.plan.decided) return false;
   request.nowait = true;
   bool more = true;
   while (more) {
@@ -131,8 +131,8 @@ void Runner::Write(Arrived& arrived, CallsInFlight::Call call) {
   request.cancel = &inbox_->cancel();
   Strategy& entry = device_.Admit(request);
   const bool in_buffer = arrived.memory.data() == nullptr;
-  if (in_buffer && !request.durable && !device_.starts() && !request.plan.decided &&
-      !inbox_->writes().AssumesBlocking()) {
+  const bool starts = device_.starts().Has(Operation::kWrite);
+  if (in_buffer && !request.durable && !starts && !request.plan.decided && !inbox_->writes().AssumesBlocking()) {
     const auto begun = std::chrono::steady_clock::now();
     RunRequest(entry, request);
     inbox_->writes().Record(std::chrono::steady_clock::now() - begun);
@@ -181,8 +181,7 @@ std::unique_ptr<Job> Runner::MakeJob(const Arrived& arrived, CallsInFlight::Call
 }
 
 void Runner::Go(std::unique_ptr<Job> job) {
-  const bool moves = job->command() == Command::kRead || job->command() == Command::kWrite;
-  const bool starts = device_.starts() && moves && !job->request.plan.decided;
+  const bool starts = job->MayStart();
   std::unique_ptr<IoTask> task;
   const size_t room = AlignedPool::RoomFor(job->taken);
   if (!starts) task = std::make_unique<QueuedJob>(std::move(job));

@@ -30,7 +30,7 @@ void BatchRun::RunStartedGroup(Lane lane, const std::atomic<bool>* cancel) {
   for (;;) {
     StartedGroup group(*this, cancel);
     group.Run();
-    if (!group.waits_for_range()) return;
+    if (!group.stopped_at_wait()) return;
     Piece piece;
     if (!IsWithoutPiece(next_, lane, &piece)) static_cast<void>(RunSingle(next_, piece));  // it may wait
     next_++;
@@ -43,6 +43,7 @@ StartedGroup::StartedGroup(BatchRun& run, const std::atomic<bool>* cancel)
 void StartedGroup::Start(void (*done)(void* owner), void* owner) {
   done_ = done;
   owner_ = owner;
+  over_ = at_wait_ = false;
   GoOn();
 }
 
@@ -72,8 +73,8 @@ void StartedGroup::GoOn() {
   }
   if (IsCancelled(cancel_)) {
     run_.CancelRest();
-    waits_for_range_ = false;
-  } else if (run_.next_ < run_.count_ && !waits_for_range_) {
+    at_wait_ = false;
+  } else if (run_.next_ < run_.count_ && !at_wait_) {
     run_.TakeFlush();
   }
   done_(owner_);
@@ -86,10 +87,11 @@ void StartedGroup::StartWave() {
   for (Stretches* stretches : {&read_, &written_, &filled_, &sent_}) stretches->Clear();
   for (;;) {
     over_ = run_.next_ == run_.count_ || IsCancelled(cancel_) || run_.OpOf(run_.next_) == BatchOp::kFlush;
-    waits_for_range_ = !over_ && run_.IsRange(run_.next_);
-    over_ = over_ || waits_for_range_;
-    if (over_ || alone_ || used_ == entries_.size() || !StartNext()) return;
+    at_wait_ = !over_ && run_.Waits(run_.next_);
+    over_ = over_ || at_wait_;
+    if (over_ || alone_ || used_ == entries_.size() || !StartNext()) break;
   }
+  if (used_ > 0) run_.target_.entry->Kick();
 }
 
 bool StartedGroup::StartNext() {
@@ -107,6 +109,8 @@ bool StartedGroup::StartNext() {
   piece.finish = OnFinished;
   piece.owner = &entry;
   piece.cancel = cancel_;
+  // They go together, but no one waits for thousands of others to be made.
+  piece.more = used_ % kTogether != 0;
   // Relaxed: whoever finishes it has it from the start below.
   under_way_.fetch_add(1, std::memory_order_relaxed);
   run_.target_.entry->Start(piece);
@@ -117,12 +121,14 @@ bool StartedGroup::Claim(const Piece& piece) {
   if (piece.size == 0) return true;
   const bool read = piece.operation == Operation::kRead;
   const uint64_t at = piece.position, end = at + piece.size;
-  const uint64_t from = reinterpret_cast<uintptr_t>(piece.data), to = from + piece.size;
+  // A discard and zeros have nothing in the arena.
+  const uint64_t from = reinterpret_cast<uintptr_t>(piece.data),
+                 to = MovesBytes(piece.operation) ? from + piece.size : from;
   if (written_.Meets(at, end) || filled_.Meets(from, to)) return false;
   if (read ? sent_.Meets(from, to) : read_.Meets(at, end)) return false;
   const bool noted = HadMemory([&] {
     (read ? read_ : written_).Add(at, end);
-    (read ? filled_ : sent_).Add(from, to);
+    if (from < to) (read ? filled_ : sent_).Add(from, to);
   });
   alone_ = !noted;
   return noted || used_ == 0;

@@ -27,28 +27,18 @@ void BoundedStrategy::Submit(Piece& piece) {
 }
 
 void BoundedStrategy::Start(StartedPiece& piece) {
-  if (MovesBytes(piece.operation) && piece.size > 0 && MayBegin(piece).ok()) {
-    StartedMove& move = piece.move;
-    move.kind = piece.operation == Operation::kRead ? StartedMove::Kind::kRead : StartedMove::Kind::kWrite;
-    move.at = ToMedium({piece.position}, range_.begin);
-    move.data = piece.data;
-    move.size = piece.size;
-    move.rules = {piece.durable, false, piece.cancel};
-    move.finish = OnMoved;
-    move.owner = &piece;
+  if (piece.size > 0 && MayBegin(piece).ok()) {
+    piece.answered = OnAnswered;
     piece.strategy = this;
-    if (StartMove(piece)) return;
+    if (StartMove(piece, ToMedium({piece.position}, range_.begin))) return;
   }
   Submit(piece);
   piece.finish(piece);
 }
 
-void BoundedStrategy::OnMoved(StartedMove& move, const Moved& moved) {
-  StartedPiece& piece = *static_cast<StartedPiece*>(move.owner);
-  BoundedStrategy& strategy = *piece.strategy;
-  const Moved finished = strategy.FinishMove(piece, moved);
-  strategy.Count(piece, finished);
-  Biodone(piece, finished.bytes, finished.status);
+void BoundedStrategy::OnAnswered(StartedPiece& piece, const Moved& moved) {
+  piece.strategy->Count(piece, moved);
+  Biodone(piece, moved.bytes, moved.status);
   piece.finish(piece);
 }
 
