@@ -25,7 +25,7 @@ export interface Counters {
   flushes: number;
   /** Discards that passed faults and bounds. */
   discards: number;
-  /** Bytes that media were told to discard. */
+  /** Bytes that these were about, where the medium can: also those of parts of granules, which stay as they are. */
   bytesDiscarded: number;
   /** Discards of media that cannot. */
   discardsIgnored: number;

@@ -196,7 +196,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    * @param position bytes from the start of the device
    * @param length bytes; what lies behind the end of the device is left out
    * @param options `signal`, default none
-   * @returns the bytes that the medium was told to discard; 0 where it cannot
+   * @returns the bytes that the medium has seen to, also those of parts of granules, which stay as they are; 0 where it cannot discard
    * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EACCES mode 'r'; EROFS a protected range; EIO host; EBADF closed
    *
    * @example
@@ -219,7 +219,7 @@ export class BlockDevice implements AsyncDisposable, Disposable {
    *
    * @param position bytes from the start of the device
    * @param length bytes; what lies behind the end of the device is left out
-   * @returns the bytes that the medium was told to discard; 0 where it cannot
+   * @returns the bytes that the medium has seen to, also those of parts of granules, which stay as they are; 0 where it cannot discard
    * @throws {BlockDeviceError} EINVAL beyond the end, or unaligned when raw; EACCES mode 'r'; EROFS a protected range; EIO host; EBADF closed
    *
    * @example

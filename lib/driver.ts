@@ -1,7 +1,7 @@
 // BlockDriver: a table of minors with its tunables, faults and counters.
 // Over 300 lines: one class, whose members are short and documented one by one.
 import { binding, type NativeDriver } from './native/binding.js';
-import { throwIfAborted, unlessAborted } from './request/abort.js';
+import { unlessAborted } from './request/abort.js';
 import { toCounters, type Counters } from './counters.js';
 import { createDevice, type BlockDevice } from './device.js';
 import { closedError, fromFailure, invalidThis, isFailure, markCopy, type FailurePlace } from './errors.js';
@@ -235,10 +235,11 @@ export class BlockDriver implements Disposable {
     const native = nativeOf(this, 'open');
     const slot = integer(minor, 'minor', 0, INT32_MAX);
     const settings = openSettings(options, OPEN_KEYS);
-    throwIfAborted(settings.signal);
-    const opened = await native.open(slot, ...openArguments(settings));
-    if (isFailure(opened)) throw fromFailure(opened, placeOf(native, minor));
-    return unlessAborted(createDevice(this, opened, settings), settings.signal);
+    return unlessAborted(async () => {
+      const opened = await native.open(slot, ...openArguments(settings));
+      if (isFailure(opened)) throw fromFailure(opened, placeOf(native, minor));
+      return createDevice(this, opened, settings);
+    }, settings.signal);
   }
 
   /**

@@ -1,6 +1,6 @@
 // open(): a block device on a private minor, outside every table. This is all that most callers need.
 import type { PathLike } from 'node:fs';
-import { throwIfAborted, unlessAborted } from './request/abort.js';
+import { unlessAborted } from './request/abort.js';
 import { chosenPartition, lookAt, lookAtSync, nameIn, requireSame, unusable } from './label/choice.js';
 import type { ChosenPartition, Looked, PartitionChoice } from './label/choice.js';
 import { LOCK, type Failure, type NativeDevice, type NativeDriver } from './native/binding.js';
@@ -41,11 +41,12 @@ export interface OpenPathOptions extends OpenOptions, RegisterOptions, NotAnEntr
 export async function open(source: Source, options?: OpenPathOptions): Promise<BlockDevice> {
   const request = openPathRequest(source, options, OPEN_PATH_KEYS);
   const { native, settings, partition } = request;
-  throwIfAborted(settings.signal);
-  const name = partition?.number === undefined ? partition?.name : nameFor(request, await tableOf(request));
-  const opened = await native.openPath(...argumentsFor(request, name));
-  if (isUnusable(opened, partition)) throw failureFor(request, opened, await tableOf(request));
-  return unlessAborted(openedDevice(request, opened), settings.signal);
+  return unlessAborted(async () => {
+    const name = partition?.number === undefined ? partition?.name : nameFor(request, await tableOf(request));
+    const opened = await native.openPath(...argumentsFor(request, name));
+    if (isUnusable(opened, partition)) throw failureFor(request, opened, await tableOf(request));
+    return openedDevice(request, opened);
+  }, settings.signal);
 }
 
 /**

@@ -84,12 +84,9 @@ export function addServe(program: Command, done: (status: number) => void): void
 
 async function serveCommand(images: readonly string[], named: readonly NamedImage[], options: ServeOptions): Promise<number> {
   const wanted = namesOf(images, named);
-  if (options.overlay === true && options.bitmap !== undefined) throw new UsageError('--bitmap is of the image: not with --overlay');
+  requireFitting(options);
   const place = placeOf(options);
-  if (options.fork === true) {
-    if (place.stdio === true || place.fd !== undefined) throw new UsageError('--fork needs --socket or --listen');
-    return goOnInBackground('--fork');
-  }
+  if (options.fork === true) return goOnInBackground('--fork');
   const driver = driverOf(process.env);
   await useAndClose(driver, async () => {
     const devices: BlockDevice[] = [];
@@ -103,6 +100,25 @@ async function serveCommand(images: readonly string[], named: readonly NamedImag
     });
   });
   return EXIT.ok;
+}
+
+/** Refuses options that exclude each other, and those that would be ignored. */
+function requireFitting({ socket, listen, stdio, overlay, partition, ...options }: ServeOptions): void {
+  if (overlay === true) {
+    if (options.bitmap !== undefined) throw new UsageError('--bitmap is of the image: not with --overlay');
+    if (options.writable === true) throw new UsageError('--writable writes to the images, --overlay never does: give one of them');
+    const ignored = [
+      ['--offset', options.offset],
+      ['--size', options.size],
+      ['--sector-size', options.sectorSize],
+      ['--no-lock', options.lock ? undefined : true],
+      ['--access', partition === undefined && options.access !== 'auto' ? options.access : undefined],
+    ].find(([, value]) => value !== undefined);
+    if (ignored !== undefined) throw new UsageError(`--overlay is of all of the image: not with ${ignored[0]}`);
+  }
+  if (options.allowRemote === true && listen?.host === undefined) throw new UsageError('--allow-remote needs --listen with a host');
+  if (options.maxConnections !== undefined && stdio === true) throw new UsageError('--stdio is one client: not with --max-connections');
+  if (options.fork === true && socket === undefined && listen === undefined) throw new UsageError('--fork needs --socket or --listen');
 }
 
 /** Gives each image a name: the one it was given, or that of its file. */
@@ -155,8 +171,6 @@ async function openExport(file: string, options: ServeOptions, driver: BlockDriv
   // An image keeps its bitmaps as long as it is open for writing.
   const mode = isWritable(options) || options.bitmap !== undefined ? 'r+' : 'r';
   if (options.overlay !== true) return add(await openImage(file, options, { mode }, driver));
-  if (options.offset !== undefined || options.size !== undefined)
-    throw new UsageError('--overlay is of all of the image: not with --offset or --size');
   const { partition, format, access } = options;
   const overlay = await openOverlay(sourceOf(file), { driver, ...(format !== undefined && { format }) });
   add(overlay);

@@ -36,11 +36,33 @@ export async function untilAborted<T>(begun: Eventual<T | Failure>, signal: Abor
   }
 }
 
-/** Waits for an open, which native cannot interrupt: a device that came too late is closed. */
-export async function unlessAborted<T extends { close(): Promise<void> }>(device: T, signal: AbortSignal | undefined): Promise<T> {
-  if (signal?.aborted !== true) return device;
-  await device.close().catch(() => undefined);
-  throw signal.reason;
+/**
+ * Waits for an open, which native cannot interrupt: the server of an export may be long in coming.
+ *
+ * @param opening what opens; it begins at once
+ * @param signal its reason is thrown as soon as it is aborted; a device that comes too late is closed then
+ * @returns the device
+ */
+export async function unlessAborted<T extends { close(): Promise<void> }>(
+  opening: () => Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  throwIfAborted(signal);
+  const begun = opening();
+  if (signal === undefined) return begun;
+  let abort: () => void = () => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason as Error);
+  });
+  watch(signal, abort);
+  try {
+    return await Promise.race([begun, aborted]);
+  } catch (error) {
+    begun.then((device) => device.close()).catch(() => undefined);
+    throw error;
+  } finally {
+    unwatch(signal, abort);
+  }
 }
 
 function watch(signal: AbortSignal, cancel: () => void): void {

@@ -42,9 +42,9 @@ export interface NbdServerOptions {
   fd?: number;
   /** Serves the one client that standard input is a socket to; default false. */
   stdio?: boolean;
-  /** Allows a `host` that other machines reach; default false. NBD knows neither passwords nor, here, encryption. */
+  /** Allows a `host` that other machines reach; default false; not without `host`. NBD knows neither passwords nor, here, encryption. */
   allowRemote?: boolean;
-  /** Clients at a time; default 64. Others are cut off. */
+  /** Clients at a time; default 64. Others are cut off. Not with `stdio`, which is one client. */
   maxConnections?: number;
   /** Closes the server when it is aborted. */
   signal?: AbortSignal;
@@ -176,6 +176,10 @@ export async function servePlace(options: NbdServerOptions): Promise<ServePlace>
   const isTcp = host !== undefined || port !== undefined;
   const ways = [socket !== undefined, isTcp, fd !== undefined, stdio].filter(Boolean).length;
   if (ways !== 1) throw invalidArgValue('options', options, "must have one of 'socket', 'port' with 'host', 'fd' and 'stdio'");
+  // What would be ignored is not what whoever gave it thinks.
+  if (allowRemote && host === undefined) throw invalidArgValue('options.allowRemote', true, "is of a 'host' that other machines reach");
+  if (stdio && options.maxConnections !== undefined)
+    throw invalidArgValue('options.maxConnections', options.maxConnections, "is of servers that listen: 'stdio' is one client");
   if (socket !== undefined) {
     const path = hostPath(socket, 'options.socket');
     return { ...NOWHERE, path: absolute(path), name: path.toString() };

@@ -81,16 +81,10 @@ bool BatchCall::Fetch() {
 }
 
 bool BatchCall::Start(blk::IoWorker&) {
-  // One that syncs on the way waits for that, on a worker.
   if (!run_->IsAllStarted()) return false;
-  started_.emplace(*run_, under_way_.has_token() ? &cancel_ : nullptr);
+  started_.emplace(*under_way_->device, *run_, under_way_.has_token() ? &cancel_ : nullptr);
   if (!BeginStart()) return false;
-  const auto finished = [](void* self) {
-    BatchCall& call = *static_cast<BatchCall*>(self);
-    call.run_->EndStarted();
-    call.Finished();
-  };
-  started_->Start(finished, this);
+  started_->Start([](void* self) { static_cast<BatchCall*>(self)->Finished(); }, this);
   return true;
 }
 
@@ -134,8 +128,7 @@ void BatchCall::Cancel(napi_env env) {
   cancel_.store(true, std::memory_order_relaxed);
   if (!GiveUp(env, {ECANCELED, blk::Op::kStrategy})) return under_way_->device->LetGoCancelled();
   // It never runs: its entries say so, and the batch can run again before the queue comes to this call.
-  run_->CancelRest();
-  run_->EndStarted();
+  run_->EndCancelled();
   static_cast<void>(GiveBack());
   run_.reset();
   DropMemory();

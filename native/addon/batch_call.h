@@ -12,8 +12,8 @@
 #include "addon/device_state.h"
 #include "addon/pending_call.h"
 #include "core/base/aligned_buffer.h"
+#include "core/device/started_batch.h"
 #include "core/request/batch.h"
-#include "core/request/started_group.h"
 
 namespace blk_addon {
 
@@ -62,7 +62,7 @@ class BatchCall final : public PendingCall, public Cancellable {
   blk::AlignedBuffer arena_;
   // Over arena_, once that is had.
   std::optional<blk::BatchRun> run_;
-  std::optional<blk::StartedGroup> started_;  // over run_, on a medium that answers later
+  std::optional<blk::StartedBatch> started_;  // over run_, on a medium that answers later
 };
 
 }  // namespace blk_addon

@@ -9,6 +9,7 @@
 #include "addon/change_calls.h"
 #include "addon/define.h"
 #include "addon/edge.h"
+#include "addon/flush_call.h"
 #include "addon/image_overlay_calls.h"
 #include "addon/label_object.h"
 #include "addon/lease_wrap.h"
@@ -63,14 +64,6 @@ napi_value Cancel(const Args& args, Device device) {
   return nullptr;
 }
 
-// What a flush or a close answers.
-struct Flushed {
-  blk::Status status;
-  blk::ByteSpan lost;
-};
-
-napi_value Answer(napi_env env, const Flushed& flushed) { return ToOutcome(env, flushed.status, flushed.lost); }
-
 Flushed FlushOn(blk::Device& device, blk::Lane lane) {
   Flushed flushed;
   flushed.status = device.Flush(lane, &flushed.lost);
@@ -78,27 +71,10 @@ Flushed FlushOn(blk::Device& device, blk::Lane lane) {
 }
 
 napi_value FlushSync(const Args& args, Device device) {
-  return Answer(args.env(), FlushOn(*device->device, device->lane));
+  return ToAnswer(args.env(), FlushOn(*device->device, device->lane));
 }
 
-// Without a token: a sync cannot be cut short.
-napi_value Flush(const Args& args, Device device) {
-  // Filters look at it now, in the order of the calls.
-  auto flush = std::make_shared<blk::Device::AdmittedFlush>(device->device->AdmitFlush());
-  auto call = MakePromiseCall<DeviceCall>(
-      args.env(), device,
-      [core = device->device, flush](blk::Lane lane) {
-        Flushed flushed;
-        flushed.status = core->RunFlush(*flush, lane, &flushed.lost);
-        return flushed;
-      },
-      [flush](napi_env env, const Flushed& flushed) {
-        blk::CompleteRequest(flush->request);
-        return Answer(env, flushed);
-      });
-  call->HeldBy(flush->request.plan.decided);
-  return device->Submit(std::move(call));
-}
+napi_value Flush(const Args& args, Device device) { return FlushCall::Submit(args.env(), device); }
 
 // The error of a lease that close() takes back comes first; what it lost is among what the flush has to tell.
 Flushed CloseAfter(blk::Status detached, blk::Device& device, blk::Device::AdmittedFlush* flush, blk::Lane lane) {
@@ -118,7 +94,7 @@ napi_value Close(const Args& args, Device device) {
       [core = device->device, detached, flush](blk::Lane lane) {
         return CloseAfter(*detached, *core, flush.get(), lane);
       },
-      Answer);
+      ToAnswer);
   call->HeldBy(flush->request.plan.decided);
   *detached = device->DetachLeases(args.env());
   return device->Close(std::move(call));
@@ -129,7 +105,7 @@ napi_value CloseSync(const Args& args, Device device) {
   const blk::Status idle = device->device->calls().CloseIdle();
   if (!idle.ok()) return ToFailure(args.env(), idle);
   const blk::Status detached = device->DetachLeases(args.env());
-  return Answer(args.env(), CloseAfter(detached, *device->device, nullptr, device->lane));
+  return ToAnswer(args.env(), CloseAfter(detached, *device->device, nullptr, device->lane));
 }
 
 // [kind, device, inode] of a medium.

@@ -86,7 +86,7 @@ int LongTransfer::Part::Return(napi_env) {
 
 bool LongTransfer::Part::Start(blk::IoWorker& worker) {
   const blk::Device& device = *whole_->under_way_->device;
-  if (!device.starts()) return false;
+  if (device.starts().empty()) return false;
   // Pages that are in memory need no start.
   const bool tries = device.tells_memory() && request_.operation == blk::Operation::kRead;
   if (tries && Try(worker.lane()) != Now::kWouldWait) return false;

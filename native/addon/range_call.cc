@@ -25,6 +25,13 @@ napi_value RangeCall::Submit(napi_env env, const std::shared_ptr<DeviceState>& d
   return device->Submit(std::move(call));
 }
 
+bool RangeCall::Start(blk::IoWorker&) {
+  if (!under_way_->device->Starts(*entry_, request_, nullptr, request_.length) || !BeginStart()) return false;
+  const auto finished = [](void* self) { static_cast<RangeCall*>(self)->Finished(); };
+  started_.Start(*entry_, request_, nullptr, request_.length, finished, this);
+  return true;
+}
+
 void RangeCall::Work(blk::IoWorker& worker) {
   request_.lane = worker.lane();
   // Of the host's file system, which may have to write; a medium in memory is quick.

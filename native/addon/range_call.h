@@ -9,6 +9,7 @@
 #include "addon/device_state.h"
 #include "addon/pending_call.h"
 #include "core/request/request.h"
+#include "core/request/started_request.h"
 
 namespace blk_addon {
 
@@ -28,6 +29,7 @@ class RangeCall final : public PendingCall, public Cancellable {
   RangeCall(napi_env env, std::shared_ptr<DeviceState> device, const blk::Request& request, blk::Strategy& entry,
             uint64_t token);
 
+  bool Start(blk::IoWorker& worker) override;
   void Work(blk::IoWorker& worker) override;
   napi_value Settle(napi_env env) override;
   void Unrun(blk::Status why) override { request_.status = why; }
@@ -41,6 +43,7 @@ class RangeCall final : public PendingCall, public Cancellable {
   blk::Request request_;
   blk::Strategy* const entry_;  // where Admit() sent it
   std::atomic<bool> cancel_{false};
+  blk::StartedRequest started_;  // on a medium that answers later
 };
 
 }  // namespace blk_addon

@@ -38,8 +38,9 @@ Export::Export(ExportOptions options)
       lanes_(std::move(options.lanes)),
       bitmaps_(std::move(options.bitmaps)) {}
 
-Status Export::Flush(Device::AdmittedFlush& flush, Lane lane) {
-  const Status status = device_->RunFlush(flush, lane);
+Status Export::Flush(Device::AdmittedFlush& flush, Lane lane) { return Flushed(flush, device_->RunFlush(flush, lane)); }
+
+Status Export::Flushed(Device::AdmittedFlush& flush, Status status) {
   CompleteRequest(flush.request);
   if (status.why == Why::kNbdUnflushed) has_lost_.store(true, std::memory_order_relaxed);
   if (!status.ok() || !has_lost_.load(std::memory_order_relaxed)) return status;

@@ -51,11 +51,15 @@ class Export {
   // Makes all that was answered durable. A loss that the device tells of once, as one over NBD does, is told to every
   // client from then on: any of them may have written what is gone.   Errors: those of Device::RunFlush().
   Status Flush(Device::AdmittedFlush& flush, Lane lane);
+  // What is behind it, for who has started flush.request.
+  Status EndFlush(Device::AdmittedFlush& flush) { return Flushed(flush, device_->EndFlush(flush)); }
 
   // Requests under way. A close of them is the end of the export: what clients ask of it from then on is ESHUTDOWN.
   CallsInFlight& calls() { return calls_; }
 
  private:
+  Status Flushed(Device::AdmittedFlush& flush, Status status);
+
   const ExportFacts facts_;
   const std::shared_ptr<Device> device_;
   IoQueue& queue_;

@@ -41,9 +41,19 @@ void Do(Job& job, Lane lane) {
   }
 }
 
+nbd::WireError EndOf(Job& job) {
+  switch (job.command()) {
+    case Command::kRead:
+    case Command::kWrite: return OutcomeOf(job.request);
+    case Command::kFlush: return ToWire(job.exported->EndFlush(job.flush));
+    // A discard that nobody did is none that failed.
+    default: return ToWire(job.request.status);
+  }
+}
+
 void OnStarted(void* owner) {
   std::unique_ptr<Job> job(static_cast<Job*>(owner));
-  job->error = OutcomeOf(job->request);
+  job->error = EndOf(*job);
   Inbox& inbox = *job->inbox;
   inbox.Put(std::move(job));
 }
@@ -82,11 +92,24 @@ void DropJob(std::unique_ptr<Job> job, nbd::WireError error) {
   inbox.Put(std::move(job));
 }
 
+bool Job::Starts() {
+  const Device& device = exported->device();
+  switch (command()) {
+    case Command::kFlush:
+      return flush.entry != nullptr && device.Starts(*flush.entry, flush.request, nullptr, flush.request.length);
+    case Command::kBlockStatus: return false;
+    default: return device.Starts(*entry, request, memory.data() + request.moved, request.length - request.moved);
+  }
+}
+
 void StartJob(std::unique_ptr<Job> job) {
-  Job* const started = job.release();  // OnStarted() takes it over
-  Request& request = started->request;
-  started->started.Start(*started->entry, request, started->memory.data() + request.moved,
-                         request.length - request.moved, OnStarted, started);
+  Job& started = *job.release();  // OnStarted() takes it over
+  const bool flush = started.command() == Command::kFlush;
+  Request& request = flush ? started.flush.request : started.request;
+  Strategy& entry = flush ? *started.flush.entry : *started.entry;
+  // Null, of what moves no bytes, which has moved none.
+  uint8_t* const data = started.memory.data() + request.moved;
+  started.started.Start(entry, request, data, request.length - request.moved, OnStarted, &started);
 }
 
 QueuedJob::~QueuedJob() {

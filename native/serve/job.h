@@ -43,17 +43,20 @@ struct Job {
     const auto& decided = command() == nbd::Command::kFlush ? flush.request.plan.decided : request.plan.decided;
     return decided ? decided->hold() : nullptr;
   }
+  // Whether its medium would answer all of it later. Of this moment.
+  bool Starts();
   nbd::Command command() const { return static_cast<nbd::Command>(header.type); }
 };
 
-// The outcome of a request that moves bytes and has run.
+// The outcome of a read or a write that has run.
 nbd::WireError OutcomeOf(const Request& request);
 
 // Does it, to its end, and puts it into its inbox.   Thread: any.
 void RunJob(std::unique_ptr<Job> job, Lane lane);
 // Puts it there undone.
 void DropJob(std::unique_ptr<Job> job, nbd::WireError error);
-// Begins a read or a write on a medium that answers later; it comes into its inbox when it is done.   Thread: any.
+// Begins it on a medium that answers later; it comes into its inbox when it is done.   Thread: any.   REQUIRES:
+// Job::Starts().
 void StartJob(std::unique_ptr<Job> job);
 
 // A job in the queue; one that never runs is dropped.

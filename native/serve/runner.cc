@@ -63,7 +63,7 @@ void Runner::Take(Arrived& arrived) {
 }
 
 bool Runner::ReadNow(Strategy& entry, Request& request, uint8_t* data, bool* waits) {
-  const bool tries = !device_.starts() || device_.tells_memory();
+  const bool tries = !device_.starts().Has(Operation::kRead) || device_.tells_memory();
   if (!tries || request.length > kMostNow || request.plan.decided) return false;
   request.nowait = true;
   bool more = true;
@@ -182,13 +182,9 @@ std::unique_ptr<Job> Runner::MakeJob(const Arrived& arrived, CallsInFlight::Call
 }
 
 void Runner::Go(std::unique_ptr<Job> job) {
-  const bool moves = job->command() == Command::kRead || job->command() == Command::kWrite;
   // Of a medium that tells, what was not found to wait is a worker's, who then may.
   const bool tried = job->waits || job->command() != Command::kRead || !device_.tells_memory();
-  Request& request = job->request;
-  const bool starts =
-      moves && tried &&
-      device_.Starts(*job->entry, request, job->memory.data() + request.moved, request.length - request.moved);
+  const bool starts = tried && job->Starts();
   std::unique_ptr<IoTask> task;
   const size_t room = AlignedPool::RoomFor(job->taken);
   if (!starts) task = std::make_unique<QueuedJob>(std::move(job));

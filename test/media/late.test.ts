@@ -2,7 +2,8 @@
 // cancels and exits in the middle.
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { BATCH_FLUSH, BATCH_READ, BATCH_WRITE, BlockDriver, type BlockDevice } from 'rumpblk';
+import { BATCH_DISCARD, BATCH_FLUSH, BATCH_READ, BATCH_WRITE, BlockDriver, type BlockDevice } from 'rumpblk';
+import { memory } from 'rumpblk/media';
 import { fill } from '../support/batch';
 import { reportsFrom, ROOT, runChild } from '../support/child';
 import { thrownBy } from '../support/failure';
@@ -58,6 +59,73 @@ describe('a medium that answers later', () => {
     expect((await Promise.all(reads)).every(({ resid }) => resid === 0)).toBe(true);
     got.forEach((data, i) => expect(data.equals(i % 2 ? content.subarray(i * 512, (i + 1) * 512) : Buffer.alloc(512))).toBe(true));
     await device.close();
+  });
+
+  test('has discards, zeros, flushes and durable writes under way, a hundred of each with two workers', async () => {
+    const disk = lateDisk(SIZE);
+    const driver = new BlockDriver({ workers: 2 });
+    const device = driver.openSync(driver.registerSync(disk.medium), { mode: 'r+' });
+    device.writeSync(content, 0);
+    driver.resetCounters();
+    disk.hold();
+    const places = Array.from({ length: 100 }, (_, i) => i * 16384);
+    const data = Buffer.alloc(4096, 7);
+    const changes = places.flatMap((at) => [
+      device.discard(at, 4096),
+      device.writeZeroes(at + 4096, 4096),
+      device.writeZeroes(at + 8192, 4096, { fua: true }),
+      device.write(data, at + 12_288, { fua: true }),
+      device.strategy({ op: 'discard', blkno: 8192 + at / 512, bcount: 512 }),
+    ]);
+    await until(() => disk.underWay === 500);
+    disk.release();
+    await Promise.all(changes);
+    device.writeSync(data, 0);
+    const before = driver.counters().flushes;
+    disk.hold();
+    // One sync serves all of them.
+    const flushes = places.map(() => device.flush());
+    await until(() => disk.underWay === 1);
+    // No worker waits: both are there for a read of another device.
+    const other = driver.openSync(driver.registerSync(memory({ size: MiB })), { mode: 'r+' });
+    await other.writeZeroes(0, MiB);
+    disk.release();
+    await Promise.all(flushes);
+    expect(driver.counters().flushes - before).toBe(1);
+    expect(driver.counters()).toMatchObject({ discards: 200, zeroes: 201, bytesDiscarded: 100 * 4096 + 100 * 512 });
+    const got = Buffer.alloc(16384 * 100);
+    await device.read(got, 0);
+    for (const at of places) {
+      expect(got.subarray(at + 4096, at + 12_288).equals(Buffer.alloc(8192))).toBe(true);
+      expect(got.subarray(at + 12_288, at + 16_384).equals(data)).toBe(true);
+    }
+    await device.close();
+    await other.close();
+  });
+
+  test('has the batches of four devices under way with one worker, each with syncs in its middle', async () => {
+    const disks = Array.from({ length: 4 }, () => lateDisk(MiB));
+    const driver = new BlockDriver({ workers: 1 });
+    const devices = disks.map((disk) => driver.openSync(driver.registerSync(disk.medium), { mode: 'r+' }));
+    for (const disk of disks) disk.hold();
+    const running = devices.map((device) => {
+      const batch = device.createBatch({ depth: 8, arena: 8 * 512 });
+      batch.arena.fill(5);
+      const write = (blkno: number, fua: 0 | 1) => ({ op: BATCH_WRITE, blkno, bcount: 512, offset: 0, fua });
+      const count = fill(batch, [
+        write(0, 0),
+        { op: BATCH_FLUSH },
+        write(1, 1),
+        write(2, 0),
+        { op: BATCH_DISCARD, blkno: 8, bcount: 4096 },
+      ]);
+      return batch.run(count);
+    });
+    await until(() => disks.every(({ underWay }) => underWay === 1));
+    for (const disk of disks) disk.release();
+    expect(await Promise.all(running)).toEqual([5, 5, 5, 5]);
+    expect(driver.counters()).toMatchObject({ flushes: 8, discards: 4 });
+    for (const device of devices) await device.close();
   });
 
   test('has a thousand entries of one batch under way, in both forms', async () => {

@@ -1,5 +1,6 @@
 // Servers that go away in the middle: what callers are told, and what ends cleanly.
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import net from 'node:net';
 import { expect, test } from '@jest/globals';
 import { open } from 'rumpblk';
@@ -9,6 +10,7 @@ import { failure } from '../support/failure';
 import { cutBehind, NBDKIT, nbdkit, newSocket, type ForeignServer } from '../support/nbd-servers';
 import { testWith } from '../support/peers';
 import { MiB, pattern, rig } from '../support/rig';
+import { until } from '../support/serving';
 
 const bench = rig();
 const when = testWith(...NBDKIT);
@@ -108,6 +110,46 @@ test('connecting to a server that says nothing ends in time, and does not hold u
   clearInterval(timer);
   expect(turns).toBeGreaterThan(0);
   close();
+});
+
+test('an open of a URL whose server says nothing ends with its signal at once', async () => {
+  const { socket, close } = await silent();
+  const url = new URL(`nbd+unix:///?socket=${socket}`);
+  const control = new AbortController();
+  const opening = open(nbd(url, { connectTimeout: 30_000 }), { signal: control.signal });
+  setImmediate(() => control.abort(new Error('enough')));
+  await expect(opening).rejects.toThrow('enough');
+  close();
+});
+
+when('an open of a minor whose server is gone ends with its signal, and a device that comes too late is closed', async () => {
+  const socket = newSocket(bench);
+  const first = await nbdkit(socket, 'memory', String(SIZE));
+  const driver = bench.driver();
+  const minor = await driver.register(nbd(first.url(), { connectTimeout: 30_000 }));
+  await first.kill();
+  rmSync(socket, { force: true });
+  // Takes the connection, and says nothing.
+  const sockets: net.Socket[] = [];
+  const mute = net.createServer((taken) => void sockets.push(taken));
+  mute.listen(socket);
+  await once(mute, 'listening');
+  const control = new AbortController();
+  const opening = driver.open(minor, { signal: control.signal });
+  await until(() => sockets.length > 0);
+  control.abort(new Error('enough'));
+  await expect(opening).rejects.toThrow('enough');
+  for (const taken of sockets) taken.destroy();
+  mute.close();
+  // Native has still to hear of it.
+  await until(() => {
+    try {
+      driver.close();
+      return true;
+    } catch {
+      return false;
+    }
+  });
 });
 
 test('a process may end while it connects', async () => {

@@ -1,19 +1,22 @@
 // Exports of foreign NBD servers as disks: what works on a file works on them, and other clients see the same bytes.
 import { describe, expect, test } from '@jest/globals';
-import { BATCH_READ, open, openSync } from 'rumpblk';
+import { BATCH_FLUSH, BATCH_READ, BATCH_WRITE, BATCH_ZEROES, open, openSync } from 'rumpblk';
 import { copy } from 'rumpblk/copy';
 import { memory } from 'rumpblk/media';
 import { nbd } from 'rumpblk/nbd';
 import { openOverlay } from 'rumpblk/overlay';
 import { cli } from '../support/cli';
 import { failure, refusal } from '../support/failure';
+import { lateDisk } from '../support/late';
 import { NBD_SERVER, NBDKIT, nbdkit, nbdServer, newSocket, QEMU_NBD, qemuNbd, type ForeignServer } from '../support/nbd-servers';
 import { testWith } from '../support/peers';
 import { img } from '../support/qemu-img';
 import { all } from '../support/overlays';
 import { KiB, MiB, pattern, rig } from '../support/rig';
+import { serving, until } from '../support/serving';
 
 const bench = rig();
+const serve = serving(bench);
 const SIZE = 4 * MiB;
 const kit = (...args: string[]): Promise<ForeignServer> => nbdkit(newSocket(bench), ...args);
 const COARSE = ['blocksize-minimum=65536', 'blocksize-preferred=65536', 'blocksize-maximum=131072', 'blocksize-error-policy=error'];
@@ -152,6 +155,58 @@ testWith(...NBDKIT)('errors of a server are those of the request', async () => {
   await failure(() => device.write(Buffer.alloc(512), 0), 'EIO', 'ENOSPC');
   await device.close();
   await server.kill();
+});
+
+// Each of them took a worker until the server had answered: with the server's requests on the same two, for ever.
+test('a hundred changes, durable writes and flushes at once, with server and client on two workers of one driver', async () => {
+  const driver = bench.driver({ workers: 2 });
+  const late = lateDisk(SIZE);
+  const minor = await driver.register(late.medium);
+  const served = await driver.open(minor, { mode: 'r+' });
+  const { server, uri } = await serve(served);
+  const model = pattern(SIZE, 3);
+  const device = await driver.open(await driver.register(new URL(uri)), { mode: 'r+' });
+  await device.write(model, 0);
+  late.hold();
+  const running: Promise<unknown>[] = [];
+  for (let i = 0; i < 100; i += 1) {
+    const at = i * 20_000;
+    const data = pattern(4000, i);
+    running.push(
+      device.write(data, at, { fua: true }),
+      device.writeZeroes(at + 5000, 3000, { fua: i % 2 === 0 }),
+      device.discard(at + 8192, 8192),
+    );
+    running.push(device.flush());
+    data.copy(model, at);
+    model.fill(0, at + 5000, at + 8000);
+  }
+  const batch = device.createBatch({ depth: 64, arena: 64 * 512 });
+  batch.arena.fill(9);
+  for (let i = 0; i < 64; i += 1) {
+    batch.op[i] = i % 8 === 7 ? BATCH_FLUSH : i % 8 === 3 ? BATCH_ZEROES : BATCH_WRITE;
+    batch.blkno[i] = 6144 + i;
+    batch.bcount[i] = 512;
+    batch.offset[i] = i * 512;
+    batch.fua[i] = i % 5 === 0 ? 1 : 0;
+    if (i % 8 !== 7) model.fill(i % 8 === 3 ? 0 : 9, (6144 + i) * 512, (6145 + i) * 512);
+  }
+  running.push(batch.run(64).then((count) => expect(count).toBe(64)));
+  // As many as our server takes from one connection at once; more than there are workers in any case.
+  await until(() => late.underWay > 100);
+  late.release();
+  await Promise.all(running);
+  const got = Buffer.alloc(SIZE);
+  await device.read(got, 0);
+  for (let i = 0; i < 100; i += 1) {
+    const [at, upto] = [Math.ceil((i * 20_000 + 8192) / 4096) * 4096, Math.floor((i * 20_000 + 16_384) / 4096) * 4096];
+    // Discarded: as before or zeros.
+    got.copy(model, at, at, upto);
+  }
+  expect(got.equals(model)).toBe(true);
+  await device.close();
+  await server.close();
+  await served.close();
 });
 
 test('a server that is not there', async () => {

@@ -27,9 +27,8 @@ class AutoStrategy final : public BoundedStrategy {
   Moved Move(const Piece& piece, MediumOffset at, size_t size) override;
   Moved Apply(const Piece& piece, MediumOffset at, size_t size) override;
   // Reads that have found their pages not in memory; writes go the way of Move().
-  bool StartsMove(const StartedMove& move) override { return disk_.Starts(move); }
-  bool StartMove(StartedPiece& piece) override { return disk_.Start(piece); }
-  Moved FinishMove(const Piece& piece, const Moved& moved) override { return disk_.FinishMove(piece, moved); }
+  bool StartsMove(const Piece& piece, MediumOffset at) override { return disk_.Starts(piece, at); }
+  bool StartMove(StartedPiece& piece, MediumOffset at) override { return disk_.Start(piece, at); }
   bool expects() const override { return true; }
   // Fetches the head of the range into the cache, if its window is mapped.
   void ExpectRead(MediumOffset at, size_t size) override;

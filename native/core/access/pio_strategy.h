@@ -14,12 +14,13 @@ class PioStrategy final : public BoundedStrategy {
   // `disk` outlives this object's requests.
   PioStrategy(const DeviceRange& range, DiskChannel& disk) : BoundedStrategy(range), disk_(disk) {}
 
+  void Kick() override { disk_.channel().Kick(); }
+
  protected:
   Moved Move(const Piece& piece, MediumOffset at, size_t size) override { return disk_.Move(piece, at, size); }
   Moved Apply(const Piece& piece, MediumOffset at, size_t size) override { return disk_.Apply(piece, at, size); }
-  bool StartsMove(const StartedMove& move) override { return disk_.Starts(move); }
-  bool StartMove(StartedPiece& piece) override { return disk_.Start(piece); }
-  Moved FinishMove(const Piece& piece, const Moved& moved) override { return disk_.FinishMove(piece, moved); }
+  bool StartsMove(const Piece& piece, MediumOffset at) override { return disk_.Starts(piece, at); }
+  bool StartMove(StartedPiece& piece, MediumOffset at) override { return disk_.Start(piece, at); }
 
  private:
   DiskChannel& disk_;

@@ -241,7 +241,8 @@ BatchTarget Device::ForBatch() const {
 }
 
 bool Device::Starts(Strategy& entry, const Request& request, uint8_t* data, size_t size) const {
-  if (!starts() || !request.moves() || request.plan.decided || request.plan.reach <= request.moved) return false;
+  const Plan& plan = request.plan;
+  if (plan.decided || !disk_.MayStart(request) || std::min(plan.reach, plan.stop_at) <= request.moved) return false;
   // As one piece: what of its place and memory fits the medium as a whole does so in parts of kMaxPhys.
   Piece piece;
   static_cast<Terms&>(piece) = request;

@@ -130,8 +130,16 @@ class Device {
 
   // What the entries of a batch go through, now: later changes of the faults are not seen by a batch under way.
   BatchTarget ForBatch() const;
+  // A flush for who runs it elsewhere.
+  struct AdmittedFlush {
+    Request request;
+    Strategy* entry = nullptr;  // null: the cache mode has none
+  };
+
   // Makes what a batch that went through `entry` wrote durable. Errors: those of Flush().
   Status SyncBatch(Strategy& entry, Lane lane, const BatchSync& what);
+  // The flush that it runs: for who starts that.
+  AdmittedFlush FlushOfBatch(Strategy& entry, const BatchSync& what);
 
   // Lends [position, position + length) of the device as memory. On an 'r+' device its stores are the file's; on an 'r'
   // one they are private. May wait for a window under mmap, never reads from the disk.
@@ -148,12 +156,11 @@ class Device {
   // ENOSPC stores through a lease are lost, which sticks too.   Thread: any; it waits for the disk.
   Status Flush(Lane lane, ByteSpan* lost = nullptr);
   // Its two halves, for who runs it elsewhere: filters look at it on the caller's thread, in call order.
-  struct AdmittedFlush {
-    Request request;
-    Strategy* entry = nullptr;  // null: the cache mode has none
-  };
   AdmittedFlush AdmitFlush();
   Status RunFlush(AdmittedFlush& flush, Lane lane, ByteSpan* lost = nullptr);
+  // What is behind it, for who has run, or started, flush.request through flush.entry.   Thread: any; it asks a host
+  // file for its size.   REQUIRES: flush.entry is not null.
+  Status EndFlush(AdmittedFlush& flush, ByteSpan* lost = nullptr);
 
   // The calls on this device. What is admitted, run, flushed or looked at between Enter() and the end of that call
   // finds the device open, on whichever thread; the device outlives the call. A close can begin here, for those that
@@ -208,11 +215,11 @@ class Device {
   const Minor& minor() const { return *minor_; }
   Minor& minor() { return *minor_; }
   const std::shared_ptr<Minor>& shared_minor() const { return minor_; }
-  // Whether its medium may answer later (Strategy::Start()), and whether it tells before that a read would wait. Fixed.
-  bool starts() const { return disk_.starts(); }
+  // What its medium may answer later (Strategy::Start()), and whether it tells before that a read would wait. Fixed.
+  OperationSet starts() const { return disk_.starts(); }
   bool tells_memory() const { return disk_.tells_memory(); }
-  // Whether all pieces of [request.moved, request.moved + size), on `data`, would be answered later. Of this moment.
-  // REQUIRES: it is planned, and was admitted to `entry`.
+  // Whether all pieces of [request.moved, request.moved + size) would be answered later, so that no thread waits for
+  // them; on `data`, null where they move none. Of this moment.   REQUIRES: it was admitted to `entry`.
   bool Starts(Strategy& entry, const Request& request, uint8_t* data, size_t size) const;
   // As it was asked for.
   OpenMode mode() const { return options_.mode; }

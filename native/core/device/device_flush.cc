@@ -15,9 +15,14 @@ Device::AdmittedFlush Device::AdmitFlush() {
 Status Device::RunFlush(AdmittedFlush& flush, Lane lane, ByteSpan* lost) {
   if (lost != nullptr) *lost = {};
   if (flush.entry == nullptr) return Status::Ok();
-  // The sync before the size: what was written before the file shrank is made durable in any case.
   flush.request.lane = lane;
   RunRequest(*flush.entry, flush.request);
+  return EndFlush(flush, lost);
+}
+
+// The sync before the size: what was written before the file shrank is made durable in any case.
+Status Device::EndFlush(AdmittedFlush& flush, ByteSpan* lost) {
+  if (lost != nullptr) *lost = {};
   Status status = flush.request.status;
   // After a sync that failed as well: what the file lacks is lost, whatever else is.
   const Status reaches = minor_->disk().CheckReaches(minor_->span());
@@ -51,9 +56,9 @@ void Device::LetGoCancelled() const {
   if (run) run->line()->LetGoCancelled();
 }
 
-Status Device::SyncBatch(Strategy& entry, Lane lane, const BatchSync& what) {
+Device::AdmittedFlush Device::FlushOfBatch(Strategy& entry, const BatchSync& what) {
   AdmittedFlush flush;
-  if (!DurabilityRule(options_.cache).flushes()) return Status::Ok();
+  if (!DurabilityRule(options_.cache).flushes()) return flush;
   flush.request = RangeRequest(Operation::kFlush, 0, range_.size, Fua::kOff);
   flush.request.for_group = what.for_group;
   flush.request.stack = what.stack;
@@ -64,6 +69,11 @@ Status Device::SyncBatch(Strategy& entry, Lane lane, const BatchSync& what) {
     PlanRequest(flush.request, range_);
   }
   if (tracer_.on()) tracer_.Admit(flush.request);
+  return flush;
+}
+
+Status Device::SyncBatch(Strategy& entry, Lane lane, const BatchSync& what) {
+  AdmittedFlush flush = FlushOfBatch(entry, what);
   const Status status = RunFlush(flush, lane);
   CompleteRequest(flush.request);
   return status;

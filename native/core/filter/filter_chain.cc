@@ -65,6 +65,8 @@ class FilterChain::Stack final : public Strategy {
     path_.Start(piece);
   }
 
+  void Kick() override { path_.Kick(); }
+
   void Expect(const Piece& piece) override { next_->Expect(piece); }
   bool expects() const override { return next_->expects(); }
 

@@ -29,6 +29,8 @@ struct SocketSpan {
 // one. Thread-safe.
 class WakeEvent {
  public:
+  // Wakes nobody.
+  WakeEvent() = default;
   // Errors: EMFILE, ENFILE, ENOMEM.
   static Result<WakeEvent> Create();
   WakeEvent(WakeEvent&&) noexcept = default;

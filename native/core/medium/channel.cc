@@ -5,10 +5,22 @@
 namespace blk {
 namespace {
 
-// What zeros are written from. Never written to, so that it costs no memory.
 alignas(4096) constexpr uint8_t kZeros[64 * 1024] = {};
 
 }  // namespace
+
+std::span<const uint8_t> ZeroBytes() { return kZeros; }
+
+Moved Channel::Do(const StartedMove& move) {
+  switch (move.kind) {
+    case StartedMove::Kind::kRead: return Read(move.at, move.data, move.size, move.rules);
+    case StartedMove::Kind::kWrite: return Write(move.at, move.data, move.size, move.rules);
+    case StartedMove::Kind::kDiscard: return Discard(move.at, move.size, move.rules);
+    case StartedMove::Kind::kZero: return Zero(move.at, move.size, move.rules);
+    case StartedMove::Kind::kSync: break;
+  }
+  return {0, Sync()};
+}
 
 Moved Channel::Zero(MediumOffset at, uint64_t size, const PieceRules& rules) {
   if (rules.fast) return {0, {EOPNOTSUPP, Op::kPwrite}};

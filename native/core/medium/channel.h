@@ -44,6 +44,7 @@ struct PieceRules {
   const std::atomic<bool>* cancel = nullptr;
   bool keep_room = false;  // of zeros: room for them stays, or is taken
   bool fast = false;       // of zeros: EOPNOTSUPP, and nothing changed, where they are not faster than a write of them
+  bool more = false;       // of a move that is started: it may stay where it is until Channel::Kick(), which follows
 };
 
 // What a medium can do, as far as it knows without trying.
@@ -56,14 +57,14 @@ struct MediumFeatures {
   uint64_t minimum = 1;       // bytes: of a part of it that is written the rest has to be read
 };
 
-// A transfer that Channel::Start() begins and that is answered later. Whoever makes it keeps it, and its memory, until
-// `finish` is called.
+// What Channel::Start() begins and what is answered later. Whoever makes it keeps it, and its memory, until `finish` is
+// called.
 struct StartedMove {
-  enum class Kind : uint8_t { kRead, kWrite };
+  enum class Kind : uint8_t { kRead, kWrite, kDiscard, kZero, kSync };
 
   Kind kind = Kind::kRead;
-  MediumOffset at;
-  void* data = nullptr;  // only read from by a write
+  MediumOffset at;       // of a sync: not looked at, as the three below
+  void* data = nullptr;  // of a read and of a write, which only reads from it
   size_t size = 0;       // bytes
   PieceRules rules;
   // Called once, with what became of it, by any thread, perhaps before Start() has returned; *this may be gone when it
@@ -90,7 +91,8 @@ class Channel {
   // be denied; EIO: what was written may be lost, and so may what was written before.   Thread: any; it may wait.
   virtual Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules) = 0;
   // Says that [at, at + size) is not needed any more. Of its whole granules each reads afterwards as before or as
-  // zeros; all else is untouched. -> the bytes that the medium was told of: none where it cannot, which is no error.
+  // zeros; all else is untouched. -> the bytes that were seen to, with the parts of granules at the ends, although
+  // nothing is told of these: none where the medium cannot, which is no error.
   // Errors: the medium's · ECANCELED.   Thread: any; it may wait.   REQUIRES: it lies inside the medium.
   virtual Moved Discard(MediumOffset at, uint64_t size, const PieceRules& rules) {
     return static_cast<void>(at), static_cast<void>(size), static_cast<void>(rules), Moved{};
@@ -115,21 +117,22 @@ class Channel {
   // asked again; flush_state.h makes it stick.
   virtual Status Sync() = 0;
 
-  // Whether Start() may answer later, from a thread of the medium's own, so that any number of transfers can be under
-  // way without a thread for each. Fixed.
-  virtual bool starts() const { return false; }
-  // Whether it would do so of this transfer, whose `finish` and `owner` are not looked at. Of this moment.
-  virtual bool Starts(const StartedMove& move) { return static_cast<void>(move), starts(); }
+  // Whether Start() may answer a move of that kind later, from a thread of the medium's own, so that any number of them
+  // can be under way without a thread for each. Fixed.
+  virtual bool starts(StartedMove::Kind kind) const { return static_cast<void>(kind), false; }
+  // Whether it would do so of this move, whose `finish` and `owner` are not looked at. Of this moment.
+  virtual bool Starts(const StartedMove& move) { return starts(move.kind); }
   // Whether a read with `nowait` may succeed, so that it is worth trying before a start. Fixed.
   virtual bool tells_memory() const { return false; }
-  // Begins a transfer and returns; never waits for the medium where Starts() says so. What Read() and Write() say of
-  // bytes and errors holds for what `finish` is told. Transfers that are under way together happen in any order.
-  // Thread: any.
-  virtual void Start(StartedMove& move) {
-    const bool read = move.kind == StartedMove::Kind::kRead;
-    move.finish(move, read ? Read(move.at, move.data, move.size, move.rules)
-                           : Write(move.at, move.data, move.size, move.rules));
-  }
+  // Begins a move and returns; never waits for the medium where Starts() says so. What Read(), Write(), Discard(),
+  // Zero() and Sync() say of bytes and errors holds for what `finish` is told; a sync has no bytes. Moves that are
+  // under way together happen in any order, but for what a sync covers: all that was complete when it began.   Thread:
+  // any.
+  virtual void Start(StartedMove& move) { move.finish(move, Do(move)); }
+  // Sends on its way what was started with rules.more: they go together.   Thread: any; it does not wait.
+  virtual void Kick() {}
+  // The move in place.   Thread: any; it may wait.
+  Moved Do(const StartedMove& move);
 
   // Asks the host, if there is one.   Thread: any; it may wait for the host.
   virtual MediumFeatures Features() { return {}; }
@@ -159,6 +162,9 @@ class Channel {
   // The medium as memory; null of one that cannot be mapped. Lives as long as the channel. Fixed.
   virtual MediumWindows* windows() { return nullptr; }
 };
+
+// What zeros are written from: never written to, so that it costs no memory.
+std::span<const uint8_t> ZeroBytes();
 
 }  // namespace blk
 

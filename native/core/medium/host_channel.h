@@ -24,7 +24,9 @@ class HostChannel final : public Channel, private MediumWindows {
   Moved Read(MediumOffset at, void* data, size_t size, const PieceRules& rules) override;
   Moved Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules) override;
   Status Sync() override { return file_.Sync(); }
-  bool starts() const override { return engine_ != nullptr; }
+  bool starts(StartedMove::Kind kind) const override {
+    return engine_ != nullptr && (kind == StartedMove::Kind::kRead || kind == StartedMove::Kind::kWrite);
+  }
   // Reads, and writes past the page cache: those that wait for a disk. A write into the page cache is a copy, for which
   // the kernel would take threads of its own; what goes by way of aligned memory, or has to be durable, is a worker's.
   bool Starts(const StartedMove& move) override;

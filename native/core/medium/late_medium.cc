@@ -21,13 +21,15 @@ class LateChannel final : public Channel {
     // Only read from, as it is a write.
     return StartAndWait(*this, {StartedMove::Kind::kWrite, at, const_cast<void*>(data), size, rules});
   }
-  Status Sync() override { return under_->Sync(); }
+  Status Sync() override { return SyncAndWait(*this); }
   Moved Discard(MediumOffset at, uint64_t size, const PieceRules& rules) override {
-    return under_->Discard(at, size, rules);
+    return StartAndWait(*this, {StartedMove::Kind::kDiscard, at, nullptr, static_cast<size_t>(size), rules});
   }
-  Moved Zero(MediumOffset at, uint64_t size, const PieceRules& rules) override { return under_->Zero(at, size, rules); }
+  Moved Zero(MediumOffset at, uint64_t size, const PieceRules& rules) override {
+    return StartAndWait(*this, {StartedMove::Kind::kZero, at, nullptr, static_cast<size_t>(size), rules});
+  }
   void Prefetch(MediumOffset at, uint64_t size) noexcept override { under_->Prefetch(at, size); }
-  bool starts() const override { return true; }
+  bool starts(StartedMove::Kind) const override { return true; }
   void Start(StartedMove& move) override { answers_->Put(*under_, move); }
   MediumFeatures Features() override { return under_->Features(); }
   bool durable_writes() const override { return under_->durable_writes(); }
@@ -71,7 +73,7 @@ void LateAnswers::Put(Channel& channel, StartedMove& move) {
   const bool noted = HadMemory([&]() REQUIRES(mu_) { late_.emplace(Clock::now() + delay, Late{&channel, &move}); });
   if (!noted) {
     lock.Unlock();
-    move.finish(move, {0, {ENOMEM, move.kind == StartedMove::Kind::kRead ? Op::kPread : Op::kPwrite}});
+    move.finish(move, {0, {ENOMEM, Op::kStrategy}});
     return;
   }
   peak_ = std::max(peak_, ++under_way_);
@@ -115,9 +117,7 @@ void LateAnswers::Answer() {
     const auto [channel, move] = due->second;
     late_.erase(due);
     lock.Unlock();
-    const bool read = move->kind == StartedMove::Kind::kRead;
-    const Moved moved = read ? channel->Read(move->at, move->data, move->size, move->rules)
-                             : channel->Write(move->at, move->data, move->size, move->rules);
+    const Moved moved = channel->Do(*move);
     lock.Lock();
     // Before it is finished: who hears of the last one finds none under way.
     under_way_--;

@@ -1,4 +1,4 @@
-// LateMedium: a medium that answers later: over any other one, from a thread of its own, each transfer after a delay of
+// LateMedium: a medium that answers later: over any other one, from a thread of its own, each move after a delay of
 // its own, so that answers come out of order. For tests of whatever stands above a channel that starts, and for trials
 // of what a slow disk with many requests under way does to a program. Thread-safe.
 #ifndef RUMPBLK_CORE_MEDIUM_LATE_MEDIUM_H_
@@ -17,8 +17,8 @@
 
 namespace blk {
 
-// LateAnswers: the transfers that are under way, and the thread that answers them. Shared by the media of one identity.
-// Lock order: mu_ is a leaf; transfers happen and are finished without it.
+// LateAnswers: the moves that are under way, and the thread that answers them. Shared by the media of one identity.
+// Lock order: mu_ is a leaf; moves happen and are finished without it.
 class LateAnswers {
  public:
   // Delays are spread evenly over [0, most], by `seed`. `held`: as after Hold().
@@ -36,7 +36,7 @@ class LateAnswers {
   void Hold() EXCLUDES(mu_) { SetHeld(true); }
   void Release() EXCLUDES(mu_) { SetHeld(false); }
 
-  // Transfers under way now, and the most that ever were.
+  // Moves under way now, and the most that ever were.
   size_t under_way() const EXCLUDES(mu_);
   size_t peak() const EXCLUDES(mu_);
 
@@ -50,7 +50,7 @@ class LateAnswers {
   void SetHeld(bool held) EXCLUDES(mu_);
   // What the thread does from its start to the end.
   void Answer() EXCLUDES(mu_);
-  // Waits for the next transfer that is due. -> none: the end has come, and nothing is left.
+  // Waits for the next move that is due. -> none: the end has come, and nothing is left.
   std::multimap<Clock::time_point, Late>::iterator AwaitDue() REQUIRES(mu_);
 
   const std::chrono::microseconds most_;

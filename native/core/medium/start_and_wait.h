@@ -1,4 +1,4 @@
-// StartAndWait: what Read() and Write() are of a channel that answers later. No state.
+// StartAndWait: what Read(), Write() and the like are of a channel that answers later. No state.
 #ifndef RUMPBLK_CORE_MEDIUM_START_AND_WAIT_H_
 #define RUMPBLK_CORE_MEDIUM_START_AND_WAIT_H_
 
@@ -33,6 +33,13 @@ Moved StartAndWait(StartedMove move, Start&& start) {
 }
 inline Moved StartAndWait(Channel& channel, const StartedMove& move) {
   return StartAndWait(move, [&](StartedMove& begun) { channel.Start(begun); });
+}
+
+// Of a sync, which has nothing else.
+inline Status SyncAndWait(Channel& channel) {
+  StartedMove move;
+  move.kind = StartedMove::Kind::kSync;
+  return StartAndWait(channel, move).status;
 }
 
 }  // namespace blk

@@ -7,7 +7,7 @@
 #include "core/base/moved.h"
 #include "core/base/no_memory.h"
 #include "core/base/start_thread.h"
-#include "core/nbd/waited_request.h"
+#include "core/nbd/wire_error.h"
 
 namespace blk::nbd {
 namespace {
@@ -51,6 +51,9 @@ void Client::Close() {
   }
   MutexLock lock(mu_);
   if (begun_ && state_ != ClientState::kEnded) Become(ClientState::kEnded);
+  // Whoever keeps this object, which may be until it is collected, keeps no descriptors by it.
+  for (const auto& link : links_) link->connection.Release();
+  stop_ = {};
 }
 
 Status Client::Begin(Dialled first, const WakeEvent* called_off) {
@@ -149,40 +152,74 @@ void Client::Conclude(WireRequest& request, WireEnd how) {
   const uint8_t epoch = request.epoch;
   request.finish(request, how);
   // Behind `finish`: whoever waits for this write finds it complete.
-  if (writing_[epoch].fetch_sub(1) == 1 && awaited_.load()) {
+  if (writing_[epoch].fetch_sub(1) == 1 && awaited_.load()) TurnEpochs();
+}
+
+void Client::StartSync(SyncRequest& sync) {
+  sync.behind = nullptr;
+  {
     MutexLock lock(mu_);
-    moved_on_.NotifyAll();
+    (come_ == nullptr ? come_ : last_come_->behind) = &sync;
+    last_come_ = &sync;
+    // Whoever ends the wait of those before finds it.
+    if (awaiting_ != nullptr) return;
+  }
+  TurnEpochs();
+}
+
+void Client::TurnEpochs() {
+  for (;;) {
+    SyncRequest* ready = nullptr;
+    {
+      MutexLock lock(mu_);
+      if (awaiting_ == nullptr) {
+        if (come_ == nullptr) return;
+        awaiting_ = std::exchange(come_, nullptr);
+        epoch_.store(epoch_.load() ^ 1);
+        // Before the look below: whoever ends the last write of the old epoch sees this, or is seen there.
+        awaited_.store(true);
+      }
+      if (writing_[epoch_.load() ^ 1].load() != 0) return;
+      awaited_.store(false);
+      ready = std::exchange(awaiting_, nullptr);
+    }
+    while (ready != nullptr) {
+      SyncRequest& one = *ready;
+      ready = one.behind;
+      SendFlush(one);
+    }
   }
 }
 
-void Client::AwaitEarlierWrites() {
-  MutexLock one(sync_mu_);
-  const uint8_t old = epoch_.load();
-  epoch_.store(old ^ 1);
-  MutexLock lock(mu_);
-  awaited_ = true;
-  while (writing_[old].load() != 0) moved_on_.Wait(mu_);
-  awaited_ = false;
+void Client::SendFlush(SyncRequest& sync) {
+  sync.command = Command::kFlush;
+  sync.covers = completed_.load();
+  if (!facts_.Has(kSendFlush)) {
+    Status status;
+    {
+      MutexLock lock(mu_);
+      // A server without it has nothing to flush.
+      const bool connected = state_ == ClientState::kConnected;
+      if (connected) Raise(flushed_, sync.covers);
+      status = connected ? AnswerOf(sync) : Status{ENOTCONN, Op::kFlush, Why::kNbdLost};
+    }
+    return sync.done(sync, status);
+  }
+  sync.finish = [](WireRequest& request, WireEnd how) {
+    auto& its = static_cast<SyncRequest&>(request);
+    Client& client = *static_cast<Client*>(its.client);
+    Status status = StatusOf(its, how, Op::kFlush);
+    if (status.ok()) {
+      MutexLock lock(client.mu_);
+      status = client.AnswerOf(its);
+    }
+    its.done(its, status);
+  };
+  Submit(sync);
 }
 
-Status Client::Sync(std::atomic<uint64_t>& told) {
-  AwaitEarlierWrites();
-  WaitedRequest flush;
-  flush.command = Command::kFlush;
-  flush.covers = completed_.load();
-  const bool asks = facts_.Has(kSendFlush);
-  if (asks) {
-    Submit(flush);
-    const Status status = flush.Wait(Op::kFlush);
-    if (!status.ok()) return status;
-  }
-  MutexLock lock(mu_);
-  if (!asks) {
-    // A server without it has nothing to flush.
-    if (state_ != ClientState::kConnected) return {ENOTCONN, Op::kFlush, Why::kNbdLost};
-    Raise(flushed_, flush.covers);
-  }
-  if (told.exchange(unflushed_) == unflushed_) return Status::Ok();
+Status Client::AnswerOf(SyncRequest& sync) {
+  if (sync.told->exchange(unflushed_) == unflushed_) return Status::Ok();
   return {EIO, Op::kFlush, Why::kNbdUnflushed};
 }
 

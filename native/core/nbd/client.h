@@ -22,6 +22,7 @@
 #include "core/nbd/connection.h"
 #include "core/nbd/dial.h"
 #include "core/nbd/export_facts.h"
+#include "core/nbd/sync_request.h"
 #include "core/nbd/wire_request.h"
 
 namespace blk::nbd {
@@ -56,11 +57,14 @@ class Client {
   const ExportFacts& facts() const { return facts_; }
   // Begins a request.   Thread: any; it does not wait.
   void Submit(WireRequest& request) EXCLUDES(mu_);
-  // Waits for the writes that began before, then makes all that was completed durable. `told` is the caller's: what
-  // unflushed() was when it was last told of a loss.
-  // Errors: EIO kNbdUnflushed, once for each caller: writes may be missing · ENOTCONN · the server's.   Thread: any but
-  // the client's.
-  Status Sync(std::atomic<uint64_t>& told) EXCLUDES(mu_);
+  // Sends on its way what was submitted with `more`.   Thread: any; it does not wait.
+  void Kick() {
+    for (const auto& link : links_) link->connection.Kick();
+  }
+  // Makes all that was completed durable, once the writes that began before are over.
+  // Errors, of `done`: EIO kNbdUnflushed, once for each `told`: writes may be missing · ENOTCONN · the server's.
+  // Thread: any; it does not wait.
+  void StartSync(SyncRequest& sync) EXCLUDES(mu_);
   // Losses so far with which writes may be gone that were completed and not flushed.
   uint64_t unflushed() const EXCLUDES(mu_);
   // Makes a connection that was lost again, as it waits for. Errors: those of Dial() · ESTALE it is another export.
@@ -120,27 +124,34 @@ class Client {
   void Hold(WireRequest& request) EXCLUDES(mu_);
   // Notes what the end of a request means for the others, and ends it.
   void Conclude(WireRequest& request, WireEnd how) EXCLUDES(mu_);
-  void AwaitEarlierWrites() EXCLUDES(mu_);
+  // Begins a new epoch for the syncs that have come since the last one, or the flushes of those whose writes are over.
+  void TurnEpochs() EXCLUDES(mu_);
+  void SendFlush(SyncRequest& sync) EXCLUDES(mu_);
+  // What a flush that went well is answered.
+  Status AnswerOf(SyncRequest& sync) REQUIRES(mu_);
   static void OnEnd(WireRequest& request, WireEnd how);
 
   const ClientOptions options_;
-  const WakeEvent stop_;  // ends dialling
+  WakeEvent stop_;  // ends dialling; gone behind Close()
   ExportFacts facts_;
   std::vector<std::unique_ptr<Link>> links_;  // fixed behind Begin()
   std::atomic<uint32_t> turn_{0};             // whose link the next request takes
   std::atomic<uint64_t> reconnects_{0}, losses_{0};
   std::atomic<bool> changed_{false};  // the export has other flags now: it is only read
 
-  // Writes of each epoch that are under way: a flush begins a new one and waits for the old one.
-  Mutex sync_mu_;  // one flush at a time; before mu_
+  // Writes of each epoch that are under way: a flush begins a new one and comes when the old one is over.
   std::atomic<uint8_t> epoch_{0};
   std::array<std::atomic<uint64_t>, 2> writing_{};
-  std::atomic<bool> awaited_{false};
+  std::atomic<bool> awaited_{false};  // somebody wants to hear when the old one is over
   // Writes that were completed without FUA, and how many of them a flush has covered.
   std::atomic<uint64_t> completed_{0}, flushed_{0};
 
   mutable Mutex mu_;
-  CondVar moved_on_;  // anything below, a link, or the writes of an epoch
+  CondVar moved_on_;  // anything below, or a link
+  // Syncs in the order of their coming: those that the old epoch is awaited for, and those that have come since.
+  SyncRequest* awaiting_ GUARDED_BY(mu_) = nullptr;
+  SyncRequest* come_ GUARDED_BY(mu_) = nullptr;
+  SyncRequest* last_come_ GUARDED_BY(mu_) = nullptr;
   ClientState state_ GUARDED_BY(mu_) = ClientState::kConnected;
   bool begun_ GUARDED_BY(mu_) = false;  // it was connected once
   Status reason_ GUARDED_BY(mu_);       // of the last loss

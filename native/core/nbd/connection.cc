@@ -1,3 +1,4 @@
+// Over 300 lines: one state machine of one thread, whose parts make sense side by side only.
 #include "core/nbd/connection.h"
 
 #include <algorithm>
@@ -30,10 +31,20 @@ bool Connection::Submit(WireRequest& request) {
     MutexLock lock(mu_);
     if (!open_) return false;
     queue_.Push(request);
-    sleeps = std::exchange(asleep_, false);
+    // Once: whoever submits it again, behind a loss, kicks nobody.
+    sleeps = !std::exchange(request.more, false) && std::exchange(asleep_, false);
   }
   if (sleeps) wake_.Signal();
   return true;
+}
+
+void Connection::Kick() {
+  bool sleeps = false;
+  {
+    MutexLock lock(mu_);
+    sleeps = !queue_.empty() && std::exchange(asleep_, false);
+  }
+  if (sleeps) wake_.Signal();
 }
 
 void Connection::Stop() {
@@ -46,6 +57,12 @@ void Connection::Drop() {
   MutexLock lock(mu_);
   dropped_ = true;
   wake_.Signal();
+}
+
+void Connection::Release() {
+  MutexLock lock(mu_);
+  // Signals of others go nowhere from here on.
+  wake_ = {};
 }
 
 RequestList Connection::Run() {

@@ -29,8 +29,11 @@ class Connection final : private ReplyBook {
 
   // Takes requests from here on, for a Run() to come.   REQUIRES: no Run() is under way.
   void Open(Socket socket, const ExportFacts& facts) EXCLUDES(mu_);
-  // Begins a request; who is awake is not woken. -> false: it is over, and nothing has happened.   Thread: any.
+  // Begins a request; who is awake is not woken, nor anybody for one that has `more` behind it. -> false: it is over,
+  // and nothing has happened.   Thread: any.
   bool Submit(WireRequest& request) EXCLUDES(mu_);
+  // Wakes who sleeps although there is something to send.   Thread: any.
+  void Kick() EXCLUDES(mu_);
   // Serves requests until it is over. -> those that have no answer, in the order of their coming.
   // REQUIRES: Open() was called since the last one.
   RequestList Run() EXCLUDES(mu_);
@@ -41,6 +44,8 @@ class Connection final : private ReplyBook {
   void Stop() EXCLUDES(mu_);
   // Ends it now.
   void Drop() EXCLUDES(mu_);
+  // Lets go of its descriptors.   REQUIRES: no Run() is under way, and none follows.
+  void Release() EXCLUDES(mu_);
 
  private:
   static constexpr size_t kBuffer = 256 * 1024;

@@ -8,6 +8,7 @@
 
 #include "core/base/no_memory.h"
 #include "core/medium/start_and_wait.h"
+#include "core/nbd/range_change.h"
 #include "core/nbd/waited_request.h"
 
 namespace blk::nbd {
@@ -38,6 +39,34 @@ Moved NbdChannel::Write(MediumOffset at, const void* data, size_t size, const Pi
 }
 
 void NbdChannel::Start(StartedMove& move) {
+  switch (move.kind) {
+    case StartedMove::Kind::kRead:
+    case StartedMove::Kind::kWrite: return StartTransfer(move);
+    case StartedMove::Kind::kDiscard:
+    case StartedMove::Kind::kZero: return RangeChange::Start(*this, client(), disk_->transfers, move);
+    case StartedMove::Kind::kSync: return StartSync(move);
+  }
+}
+
+void NbdChannel::StartSync(StartedMove& move) {
+  ChannelSync* sync = spare_.exchange(nullptr);
+  if (sync == nullptr && !HadMemory([&] { sync = new ChannelSync(); })) {
+    return move.finish(move, {0, {ENOMEM, Op::kFlush}});
+  }
+  sync->told = told_.get();
+  sync->channel = this;
+  sync->move = &move;
+  sync->done = [](SyncRequest& over, Status status) {
+    auto* const its = static_cast<ChannelSync*>(&over);
+    StartedMove& asked = *its->move;
+    // Before the answer, behind which the channel may be gone.
+    delete its->channel->spare_.exchange(its);
+    asked.finish(asked, {0, status});
+  };
+  client().StartSync(*sync);
+}
+
+void NbdChannel::StartTransfer(StartedMove& move) {
   const bool read = move.kind == StartedMove::Kind::kRead;
   const Op op = read ? Op::kPread : Op::kPwrite;
   if (move.rules.nowait) return move.finish(move, {0, {EAGAIN, op}});
@@ -64,59 +93,12 @@ void NbdChannel::Start(StartedMove& move) {
   Transfer::Start(client(), disk_->transfers, kind, part->move);
 }
 
-Moved NbdChannel::Range(TransferKind kind, uint64_t begin, uint64_t end, const PieceRules& rules) {
-  Moved all;
-  while (begin < end) {
-    const uint64_t some = std::min(end - begin, Transfer::kMostRange);
-    const Moved moved =
-        StartAndWait({StartedMove::Kind::kWrite, {begin}, nullptr, static_cast<size_t>(some), rules},
-                     [&](StartedMove& move) { Transfer::Start(*disk_->client, disk_->transfers, kind, move); });
-    all.bytes += moved.bytes;
-    all.status = moved.status;
-    if (!moved.status.ok()) break;
-    begin += some;
-  }
-  return all;
-}
-
 Moved NbdChannel::Discard(MediumOffset at, uint64_t size, const PieceRules& rules) {
-  if (IsCancelled(rules.cancel)) return {0, {ECANCELED, Op::kDiscard}};
-  // Servers keep and free whole blocks, and some make zeros of the rest.
-  const uint64_t block = facts().blocks.preferred;
-  const uint64_t begin = AlignUp(at.value, block), end = AlignDown(at.value + size, block);
-  if (!facts().Has(kSendTrim) || begin >= end) return {};
-  const Moved moved = Range({Command::kTrim, 0}, begin, end, rules);
-  // A server that offers it and cannot all the same has not done it, which is no error.
-  if (moved.status.err == EOPNOTSUPP || moved.status.err == EINVAL) return {moved.bytes, Status::Ok()};
-  return moved.status.ok() ? Moved{static_cast<size_t>(size), Status::Ok()} : moved;
-}
-
-Moved NbdChannel::WriteZeros(uint64_t begin, uint64_t end, const PieceRules& rules) {
-  if (begin >= end) return {};
-  PieceRules slow = rules;
-  slow.fast = false;
-  return Channel::Zero({begin}, end - begin, slow);
+  return StartAndWait(*this, {StartedMove::Kind::kDiscard, at, nullptr, static_cast<size_t>(size), rules});
 }
 
 Moved NbdChannel::Zero(MediumOffset at, uint64_t size, const PieceRules& rules) {
-  if (IsCancelled(rules.cancel)) return {0, {ECANCELED, Op::kZero}};
-  const uint64_t block = facts().blocks.minimum, end = at.value + size;
-  const uint64_t inner = AlignUp(at.value, block), inner_end = std::max(inner, AlignDown(end, block));
-  const bool can = facts().Has(kSendWriteZeroes) && inner < end && inner < inner_end;
-  if (rules.fast && !(can && facts().Has(kSendFastZero))) return {0, {EOPNOTSUPP, Op::kZero}};
-  if (!can) return Channel::Zero(at, size, rules);
-  TransferKind kind{Command::kWriteZeroes, 0};
-  if (rules.keep_room) kind.flags |= kFlagNoHole;
-  if (rules.fast) kind.flags |= kFlagFastZero;
-  // The blocks in between first: if they are refused, nothing has changed.
-  const Moved middle = Range(kind, inner, inner_end, rules);
-  if (!middle.status.ok() && inner != at.value) return {0, middle.status};
-  if (!middle.status.ok()) return middle;
-  const Moved head = WriteZeros(at.value, inner, rules);
-  if (!head.status.ok()) return head;
-  const Moved tail = WriteZeros(inner_end, end, rules);
-  if (!tail.status.ok()) return {static_cast<size_t>(inner_end - at.value) + tail.bytes, tail.status};
-  return {static_cast<size_t>(size), Status::Ok()};
+  return StartAndWait(*this, {StartedMove::Kind::kZero, at, nullptr, static_cast<size_t>(size), rules});
 }
 
 void NbdChannel::Prefetch(MediumOffset at, uint64_t size) noexcept {

@@ -35,7 +35,7 @@ MediumIdentity NbdStore::identity() const {
 
 Result<std::shared_ptr<NbdDisk>> NbdStore::Connect() {
   MutexLock one(connect_mu_);
-  const WakeEvent* called_off = nullptr;
+  WakeEvent called_off;
   {
     MutexLock lock(mu_);
     if (ended_) return Status{ENOTCONN, Op::kConnect, Why::kNbdLost};
@@ -43,17 +43,22 @@ Result<std::shared_ptr<NbdDisk>> NbdStore::Connect() {
       disk->media++;
       return disk;
     }
-    if (!called_off_) {
-      auto made = WakeEvent::Create();
-      if (!made.ok()) return made.status();
-      called_off_.emplace(made.Take());
-    }
-    // It stays where it is from here on.
-    called_off = &*called_off_;
+    auto made = WakeEvent::Create();
+    if (!made.ok()) return made.status();
+    called_off = made.Take();
+    connecting_ = &called_off;
   }
+  // However this ends.
+  struct Connecting {
+    NbdStore& store;
+    ~Connecting() {
+      MutexLock lock(store.mu_);
+      store.connecting_ = nullptr;
+    }
+  } const connecting{*this};
   ClientOptions options = setting_.client;
   options.on_again = [common = setting_.common] { common->transfers.extents.Clear(); };
-  auto client = Client::Connect(std::move(options), called_off);
+  auto client = Client::Connect(std::move(options), &called_off);
   if (!client.ok()) return client.status();
   auto disk = std::make_shared<NbdDisk>(client.Take(), setting_.common, setting_.keeps_extents);
   MutexLock lock(mu_);
@@ -80,7 +85,7 @@ void NbdStore::Leave(NbdDisk& disk) {
 void NbdStore::End() {
   MutexLock lock(mu_);
   ended_ = true;
-  if (called_off_) called_off_->Signal();
+  if (connecting_ != nullptr) connecting_->Signal();
   if (const auto disk = disk_.lock()) disk->client->End();
   for (NbdDisk* disk = leaving_; disk != nullptr; disk = disk->next_leaving) disk->client->End();
 }
@@ -121,7 +126,9 @@ Result<std::unique_ptr<Medium>> NbdMedium::Create(std::shared_ptr<NbdStore> stor
 }
 
 Status NbdMedium::Read(MediumOffset at, void* data, size_t size) {
-  return NbdChannel(disk_, told_).Read(at, data, size, {}).status;
+  Status status{ENOMEM, Op::kPread};
+  static_cast<void>(HadMemory([&] { status = NbdChannel(disk_, told_).Read(at, data, size, {}).status; }));
+  return status;
 }
 
 Result<std::unique_ptr<Channel>> NbdMedium::Attach(const Attachment& wanted) {

@@ -54,8 +54,8 @@ class NbdStore {
   Mutex connect_mu_;  // one connects at a time; before mu_
   mutable Mutex mu_;
   std::weak_ptr<NbdDisk> disk_ GUARDED_BY(mu_);
-  NbdDisk* leaving_ GUARDED_BY(mu_) = nullptr;           // their Leave() keeps them
-  std::optional<WakeEvent> called_off_ GUARDED_BY(mu_);  // ends connecting; there from the first Connect() on
+  NbdDisk* leaving_ GUARDED_BY(mu_) = nullptr;       // their Leave() keeps them
+  WakeEvent* connecting_ GUARDED_BY(mu_) = nullptr;  // ends the Connect() under way
   std::optional<ExportFacts> facts_ GUARDED_BY(mu_);
   bool ended_ GUARDED_BY(mu_) = false;
 };

@@ -53,13 +53,15 @@ void Transfer::Start(Client& client, TransferState& state, TransferKind kind, St
   if (!HadMemory([&] { transfer = new Transfer(client, state, kind, move); })) {
     return move.finish(move, {0, {ENOMEM, op}});
   }
-  if (!transfer->mutates()) return transfer->StartStage(Stage::kAll);
+  const bool more = move.rules.more;
+  if (!transfer->mutates()) return transfer->StartStage(Stage::kAll, more);
   state.extents.BeginChange(transfer->Place::begin, transfer->Place::end);
   // Of a server that takes any byte nobody reads what somebody else writes.
-  transfer->block_ == 1 ? transfer->StartStage(Stage::kAll) : state.blocks.Enter(*transfer);
+  // What is granted its turn later is kicked by nobody.
+  transfer->block_ == 1 ? transfer->StartStage(Stage::kAll, more) : state.blocks.Enter(*transfer);
 }
 
-void Transfer::StartStage(Stage stage) {
+void Transfer::StartStage(Stage stage, bool more) {
   stage_ = stage;
   const bool blocks = stage == Stage::kBlocks;
   const uint32_t maximum = client_.facts().blocks.maximum;
@@ -75,7 +77,10 @@ void Transfer::StartStage(Stage stage) {
   // The count for who starts: no part ends the stage while others are to be begun.
   waits_.store(parts_.size() + 1, std::memory_order_relaxed);
   holds_.fetch_add(parts_.size(), std::memory_order_relaxed);
-  for (Part& part : parts_) client_.Submit(part);
+  for (Part& part : parts_) {
+    part.more = more;
+    client_.Submit(part);
+  }
   LeaveStage();
 }
 

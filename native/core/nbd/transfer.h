@@ -60,7 +60,8 @@ class Transfer final : private RangeQueue::Place {
   uint8_t* tail_block() { return blocks_.data() + block_; }
 
   // Each of these: *this may be gone when it returns.
-  void StartStage(Stage stage);
+  // `more`: as PieceRules has it.
+  void StartStage(Stage stage, bool more = false);
   void EndStage();
   void Answer(const Moved& moved);
   void Release() {

@@ -32,6 +32,7 @@ struct WireRequest : PendingReply {
   const std::atomic<bool>* cancel = nullptr;
   uint16_t flags = 0;                // CommandFlag
   const uint8_t* payload = nullptr;  // of a write, `length` bytes
+  bool more = false;                 // of Submit(): Client::Kick() follows, and the request may stay until then
 
   // The client's, from Submit() on: `end` is what a connection calls.
   void (*end)(WireRequest& request, WireEnd how) = nullptr;

@@ -37,7 +37,7 @@ Operation BatchRun::OperationOf(uint32_t i) const {
 }
 
 int BatchRun::Prepare(uint32_t i, Lane lane, Piece* piece) {
-  if (arrays_.op[i] > static_cast<uint8_t>(BatchOp::kZeroes) || OpOf(i) == BatchOp::kFlush) return EINVAL;
+  if (arrays_.op[i] > kLastBatchOp || OpOf(i) == BatchOp::kFlush) return EINVAL;
   const double blkno = arrays_.blkno[i];
   // Written so that NaN is refused, for which every comparison is false. Negative ones go on to the bounds check (B4),
   // like those behind the end.
@@ -88,7 +88,7 @@ void BatchRun::Admit() {
     request.trace.begun = begun;
     PlanRequest(request, *target_.range);
     target_.entry->Admit(request);
-    if (request.plan.decided) starts_ = false;
+    if (request.plan.decided) starts_ = {};
     plans[i] = std::move(request.plan);
     begun = request.trace.begun;
     // A flush begins behind what it covers: Device::SyncBatch() is where it is traced.
@@ -215,14 +215,15 @@ bool BatchRun::RunSingle(uint32_t i, Piece& piece) {
 }
 
 bool BatchRun::IsAllStarted() {
-  if (!starts_) return false;
+  if (starts_.empty() || next_ == count_) return false;
+  const bool syncs = starts_.Has(Operation::kFlush);
   for (uint32_t i = next_; i < count_; i++) {
-    if (OpOf(i) == BatchOp::kFlush || IsRange(i) || IsDurable(i)) return false;
+    if (Waits(i) || (IsDurable(i) && !syncs)) return false;
     Piece piece;
-    // What is wrong, or has no bytes, waits for nothing.
+    // A flush, what is wrong, and what has no bytes have no piece that could wait.
     if (Prepare(i, kSharedLane, &piece) == 0 && piece.size > 0 && !IsStarted(piece)) return false;
   }
-  return next_ < count_;
+  return true;
 }
 
 // A durable write is not made so by the strategy: the one sync at the end of its group does. After a failed sync none

@@ -24,6 +24,7 @@ namespace blk {
 
 // The numbers are those of lib/request/batch.ts. Entries may hold any other: JavaScript writes them without a check.
 enum class BatchOp : uint8_t { kRead = 0, kWrite = 1, kFlush = 2, kDiscard = 3, kZeroes = 4 };
+inline constexpr uint8_t kLastBatchOp = static_cast<uint8_t>(BatchOp::kZeroes);
 
 // The arrays of a batch, `depth` entries each, and the memory that the entries point into. Owned by the caller, and not
 // written by anybody else while a run lasts: what Prepare() has checked is what is used.
@@ -42,9 +43,9 @@ struct BatchTarget {
   Strategy* entry;
   const DeviceRange* range;
   DurabilityRule durability;
-  bool starts;         // the medium answers later
-  bool tells_memory;   // but not what is in memory, which it tells
-  int32_t stack = -1;  // for logs: where the batch comes from
+  OperationSet starts;  // what the medium answers later
+  bool tells_memory;    // but not what is in memory, which it tells
+  int32_t stack = -1;   // for logs: where the batch comes from
 };
 
 // A sync at the end of a group.
@@ -97,7 +98,7 @@ class BatchRun {
   template <typename SyncFn>
   bool Run(bool nowait, Lane lane, const std::atomic<bool>* cancel, SyncFn&& sync) {
     while (next_ < count_) {
-      if (!starts_ || nowait) {
+      if (starts_.empty() || nowait) {
         if (!RunGroup(nowait ? Wait::kNever : Wait::kMay, lane, cancel)) return false;
       } else if (!target_.tells_memory || !RunGroup(Wait::kForNoRead, lane, cancel)) {
         RunStartedGroup(lane, cancel);
@@ -108,14 +109,17 @@ class BatchRun {
     return true;
   }
 
-  // Whether what is left of the entries moves bytes and needs no sync, so that none of it waits on a medium that
-  // answers later.
+  // Whether the medium answers all of what is left of the entries later, and the syncs that they need, so that none of
+  // it waits.
   bool IsAllStarted();
-  // The end of that: what StartedGroup has run was the last group.   REQUIRES: IsAllStarted() when it began.
-  void EndStarted() { EndGroup(Status::Ok()); }
 
   // Ends what is left of the entries with ECANCELED. They count as run.
   void CancelRest();
+  // The same of one that has not begun what is left, and ends so.
+  void EndCancelled() {
+    CancelRest();
+    EndGroup(Status::Ok());
+  }
 
   // Calls `see` with each decision on an entry, and its number.
   template <typename SeeFn>
@@ -139,6 +143,7 @@ class BatchRun {
 
  private:
   friend class StartedGroup;
+  friend class StartedBatch;
 
   // RunGroup() on a medium that answers later: with as many entries under way as can be, and waits for them. Defined
   // beside StartedGroup.
@@ -175,8 +180,8 @@ class BatchRun {
   BatchOp OpOf(uint32_t i) const { return static_cast<BatchOp>(arrays_.op[i]); }
   // REQUIRES: OpOf(i) is one of BatchOp's.
   Operation OperationOf(uint32_t i) const;
-  // A discard or a writing of zeros.
-  bool IsRange(uint32_t i) const { return OpOf(i) == BatchOp::kDiscard || OpOf(i) == BatchOp::kZeroes; }
+  // Whether entry i is what the medium does not answer later: whoever runs it waits.   REQUIRES: entries are started.
+  bool Waits(uint32_t i) const { return arrays_.op[i] <= kLastBatchOp && !starts_.Has(OperationOf(i)); }
   // Fills in the piece of entry i: what it asks for, wherever that lies. -> 0, or the errno that the entry gets
   // instead.
   int Prepare(uint32_t i, Lane lane, Piece* piece);
@@ -222,8 +227,8 @@ class BatchRun {
   const uint32_t count_;
   const BatchTarget target_;
   const FilterTraits filters_;
-  const bool expects_;  // of the entry to the strategies
-  bool starts_;         // whether entries are started: the medium answers later, and no filter decided on one
+  const bool expects_;   // of the entry to the strategies
+  OperationSet starts_;  // what entries are started: the medium answers it later, and no filter decided on one
   // What each entry was admitted with; empty while no filter asks for that, and each is planned as it runs.
   std::vector<Plan> plans_;
   // Of each entry, where a filter watches requests; else empty.

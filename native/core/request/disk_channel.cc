@@ -6,6 +6,33 @@
 #include "core/medium/medium_windows.h"
 
 namespace blk {
+namespace {
+
+// What a channel may begin; the others wait for it.
+constexpr Operation kStartedOperations[] = {Operation::kRead, Operation::kWrite, Operation::kFlush, Operation::kDiscard,
+                                            Operation::kZero};
+
+// REQUIRES: it is one of these.
+StartedMove::Kind MoveOf(Operation operation) {
+  switch (operation) {
+    case Operation::kRead: return StartedMove::Kind::kRead;
+    case Operation::kWrite: return StartedMove::Kind::kWrite;
+    case Operation::kDiscard: return StartedMove::Kind::kDiscard;
+    case Operation::kZero: return StartedMove::Kind::kZero;
+    default: return StartedMove::Kind::kSync;
+  }
+}
+
+// Of what is neither durable by itself nor a read that must not wait.
+PieceRules RulesOf(const Piece& piece) {
+  PieceRules rules;
+  rules.cancel = piece.cancel;
+  rules.keep_room = piece.keep_room;
+  rules.fast = piece.fast;
+  return rules;
+}
+
+}  // namespace
 
 Moved DiskChannel::MoveSome(const Piece& piece, uint8_t* data, MediumOffset at, size_t size) {
   if (piece.operation == Operation::kRead) return channel_.Read(at, data, size, {false, piece.nowait, piece.cancel});
@@ -56,10 +83,7 @@ Moved DiskChannel::WriteDurable(const Piece& piece, const uint8_t* data, MediumO
 }
 
 Moved DiskChannel::Apply(const Piece& piece, MediumOffset at, size_t size) {
-  PieceRules rules;
-  rules.cancel = piece.cancel;
-  rules.keep_room = piece.keep_room;
-  rules.fast = piece.fast;
+  const PieceRules rules = RulesOf(piece);
   Moved moved;
   switch (piece.operation) {
     case Operation::kFlush: return {size, Sync(piece.lane)};
@@ -70,32 +94,104 @@ Moved DiskChannel::Apply(const Piece& piece, MediumOffset at, size_t size) {
     case Operation::kRead:
     case Operation::kWrite: assert(false); break;
   }
-  // What failed half-way may have changed bytes that it does not count, unless it refused to begin.
-  const bool refused = moved.bytes == 0 && moved.status.err == EOPNOTSUPP;
-  if (moved.bytes > 0 || (!moved.status.ok() && !refused)) flush_.MarkDirty();
+  MarkChanged(moved);
   if (moved.status.ok() && piece.durable) moved.status = Sync(piece.lane);
   return moved;
 }
 
-bool DiskChannel::Starts(const StartedMove& move) {
-  const bool syncs = move.rules.durable && move.kind == StartedMove::Kind::kWrite && !starts_durable_;
-  return !syncs && channel_.Starts(move);
+void DiskChannel::MarkChanged(const Moved& moved) {
+  // What failed half-way may have changed bytes that it does not count, unless it refused to begin.
+  const bool refused = moved.bytes == 0 && moved.status.err == EOPNOTSUPP;
+  if (moved.bytes > 0 || (!moved.status.ok() && !refused)) flush_.MarkDirty();
 }
 
-bool DiskChannel::Start(StartedPiece& piece) {
-  if (!Starts(piece.move)) return false;
-  channel_.Start(piece.move);
+OperationSet DiskChannel::StartedBy(const Channel& channel) {
+  OperationSet set;
+  for (const Operation operation : kStartedOperations) {
+    if (channel.starts(MoveOf(operation))) set.Add(operation);
+  }
+  return set;
+}
+
+bool DiskChannel::SyncsBehind(const Piece& piece) const {
+  if (!piece.durable || piece.operation == Operation::kFlush) return false;
+  return piece.operation == Operation::kWrite ? piece.last && !starts_durable_ : Mutates(piece.operation);
+}
+
+void DiskChannel::ToMove(const Piece& piece, MediumOffset at, StartedMove& move) const {
+  move.kind = MoveOf(piece.operation);
+  move.at = at;
+  move.data = piece.data;
+  move.size = piece.size;
+  move.rules = RulesOf(piece);
+  move.rules.durable = piece.durable && piece.operation == Operation::kWrite && starts_durable_;
+}
+
+bool DiskChannel::Starts(const Piece& piece, MediumOffset at) {
+  if (!MayStart(piece)) return false;
+  if (piece.operation == Operation::kFlush) return true;
+  StartedMove move;
+  ToMove(piece, at, move);
+  return channel_.Starts(move);
+}
+
+bool DiskChannel::Start(StartedPiece& piece, MediumOffset at) {
+  if (!MayStart(piece)) return false;
+  piece.disk = this;
+  if (piece.operation == Operation::kFlush) {
+    piece.changed = piece.size;
+    return StartSync(piece), true;
+  }
+  StartedMove& move = piece.move;
+  ToMove(piece, at, move);
+  if (!channel_.Starts(move)) return false;
+  move.rules.more = piece.more;
+  move.finish = OnMoved;
+  move.owner = &piece;
+  channel_.Start(move);
   return true;
 }
 
-Moved DiskChannel::FinishMove(const Piece& piece, const Moved& moved) {
-  if (piece.operation == Operation::kRead || moved.bytes == 0) return moved;
-  if (!piece.durable) return flush_.MarkDirty(), moved;
+void DiskChannel::OnMoved(StartedMove& move, const Moved& moved) {
+  StartedPiece& piece = *static_cast<StartedPiece*>(move.owner);
+  DiskChannel& disk = *piece.disk;
+  const Moved taken = disk.TakeMoved(piece, moved);
+  if (!taken.status.ok() || !disk.SyncsBehind(piece)) return piece.answered(piece, taken);
+  piece.changed = taken.bytes;
+  disk.StartSync(piece);
+}
+
+Moved DiskChannel::TakeMoved(const Piece& piece, const Moved& moved) {
+  if (piece.operation == Operation::kRead) return moved;
+  if (piece.operation != Operation::kWrite) return MarkChanged(moved), moved;
+  if (moved.bytes == 0) return moved;
+  if (!piece.durable || !starts_durable_) return flush_.MarkDirty(), moved;
   counters_.Add(Counter::kFlushes, 1, piece.lane);
   if (moved.status.ok()) return moved;
   // What it wrote last may be there without its sync. An error of the medium is told once.
   flush_.MarkDirty();
   return moved.status.err == EIO ? Moved{moved.bytes, flush_.Fail(moved.status)} : moved;
+}
+
+void DiskChannel::StartSync(StartedPiece& piece) {
+  piece.sync.owner = &piece;
+  piece.sync.begin = [](FlushWaiter& sync) {
+    StartedPiece& its = *static_cast<StartedPiece*>(sync.owner);
+    its.move = {};
+    its.move.kind = StartedMove::Kind::kSync;
+    its.move.owner = &its;
+    its.move.finish = [](StartedMove& move, const Moved& moved) {
+      StartedPiece& asker = *static_cast<StartedPiece*>(move.owner);
+      asker.disk->flush_.Synced(asker.sync, asker.disk->BehindSync(moved.status));
+    };
+    its.disk->channel_.Start(its.move);
+  };
+  piece.sync.done = [](FlushWaiter& sync, Status status) {
+    StartedPiece& its = *static_cast<StartedPiece*>(sync.owner);
+    if (sync.reached_host) its.disk->counters_.Add(Counter::kFlushes, 1, its.lane);
+    its.answered(its, {its.changed, status});
+  };
+  flush_.Start(piece.sync);
 }
 
 Status DiskChannel::CheckStored(MediumOffset at, size_t size) {
@@ -105,18 +201,17 @@ Status DiskChannel::CheckStored(MediumOffset at, size_t size) {
   return flush_.Fail(status);
 }
 
-Status DiskChannel::SyncAll() {
-  const Status status = channel_.Sync();
-  if (!status.ok()) return status;
+Status DiskChannel::BehindSync(Status synced) {
+  if (!synced.ok()) return synced;
   // After the sync, which may be what meets the page that cannot be written.
   const MediumSpan lost = flush_.LostStores();
   // Only windows lose stores.
-  return lost.empty() ? status : channel_.windows()->WhyLost(lost);
+  return lost.empty() ? synced : channel_.windows()->WhyLost(lost);
 }
 
 Status DiskChannel::Sync(Lane lane) {
   bool reached_host = false;
-  Status status = flush_.Sync([this] { return SyncAll(); }, &reached_host);
+  Status status = flush_.Sync([this] { return BehindSync(channel_.Sync()); }, &reached_host);
   if (reached_host) counters_.Add(Counter::kFlushes, 1, lane);
   return status;
 }

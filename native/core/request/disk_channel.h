@@ -26,7 +26,8 @@ class DiskChannel {
       : channel_(channel),
         flush_(flush),
         counters_(counters),
-        starts_durable_(durable == Durable::kPerCall && channel.starts() && channel.durable_writes()),
+        starts_(StartedBy(channel)),
+        starts_durable_(durable == Durable::kPerCall && channel.durable_writes()),
         durable_calls_(durable == Durable::kPerCall && channel.durable_writes()) {}
 
   // Moves the part of `piece` that starts at `data`, and makes it durable if the piece is. Marks what it writes as
@@ -43,17 +44,21 @@ class DiskChannel {
   // Errors: the medium's · ECANCELED · the sync's, which sticks.   Thread: any.
   Moved Apply(const Piece& piece, MediumOffset at, size_t size);
 
-  // Whether Start() would begin it.   Thread: any.
-  bool Starts(const StartedMove& move);
-  // Begins the transfer of piece.move, which the channel answers later. -> false when it does not, or when a sync would
-  // have to follow: nothing has begun.   Thread: any.
-  bool Start(StartedPiece& piece);
-  // What became of it: marks what it has written as dirty, counts and remembers what a durable write says.
-  // Thread: the medium's; it does not wait.
-  Moved FinishMove(const Piece& piece, const Moved& moved);
-  // Whether any piece may be answered later, and whether a read is tried first. Fixed.
-  bool starts() const { return channel_.starts(); }
+  // Whether Start() would begin the piece. Of this moment.   Thread: any.
+  bool Starts(const Piece& piece, MediumOffset at);
+  // Begins what Move() and Apply() do from `at` on, and calls piece.answered when it is done, behind the sync where one
+  // has to follow. -> false where Starts() is: nothing has begun.   Thread: any.
+  bool Start(StartedPiece& piece, MediumOffset at);
+  // What the channel may answer later. Fixed.
+  OperationSet starts() const { return starts_; }
+  // Whether a read is tried first. Fixed.
   bool tells_memory() const { return channel_.tells_memory(); }
+  // Whether Start() may begin pieces of these terms, and what has to follow them. Fixed.
+  bool MayStart(const Terms& terms) const {
+    const bool syncs = terms.durable && terms.operation != Operation::kRead &&
+                       !(terms.operation == Operation::kWrite && starts_durable_);
+    return starts_.Has(terms.operation) && (!syncs || starts_.Has(Operation::kFlush));
+  }
 
   // What a piece gets that was stored into a window: EIO, for good, when the medium has come to end before it. Then the
   // host dropped the bytes, which is noted, and no later write may make up for it by growing the file again.
@@ -68,16 +73,28 @@ class DiskChannel {
   Channel& channel() const { return channel_; }
 
  private:
-  // The sync, then what a sync cannot know: stores that never reached the page cache.
-  Status SyncAll();
+  static OperationSet StartedBy(const Channel& channel);
+  // Fills in the move of a piece from `at` on: all but who is told of its end.
+  void ToMove(const Piece& piece, MediumOffset at, StartedMove& move) const;
+  // Whether a started piece is durable by a sync behind its move.
+  bool SyncsBehind(const Piece& piece) const;
+  static void OnMoved(StartedMove& move, const Moved& moved);
+  // Marks what a started move has changed as dirty, counts and remembers what a durable write says. -> what has moved.
+  Moved TakeMoved(const Piece& piece, const Moved& moved);
+  // Makes everything durable, and answers the piece.
+  void StartSync(StartedPiece& piece);
+  // Marks what a discard or zeros have changed as dirty.
+  void MarkChanged(const Moved& moved);
+  // What a sync cannot know: stores that never reached the page cache.
+  Status BehindSync(Status synced);
   // By the medium's durable write; falls back to a write and Sync(), for good when the medium has no such call.
   Moved WriteDurable(const Piece& piece, const uint8_t* data, MediumOffset at, size_t size);
 
   Channel& channel_;
   FlushState& flush_;
   Counters& counters_;
-  // Fixed, so that no piece of a request has to be synced on the thread of a medium that answers the one before.
-  const bool starts_durable_;
+  const OperationSet starts_;
+  const bool starts_durable_;        // whether a started write is durable by itself
   std::atomic<bool> durable_calls_;  // cleared for good when the medium turns out not to have them
 };
 

@@ -2,7 +2,7 @@
 // lost. The one place that decides whether a sync is needed, who does it, and what every later flush and durable write
 // answers after one failed.
 // Thread-safe. Sync() calls the given function without holding its lock; callers that arrive meanwhile share the next
-// sync. Lock order: mu_ is a leaf.
+// sync. Who must not wait starts a FlushWaiter instead. Lock order: mu_ is a leaf.
 // Why: an error of fsync(2) is told once and the pages are clean afterwards; a second, successful fsync proves nothing.
 #ifndef RUMPBLK_CORE_REQUEST_FLUSH_STATE_H_
 #define RUMPBLK_CORE_REQUEST_FLUSH_STATE_H_
@@ -38,6 +38,25 @@ class StoreSource {
   std::optional<std::list<StoreSource*>::iterator> listed_;
 };
 
+// One who wants to know when all is durable, and waits without a thread. Plain data; whoever makes it keeps it until
+// `done` is called.
+struct FlushWaiter {
+  // Begins a sync of the medium and returns; its end is told to FlushState::Synced(), by any thread, perhaps before
+  // this returns. Called once at most, by any thread.
+  void (*begin)(FlushWaiter& waiter) = nullptr;
+  // Called once, with what FlushState::Sync() would have answered, by any thread, perhaps before Start() has returned;
+  // *this may be gone when it returns. It does not wait.
+  void (*done)(FlushWaiter& waiter, Status status) = nullptr;
+  void* owner = nullptr;      // for both
+  bool reached_host = false;  // whether its `begin` was called; before `done`
+
+  // FlushState's.
+  uint64_t wanted = 0, losses = 0;
+  Status status;
+  bool returned = false, ended = false;  // of `begin`: which of the two has come
+  FlushWaiter* next = nullptr;
+};
+
 // One for each disk, shared by its opens and partitions.
 class FlushState {
  public:
@@ -71,6 +90,12 @@ class FlushState {
   template <typename SyncFn>
   Status Sync(SyncFn&& sync, bool* reached_host) EXCLUDES(mu_);
 
+  // The same for who must not wait: `waiter` begins the sync where one is needed, and is told of its end.
+  // Thread: any.
+  void Start(FlushWaiter& waiter) EXCLUDES(mu_);
+  // The sync that waiter.begin() began has ended.   Thread: any; it does not wait.
+  void Synced(FlushWaiter& waiter, Status status) EXCLUDES(mu_);
+
   // The first sync error since the last close, or ok: what flushes and durable writes answer before they try. Without
   // the lock as long as all is well.   Thread: any.
   Status sticky() const { return has_error_.load(std::memory_order_acquire) ? StickyLocked() : Status::Ok(); }
@@ -95,6 +120,37 @@ class FlushState {
   }
 
  private:
+  // Those who wait without a thread, in the order of their coming.
+  struct Waiters {
+    FlushWaiter* first = nullptr;
+    FlushWaiter* last = nullptr;
+
+    void Push(FlushWaiter& waiter) {
+      waiter.next = nullptr;
+      (first == nullptr ? first : last->next) = &waiter;
+      last = &waiter;
+    }
+  };
+
+  // The marks that who asks now wants covered. Nobody sees the stores through a lease, so while there is one, something
+  // is always dirty.
+  uint64_t Wanted() {
+    if (stores_.load(std::memory_order_acquire) > 0) MarkDirty();
+    return written_.load(std::memory_order_acquire);
+  }
+  // What who wants `wanted` marks covered is answered without another sync; nothing where it takes one. `losses`: what
+  // losses_told_ was when it came.
+  std::optional<Status> Known(uint64_t wanted, uint64_t losses) const REQUIRES(mu_);
+  // Notes that a sync begins.   REQUIRES: none is under way.
+  void BeginSync() REQUIRES(mu_);
+  // What the end of a sync means. -> what who made it is answered.
+  Status EndSync(Status status) REQUIRES(mu_);
+  // The waiters that are answered now, with their status; and the one that is to begin the next sync, which is noted to
+  // have begun, or null.
+  Waiters TakeAnswered(FlushWaiter** next) REQUIRES(mu_);
+  // Tells those, and lets `next` begin.
+  void GoOn(Waiters answered, FlushWaiter* next) EXCLUDES(mu_);
+
   Status StickyLocked() const EXCLUDES(mu_) {
     MutexLock lock(mu_);
     return error_;
@@ -124,6 +180,8 @@ class FlushState {
   uint64_t synced_ GUARDED_BY(mu_) = 0;  // marks that a successful sync has covered
   // One at a time: its end tells several at once, and two would only write the same pages.
   bool syncing_ GUARDED_BY(mu_) = false;
+  uint64_t covering_ GUARDED_BY(mu_) = 0;  // marks that it covers
+  Waiters waiting_ GUARDED_BY(mu_);        // none unless a sync is under way
   // Of syncs that have told of a loss which does not stick: how many, and what the last one was about.
   uint64_t losses_told_ GUARDED_BY(mu_) = 0;
   uint64_t lost_covered_ GUARDED_BY(mu_) = 0;
@@ -139,39 +197,24 @@ class FlushState {
 template <typename SyncFn>
 Status FlushState::Sync(SyncFn&& sync, bool* reached_host) {
   *reached_host = false;
-  // Nobody sees the stores through a lease, so while there is one, something is always dirty.
-  if (stores_.load(std::memory_order_acquire) > 0) MarkDirty();
-  const uint64_t wanted = written_.load(std::memory_order_acquire);
+  const uint64_t wanted = Wanted();
   MutexLock lock(mu_);
-  // A sync that runs already may have begun before our writes: wait for it, then look whether one more is needed.
   const uint64_t losses = losses_told_;
-  while (syncing_ && error_.ok() && synced_ < wanted) done_.Wait(mu_);
-  if (!error_.ok()) return error_;
-  // It was about our writes as well, and the next one would not tell of them any more.
-  if (losses_told_ != losses && lost_covered_ >= wanted) return lost_status_;
-  if (synced_ >= wanted) return Status::Ok();
+  // A sync that runs already may have begun before our writes: wait for it, then look whether one more is needed.
+  while (syncing_ && !Known(wanted, losses)) done_.Wait(mu_);
+  if (const auto known = Known(wanted, losses)) return *known;
 
-  syncing_ = true;
-  // Read again: writes that have come while this call waited are covered as well. Before the sync begins, not after:
-  // what is marked meanwhile may have come too late for it.
-  const uint64_t covered = written_.load(std::memory_order_acquire);
+  BeginSync();
   lock.Unlock();
   Status status = sync();
   lock.Lock();
-  syncing_ = false;
   *reached_host = true;
-  if (status.ok()) {
-    if (synced_ < covered) synced_ = covered;
-  } else {
-    Remember(status);
-    if (status.why == Why::kNbdUnflushed) {
-      losses_told_++;
-      lost_covered_ = covered;
-      lost_status_ = status;
-    }
-  }
-  done_.NotifyAll();
-  return error_.ok() ? status : error_;
+  status = EndSync(status);
+  FlushWaiter* next = nullptr;
+  const Waiters answered = TakeAnswered(&next);
+  lock.Unlock();
+  GoOn(answered, next);
+  return status;
 }
 
 }  // namespace blk

@@ -20,6 +20,21 @@ constexpr bool MovesBytes(Operation operation) {
   return operation == Operation::kRead || operation == Operation::kWrite;
 }
 
+// Some of them. Plain data.
+class OperationSet {
+ public:
+  constexpr bool Has(Operation operation) const { return (bits_ & BitOf(operation)) != 0; }
+  constexpr void Add(Operation operation) { bits_ = static_cast<uint8_t>(bits_ | BitOf(operation)); }
+  constexpr bool empty() const { return bits_ == 0; }
+
+ private:
+  static constexpr uint8_t BitOf(Operation operation) {
+    return static_cast<uint8_t>(1u << static_cast<unsigned>(operation));
+  }
+
+  uint8_t bits_ = 0;
+};
+
 }  // namespace blk
 
 #endif  // RUMPBLK_CORE_REQUEST_OPERATION_H_

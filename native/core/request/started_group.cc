@@ -10,6 +10,16 @@
 
 namespace blk {
 
+namespace {
+
+// What of the arena a piece touches, as addresses from, to: nothing of a discard and of zeros.
+std::pair<uint64_t, uint64_t> InArena(const Piece& piece) {
+  const uint64_t from = reinterpret_cast<uintptr_t>(piece.data);
+  return {from, MovesBytes(piece.operation) ? from + piece.size : from};
+}
+
+}  // namespace
+
 bool Stretches::Meets(uint64_t begin, uint64_t end) const {
   auto next = ends_.lower_bound(end);
   return next != ends_.begin() && std::prev(next)->second > begin;
@@ -31,7 +41,7 @@ void BatchRun::RunStartedGroup(Lane lane, const std::atomic<bool>* cancel) {
   for (;;) {
     StartedGroup group(*this, cancel);
     group.Run();
-    if (!group.waits_for_range()) return;
+    if (!group.stopped_at_wait()) return;
     Piece piece;
     if (!IsWithoutPiece(next_, lane, &piece)) static_cast<void>(RunSingle(next_, piece));  // it may wait
     next_++;
@@ -47,6 +57,7 @@ StartedGroup::StartedGroup(BatchRun& run, const std::atomic<bool>* cancel)
 void StartedGroup::Start(void (*done)(void* owner), void* owner) {
   done_ = done;
   owner_ = owner;
+  over_ = at_wait_ = false;
   GoOn();
 }
 
@@ -75,8 +86,8 @@ void StartedGroup::GoOn() {
 void StartedGroup::End() {
   if (IsCancelled(cancel_)) {
     run_.CancelRest();
-    waits_for_range_ = false;
-  } else if (run_.next_ < run_.count_ && !waits_for_range_) {
+    at_wait_ = false;
+  } else if (run_.next_ < run_.count_ && !at_wait_) {
     run_.TakeFlush();
   }
 }
@@ -88,10 +99,11 @@ void StartedGroup::StartWave() {
   for (Stretches* stretches : {&read_, &written_, &filled_, &sent_}) stretches->Clear();
   for (;;) {
     over_ = run_.next_ == run_.count_ || IsCancelled(cancel_) || run_.OpOf(run_.next_) == BatchOp::kFlush;
-    waits_for_range_ = !over_ && run_.IsRange(run_.next_);
-    over_ = over_ || waits_for_range_;
-    if (over_ || alone_ || used_ == entries_.size() || !StartNext()) return;
+    at_wait_ = !over_ && run_.Waits(run_.next_);
+    over_ = over_ || at_wait_;
+    if (over_ || alone_ || used_ == entries_.size() || !StartNext()) break;
   }
+  if (used_ > 0) run_.target_.entry->Kick();
 }
 
 bool StartedGroup::StartNext() {
@@ -113,6 +125,8 @@ bool StartedGroup::StartNext() {
   piece.finish = OnFinished;
   piece.owner = &entry;
   piece.cancel = cancel_;
+  // They go together, but no one waits for thousands of others to be made.
+  piece.more = used_ % kTogether != 0;
   // Relaxed: whoever finishes it has it from the start below.
   under_way_.fetch_add(1, std::memory_order_relaxed);
   run_.target_.entry->Start(piece);
@@ -144,7 +158,7 @@ StartedGroup::Here StartedGroup::DoHere(uint32_t i, Piece piece) {
 
 bool StartedGroup::Meets(const Piece& piece) const {
   const uint64_t at = piece.position, end = at + piece.size;
-  const uint64_t from = reinterpret_cast<uintptr_t>(piece.data), to = from + piece.size;
+  const auto [from, to] = InArena(piece);
   if (written_.Meets(at, end) || filled_.Meets(from, to)) return true;
   return piece.operation == Operation::kRead ? sent_.Meets(from, to) : read_.Meets(at, end);
 }
@@ -153,10 +167,10 @@ bool StartedGroup::Note(const Piece& piece) {
   if (piece.size == 0) return true;
   const bool read = piece.operation == Operation::kRead;
   const uint64_t at = piece.position, end = at + piece.size;
-  const uint64_t from = reinterpret_cast<uintptr_t>(piece.data), to = from + piece.size;
+  const auto [from, to] = InArena(piece);
   const bool noted = HadMemory([&] {
     (read ? read_ : written_).Add(at, end);
-    (read ? filled_ : sent_).Add(from, to);
+    if (from < to) (read ? filled_ : sent_).Add(from, to);
   });
   alone_ = !noted;
   return noted || used_ == 0;

@@ -36,14 +36,15 @@ class StartedGroup {
   StartedGroup(const StartedGroup&) = delete;
   StartedGroup& operator=(const StartedGroup&) = delete;
 
-  // Begins the rest of the group, as BatchRun::RunGroup() would run it, up to an entry that moves no bytes: such wait
-  // for the medium, which its own thread must not. `done(owner)` is called once, when it is over, by any thread,
-  // perhaps before this returns; *this may be gone then.   REQUIRES: called once.
+  // Begins the rest of the group, as BatchRun::RunGroup() would run it, up to an entry that the medium does not answer
+  // later: the medium's own thread must not wait for it. `done(owner)` is called once, when it is over, by any thread,
+  // perhaps before this returns; *this may be gone then. Again for the next group.   REQUIRES: none is under way, and
+  // entries are left.
   void Start(void (*done)(void* owner), void* owner);
   // The same, and waits for the end.   Thread: any but the medium's own.
   void Run();
   // Whether it has ended before such an entry.   REQUIRES: it is over.
-  bool waits_for_range() const { return waits_for_range_; }
+  bool stopped_at_wait() const { return at_wait_; }
 
  private:
   // An entry under way.
@@ -52,7 +53,8 @@ class StartedGroup {
     StartedGroup* group;
     uint32_t index;
   };
-  static constexpr size_t kMost = 4096;  // entries under way at once
+  static constexpr size_t kMost = 4096;     // entries under way at once
+  static constexpr size_t kTogether = 128;  // entries that are sent on their way together at most
 
   // Starts what can be, wave by wave. *this may be gone when it returns.
   void GoOn();
@@ -80,7 +82,7 @@ class StartedGroup {
   std::vector<Entry> entries_;
   size_t used_ = 0;  // of entries_, in this wave
   bool over_ = false;
-  bool waits_for_range_ = false;
+  bool at_wait_ = false;
   bool alone_ = false;        // what the last one touches could not be noted: none beside it
   Stretches read_, written_;  // of the device
   Stretches filled_, sent_;   // of the arena: by reads, by writes

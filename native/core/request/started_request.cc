@@ -17,11 +17,9 @@ void StartedRequest::Start(Strategy& entry, Request& request, uint8_t* data, siz
 
 void StartedRequest::GoOn() {
   while (run_->Next(&piece_)) {
-    // Relaxed: the piece is not known to anybody else yet.
-    turn_.store(Turn::kStarting, std::memory_order_relaxed);
+    turn_.Begin();
     entry_->Start(piece_);
-    // Acquire, with the release in OnFinished(): the outcome of the piece comes with it.
-    if (turn_.exchange(Turn::kReturned, std::memory_order_acq_rel) != Turn::kFinished) return;
+    if (!turn_.Returned()) return;
     run_->Take(piece_);
   }
   done_(owner_);
@@ -29,7 +27,7 @@ void StartedRequest::GoOn() {
 
 void StartedRequest::OnFinished(StartedPiece& piece) {
   StartedRequest& request = *static_cast<StartedRequest*>(piece.owner);
-  if (request.turn_.exchange(Turn::kFinished, std::memory_order_acq_rel) == Turn::kStarting) return;
+  if (!request.turn_.Ended()) return;
   request.run_->Take(piece);
   request.GoOn();
 }

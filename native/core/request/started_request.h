@@ -4,10 +4,10 @@
 #ifndef RUMPBLK_CORE_REQUEST_STARTED_REQUEST_H_
 #define RUMPBLK_CORE_REQUEST_STARTED_REQUEST_H_
 
-#include <atomic>
 #include <optional>
 
 #include "core/request/physio.h"
+#include "core/request/started_turn.h"
 
 namespace blk {
 
@@ -24,8 +24,6 @@ class StartedRequest {
   void Start(Strategy& entry, Request& request, uint8_t* data, size_t size, void (*done)(void* owner), void* owner);
 
  private:
-  enum class Turn : uint8_t { kStarting, kReturned, kFinished };
-
   // Starts pieces for as long as each finishes while it is started. *this may be gone when it returns.
   void GoOn();
   static void OnFinished(StartedPiece& piece);
@@ -35,8 +33,7 @@ class StartedRequest {
   StartedPiece piece_;
   void (*done_)(void* owner) = nullptr;
   void* owner_ = nullptr;
-  // Who takes in the piece under way: whoever comes second, the return of its start or its end.
-  std::atomic<Turn> turn_{Turn::kStarting};
+  StartedTurn turn_;  // of the piece under way: who takes it in
 };
 
 }  // namespace blk

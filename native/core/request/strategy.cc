@@ -26,40 +26,23 @@ void BoundedStrategy::Submit(Piece& piece) {
   Biodone(piece, moved.bytes, moved.status);
 }
 
-void BoundedStrategy::ToMove(const Piece& piece, StartedMove& move) const {
-  move.kind = piece.operation == Operation::kRead ? StartedMove::Kind::kRead : StartedMove::Kind::kWrite;
-  move.at = ToMedium({piece.position}, range_.begin);
-  move.data = piece.data;
-  move.size = piece.size;
-  move.rules = {piece.durable, false, piece.cancel};
-}
-
 bool BoundedStrategy::Starts(const Piece& piece) {
-  if (!MovesBytes(piece.operation) || piece.size == 0) return false;
-  StartedMove move;
-  ToMove(piece, move);
-  return StartsMove(move);
+  return piece.size > 0 && StartsMove(piece, ToMedium({piece.position}, range_.begin));
 }
 
 void BoundedStrategy::Start(StartedPiece& piece) {
-  if (MovesBytes(piece.operation) && piece.size > 0 && MayBegin(piece).ok()) {
-    StartedMove& move = piece.move;
-    ToMove(piece, move);
-    move.finish = OnMoved;
-    move.owner = &piece;
+  if (piece.size > 0 && MayBegin(piece).ok()) {
+    piece.answered = OnAnswered;
     piece.strategy = this;
-    if (StartMove(piece)) return;
+    if (StartMove(piece, ToMedium({piece.position}, range_.begin))) return;
   }
   Submit(piece);
   piece.finish(piece);
 }
 
-void BoundedStrategy::OnMoved(StartedMove& move, const Moved& moved) {
-  StartedPiece& piece = *static_cast<StartedPiece*>(move.owner);
-  BoundedStrategy& strategy = *piece.strategy;
-  const Moved finished = strategy.FinishMove(piece, moved);
-  strategy.Count(piece, finished);
-  Biodone(piece, finished.bytes, finished.status);
+void BoundedStrategy::OnAnswered(StartedPiece& piece, const Moved& moved) {
+  piece.strategy->Count(piece, moved);
+  Biodone(piece, moved.bytes, moved.status);
   piece.finish(piece);
 }
 

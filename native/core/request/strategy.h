@@ -41,6 +41,9 @@ class Strategy {
     piece.finish(piece);
   }
 
+  // Sends on its way what was started with piece.more, and may have stayed.   Thread: any; it does not wait.
+  virtual void Kick() {}
+
   // Hints that `piece` is submitted soon, so that its bytes can be on their way meanwhile. Changes nothing that anybody
   // sees: it may never come.   Thread: any.   REQUIRES: as Submit().
   virtual void Expect(const Piece& piece) { static_cast<void>(piece); }
@@ -71,13 +74,15 @@ class BoundedStrategy : public Strategy {
   // Does what moves no bytes of the caller's: a flush, a discard, zeros, a prefetch of `size` bytes from `at` on, which
   // lie inside the device; size is not 0.   Thread: any.
   virtual Moved Apply(const Piece& piece, MediumOffset at, size_t size) = 0;
-  // Whether StartMove() would begin it.
-  virtual bool StartsMove(const StartedMove& move) { return static_cast<void>(move), false; }
-  // Begins to do the same by piece.move, whose place, rules and answer are filled in. -> false when the access or the
-  // medium does not answer later: nothing has begun.
-  virtual bool StartMove(StartedPiece& piece) { return static_cast<void>(piece), false; }
-  // What becomes of a piece whose move was answered.   Thread: the medium's; it does not wait.
-  virtual Moved FinishMove(const Piece& piece, const Moved& moved) { return static_cast<void>(piece), moved; }
+  // Whether StartMove() would begin the piece. Of this moment.
+  virtual bool StartsMove(const Piece& piece, MediumOffset at) {
+    return static_cast<void>(piece), static_cast<void>(at), false;
+  }
+  // Begins to do either, and calls piece.answered when it is done. -> false when the access or the medium does not
+  // answer that later: nothing has begun.
+  virtual bool StartMove(StartedPiece& piece, MediumOffset at) {
+    return static_cast<void>(piece), static_cast<void>(at), false;
+  }
   // Hints that `size` bytes from `at` on, inside the device, are read soon.   Thread: any; never waits.
   virtual void ExpectRead(MediumOffset at, size_t size) {
     static_cast<void>(at);
@@ -87,10 +92,8 @@ class BoundedStrategy : public Strategy {
   const DeviceRange& range() const { return range_; }
 
  private:
-  // Fills in the move of a piece that moves bytes: all but who is told of its end.
-  void ToMove(const Piece& piece, StartedMove& move) const;
-  // What a channel calls when it has answered.
-  static void OnMoved(StartedMove& move, const Moved& moved);
+  // What a piece calls that was answered.   Thread: the medium's; it does not wait.
+  static void OnAnswered(StartedPiece& piece, const Moved& moved);
   // Whether a durable write may still be tried: the sticky sync error.
   Status MayBegin(const Piece& piece) const {
     return piece.durable && Mutates(piece.operation) ? range_.flush->sticky() : Status::Ok();

@@ -80,7 +80,7 @@ TEST_CASE("late medium: a thousand are under way without a thread for each, and 
                     answers);
   auto channel = medium.Attach(Writer());
   REQUIRE(channel.ok());
-  CHECK(channel.value()->starts());
+  CHECK(channel.value()->starts(StartedMove::Kind::kSync));
   struct Finished {
     StartedMove move;
     std::vector<size_t>* order;

@@ -6,6 +6,8 @@
 
 #include <array>
 #include <atomic>
+#include <fstream>
+#include <string>
 #include <thread>
 
 #include "test/support/check.h"
@@ -38,17 +40,57 @@ void OnEnd(WireRequest& request, WireEnd how) {
   burst.ended++;
 }
 
-TEST_CASE("nbd connection: what is submitted goes out in one send, what one receive brings is settled together") {
-  Watchdog watchdog("a burst");
-  // Each send of it is a message, which one receive takes.
-  std::array<int, 2> fds{};
-  REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds.data()) == 0);
-  Connection connection(WakeEvent::Create().Take(), 0ms);
-  ExportFacts facts;
-  facts.size = 1 << 20;
-  facts.structured = true;
-  connection.Open(Socket::Adopt(fds[0]).Take(), facts);
-  Burst burst;
+// A connection whose thread runs, and the other side, where each send of it is a message that one receive takes.
+struct Peers {
+  Peers() {
+    std::array<int, 2> fds{};
+    REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds.data()) == 0);
+    other = fds[1];
+    ExportFacts facts;
+    facts.size = 1 << 20;
+    facts.structured = true;
+    connection.Open(Socket::Adopt(fds[0]).Take(), facts);
+  }
+  ~Peers() {
+    connection.Stop();
+    thread.join();
+    close(other);
+  }
+  void Run() {
+    thread = std::thread([this] {
+      tid = gettid();
+      CHECK(connection.Run().empty());
+    });
+  }
+  // Receives `requests` in one message, and answers them, the last one first.
+  void Answer(size_t requests) const {
+    Bytes asked(4 * kReads * RequestHeader::kSize);
+    CHECK(recv(other, asked.data(), asked.size(), 0) == static_cast<ssize_t>(requests * RequestHeader::kSize));
+    Bytes replies;
+    for (size_t i = requests; i-- > 0;) {
+      const auto header = Decode<RequestHeader>(asked.data() + i * RequestHeader::kSize);
+      replies =
+          replies + DataChunk(header.cookie, header.offset, Bytes(kSize, uint8_t(header.offset / kSize + 1)), true);
+    }
+    CHECK(send(other, replies.data(), replies.size(), 0) == static_cast<ssize_t>(replies.size()));
+  }
+  // Until the connection's thread sleeps: it does so in its poll alone.
+  void AwaitSleep() const {
+    for (char state = 0; state != 'S'; std::this_thread::yield()) {
+      std::ifstream stat("/proc/self/task/" + std::to_string(tid) + "/stat");
+      std::string text;
+      std::getline(stat, text);
+      state = text[text.rfind(')') + 2];
+    }
+  }
+
+  Connection connection{WakeEvent::Create().Take(), 0ms};
+  int other = -1;
+  std::atomic<pid_t> tid{0};
+  std::thread thread;
+};
+
+void Fill(Burst& burst) {
   for (size_t i = 0; i < kReads; i++) {
     WireRequest& read = burst.reads[i];
     burst.memory[i].resize(kSize);
@@ -58,22 +100,46 @@ TEST_CASE("nbd connection: what is submitted goes out in one send, what one rece
     read.data = burst.memory[i].data();
     read.client = &burst;
     read.end = OnEnd;
-    REQUIRE(connection.Submit(read));
   }
-  std::thread thread([&] { CHECK(connection.Run().empty()); });
-  Bytes asked(4 * kReads * RequestHeader::kSize);
-  CHECK(recv(fds[1], asked.data(), asked.size(), 0) == ssize_t{kReads * RequestHeader::kSize});
-  Bytes replies;
-  for (size_t i = kReads; i-- > 0;) {
-    const auto header = Decode<RequestHeader>(asked.data() + i * RequestHeader::kSize);
-    replies = replies + DataChunk(header.cookie, header.offset, Bytes(kSize, uint8_t(i + 1)), true);
-  }
-  CHECK(send(fds[1], replies.data(), replies.size(), 0) == static_cast<ssize_t>(replies.size()));
+}
+
+TEST_CASE("nbd connection: what is submitted goes out in one send, what one receive brings is settled together") {
+  Watchdog watchdog("a burst");
+  Peers peers;
+  Burst burst;
+  Fill(burst);
+  for (WireRequest& read : burst.reads) REQUIRE(peers.connection.Submit(read));
+  peers.Run();
+  peers.Answer(kReads);
   while (burst.ended < kReads) std::this_thread::yield();
   CHECK(burst.there_at_first_end == kReads);
-  connection.Stop();
-  thread.join();
-  close(fds[1]);
+}
+
+TEST_CASE("nbd connection: requests that have more behind them wake nobody before the kick, and go in one send") {
+  Watchdog watchdog("a kick");
+  Peers peers;
+  Burst first, burst;
+  Fill(first);
+  Fill(burst);
+  REQUIRE(peers.connection.Submit(first.reads[0]));
+  peers.Run();
+  peers.Answer(1);
+  while (first.ended < 1) std::this_thread::yield();
+  peers.AwaitSleep();
+  for (WireRequest& read : burst.reads) {
+    read.more = true;
+    REQUIRE(peers.connection.Submit(read));
+  }
+  peers.connection.Kick();
+  peers.Answer(kReads);
+  while (burst.ended < kReads) std::this_thread::yield();
+  // One by itself needs no kick, and takes along what has stayed.
+  peers.AwaitSleep();
+  first.reads[1].more = true;
+  REQUIRE(peers.connection.Submit(first.reads[1]));
+  REQUIRE(peers.connection.Submit(first.reads[2]));
+  peers.Answer(2);
+  while (first.ended < 3) std::this_thread::yield();
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Requests and batches on a medium that answers later come out as on one that answers at once, with any number of them
 // under way: two devices over disks of the same content are asked the same.
+// Over 300 lines: all of it compares one pair of devices.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -8,9 +9,9 @@
 #include <thread>
 #include <vector>
 
+#include "core/device/started_batch.h"
 #include "core/medium/late_medium.h"
 #include "core/medium/memory_medium.h"
-#include "core/request/started_group.h"
 #include "core/request/started_request.h"
 #include "test/support/batch_rig.h"
 #include "test/support/check.h"
@@ -19,6 +20,7 @@ namespace blk {
 namespace {
 
 using test::Entry;
+using test::kDiscard;
 using test::kFlush;
 using test::kKiB;
 using test::kMiB;
@@ -77,14 +79,18 @@ struct Pair {
   Side prompt, late;
 };
 
+// What is called at the end of something started, and who waits for that.
+void SetOver(void* over) { static_cast<std::atomic<bool>*>(over)->store(true, std::memory_order_release); }
+void AwaitOver(const std::atomic<bool>& over) {
+  while (!over.load(std::memory_order_acquire)) std::this_thread::yield();
+}
+
 void RunStarted(Device& device, Request& request) {
   StartedRequest started;
   std::atomic<bool> over{false};
   Strategy& entry = device.Admit(request);
-  started.Start(
-      entry, request, request.data, request.length,
-      [](void* owner) { static_cast<std::atomic<bool>*>(owner)->store(true, std::memory_order_release); }, &over);
-  while (!over.load(std::memory_order_acquire)) std::this_thread::yield();
+  started.Start(entry, request, request.data, request.length, SetOver, &over);
+  AwaitOver(over);
 }
 
 TEST_CASE("started: requests of random places, lengths and faults come out as run ones") {
@@ -95,13 +101,24 @@ TEST_CASE("started: requests of random places, lengths and faults come out as ru
     std::mt19937 random(3);
     size_t failed = 0;
     for (int round = 0; round < 400; round++) {
-      const Operation op = random() % 2 == 0 ? Operation::kRead : Operation::kWrite;
+      const uint32_t kind = random() % 6;
+      const Operation op = kind == 0   ? Operation::kDiscard
+                           : kind == 1 ? Operation::kZero
+                           : kind < 4  ? Operation::kRead
+                                       : Operation::kWrite;
+      const bool moves = MovesBytes(op);
+      const Fua fua = random() % 4 == 0 ? Fua::kOn : Fua::kByCacheMode;
       const uint64_t position = random() % 5 == 0 ? kDisk - random() % 4096 + 512 : random() % kDisk / 512 * 512;
       const size_t length = random() % 4 == 0 ? random() % (300 * kKiB) : random() % 8192;
       std::vector<uint8_t> ours = Pattern(position, length, static_cast<uint64_t>(round)), theirs = ours;
-      Request run = pair.prompt.device->BytesRequest(op, position, ours.data(), length, Fua::kByCacheMode);
+      const auto make = [&](Device& device, uint8_t* data) {
+        return moves ? device.BytesRequest(op, position, data, length, fua)
+                     : device.RangeRequest(op, position, length, fua);
+      };
+      Request run = make(*pair.prompt.device, ours.data());
       pair.prompt.device->Run(run);
-      Request started = pair.late.device->BytesRequest(op, position, theirs.data(), length, Fua::kByCacheMode);
+      Request started = make(*pair.late.device, theirs.data());
+      REQUIRE(pair.late.device->starts().Has(started.operation));
       RunStarted(*pair.late.device, started);
       REQUIRE(started.status.err == run.status.err);
       REQUIRE(started.moved == run.moved);
@@ -139,6 +156,15 @@ struct Columns {
     REQUIRE(run.Run(false, kSharedLane, nullptr,
                     [&](const BatchSync& what) { return device.SyncBatch(run.entry(), kSharedLane, what); }));
   }
+  void RunStarted(Device& device) {
+    BatchRun run = Make(device);
+    run.Admit();
+    REQUIRE(run.IsAllStarted());
+    StartedBatch batch(device, run, nullptr);
+    std::atomic<bool> over{false};
+    batch.Start(SetOver, &over);
+    AwaitOver(over);
+  }
 
   std::vector<uint8_t> arena, op, fua;
   std::vector<double> blkno;
@@ -155,19 +181,32 @@ TEST_CASE("started: batches whose entries overlap, on the device and in the aren
     std::vector<Entry> entries(1 + random() % 64);
     for (Entry& entry : entries) {
       const uint32_t kind = random() % 20;
-      entry.op = kind == 0 ? kFlush : kind == 1 ? uint8_t{9} : kind == 2 ? kZeroes : kind % 2 == 0 ? kRead : kWrite;
+      entry.op = kind == 0   ? kFlush
+                 : kind == 1 ? uint8_t{9}
+                 : kind < 4  ? kZeroes
+                 : kind == 4 ? kDiscard
+                 : kind % 2  ? kRead
+                             : kWrite;
       entry.fua = random() % 10 == 0 ? 1 : 0;
       entry.blkno = random() % 30 == 0 ? static_cast<double>(kDisk / 512 - 3) : static_cast<double>(random() % 100);
       entry.bcount = random() % 10 == 0 ? 0 : static_cast<uint32_t>(512 * (1 + random() % 8));
       entry.offset = static_cast<uint32_t>(random() % 40 * 512);
     }
     const std::vector<uint8_t> memory = Pattern(0, 32 * kKiB, static_cast<uint64_t>(round));
-    Columns prompt(entries, memory), late(entries, memory);
+    Columns prompt(entries, memory), late(entries, memory), started(entries, memory);
     prompt.Run(*pair.prompt.device);
     late.Run(*pair.late.device);
     REQUIRE(prompt.error == late.error);
     REQUIRE(prompt.resid == late.resid);
     REQUIRE(prompt.arena == late.arena);
+    // The same again, without a thread that waits: what its faults draw is another thing.
+    pair.Faults(0);
+    Columns again(entries, memory);
+    again.Run(*pair.prompt.device);
+    started.RunStarted(*pair.late.device);
+    REQUIRE(again.error == started.error);
+    REQUIRE(again.resid == started.resid);
+    REQUIRE(again.arena == started.arena);
   }
   CHECK(pair.answers->peak() > 1);
   pair.CheckSame();
@@ -181,15 +220,13 @@ TEST_CASE("started: a batch has all of its entries under way at once, and one af
   BatchRun run = columns.Make(*pair.late.device);
   run.Admit();
   REQUIRE(run.IsAllStarted());
-  StartedGroup group(run, nullptr);
+  StartedBatch batch(*pair.late.device, run, nullptr);
   std::atomic<bool> over{false};
-  group.Start([](void* owner) { static_cast<std::atomic<bool>*>(owner)->store(true, std::memory_order_release); },
-              &over);
+  batch.Start(SetOver, &over);
   CHECK(pair.answers->under_way() == 1000);
   CHECK_FALSE(over);
   pair.answers->Release();
-  while (!over.load(std::memory_order_acquire)) std::this_thread::yield();
-  run.EndStarted();
+  AwaitOver(over);
   CHECK(run.succeeded() == 1000);
   CHECK(columns.arena == test::Read(*pair.prompt.device, 0, 512 * 1000));
 }
@@ -203,16 +240,65 @@ TEST_CASE("started: what is called off ends, each entry with an outcome") {
   BatchRun run = columns.Make(*pair.late.device);
   run.Admit();
   std::atomic<bool> cancel{false};
-  StartedGroup group(run, &cancel);
+  StartedBatch batch(*pair.late.device, run, &cancel);
   std::atomic<bool> over{false};
-  group.Start([](void* owner) { static_cast<std::atomic<bool>*>(owner)->store(true, std::memory_order_release); },
-              &over);
+  batch.Start(SetOver, &over);
   CHECK(pair.answers->under_way() == 100);
   cancel = true;
   pair.answers->Release();
-  while (!over.load(std::memory_order_acquire)) std::this_thread::yield();
+  AwaitOver(over);
   CHECK(std::count(columns.error.begin(), columns.error.end(), -ECANCELED) == 200);
   CHECK(pair.prompt.Content() == pair.late.Content());
+}
+
+TEST_CASE("started: a discard and zeros claim their range: what meets them in a batch waits for them") {
+  for (const uint8_t op : {kDiscard, kZeroes}) {
+    INFO("op " << static_cast<int>(op));
+    Pair pair(false, true);
+    // A write, a range over half of it and a write over half of that; two that meet nothing.
+    const std::vector<Entry> entries{
+        {kWrite, 0, 4096, 0}, {op, 4, 4096, 0}, {kWrite, 8, 4096, 4096}, {kWrite, 100, 4096, 8192}, {op, 200, 4096, 0}};
+    Columns columns(entries, Pattern(0, 16 * kKiB, 3)), prompt(entries, Pattern(0, 16 * kKiB, 3));
+    prompt.Run(*pair.prompt.device);
+    BatchRun run = columns.Make(*pair.late.device);
+    run.Admit();
+    REQUIRE(run.IsAllStarted());
+    StartedBatch batch(*pair.late.device, run, nullptr);
+    std::atomic<bool> over{false};
+    batch.Start(SetOver, &over);
+    // The first alone: the second has to wait for it, and whatever stands behind that with it.
+    CHECK(pair.answers->under_way() == 1);
+    pair.answers->Release();
+    AwaitOver(over);
+    CHECK(columns.error == prompt.error);
+    pair.CheckSame();
+  }
+}
+
+TEST_CASE("started: flushes are under way without a thread, share their syncs, and cover what was complete") {
+  Pair pair(false, true);
+  Device& device = *pair.late.device;
+  struct One {
+    Device::AdmittedFlush flush;
+    StartedRequest started;
+    std::atomic<bool> over{false};
+  };
+  std::vector<One> flushes(100);
+  // Dirty by what Side() has written.
+  for (One& one : flushes) {
+    one.flush = device.AdmitFlush();
+    REQUIRE(device.Starts(*one.flush.entry, one.flush.request, nullptr, one.flush.request.length));
+    one.started.Start(*one.flush.entry, one.flush.request, nullptr, one.flush.request.length, SetOver, &one.over);
+  }
+  CHECK(pair.answers->under_way() == 1);
+  const uint64_t before = pair.late.counters.Snapshot()[static_cast<size_t>(Counter::kFlushes)];
+  pair.answers->Release();
+  for (const One& one : flushes) AwaitOver(one.over);
+  for (One& one : flushes) {
+    CHECK(device.EndFlush(one.flush).ok());
+    CHECK(one.flush.request.status.ok());
+  }
+  CHECK(pair.late.counters.Snapshot()[static_cast<size_t>(Counter::kFlushes)] == before + 1);
 }
 
 }  // namespace
