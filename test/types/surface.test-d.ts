@@ -323,6 +323,7 @@ interface Driver {
   minors: () => MinorInfo[];
   counters: () => Counters;
   resetCounters: () => void;
+  readonly engine: Engine;
   close: () => void;
 }
 interface Batch {
