@@ -49,8 +49,10 @@ class TransferCall final : public PendingCall, public Cancellable {
   // Lets go of the memory, and of the view.
   void DropMemory();
   bool Start(blk::IoWorker& worker) override;
-  // A read that is known to wait.
-  bool StartsHere() override { return now_ == Now::kWouldWait && request_.operation == blk::Operation::kRead; }
+  // A read of a host file that is known to wait. A server's are sent together by a worker that takes many.
+  bool StartsHere() override {
+    return now_ == Now::kWouldWait && request_.operation == blk::Operation::kRead && under_way_->device->tells_memory();
+  }
   void Work(blk::IoWorker& worker) override;
   napi_value Settle(napi_env env) override;
   void Unrun(blk::Status why) override { request_.status = why; }

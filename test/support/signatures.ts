@@ -375,7 +375,15 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     ],
     Snapshot: [anything, anything],
     BlockDriver: [
-      options({ minorCount: tunable, windowSize: tunable, windowCount: tunable, queueDepth: tunable, workers: tunable, faults }),
+      options({
+        minorCount: tunable,
+        windowSize: tunable,
+        windowCount: tunable,
+        queueDepth: tunable,
+        workers: tunable,
+        engine: mostly(values('auto', 'threads', 'io_uring', 'libaio')),
+        faults,
+      }),
     ],
     'BlockDriver.fromEnv': [
       options(Object.fromEntries(['', '_SEED'].map((end) => [`RUMP_BLKFAIL${end}`, mostly(values('0', '1', '', '-1', '9'.repeat(400)))]))),
@@ -391,6 +399,7 @@ export function signatures(file: string, device: () => BlockDevice): Record<stri
     'BlockDriver#registerPartitionsSync': [minors],
     'BlockDriver#minors': [],
     'BlockDriver#counters': [],
+    'BlockDriver#engine': [],
     'BlockDriver#resetCounters': [],
     'BlockDriver#close': [],
     'BlockDriver#[Symbol.dispose]': [],

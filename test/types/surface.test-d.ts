@@ -324,6 +324,7 @@ interface Driver {
   minors: () => MinorInfo[];
   counters: () => Counters;
   resetCounters: () => void;
+  readonly engine: Engine;
   close: () => void;
 }
 interface Batch {
