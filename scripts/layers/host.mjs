@@ -6,6 +6,8 @@ const KNOWS_LINUX = new Map([
   ['lib/native/binding.ts', 'says that Linux is needed; chooses the binary for musl'],
   ['lib/errors.ts', 'names the process that has a lock by its command, and by its number where /proc does not tell'],
   ['lib/copy/place.ts', 'finds the disk of a partition and the file of a descriptor; what it does not find is taken for another one'],
+  ['lib/cli/support/diagnosis.ts', 'asks how large a node is; where that is not told, the error gives no size'],
+  ['lib/cli/support/streams.ts', 'finds the file behind standard input and where it stands; elsewhere it is read as a pipe'],
   ['lib/cli/workload/load/engines.ts', 'the engine fs reads and writes past the page cache where Node.js knows the flag'],
 ]);
 
