@@ -8,7 +8,7 @@ import { closedError, fromFailure, invalidThis, isFailure, markCopy, type Failur
 import type { PartitionChoice } from './label/choice.js';
 import { partitionMinor, partitionMinorSync } from './label/partition-minor.js';
 import { createFaultInjector, type FaultInjector } from './faults.js';
-import { placeOf, toMinorInfo, toRegistered, type MinorInfo, type RegisteredPartition } from './minors.js';
+import { isOfServer, placeOf, toMinorInfo, toRegistered, type MinorInfo, type RegisteredPartition } from './minors.js';
 import { driverArguments, OPEN_KEYS, OPEN_SYNC_KEYS, openArguments, openSettings, optionsFromEnv, rangeArguments } from './options.js';
 import type { Engine } from './engine.js';
 import type { DriverOptions, NotAnEntry, OpenOptions, RegisterOptions } from './options.js';
@@ -235,11 +235,15 @@ export class BlockDriver implements Disposable {
     const native = nativeOf(this, 'open');
     const slot = integer(minor, 'minor', 0, INT32_MAX);
     const settings = openSettings(options, OPEN_KEYS);
-    return unlessAborted(async () => {
-      const opened = await native.open(slot, ...openArguments(settings));
-      if (isFailure(opened)) throw fromFailure(opened, placeOf(native, minor));
-      return createDevice(this, opened, settings);
-    }, settings.signal);
+    return unlessAborted(
+      async () => {
+        const opened = await native.open(slot, ...openArguments(settings));
+        if (isFailure(opened)) throw fromFailure(opened, placeOf(native, minor));
+        return createDevice(this, opened, settings);
+      },
+      settings.signal,
+      settings.signal !== undefined && isOfServer(native, slot),
+    );
   }
 
   /**

@@ -55,6 +55,13 @@ export function toRegistered([minor, name, start, size, uuid, label]: NativeRegi
   return uuid === '' ? partition : { ...partition, uuid, label };
 }
 
+/** Tells whether an open of a minor waits for a server. */
+export function isOfServer(native: NativeDriver, minor: number): boolean {
+  const answer = native.minors();
+  const row = isFailure(answer) ? undefined : answer.minors.find(([index]) => index === minor);
+  return row !== undefined && MEDIUM_KINDS[row[4]] === 'nbd';
+}
+
 /** Names what a minor is of in an error. */
 export function placeOf(native: NativeDriver, minor: number): FailurePlace {
   const answer = native.minors();

@@ -41,12 +41,16 @@ export interface OpenPathOptions extends OpenOptions, RegisterOptions, NotAnEntr
 export async function open(source: Source, options?: OpenPathOptions): Promise<BlockDevice> {
   const request = openPathRequest(source, options, OPEN_PATH_KEYS);
   const { native, settings, partition } = request;
-  return unlessAborted(async () => {
-    const name = partition?.number === undefined ? partition?.name : nameFor(request, await tableOf(request));
-    const opened = await native.openPath(...argumentsFor(request, name));
-    if (isUnusable(opened, partition)) throw failureFor(request, opened, await tableOf(request));
-    return openedDevice(request, opened);
-  }, settings.signal);
+  return unlessAborted(
+    async () => {
+      const name = partition?.number === undefined ? partition?.name : nameFor(request, await tableOf(request));
+      const opened = await native.openPath(...argumentsFor(request, name));
+      if (isUnusable(opened, partition)) throw failureFor(request, opened, await tableOf(request));
+      return openedDevice(request, opened);
+    },
+    settings.signal,
+    request.source.kind === 'nbd',
+  );
 }
 
 /**

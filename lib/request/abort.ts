@@ -37,25 +37,38 @@ export async function untilAborted<T>(begun: Eventual<T | Failure>, signal: Abor
 }
 
 /**
- * Waits for an open, which native cannot interrupt: the server of an export may be long in coming.
+ * Waits for an open, which native cannot interrupt.
  *
  * @param opening what opens; it begins at once
- * @param signal its reason is thrown as soon as it is aborted; a device that comes too late is closed then
+ * @param signal its reason is thrown instead of a device, which is closed then
+ * @param mayTakeLong whether it waits for a server: then the reason is thrown as soon as there is one, and a device that comes too late is
+ *   closed; otherwise nothing is open any more, or being opened, when it is thrown
  * @returns the device
  */
 export async function unlessAborted<T extends { close(): Promise<void> }>(
   opening: () => Promise<T>,
   signal: AbortSignal | undefined,
+  mayTakeLong: boolean,
 ): Promise<T> {
   throwIfAborted(signal);
-  const begun = opening();
-  if (signal === undefined) return begun;
+  if (signal === undefined) return opening();
+  if (mayTakeLong) return firstOf(opening(), signal);
+  const device = await opening();
+  if (!signal.aborted) return device;
+  await device.close().catch(() => undefined); // nothing was done with it
+  throw signal.reason;
+}
+
+/** Gives what comes first: the device, or the reason of the signal. */
+async function firstOf<T extends { close(): Promise<void> }>(begun: Promise<T>, signal: AbortSignal): Promise<T> {
   let abort: () => void = () => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
     abort = () => reject(signal.reason as Error);
   });
-  watch(signal, abort);
+  // Whichever of the two comes second is nobody's error.
+  aborted.catch(() => undefined);
   try {
+    watch(signal, abort);
     return await Promise.race([begun, aborted]);
   } catch (error) {
     begun.then((device) => device.close()).catch(() => undefined);

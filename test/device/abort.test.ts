@@ -3,7 +3,6 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { BATCH_WRITE, type BlockDevice, open, openSync } from 'rumpblk';
 import { failure, refusal, thrownBy } from '../support/failure';
-import { lateDisk } from '../support/late';
 import { testWith } from '../support/peers';
 import { KiB, MiB, pattern, rig } from '../support/rig';
 import { STRACE, strace } from '../support/strace';
@@ -80,10 +79,7 @@ test.each(['read', 'write', 'strategy'] as const)('%s: a made-up signal that tak
   }
 });
 
-/**
- * Keeps one worker busy: a batch of 48 MiB, with its sync, is one piece of work, where a long write would go in parts. A disk in memory would
- * be done with it at once, so that it is one that answers when it is let go.
- */
+/** Keeps one worker busy: a batch of 48 MiB, with its sync, is one piece of work, where a long write would go in parts. */
 function occupy(device: BlockDevice): Promise<number> {
   const batch = device.createBatch({ depth: 1, arena: 48 * MiB });
   batch.arena.fill(1);
@@ -93,16 +89,9 @@ function occupy(device: BlockDevice): Promise<number> {
   return batch.run(1);
 }
 
-const BUSY = bench.media.map(({ name, disk }) => ({
-  name,
-  disk,
-  busyDisk: (size: number) =>
-    name === 'memory' ? lateDisk(size, { most: 0, held: true }) : { medium: disk(size), release: (): void => undefined },
-}));
-
-describe.each(BUSY)('abort of what waits, on $name', ({ disk, busyDisk }) => {
+describe('abort of what waits for a busy worker', () => {
   test('a request still queued ends at once and never touches the device', async () => {
-    const { medium: file, release } = busyDisk(64 * MiB);
+    const file = bench.sparse(64 * MiB);
     const device = bench.device(file, { mode: 'r+', access: 'pio' }, { workers: 1, queueDepth: 1 });
     const controller = new AbortController();
     // Long enough, with its sync, that the one worker is still at it when the others are aborted, on a busy machine too.
@@ -112,7 +101,6 @@ describe.each(BUSY)('abort of what waits, on $name', ({ disk, busyDisk }) => {
     controller.abort('enough');
     expect(await second).toBe('enough');
     expect(await third).toBe('enough');
-    release();
     await first;
     await device.close();
     const got = bench.bytes(file);
@@ -121,7 +109,7 @@ describe.each(BUSY)('abort of what waits, on $name', ({ disk, busyDisk }) => {
   });
 
   test('a request still queued ends at once on a device that is closing', async () => {
-    const { medium: file, release } = busyDisk(64 * MiB);
+    const file = bench.sparse(64 * MiB);
     const device = bench.device(file, { mode: 'r+', access: 'pio' }, { workers: 1, queueDepth: 1 });
     const controller = new AbortController();
     // As above: the one worker is still at it when the others are aborted.
@@ -130,7 +118,6 @@ describe.each(BUSY)('abort of what waits, on $name', ({ disk, busyDisk }) => {
     const closing = device.close();
     controller.abort('enough');
     expect(await Promise.all(waiting)).toEqual(['enough', 'enough']);
-    release();
     await Promise.all([first, closing]);
     expect(
       bench
@@ -140,33 +127,33 @@ describe.each(BUSY)('abort of what waits, on $name', ({ disk, busyDisk }) => {
     ).toBe(true);
   });
 
-  test.each(['write', 'batch'] as const)('an aborted %s that is still in the queue keeps nobody from closing', async (form) => {
-    const driver = bench.driver({ workers: 1, queueDepth: 2 });
-    const { medium, release } = busyDisk(64 * MiB);
-    const busy = bench.keep(openSync(medium, { driver, mode: 'r+', access: 'pio' }));
-    const file = disk(content);
-    const device = bench.keep(openSync(file, { driver, mode: 'r+' }));
-    // As above, with a worker that is busy for another device.
-    const served = occupy(busy);
-    const controller = new AbortController();
-    const { signal } = controller;
-    // As many as the queue takes, and some behind it.
-    const aborted = Array.from({ length: 5 }, () => {
-      if (form === 'write') return thrownBy(() => device.write(Buffer.alloc(4096, 9), 0, { signal }));
-      const batch = device.createBatch({ depth: 1 });
-      batch.op.fill(1);
-      batch.bcount.fill(4096);
-      return thrownBy(() => batch.run(1, { signal }));
+  describe.each(bench.media)('on $name', ({ disk }) => {
+    test.each(['write', 'batch'] as const)('an aborted %s that is still in the queue keeps nobody from closing', async (form) => {
+      const driver = bench.driver({ workers: 1, queueDepth: 2 });
+      const busy = bench.keep(openSync(bench.sparse(64 * MiB), { driver, mode: 'r+', access: 'pio' }));
+      const file = disk(content);
+      const device = bench.keep(openSync(file, { driver, mode: 'r+' }));
+      // As above, with a worker that is busy for another device.
+      const served = occupy(busy);
+      const controller = new AbortController();
+      const { signal } = controller;
+      // As many as the queue takes, and some behind it.
+      const aborted = Array.from({ length: 5 }, () => {
+        if (form === 'write') return thrownBy(() => device.write(Buffer.alloc(4096, 9), 0, { signal }));
+        const batch = device.createBatch({ depth: 1 });
+        batch.op.fill(1);
+        batch.bcount.fill(4096);
+        return thrownBy(() => batch.run(1, { signal }));
+      });
+      controller.abort('enough');
+      expect(await Promise.all(aborted)).toEqual(Array.from({ length: 5 }, () => 'enough'));
+      device.closeSync();
+      await failure(() => device.write(Buffer.alloc(512), 0), 'EBADF');
+      expect(await served).toBe(1);
+      busy.closeSync();
+      driver.close();
+      expect(bench.bytes(file).equals(content)).toBe(true);
     });
-    controller.abort('enough');
-    expect(await Promise.all(aborted)).toEqual(Array.from({ length: 5 }, () => 'enough'));
-    device.closeSync();
-    await failure(() => device.write(Buffer.alloc(512), 0), 'EBADF');
-    release();
-    expect(await served).toBe(1);
-    busy.closeSync();
-    driver.close();
-    expect(bench.bytes(file).equals(content)).toBe(true);
   });
 });
 

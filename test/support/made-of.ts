@@ -1,5 +1,5 @@
 // What a device of a test may be made of, when it has the bytes of an image file: the file, an overlay over it, a qcow2 image over it.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createQcow2Sync, openSync, type BlockDevice, type OpenOptions } from 'rumpblk';
 import { openOverlay } from 'rumpblk/overlay';
 import { changesIn, type Changes } from './overlays';
@@ -25,7 +25,7 @@ const file: MadeOf = {
 const overlay = (changes: Changes): MadeOf => ({
   name: `an overlay in ${changes}`,
   async device(bench, image, options) {
-    const over = bench.keep(await openOverlay(image, { changes: changesIn(bench, changes), blockSize: 512 }));
+    const over = bench.keep(await openOverlay(image, { changes: changesIn(bench, changes), blockSize: 512, size: statSync(image).size }));
     const device = bench.device(over.medium, options);
     return {
       device,

@@ -37,10 +37,11 @@ const HINTS: ReadonlyMap<string, string> = new Map([
   ['EBUSY lock', 'in use elsewhere; --no-lock goes on in spite of that'],
 ]);
 
-/** What a cause calls by its name in a program, and the option that asks for the same here. */
+/** What a message or a cause calls by its name in a program, and the option that asks for the same here. */
 const OPTIONS: readonly (readonly [RegExp, string])[] = [
   [/\boverwrite: true$/, '--overwrite'],
   [/\bwritePartitions makes a table$/, '--write makes a table'],
+  [/\bgive one as option 'size'/, 'give --size'],
 ];
 
 function inOptions(cause: string): string {
@@ -62,8 +63,11 @@ export function failureLines(error: unknown): string[] {
   const named = error.path === undefined || error.message.includes(`'${error.path}'`);
   const message = named ? error.message : `${error.message} '${error.path}'`;
   const known = error instanceof BlockDeviceError && isPlain(error) ? HINTS.get(`${error.code} ${error.syscall}`) : undefined;
-  const hint = hints.get(error) ?? (error.cause instanceof Error ? inOptions(error.cause.message) : known);
-  return [hint === undefined ? message : `${message} (${hint})`];
+  // A hint says more than the reason that the message has.
+  const own = hints.get(error);
+  if (own !== undefined) return [`${message.replace(/ \([^()]*\)$/, '')} (${own})`];
+  const hint = error.cause instanceof Error ? inOptions(error.cause.message) : known;
+  return [hint === undefined ? inOptions(message) : `${message} (${hint})`];
 }
 
 /** 2 where the values given can never work, else 1. */

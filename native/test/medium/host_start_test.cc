@@ -101,7 +101,7 @@ struct Rig {
 
 TEST_CASE("host start: a read goes on behind short answers and signals, segment by segment") {
   Rig rig;
-  CHECK(rig.channel->starts());
+  CHECK(rig.channel->starts(StartedMove::Kind::kRead));
   Started read;
   constexpr size_t kBytes = 2 * kSegmentSize + 512;
   read.Begin(*rig.channel, 512, kBytes);
