@@ -127,8 +127,11 @@ when('an open of a minor whose server is gone ends with its signal at once', asy
   const first = await nbdkit(socket, 'memory', String(SIZE));
   // Not closed: when native hears of the end of the connection is the system's affair.
   const driver = new BlockDriver();
-  const minor = await driver.register(nbd(first.url(), { connectTimeout: 30_000 }));
+  const medium = nbd(first.url(), { connectTimeout: 30_000 });
+  const minor = await driver.register(medium);
   await first.kill();
+  // An open that comes before would go by the connection that there was.
+  await until(() => medium.state !== 'connected');
   rmSync(socket, { force: true });
   // Takes the connection, and says nothing.
   const sockets: net.Socket[] = [];
