@@ -71,29 +71,22 @@ Status DeviceGroup::SetPlan(std::shared_ptr<FaultRun> run) {
   return status;
 }
 
-Status DeviceGroup::Log(Device& device, std::shared_ptr<RequestLog> log) {
+Status DeviceGroup::Log(Device& device, const std::shared_ptr<RequestLog>& log) {
   if (device.mode() != OpenMode::kReadWrite) return {EACCES, Op::kTrack};
   Disk& disk = device.minor().disk();
   MutexLock lock(mu_);
-  const RequestLog& wanted = *log;
   const Status set = disk.log().Add(log);
   if (!set.ok()) return set;
-  const auto undo = [&] {
-    if (!disk.log().Remove(wanted)) return;
-    for (Device* each : devices_) {
-      if (&each->minor().disk() == &disk) static_cast<void>(each->SetLogged(false));
-    }
-  };
   // Behind Add(): a lease is seen here, or is refused.
   if (disk.tracks().AnyStores()) {
-    undo();
+    EndLogLocked(disk, *log);
     return {ENOTSUP, Op::kMap};
   }
   for (Device* each : devices_) {
     if (&each->minor().disk() != &disk) continue;
     const Status switched = each->SetLogged(true);
     if (switched.ok()) continue;
-    undo();
+    EndLogLocked(disk, *log);
     return switched;
   }
   return Status::Ok();
@@ -101,6 +94,10 @@ Status DeviceGroup::Log(Device& device, std::shared_ptr<RequestLog> log) {
 
 void DeviceGroup::EndLog(Disk& disk, const RequestLog& log) {
   MutexLock lock(mu_);
+  EndLogLocked(disk, log);
+}
+
+void DeviceGroup::EndLogLocked(Disk& disk, const RequestLog& log) {
   if (!disk.log().Remove(log)) return;
   for (Device* each : devices_) {
     // Taking a filter out needs no memory.

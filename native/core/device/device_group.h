@@ -39,7 +39,7 @@ class DeviceGroup : public std::enable_shared_from_this<DeviceGroup> {
 
   // Tells `log` of what is done from here on to the disk of `device`, by whichever open of it in this group, until
   // EndLog(). Errors: EACCES an 'r' device · EBUSY the disk has one · ENOTSUP a lease is held.
-  Status Log(Device& device, std::shared_ptr<RequestLog> log) EXCLUDES(mu_);
+  Status Log(Device& device, const std::shared_ptr<RequestLog>& log) EXCLUDES(mu_);
   void EndLog(Disk& disk, const RequestLog& log) EXCLUDES(mu_);
   // What is changed on a device from here on, by whichever open of its disk in this group, and by leases that there
   // are. What is under way on an open when it begins counts as a change of all that the open has.   Throws
@@ -75,6 +75,7 @@ class DeviceGroup : public std::enable_shared_from_this<DeviceGroup> {
   // Has `set` put a filter of every device in force or out. Errors: as SetFaults().
   Status SwitchAll(Status (Device::*set)(bool), bool was_on, bool on) REQUIRES(mu_);
   void EndTracking(Disk& disk, const ChangeMap& map) EXCLUDES(mu_);
+  void EndLogLocked(Disk& disk, const RequestLog& log) REQUIRES(mu_);
 
   Counters counters_;
   FaultInjector faults_;

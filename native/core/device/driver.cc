@@ -220,12 +220,12 @@ Status Driver::AdmitOpen(int minor) {
   return verdict.stop;
 }
 
-Result<std::function<void()>> Driver::Log(Device& device, std::shared_ptr<RequestLog> log) {
+Result<std::function<void()>> Driver::Log(Device& device, const std::shared_ptr<RequestLog>& log) {
   // Made before anything is switched on.
   std::function<void()> end = [group = devices_, minor = device.shared_minor(), log] {
     group->EndLog(minor->disk(), *log);
   };
-  const Status status = devices_->Log(device, std::move(log));
+  const Status status = devices_->Log(device, log);
   if (!status.ok()) return status;
   return end;
 }

@@ -109,7 +109,7 @@ class Driver {
 
   // Tells a log of what is done to the disk of a device, as DeviceGroup::Log() has it. -> what ends that, on any
   // thread, and keeps what it needs.
-  Result<std::function<void()>> Log(Device& device, std::shared_ptr<RequestLog> log);
+  Result<std::function<void()>> Log(Device& device, const std::shared_ptr<RequestLog>& log);
 
   // What is changed on a device of this driver from here on, as DeviceGroup::Track() has it.
   std::unique_ptr<TrackedChanges> Track(Device& device, uint64_t granularity) {

@@ -167,10 +167,10 @@ bool StartedGroup::Note(const Piece& piece) {
   if (piece.size == 0) return true;
   const bool read = piece.operation == Operation::kRead;
   const uint64_t at = piece.position, end = at + piece.size;
-  const auto [from, to] = InArena(piece);
+  const auto arena = InArena(piece);
   const bool noted = HadMemory([&] {
     (read ? read_ : written_).Add(at, end);
-    if (from < to) (read ? filled_ : sent_).Add(from, to);
+    if (arena.first < arena.second) (read ? filled_ : sent_).Add(arena.first, arena.second);
   });
   alone_ = !noted;
   return noted || used_ == 0;
