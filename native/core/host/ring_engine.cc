@@ -1,7 +1,6 @@
 #include "core/host/ring_engine.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -81,10 +80,6 @@ void RingEngine::Stop() {
 }
 
 void RingEngine::Run() {
-  // Signals are for other threads.
-  sigset_t all;
-  ::sigfillset(&all);
-  static_cast<void>(::pthread_sigmask(SIG_SETMASK, &all, nullptr));
   Progress progress;
   for (;;) {
     progress.under_way += PutEntries(kMost - progress.under_way);
