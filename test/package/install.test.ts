@@ -89,7 +89,7 @@ declare('the tarball', () => {
     const named = [...licenses.matchAll(/^(\S+) \d[\w.-]*, \S+$/gm)].map(([, name]) => name);
     expect(named).toEqual(expect.arrayContaining(['commander', 'hdr-histogram-js']));
     const inside = run('sh', '-c', 'cat "$1"/*.js', 'sh', packed('dist', 'cli', 'bundled'));
-    const packages = [...inside.matchAll(/^\/\/ node_modules\/(?:.*\/node_modules\/)?((?:@[^/]+\/)?[^/]+)/gm)].map(([, name]) => name);
+    const packages = [...inside.matchAll(/^\/\/ (?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)/gm)].map(([, name]) => name);
     expect([...new Set(named)].sort()).toEqual([...new Set(packages)].sort());
   });
 
