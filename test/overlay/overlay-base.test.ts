@@ -137,3 +137,19 @@ test('an overlay does not come to lie over itself, by whatever stands between, a
     await Promise.all([one.close(), other.close()]);
   }
 });
+
+test('a commit to an overlay below is marked for those who track that one (issue 15)', async () => {
+  const lower = await over(bench.image(content), { changes: 'memory' });
+  const changes = lower.track({ granularity: 4096 });
+  for (const base of [lower.medium, lower]) {
+    const upper = await over(base, { changes: 'memory' });
+    await upper.write(word, 8192);
+    await upper.writeZeroes(64 * KiB, 4096);
+    expect(changes.count).toBe(0);
+    await upper.commit();
+    const marked: number[] = [];
+    for await (const { position, length } of changes.take().extents()) marked.push(position, length);
+    expect(marked).toEqual([8192, 4096, 64 * KiB, 4096]);
+    await upper.close();
+  }
+});

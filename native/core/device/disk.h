@@ -10,7 +10,6 @@
 #include <memory>
 #include <string>
 
-#include "core/base/change_tracks.h"
 #include "core/base/status.h"
 #include "core/base/sync.h"
 #include "core/device/disk_source.h"
@@ -80,7 +79,7 @@ class Disk {
   LabelState& label_state() { return label_state_; }
   const LabelState& label_state() const { return label_state_; }
   FlushState& flush() { return flush_; }
-  ChangeTracks& tracks() { return tracks_; }
+  ChangeTracks& tracks() const { return medium_->tracks(); }
   // What a flush that a fault plan fails loses.
   UnflushedWrites& unflushed() { return unflushed_; }
   DiskLog& log() { return log_; }
@@ -102,7 +101,6 @@ class Disk {
   UseCount uses_;  // opens of the whole disk; holds: its partitions, and who makes them
   LabelState label_state_;
   FlushState flush_;
-  ChangeTracks tracks_;
   UnflushedWrites unflushed_;
   DiskLog log_;
 

@@ -7,8 +7,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "core/base/change_tracks.h"
 #include "core/base/status.h"
 #include "core/base/units.h"
 #include "core/medium/channel.h"
@@ -74,6 +76,9 @@ class Medium {
   // A process that is in the way of such an attachment, 0 where nobody can tell. Slow.
   virtual int Holder(const Attachment& wanted) { return static_cast<void>(wanted), 0; }
 
+  // Who wants to know what is changed of the bytes. Marked by whoever writes through a channel.
+  ChangeTracks& tracks() const { return *tracks_; }
+
   // Adds what reads of this one may come from beside itself: the file that an image lies in, backing files, the base
   // of an overlay, and what is below those. Of this moment. Throws what a vector does.   Thread: any.   REQUIRES:
   // attached.
@@ -102,6 +107,14 @@ class Medium {
   // Lets go of what the medium is made of. Once.   Errors: the medium's; it is closed all the same.
   // REQUIRES: nothing is attached.
   virtual Status Close() { return Status::Ok(); }
+
+ protected:
+  // `tracks` is not null; media that share the bytes may share it.
+  explicit Medium(std::shared_ptr<ChangeTracks> tracks = std::make_shared<ChangeTracks>())
+      : tracks_(std::move(tracks)) {}
+
+ private:
+  const std::shared_ptr<ChangeTracks> tracks_;
 };
 
 }  // namespace blk

@@ -82,6 +82,27 @@ Result<OverlayBase::Writer> OverlayBase::Writer::Open(OverlayBase& base) {
   return Writer(base, channel.Take());
 }
 
+// Marked before and behind it, as ChangeTracks has it of all changes.
+template <typename Change>
+Moved OverlayBase::Writer::Tracked(MediumOffset at, uint64_t size, const Change& change) const {
+  ChangeTracks& tracks = base_->medium_->tracks();
+  const MediumSpan changed{at, {at.value + size}};
+  tracks.Mark(changed);
+  const Moved moved = change();
+  tracks.Mark(changed);
+  return moved;
+}
+
+Moved OverlayBase::Writer::Write(uint64_t at, const void* data, size_t size, const PieceRules& rules) const {
+  const MediumOffset to{base_->range_.begin.value + at};
+  return Tracked(to, size, [&] { return channel_->Write(to, data, size, rules); });
+}
+
+Moved OverlayBase::Writer::Zero(uint64_t at, uint64_t size, const PieceRules& rules) const {
+  const MediumOffset to{base_->range_.begin.value + at};
+  return Tracked(to, size, [&] { return channel_->Zero(to, size, rules); });
+}
+
 OverlayBase::Writer::~Writer() { static_cast<void>(Close()); }
 
 Status OverlayBase::Writer::Close() {

@@ -67,18 +67,18 @@ class OverlayBase {
     ~Writer();
 
     // Positions count from the start of the base; all of it lies inside.
-    Moved Write(uint64_t at, const void* data, size_t size, const PieceRules& rules) const {
-      return channel_->Write({base_->range_.begin.value + at}, data, size, rules);
-    }
-    Moved Zero(uint64_t at, uint64_t size, const PieceRules& rules) const {
-      return channel_->Zero({base_->range_.begin.value + at}, size, rules);
-    }
+    Moved Write(uint64_t at, const void* data, size_t size, const PieceRules& rules) const;
+    Moved Zero(uint64_t at, uint64_t size, const PieceRules& rules) const;
     Status Sync() const { return channel_->Sync(); }
     // Ends the attachment; nothing is written behind it. Idempotent. Errors: those of Medium::Detach(); it has ended
     // all the same.
     Status Close();
 
    private:
+    // `change` changes `size` bytes from `at` of the medium on, which those who track it hear of.
+    template <typename Change>
+    Moved Tracked(MediumOffset at, uint64_t size, const Change& change) const;
+
     Writer(OverlayBase& base, std::unique_ptr<Channel> channel) : base_(&base), channel_(std::move(channel)) {}
 
     OverlayBase* base_;

@@ -48,6 +48,7 @@ struct VolatileStore {
   const std::string name;
   const uint64_t sector_size;
   RangeHolds holds;
+  const std::shared_ptr<ChangeTracks> tracks = std::make_shared<ChangeTracks>();
 };
 
 inline MediumIdentity IdentityOf(MediumKind kind, const VolatileStore& store) {
@@ -68,7 +69,8 @@ class VolatileMedium : public Medium {
 
  protected:
   // `store` is not null.
-  VolatileMedium(MediumKind kind, std::shared_ptr<VolatileStore> store) : kind_(kind), store_(std::move(store)) {}
+  VolatileMedium(MediumKind kind, std::shared_ptr<VolatileStore> store)
+      : Medium(store->tracks), kind_(kind), store_(std::move(store)) {}
 
  private:
   virtual std::unique_ptr<Channel> MakeChannel() = 0;
