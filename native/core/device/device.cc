@@ -73,10 +73,9 @@ Device::Device(std::shared_ptr<Minor> minor, const OpenOptions& options, const D
                      FaultPlanFilter::Place{minor_->index(), range_, &minor_->disk(), minor_->disk().span(),
                                             channel_.get(), &minor_->disk().unflushed(), &minor_->disk().log()});
   }
-  // From inside to outside: the recorder, which is to see what reaches the medium, the guard, the fault plan, and
-  // before it the
-  // seed's injector, which draws before anything is refused. What they let through is tracked. Outermost the tracer,
-  // which sees what callers see.
+  // From inside to outside: the recorder, which is to see what reaches the medium; the tracker, of what the others let
+  // through; the guard; the fault plan; the seed's injector, which draws before anything is refused; outermost the
+  // tracer, which sees what callers see.
   std::vector<FilterChain::Link> links{{range_.writable ? &recorder_ : nullptr, /*switched=*/true},
                                        {range_.writable ? &tracker_ : nullptr, /*switched=*/true},
                                        {guard_.get(), /*switched=*/false},
