@@ -42,27 +42,8 @@ Moved MappedStrategy::MoveInWindow(const Piece& piece, uint8_t* data, MediumOffs
     const Status stored = disk_.CheckStored(at, size);
     return stored.ok() ? disk_.MoveSome(piece, data, at, size) : Moved{0, stored};
   }
-  if (!piece.durable) {
-    range().flush->MarkDirty();
-    return {size, Status::Ok()};
-  }
-  // Of these pages alone: other stores stay dirty, and cost this write nothing (B45).
-  Status status = window.Sync(at, size);
-  range().counters->Add(Counter::kFlushes, 1, piece.lane);
-  if (window.poisoned()) {
-    // Another page of it was substituted meanwhile: msync may have passed over pages that are none of the file's. What
-    // was stored is in the page cache all the same, where fdatasync finds it.
-    range().flush->MarkDirty();
-    status = disk_.Sync(piece.lane);
-  }
-  // Stores behind a new end of the file, but on its last page, meet no fault and no error.
-  if (status.ok()) status = disk_.CheckStored(at, size);
-  if (!status.ok()) {
-    range().flush->MarkDirty();
-    // The bytes did move; that they are not durable is the error, and everybody's from here on.
-    return {size, range().flush->Fail(status)};
-  }
-  return {size, Status::Ok()};
+  // The bytes did move; that they are not durable is the error.
+  return {size, disk_.Stored(window, at, size, piece)};
 }
 
 }  // namespace blk

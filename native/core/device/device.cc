@@ -207,8 +207,9 @@ Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lan
   // Made for this one write: the strategies of this device know its own range alone.
   PioStrategy whole(range, disk_);
   GuardFilter guard(range.begin, ProtectedSpans(), nullptr);
+  TrackFilter tracker(range.begin, minor_->disk().tracks());
   RecordFilter recorder(range.begin, minor_->disk().log(), false);
-  const FilterChain chain(whole, {{&recorder}, {&guard}});
+  const FilterChain chain(whole, {{&recorder}, {&tracker}, {&guard}});
   Request request;
   request.operation = Operation::kWrite;
   request.position = static_cast<int64_t>(position);
@@ -218,11 +219,7 @@ Status Device::WriteDisk(uint64_t position, std::vector<uint8_t> bytes, Lane lan
   request.lane = lane;
   PlanRequest(request, range);
   chain.entry().Admit(request);
-  const MediumSpan changed{{range.begin.value + position}, {range.begin.value + position + bytes.size()}};
-  // Before and behind it, as ChangeTracks has it of all changes.
-  minor_->disk().tracks().Mark(changed);
   RunRequest(chain.entry(), request);
-  minor_->disk().tracks().Mark(changed);
   // Short at the end of the disk: half a label is none.
   if (request.status.ok() && request.moved < request.length) return {ENOSPC, Op::kStrategy};
   return request.status;

@@ -201,6 +201,25 @@ Status DiskChannel::CheckStored(MediumOffset at, size_t size) {
   return flush_.Fail(status);
 }
 
+Status DiskChannel::Stored(const WindowRef& window, MediumOffset at, size_t size, const Piece& piece) {
+  if (!piece.durable) return flush_.MarkDirty(), Status::Ok();
+  // Of these pages alone: other stores stay dirty, and cost this write nothing (B45).
+  Status status = window.Sync(at, size);
+  counters_.Add(Counter::kFlushes, 1, piece.lane);
+  if (window.poisoned()) {
+    // Another page of it was substituted meanwhile: msync may have passed over pages that are none of the file's. What
+    // was stored is in the page cache all the same, where fdatasync finds it.
+    flush_.MarkDirty();
+    status = Sync(piece.lane);
+  }
+  // Stores behind a new end of the file, but on its last page, meet no fault and no error.
+  if (status.ok()) status = CheckStored(at, size);
+  if (status.ok()) return status;
+  flush_.MarkDirty();
+  // Everybody's from here on.
+  return flush_.Fail(status);
+}
+
 Status DiskChannel::BehindSync(Status synced) {
   if (!synced.ok()) return synced;
   // After the sync, which may be what meets the page that cannot be written.

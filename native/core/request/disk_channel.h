@@ -1,8 +1,7 @@
 // DiskChannel: one open's channel, with what its disk knows of durability: moves pieces, marks what they write as
-// dirty, and makes durable what has to be. Whichever access asks, here a write becomes durable, by the medium's own
-// durable writes or by a sync that serves all who wait; but for stores through a window, which MappedStrategy syncs by
-// msync and tells FlushState of. Thread-safe.   Model: rumpblk.c r1.31 lines 659-722: completion after the sync (B20),
-// also of O_DIRECT (B38).
+// dirty, and makes durable what has to be. Whichever access asks, here a write becomes durable: by the medium's own
+// durable writes, by the sync of a window that was stored to, or by a sync that serves all who wait. Thread-safe.
+// Model: rumpblk.c r1.31 lines 659-722: completion after the sync (B20), also of O_DIRECT (B38).
 #ifndef RUMPBLK_CORE_REQUEST_DISK_CHANNEL_H_
 #define RUMPBLK_CORE_REQUEST_DISK_CHANNEL_H_
 
@@ -13,6 +12,7 @@
 #include "core/request/flush_state.h"
 #include "core/request/piece.h"
 #include "core/request/started_piece.h"
+#include "core/window/window.h"
 
 namespace blk {
 
@@ -63,6 +63,11 @@ class DiskChannel {
   // What a piece gets that was stored into a window: EIO, for good, when the medium has come to end before it. Then the
   // host dropped the bytes, which is noted, and no later write may make up for it by growing the file again.
   Status CheckStored(MediumOffset at, size_t size);
+
+  // What was stored into [at, at + size) of a window for a write: dirty from here on, or durable if the piece is.
+  // Counts the sync. Errors: those of CheckStored() · the sync's; each sticks.   Thread: any.
+  // REQUIRES: the window was not poisoned when the bytes were in it.
+  Status Stored(const WindowRef& window, MediumOffset at, size_t size, const Piece& piece);
 
   // Makes everything written so far durable, by all opens of the disk, unless it is. Counts a sync that reached the
   // medium.
