@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/base/sync.h"
@@ -14,19 +15,32 @@
 
 namespace blk::serve {
 
-struct Job;
-
-class Inbox {
+// `Job` may be incomplete but where these are called.
+template <typename Job>
+class InboxOf {
  public:
-  explicit Inbox(WakeEvent wake);
-  ~Inbox();
+  explicit InboxOf(WakeEvent wake) : wake_(std::move(wake)) {}
 
   // Room for so many, so that Put() needs no memory.
-  void Reserve(size_t jobs) EXCLUDES(mu_);
-  // Its call is over. REQUIRES: no more than were reserved are under way.   Thread: any.
-  void Put(std::unique_ptr<Job> job) EXCLUDES(mu_);
+  void Reserve(size_t jobs) EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    done_.reserve(jobs);
+  }
+  // The job may be taken and gone when it returns. REQUIRES: no more than were reserved are under way; the caller keeps
+  // the inbox.   Thread: any.
+  void Put(std::unique_ptr<Job> job) EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    const bool first = done_.empty();
+    done_.push_back(std::move(job));
+    lock.Unlock();
+    if (first) wake_.Signal();
+  }
   // Moves all that came to the end of `jobs`.
-  void TakeAll(std::vector<std::unique_ptr<Job>>* jobs) EXCLUDES(mu_);
+  void TakeAll(std::vector<std::unique_ptr<Job>>* jobs) EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    for (std::unique_ptr<Job>& job : done_) jobs->push_back(std::move(job));
+    done_.clear();
+  }
 
   const WakeEvent& wake() const { return wake_; }
   // Ends transfers under way as soon as that can be: nobody waits for them any more.
@@ -41,6 +55,9 @@ class Inbox {
   Mutex mu_;
   std::vector<std::unique_ptr<Job>> done_ GUARDED_BY(mu_);
 };
+
+struct Job;
+using Inbox = InboxOf<Job>;
 
 }  // namespace blk::serve
 

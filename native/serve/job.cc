@@ -51,11 +51,20 @@ nbd::WireError EndOf(Job& job) {
   }
 }
 
+// Its call is over.
+void PutBack(std::unique_ptr<Job> job) {
+  // The job keeps the inbox, and may be gone before Put() has returned.
+  const std::shared_ptr<Inbox> inbox = job->inbox;
+  CompleteRequest(job->request);
+  // Here, and not when it is answered: a client that hears nothing must not keep the device open.
+  job->call.End();
+  inbox->Put(std::move(job));
+}
+
 void OnStarted(void* owner) {
   std::unique_ptr<Job> job(static_cast<Job*>(owner));
   job->error = EndOf(*job);
-  Inbox& inbox = *job->inbox;
-  inbox.Put(std::move(job));
+  PutBack(std::move(job));
 }
 
 }  // namespace
@@ -76,20 +85,15 @@ void RunJob(std::unique_ptr<Job> job, Lane lane) {
   Inbox& inbox = *job->inbox;
   if (estimates) inbox.writes().Record(std::chrono::steady_clock::now() - begun);
   HoldTicket* const held = job->hold();
-  const auto go = [](void* owner) {
-    std::unique_ptr<Job> back(static_cast<Job*>(owner));
-    Inbox& inbox = *back->inbox;
-    inbox.Put(std::move(back));
-  };
+  const auto go = [](void* owner) { PutBack(std::unique_ptr<Job>(static_cast<Job*>(owner))); };
   Job* const done = job.release();  // what is held belongs to `go`
-  if (held == nullptr || !held->Hold(&inbox.cancel(), go, done)) inbox.Put(std::unique_ptr<Job>(done));
+  if (held == nullptr || !held->Hold(&inbox.cancel(), go, done)) PutBack(std::unique_ptr<Job>(done));
 }
 
 void DropJob(std::unique_ptr<Job> job, nbd::WireError error) {
   job->request.status = {ECANCELED, Op::kStrategy};
   job->error = error;
-  Inbox& inbox = *job->inbox;
-  inbox.Put(std::move(job));
+  PutBack(std::move(job));
 }
 
 bool Job::Starts() {

@@ -10,12 +10,12 @@ const WANTED = [
 ];
 
 const IMPORT = /\bfrom\s+['"](\.[^'"]+)['"]/g;
-const INCLUDE = /^\s*#\s*include\s*"((?:core|addon)\/[^"]+)"/gm;
+const INCLUDE = /^\s*#\s*include\s*"((?:core|serve|lab|addon)\/[^"]+)"/gm;
 
 /** The module that a file is part of. */
 const moduleOf = (file) => file.replace(/\.(d\.ts|ts|mts|mjs|js|h|cc)$/, '');
 
-/** @param {Map<string, string>} texts by file; those of lib/, native/core/ and native/addon/ count */
+/** @param {Map<string, string>} texts by file; those of lib/ and native/ count, but for tests */
 function graphOf(texts) {
   const graph = new Map();
   for (const [file, text] of texts) {
@@ -23,7 +23,7 @@ function graphOf(texts) {
     const targets = graph.get(module) ?? graph.set(module, new Set()).get(module);
     if (file.startsWith('lib/')) {
       for (const [, target] of text.matchAll(IMPORT)) targets.add(moduleOf(path.posix.join(path.posix.dirname(file), target)));
-    } else if (/^native\/(core|addon)\//.test(file)) {
+    } else if (/^native\/(core|serve|lab|addon)\//.test(file)) {
       for (const [, target] of text.matchAll(INCLUDE)) targets.add(moduleOf(`native/${target}`));
     }
     targets.delete(module);

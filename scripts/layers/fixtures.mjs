@@ -24,6 +24,8 @@ export const FIXTURES = [
 
   ['native/core/request/a.cc', 'namespace blk { int g_count = 0; }', 'int g_count = 0'],
   ['native/core/request/a.cc', 'namespace blk { namespace { std::vector<int> table; } }', 'std::vector<int> table'],
+  ['native/serve/a.cc', 'namespace blk::serve { int g_count = 0; }', 'int g_count = 0'],
+  ['native/lab/a.cc', 'namespace blk::lab { static Mutex mu; }', 'static Mutex mu'],
   ['native/core/request/a.cc', 'namespace blk { std::atomic<int> n{0}; }', 'std::atomic<int> n{0}'],
   ['native/core/request/a.cc', 'namespace blk { thread_local char scratch[16]; }', 'scratch'],
   ['native/core/request/a.cc', 'const char* g_name = nullptr;', 'g_name'],

@@ -38,7 +38,7 @@ function isMutableVariable(statement, scope) {
 
 /** @param {string} file @param {string} text without comments and literals */
 export function globalsRule(file, text) {
-  if (!/^native\/(core|addon)\//.test(file) || ALLOWED.has(file)) return [];
+  if (!/^native\/(core|serve|lab|addon)\//.test(file) || ALLOWED.has(file)) return [];
   const breaches = [];
   const scopes = ['namespace'];
   let statement = '';
