@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/medium/host_medium.h"
@@ -18,6 +19,7 @@
 #include "core/nbd/nbd_medium.h"
 #include "test/support/check.h"
 #include "test/support/fake_host.h"
+#include "test/support/image_media.h"
 #include "test/support/loop_device.h"
 #include "test/support/nbd_server.h"
 #include "test/support/temp_file.h"
@@ -31,6 +33,8 @@ struct Kind {
   std::string name;
   std::function<std::unique_ptr<Medium>()> make;
   bool keeps;  // what is written is read back
+  // Of an image the host file that it lies in, where host offsets count, and which is locked as a whole.
+  std::string image = {};
 };
 
 // An export of kMediumSize bytes of zeros.
@@ -43,6 +47,25 @@ inline Kind NbdKind(const char* name, NbdTestOptions options, unsigned connectio
   setting.client.connections = connections;
   const auto store = std::make_shared<nbd::NbdStore>(std::move(setting));
   return {name, [server, store] { return nbd::NbdMedium::Create(store).Take(); }, true};
+}
+
+// Images in files beside `file`.
+inline std::vector<Kind> Images(FakeHost& host, const TempFile& file) {
+  const auto path = [&](const char* name) { return file.Sibling(name); };
+  MakeVhd(path("disk.vhd"), kMediumSize);
+  MakeQcow2(host, path("disk.qcow2"), {kMediumSize, 16, false, {}, {}});
+  PutFile(path("base.img"), std::vector<uint8_t>(kMediumSize));
+  MakeQcow2(host, path("changes.qcow2"), {kMediumSize, 17, true, path("base.img"), "raw"});
+  const auto overlay = OverlayInImage(host, path("changes.qcow2"), path("base.img"));
+  const auto image = [&host](const std::string& in, ImageFormat format) {
+    return [&host, in, format] { return OpenImage(host, OpenHost(host, in), format).Take(); };
+  };
+  return {
+      {"vhd", image(path("disk.vhd"), ImageFormat::kVhd), true, path("disk.vhd")},
+      {"qcow2", image(path("disk.qcow2"), ImageFormat::kQcow2), true, path("disk.qcow2")},
+      {"overlay in an image", [overlay] { return std::unique_ptr<Medium>(std::make_unique<OverlayMedium>(overlay)); },
+       true, path("changes.qcow2")},
+  };
 }
 
 // `node` may be none.
@@ -82,6 +105,7 @@ inline std::vector<Kind> Media(FakeHost& host, const TempFile& file, const LoopD
   NbdTestOptions coarse;
   coarse.blocks = {512, 4096, 65536};
   kinds.push_back(NbdKind("nbd in sectors", std::move(coarse), 2));
+  for (Kind& image : Images(host, file)) kinds.push_back(std::move(image));
   if (!node.path().empty()) {
     kinds.push_back(
         {"node", [&] { return std::unique_ptr<Medium>(HostMedium::Create(host, node.path()).Take()); }, true});
