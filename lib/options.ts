@@ -25,7 +25,7 @@ export interface DriverOptions {
   windowCount?: number;
   /** Requests of each device in the I/O queue, 1 to 65536; default 1024. More may be asked for: they wait behind it. */
   queueDepth?: number;
-  /** Threads for I/O, 1 to 256, started when first needed; default 4. */
+  /** Threads for I/O at most, 1 to 256; default 32. As many are started as requests wait for disks at once; beyond four they end again when fewer have done for some seconds. */
   workers?: number;
   /**
    * Bytes of memory that promise forms of all its devices hold at a time, from 1 MiB; default 64 MiB. More may be asked for: what finds
@@ -238,7 +238,7 @@ export function rangeArguments(options: unknown, known: KnownKeys = REGISTER_KEY
 /** Accepts options of a driver. */
 export function driverArguments(options: unknown): { native: DriverArguments; faults: Required<FaultOptions> | FaultPlan | undefined } {
   requireOptions(options, 'options', DRIVER_KEYS);
-  const { minorCount = 16, windowSize, windowCount = 16, queueDepth = 1024, workers = 4, faults } = options as DriverOptions;
+  const { minorCount = 16, windowSize, windowCount = 16, queueDepth = 1024, workers = 32, faults } = options as DriverOptions;
   const { requestMemory = MEMORY_DEFAULT, engine = 'auto' } = options as DriverOptions;
   return {
     native: [

@@ -12,7 +12,7 @@ namespace blk_addon {
 namespace {
 
 // Parts of one read under way at once: one for each worker of a driver that has the usual number of them.
-constexpr size_t kReadParts = blk::kDefaultWorkers;
+constexpr size_t kReadParts = blk::kKeptWorkers;
 
 size_t PartsAtOnce(const blk::Request& request) {
   return request.operation == blk::Operation::kRead && !request.raw ? kReadParts : 1;

@@ -22,7 +22,7 @@ inline constexpr size_t kSharedStep = 128 * 1024;
 inline constexpr size_t kMostShared = 8192 * 1024;
 inline constexpr size_t kLeastShared = 512 * 1024;
 // Workers that are asked for help: with this thread as many as fs has, and as a driver has workers.
-inline constexpr size_t kHelpers = blk::kDefaultWorkers - 1;
+inline constexpr size_t kHelpers = blk::kKeptWorkers - 1;
 
 // Bytes of `request` that are still to be read, and will be if no disk fails.
 inline size_t Readable(const blk::Request& request) {

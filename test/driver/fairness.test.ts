@@ -30,7 +30,7 @@ const flood = (requests: string) => `
 const drivers = [
   ['the one worker', { workers: 1 }],
   ['the one worker, and a flood longer than the queue', { workers: 1, queueDepth: 2 }],
-  ['four workers', {}],
+  ['four workers', { workers: 4 }],
 ] as const;
 
 describe.each(drivers)('a flooded device and %s', (_, driver) => {

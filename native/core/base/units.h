@@ -18,7 +18,8 @@ inline constexpr uint64_t kDefaultWindowSize = uint64_t{1} << 20;  // memwinsize
 inline constexpr uint64_t kMaxAutoWindowSize = uint64_t{4} << 30;  // largest window that 'auto' chooses
 inline constexpr uint32_t kDefaultWindowCount = 16;                // memwincnt
 inline constexpr uint32_t kDefaultQueueDepth = 1024;               // N_AIOS of rumpuser
-inline constexpr uint32_t kDefaultWorkers = 4;
+inline constexpr uint32_t kDefaultWorkers = 32;                    // at most
+inline constexpr uint32_t kKeptWorkers = 4;                        // that do not end by themselves
 inline constexpr uint64_t kDefaultRequestMemory = uint64_t{64} << 20;
 inline constexpr uint32_t kBlkfailMax = 10000;               // BLKFAIL_MAX
 inline constexpr uint32_t kMaxPartitions = 16;               // MAXPARTITIONS; partition = minor modulo this

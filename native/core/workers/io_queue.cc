@@ -23,7 +23,7 @@ IoQueue::Outcome IoQueue::PutLocked(IoFlow& flow, std::unique_ptr<IoTask>& task)
 }
 
 // Steps out of a lock that its caller holds, which clang does not follow.
-void IoQueue::AwaitTask(WorkerPool::Worker& self, MutexLock& lock) NO_THREAD_SAFETY_ANALYSIS {
+bool IoQueue::AwaitTask(WorkerPool::Worker& self, MutexLock& lock) NO_THREAD_SAFETY_ANALYSIS {
   if (pool_.BeginSpin(self)) {
     const uint64_t seen = puts_.load(std::memory_order_relaxed);
     lock.Unlock();
@@ -31,16 +31,24 @@ void IoQueue::AwaitTask(WorkerPool::Worker& self, MutexLock& lock) NO_THREAD_SAF
     lock.Lock();
     pool_.EndSpin(self);
   }
-  if (turns_.empty() && !pool_.stopped()) pool_.Sleep(self, mu_);
+  return !turns_.empty() || pool_.stopped() || pool_.Sleep(self, mu_);
+}
+
+// As AwaitTask().
+void IoQueue::EndWorker(WorkerPool::Worker& self, MutexLock& lock) NO_THREAD_SAFETY_ANALYSIS {
+  WorkerPool::Workers before = pool_.TakeEnded(self);
+  lock.Unlock();
+  WorkerPool::Join(before);
 }
 
 void IoQueue::Work(WorkerPool::Worker& self) {
   const LaneLease lease(lanes_);
   MutexLock lock(mu_);
-  pool_.Sleep(self, mu_);
+  bool needed = pool_.Sleep(self, mu_);
   for (;;) {
-    if (turns_.empty()) AwaitTask(self, lock);
+    if (needed && turns_.empty()) needed = AwaitTask(self, lock);
     if (pool_.stopped()) return;
+    if (!needed) return EndWorker(self, lock);
     // Another worker has taken the task that this one was woken for.
     if (turns_.empty()) continue;
     std::unique_ptr<IoTask> task = turns_.Take();

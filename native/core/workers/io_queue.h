@@ -78,8 +78,11 @@ class IoQueue final : private IoWorker::Queue {
   bool AssumesBlocking() const override { return estimate_.AssumesBlocking(); }
   // What a worker does from its start to Stop().
   void Work(WorkerPool::Worker& self) EXCLUDES(mu_);
-  // Waits for a task or the end, first spinning, then asleep. Steps out of `lock`, which holds mu_.
-  void AwaitTask(WorkerPool::Worker& self, MutexLock& lock) REQUIRES(mu_);
+  // Waits for a task or the end, first spinning, then asleep. Steps out of `lock`, which holds mu_. -> false when the
+  // worker is not needed any more.
+  bool AwaitTask(WorkerPool::Worker& self, MutexLock& lock) REQUIRES(mu_);
+  // The end of a worker that is not needed any more. Steps out of `lock` for good.
+  void EndWorker(WorkerPool::Worker& self, MutexLock& lock) REQUIRES(mu_);
   // Runs the task on the calling thread, which is the worker's.
   void RunTask(std::unique_ptr<IoTask> task, WorkerPool::Worker& self, Lane lane) EXCLUDES(mu_);
 

@@ -1,9 +1,11 @@
 #include "core/workers/worker_pool.h"
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
 #include "core/base/no_memory.h"
+#include "core/base/units.h"
 
 namespace blk {
 
@@ -67,14 +69,28 @@ bool WorkerPool::BeginSpin(Worker& worker) {
   return true;
 }
 
-void WorkerPool::Sleep(Worker& worker, Mutex& mu) {
+bool WorkerPool::Spare(StallWatch::Clock::time_point now) {
+  const size_t busy = workers_.size() - Count(State::kAsleep);
+  const size_t needed = std::max<size_t>(kKeptWorkers, demand_.Needed(now, busy));
+  // While tasks wait or one watches, everybody stays.
+  return workers_.size() > needed && tasks_.empty() && watch_.state() == StallWatch::State::kOff;
+}
+
+bool WorkerPool::Sleep(Worker& worker, Mutex& mu) {
+  // Of so few it does not matter.
+  if (workers_.size() > kKeptWorkers) demand_.Note(workers_.size() - Count(State::kAsleep));
   Set(worker, State::kAsleep);
   bool stuck = false;
   while (woken_ == 0 && !stopped_ && !stuck) {
     if (watch_.state() == StallWatch::State::kWanted) {
       stuck = WatchForStall(mu);
-    } else {
+    } else if (workers_.size() <= kKeptWorkers) {
       wake_.Wait(mu);
+    } else if (Spare(StallWatch::Clock::now())) {
+      Counted(State::kAsleep)--;
+      return false;
+    } else {
+      wake_.WaitUntil(mu, demand_.until());
     }
   }
   // If this worker woke because the running task is stuck, it used up no wake-up: leave woken_ for the worker it was
@@ -83,6 +99,14 @@ void WorkerPool::Sleep(Worker& worker, Mutex& mu) {
   Set(worker, State::kRunning);
   // This worker was wanted as the watcher as well, and no other one is asleep to watch: TaskTaken() asks anew.
   if (watch_.state() == StallWatch::State::kWanted && Count(State::kAsleep) <= woken_) watch_.End();
+  return true;
+}
+
+WorkerPool::Workers WorkerPool::TakeEnded(Worker& worker) {
+  Workers before = std::exchange(ended_, {});
+  const auto at = std::find_if(workers_.begin(), workers_.end(), [&](const Worker& each) { return &each == &worker; });
+  ended_.splice(ended_.end(), workers_, at);
+  return before;
 }
 
 bool WorkerPool::WatchForStall(Mutex& mu) {
@@ -102,6 +126,7 @@ WorkerPool::Workers WorkerPool::Stop() {
   stopped_ = true;
   Workers workers;
   workers.swap(workers_);
+  workers.splice(workers.end(), ended_);
   wake_.NotifyAll();
   return workers;
 }

@@ -1,6 +1,7 @@
 // WorkerPool: the threads that run what waits in an IoTurns, the only owner of threads that run requests. Each worker
 // is asleep, spinning, running or blocked; here is decided which one is woken, when another thread is started, and who
-// watches. Workers start when they are needed, and end with the pool. The invariant, which Holds() checks: while tasks
+// watches. Workers start when they are needed; beyond kKeptWorkers they end again when fewer have done for a while, and
+// all end with the pool. The invariant, which Holds() checks: while tasks
 // wait,
 //  - one worker is spinning, running or woken, unless all of them are blocked and no more can be had;
 //  - one worker is woken, or one watches that the others get on, unless none is asleep and no more can be had.
@@ -20,11 +21,15 @@
 #include "core/base/sync.h"
 #include "core/workers/io_turns.h"
 #include "core/workers/stall_watch.h"
+#include "core/workers/worker_demand.h"
 
 namespace blk {
 
 class WorkerPool {
  public:
+  // How long more workers than were needed stay.
+  static constexpr std::chrono::seconds kPeriod{5};
+
   enum class State : uint8_t {
     kAsleep,    // waits until it is woken; one of those asleep may be the watcher
     kSpinning,  // has found no task and looks for the next one without sleeping
@@ -49,10 +54,11 @@ class WorkerPool {
   using Workers = std::list<Worker>;
 
   // At most `limit` threads. Each calls `work` without the owner's lock, takes that, and calls Sleep() first of all; it
-  // ends when `work` returns, which it does soon after Stop(). `tasks` outlives the pool.
-  // REQUIRES: limit is not 0.
-  WorkerPool(size_t limit, std::chrono::milliseconds patience, const IoTurns& tasks, std::function<void(Worker&)> work)
-      : limit_(limit), tasks_(tasks), work_(std::move(work)), watch_(patience) {}
+  // ends when `work` returns, which it does soon after Stop(), and after Sleep() has said so. `tasks` outlives the
+  // pool. REQUIRES: limit is not 0.
+  WorkerPool(size_t limit, std::chrono::milliseconds patience, const IoTurns& tasks, std::function<void(Worker&)> work,
+             std::chrono::milliseconds period = kPeriod)
+      : limit_(limit), tasks_(tasks), work_(std::move(work)), watch_(patience), demand_(period) {}
   // REQUIRES: Stop() was called, and what it gave is joined.
   ~WorkerPool() = default;
   WorkerPool(const WorkerPool&) = delete;
@@ -74,11 +80,15 @@ class WorkerPool {
   bool BeginSpin(Worker& worker);
   void EndSpin(Worker& worker) { Set(worker, State::kRunning); }
   // Sleeps until the worker is woken, until as the watcher it finds that the running one is stuck, or until the end.
-  // `mu` is the owner's lock, let go of meanwhile.
-  void Sleep(Worker& worker, Mutex& mu) REQUIRES(mu);
+  // `mu` is the owner's lock, let go of meanwhile. -> false when the worker is not needed any more: it is one of the
+  // pool no longer, and joins without the lock what TakeEnded() gives it, but for itself.
+  bool Sleep(Worker& worker, Mutex& mu) REQUIRES(mu);
+  // Puts the worker, which Sleep() has let go, among those that have ended. -> those that had before, for the caller to
+  // join: so there is one at most that nobody has joined.
+  Workers TakeEnded(Worker& worker);
 
-  // From here on no worker sleeps, and none starts. -> the workers, for the caller to join without the lock; the second
-  // time none.
+  // From here on no worker sleeps, and none starts. -> the workers, those that have ended too, for the caller to join
+  // without the lock; the second time none.
   Workers Stop();
   bool stopped() const { return stopped_; }
   // Waits for the end of workers that Stop() gave.
@@ -107,6 +117,8 @@ class WorkerPool {
   bool Start();
   // Gets a worker to watch, unless one does or is about to.
   void EnsureWatcher();
+  // Whether a worker that is asleep can end.
+  bool Spare(StallWatch::Clock::time_point now);
   // What the watcher does instead of sleeping. -> whether the worker that is running is stuck, while tasks wait.
   bool WatchForStall(Mutex& mu) REQUIRES(mu);
 
@@ -121,9 +133,11 @@ class WorkerPool {
   std::array<size_t, kStates> counts_{};  // of workers, by their state
   size_t woken_ = 0;                      // of those asleep, how many were notified to take tasks
   StallWatch watch_;
+  WorkerDemand demand_;
   bool refused_ = false;  // the host had no thread to give, the last time that one was asked for
   bool stopped_ = false;
-  Workers workers_;  // only ever more of them, until Stop()
+  Workers workers_;
+  Workers ended_;  // of which one may be on its way out
 };
 
 }  // namespace blk

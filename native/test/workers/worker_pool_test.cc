@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/sync.h"
+#include "core/base/units.h"
 #include "core/workers/io_turns.h"
 #include "test/support/check.h"
 #include "test/support/io_task.h"
@@ -22,18 +23,22 @@ using Worker = WorkerPool::Worker;
 
 class Rig {
  public:
-  explicit Rig(size_t limit)
-      : pool(limit, std::chrono::minutes(10), tasks_, [this](Worker& worker) {
-          {
-            std::lock_guard lock(mu_);
-            workers_.push_back(&worker);
-          }
-          gate_.Wait();
-        }) {}
+  explicit Rig(size_t limit, std::chrono::milliseconds period = WorkerPool::kPeriod)
+      : pool(
+            limit, std::chrono::minutes(10), tasks_,
+            [this](Worker& worker) {
+              {
+                std::lock_guard lock(mu_);
+                workers_.push_back(&worker);
+              }
+              gate_.Wait();
+            },
+            period) {}
   ~Rig() {
     gate_.Open();
     WorkerPool::Workers workers = pool.Stop();
     WorkerPool::Join(workers);
+    WorkerPool::Join(ended_);
   }
 
   // The `index`th worker that has come, which must have been started.
@@ -43,9 +48,18 @@ class Rig {
     return *workers_[index];
   }
   // Lets a worker sleep that is woken at once.
-  void WakeUp(Worker& worker) {
+  void WakeUp(Worker& worker) { CHECK(Sleep(worker)); }
+  // -> whether it goes on.
+  bool Sleep(Worker& worker) {
     MutexLock lock(owner_);
-    pool.Sleep(worker, owner_);
+    return pool.Sleep(worker, owner_);
+  }
+  // The end of a worker that Sleep() has let go. -> how many had ended before.
+  size_t End(Worker& worker) {
+    WorkerPool::Workers before = pool.TakeEnded(worker);
+    const size_t count = before.size();
+    ended_.splice(ended_.end(), before);
+    return count;
   }
   void Put() {
     std::unique_ptr<IoTask> task = test::Make(counts_);
@@ -61,6 +75,7 @@ class Rig {
   test::Gate gate_;
   std::mutex mu_;
   std::vector<Worker*> workers_;
+  WorkerPool::Workers ended_;
   Mutex owner_;
 
  public:
@@ -103,6 +118,46 @@ TEST_CASE("where there is but one worker, nobody watches it") {
   CHECK(rig.pool.WakeOne());
   rig.Put();
   CHECK(rig.pool.Holds());
+}
+
+TEST_CASE("workers beyond the kept ones end one by one when fewer have done for a while") {
+  constexpr size_t kMost = kKeptWorkers + 3;
+  Rig rig(kMost, std::chrono::milliseconds(1));
+  for (size_t i = 0; i < kMost; i++) {
+    rig.Put();
+    CHECK(rig.pool.WakeOne());
+    rig.WakeUp(rig.At(i));
+    rig.Take();
+    rig.pool.Block(rig.At(i));
+  }
+  CHECK(rig.pool.Count(State::kBlocked) == kMost);
+  for (size_t i = 0; i < kMost; i++) rig.pool.Unblock(rig.At(i));
+  for (size_t i = 0; i < 3; i++) {
+    CHECK_FALSE(rig.Sleep(rig.At(i)));
+    CHECK(rig.End(rig.At(i)) == (i == 0 ? 0 : 1));
+    CHECK(rig.pool.Holds());
+  }
+  CHECK(rig.pool.Count(State::kRunning) == kKeptWorkers);
+  // A task that comes is for those that are left, and for others again.
+  rig.Put();
+  CHECK(rig.pool.WakeOne());
+  CHECK(rig.pool.Holds());
+}
+
+TEST_CASE("demand: what was needed at once is kept for the period behind it, and no longer") {
+  using std::chrono::seconds;
+  WorkerDemand demand{seconds(5)};
+  const WorkerDemand::Clock::time_point begin = WorkerDemand::Clock::now();
+  CHECK(demand.Needed(begin, 2) == 2);
+  CHECK(demand.until() == begin + seconds(5));
+  demand.Note(9);
+  CHECK(demand.Needed(begin + seconds(4), 0) == 9);
+  CHECK(demand.Needed(begin + seconds(5), 1) == 9);
+  CHECK(demand.Needed(begin + seconds(9), 1) == 9);
+  CHECK(demand.Needed(begin + seconds(10), 0) == 1);
+  demand.Note(7);
+  // Long after: nobody was busy meanwhile.
+  CHECK(demand.Needed(begin + seconds(100), 3) == 3);
 }
 
 TEST_CASE("each worker is in one state, and each state is counted") {
