@@ -1,6 +1,7 @@
 // Which keys an object of options has. One that it has not is a slip, and refused with the key that was probably meant:
 // what is ignored in silence writes to the wrong place, or tests nothing.
-import { unknownKey } from './misuse.js';
+import { types } from 'node:util';
+import { invalidArgType, unknownKey } from './misuse.js';
 
 /** The keys of one kind of options, and what to say of others that callers are likely to try. */
 export interface KnownKeys {
@@ -31,6 +32,8 @@ export const NO_CHOICE = {
 
 /** Refuses an object that has a key which `known` has not. Symbols are nobody's slip; what is inherited counts as given. */
 export function requireKnown(given: object, known: KnownKeys, name: string): void {
+  const prototype: unknown = Object.getPrototypeOf(given);
+  if (prototype !== Object.prototype && prototype !== null) requireKnownOfClass(given, known, name);
   const { names } = known;
   // Most callers give keys in the order of the type: each is looked for behind the last one, and then among all.
   let at = 0;
@@ -42,9 +45,39 @@ export function requireKnown(given: object, known: KnownKeys, name: string): voi
   }
 }
 
+/** What holds its content otherwise than in keys: all that it was given would be ignored, and its `size` or `length` taken for options. */
+const CONTAINERS: readonly ((value: unknown) => boolean)[] = [
+  types.isPromise,
+  types.isMap,
+  types.isSet,
+  types.isDate,
+  types.isRegExp,
+  types.isAnyArrayBuffer,
+  (value) => ArrayBuffer.isView(value),
+];
+
+/** The same of an object with a class: its getters count as given, which no loop over keys shows. */
+function requireKnownOfClass(given: object, known: KnownKeys, name: string): void {
+  if (CONTAINERS.some((isOne) => isOne(given))) throw invalidArgType(name, 'of type object', given);
+  for (let level = prototypeOf(given); level !== null && !isRoot(level); level = prototypeOf(level)) {
+    for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
+      if (typeof property.get === 'function' && !known.names.includes(key)) refuse(key, given, known, name);
+    }
+  }
+}
+
+function prototypeOf(value: object): object | null {
+  return Object.getPrototypeOf(value) as object | null;
+}
+
+/** `Object.prototype`, of this realm or another one. */
+function isRoot(level: object): boolean {
+  return prototypeOf(level) === null && Object.hasOwn(level, 'hasOwnProperty');
+}
+
 function refuse(key: string, given: object, { names, instead }: KnownKeys, name: string): void {
   // Somebody has extended every object there is: that is no option.
-  if (key in Object.prototype) return;
+  if (key in Object.prototype && !Object.hasOwn(given, key)) return;
   // Where an entry is what is asked for, a slip in one is a slip.
   if (isEntry(given) && !names.includes('start'))
     throw unknownKey(key, name, `this is a PartitionEntry, and no options${placeForEntry(names)}`);

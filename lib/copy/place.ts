@@ -17,6 +17,8 @@ export interface Place {
   readonly end: number;
   /** Files that reads of it may come from as well: of what it lies over. */
   readonly below?: readonly string[];
+  /** The file that has the bytes of this one in an order of its own: that of an image, any byte of which a write may change. */
+  readonly within?: string;
 }
 
 /** A method of streams of this package: the device that they read or write, and which bytes of it, as far as they know. */
@@ -26,13 +28,17 @@ const FILE = 0;
 const BLOCK = 1;
 const CHARACTER = 2;
 
+const IN_IMAGE = ':image';
+
 const nameOf = (type: number, device: bigint, inode: bigint): string => `${type}:${device}:${inode}`;
 const ofMedium = ([kind, device, inode]: readonly [number, bigint, bigint]): string => nameOf(kind, device, inode);
 
 /** The place of [begin, end) of a device. */
 export function placeOfDevice(device: BlockDevice, begin: number, end: number): Place {
-  const [medium, start, below] = handleOf(device, 'copy').native.place();
-  return { file: ofMedium(medium), begin: start + begin, end: start + end, below: below.map(ofMedium) };
+  const [medium, start, below, scattered] = handleOf(device, 'copy').native.place();
+  const place = { file: ofMedium(medium), begin: start + begin, end: start + end, below: below.map(ofMedium) };
+  // A disk in an image is another one than the file: byte 5 of it is not byte 5 of the file.
+  return scattered === undefined ? place : { ...place, file: `${place.file}${IN_IMAGE}`, within: ofMedium(scattered) };
 }
 
 /** The place of [begin, end) of a file or node; undefined for a pipe, a socket and the like, which hold nothing. */
@@ -79,9 +85,12 @@ function statsOfDescriptor(fd: number): Promise<BigIntStats | undefined> {
 /** Throws ERR_INVALID_ARG_VALUE when the two have bytes in common, also through partitions, loop devices and what the source lies over. */
 export async function requireApart(from: Place | undefined, to: Place | undefined, target: unknown): Promise<void> {
   if (from === undefined || to === undefined) return;
-  const over = from.below?.map((file) => withLower({ file, begin: 0, end: Infinity })) ?? [];
-  const [targets, ...lists] = await Promise.all([withLower(to), withLower(from), ...over]);
-  const sources = lists.flat();
+  // Two ranges of one disk, in an image or not, are apart where their bytes are.
+  const isSame = from.file === to.file;
+  const all = (files: readonly string[] = []): Place[] => (isSame ? [] : files.map((file) => ({ file, begin: 0, end: Infinity })));
+  const withAll = async (places: readonly Place[]): Promise<Place[]> => (await Promise.all(places.map(withLower))).flat();
+  const sources = await withAll([from, ...all(from.below)]);
+  const targets = await withAll([to, ...all(to.within === undefined ? [] : [to.within])]);
   for (const one of sources) {
     for (const other of targets) {
       if (one.file !== other.file || one.begin >= other.end || other.begin >= one.end) continue;
@@ -104,7 +113,7 @@ const MOST_LEVELS = 16;
 
 async function lowerThan({ file, begin, end }: Place): Promise<Place | undefined> {
   const [type, device] = file.split(':');
-  if (Number(type) !== BLOCK) return undefined;
+  if (Number(type) !== BLOCK || file.endsWith(IN_IMAGE)) return undefined;
   const folder = `/sys/dev/block/${numbersOf(BigInt(device ?? 0))}`;
   const moved = (name: string, by: number): Place => ({ file: name, begin: begin + by, end: end + by });
   const start = await textOf(`${folder}/start`);

@@ -251,8 +251,11 @@ export type ServeListener = (kind: number, id: number, peer: string, exported: s
 export interface NativeDevice {
   /** `Device::minor()` and `access()` — `[minor (-1: private), size, access, path]`; access is what is in force, an index of ACCESS. */
   info(): readonly [number, number, 0 | 1 | 2, Buffer];
-  /** Where its first byte lies — which medium, and bytes in it; and `Medium::AddBelow()`: which media its reads may come from as well. */
-  place(): readonly [medium: NativeIdentity, begin: number, below: readonly NativeIdentity[]];
+  /**
+   * Where its first byte lies — which medium, and bytes in it; `Medium::AddBelow()`: which media its reads may come from as well; and
+   * `Medium::Scattered()`: any byte of which its writes may change, of an image.
+   */
+  place(): readonly [medium: NativeIdentity, begin: number, below: readonly NativeIdentity[], scattered?: NativeIdentity];
   /** `Device::features` — sizes in bytes. */
   features(): readonly [discard: boolean, fastZero: boolean, extents: boolean, fua: boolean, preferred: number, minimum: number];
   /** What the request functions of the binding know the device by. */

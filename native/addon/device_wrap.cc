@@ -1,5 +1,6 @@
 #include "addon/device_wrap.h"
 
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -117,7 +118,7 @@ Napi::Array NumbersOf(Napi::Env env, const blk::MediumIdentity& medium) {
   return numbers;
 }
 
-// [medium, begin, media below], as lib/native/binding.ts has it.
+// [medium, begin, media below, medium in which it is scattered], as lib/native/binding.ts has it.
 napi_value Place(const Args& args, Device device) {
   const Napi::Env env(args.env());
   blk::Medium& medium = device->device->minor().disk().medium();
@@ -125,10 +126,12 @@ napi_value Place(const Args& args, Device device) {
   medium.AddBelow(found);
   Napi::Array below = Napi::Array::New(env, found.size());
   for (size_t i = 0; i < found.size(); i++) below.Set(static_cast<uint32_t>(i), NumbersOf(env, found[i]));
-  Napi::Array place = Napi::Array::New(env, 3);
+  const std::optional<blk::MediumIdentity> scattered = medium.Scattered();
+  Napi::Array place = Napi::Array::New(env, scattered ? 4 : 3);
   place.Set(uint32_t{0}, NumbersOf(env, medium.identity()));
   place.Set(uint32_t{1}, static_cast<double>(device->device->minor().begin().value));
   place.Set(uint32_t{2}, below);
+  if (scattered) place.Set(uint32_t{3}, NumbersOf(env, *scattered));
   return place;
 }
 

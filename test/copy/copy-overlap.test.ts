@@ -3,9 +3,10 @@ import { createReadStream, createWriteStream, existsSync, linkSync, readFileSync
 import { open as openHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
-import { type BlockDevice, openSync, writePartitionsSync } from 'rumpblk';
+import { type BlockDevice, createQcow2Sync, openSync, writePartitionsSync } from 'rumpblk';
 import { copy, type CopyOptions, type CopySource, type CopyTarget } from 'rumpblk/copy';
 import { openFileHandle } from 'rumpblk/fs';
+import { openOverlay } from 'rumpblk/overlay';
 import { media, pieces } from '../support/copying';
 import { failure, refusal, thrownBy } from '../support/failure';
 import { loops } from '../support/loop';
@@ -100,6 +101,34 @@ describe('two opens of one file', () => {
     await refused(part, whole, { targetPosition: MiB, length: 512 });
     await refused(part, below, { targetPosition: 2 * MiB, length: 2 * MiB });
     await copy(part, below, { length: MiB, verify: true });
+  });
+});
+
+describe('a disk in an image and the file of that', () => {
+  // Where in the file a byte of the disk lies is the image's choice, and it writes its tables as well.
+  test('are refused whatever the ranges, either way round', async () => {
+    const file = bench.path('disk.qcow2');
+    createQcow2Sync(file, { size: 4 * MiB });
+    const below = keep(openSync(file, { mode: 'r+', lock: false }));
+    const disk = keep(openSync(file, { mode: 'r+', lock: false, format: 'qcow2' }));
+    await refused(below, disk, { length: 512, targetPosition: 2 * MiB });
+    await refused(disk, below, { length: 512, targetPosition: 65536 });
+    await refused(file, disk, { length: 512, targetPosition: 2 * MiB });
+    await copy(disk, disk, { length: 512, targetPosition: MiB, verify: true });
+    await refused(disk, disk, { length: 1024, targetPosition: 512 });
+  });
+
+  test('that has the changes of an overlay as well; its base is not written', async () => {
+    const [base, changes] = [bench.image(content), bench.path('changes.qcow2')];
+    const overlay = await openOverlay(base, { changes });
+    try {
+      const below = keep(openSync(changes, { lock: false }));
+      await refused(below, overlay, { length: 512, targetPosition: 2 * MiB });
+      await refused(overlay, base);
+      await copy(base, overlay, { verify: true });
+    } finally {
+      await overlay.close();
+    }
   });
 });
 

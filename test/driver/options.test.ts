@@ -2,21 +2,31 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import {
+  addPartition,
   type BlockDevice,
   BlockDeviceError,
   BlockDriver,
+  changePartitions,
+  createQcow2,
   decodeDiskLabel,
   encodeDiskLabel,
   open,
   openSync,
   readPartitions,
+  removePartition,
+  resizePartition,
   writePartitions,
 } from 'rumpblk';
 import { copy } from 'rumpblk/copy';
 import { fatfsDriver } from 'rumpblk/fatfs';
 import { DeviceDisk } from 'rumpblk/file-disk';
-import { openFileHandle } from 'rumpblk/fs';
+import { createReadStream, createWriteStream, openFileHandle } from 'rumpblk/fs';
+import { crashCheck, loadRecording, recordWrites } from 'rumpblk/lab';
+import { memory, nullMedium } from 'rumpblk/media';
+import { nbd, serve } from 'rumpblk/nbd';
+import { openOverlay } from 'rumpblk/overlay';
 import { RandomAccessDevice } from 'rumpblk/random-access-storage';
+import { metrics, replay, startTrace } from 'rumpblk/trace';
 import { thrownBy } from '../support/failure';
 import { MiB, pattern, rig } from '../support/rig';
 
@@ -72,6 +82,43 @@ const CALLS: Readonly<Record<string, (on: Subject, extra: any) => unknown>> = {
   createWriteStream: ({ device }, extra) => openFileHandle(device).createWriteStream(extra),
   readableWebStream: ({ device }, extra) => openFileHandle(device).readableWebStream(extra),
   writableWebStream: ({ device }, extra) => openFileHandle(device).writableWebStream(extra),
+  'createReadStream of rumpblk/fs': ({ device }, extra) => createReadStream(device, extra),
+  'createWriteStream of rumpblk/fs': ({ device }, extra) => createWriteStream(device, extra),
+  discard: ({ device }, extra) => device.discard(0, 512, extra),
+  writeZeroes: ({ device }, extra) => device.writeZeroes(0, 512, extra),
+  writeZeroesSync: ({ device }, extra) => device.writeZeroesSync(0, 512, extra),
+  extents: ({ device }, extra) => device.extents(extra).next(),
+  extentsSync: ({ device }, extra) => device.extentsSync(extra).next(),
+  track: ({ device }, extra) => device.track(extra),
+  'device.trace': ({ device }, extra) => device.trace(extra),
+  'device.stats': ({ device }, extra) => device.stats(extra),
+  'new BlockDriver, a plan': (_, extra) => new BlockDriver({ faults: { rules: [], ...extra } }),
+  'faults.plan': ({ driver }, extra) => driver.faults.plan({ rules: [], ...extra }),
+  'faults.plan, a rule': ({ driver }, extra) => driver.faults.plan({ rules: [{ action: { errno: 'EIO' }, ...extra }] }),
+  'faults.plan, a match': ({ driver }, extra) => driver.faults.plan({ rules: [{ match: extra, action: { errno: 'EIO' } }] }),
+  'faults.plan, an action': ({ driver }, extra) => driver.faults.plan({ rules: [{ action: { errno: 'EIO', ...extra } }] }),
+  readPartitions: ({ device }, extra) => readPartitions(device, extra),
+  'writePartitions, options': ({ device }, extra) => writePartitions(device, { scheme: 'mbr', partitions: [] }, extra),
+  changePartitions: ({ device }, extra) => changePartitions(device, [], extra),
+  'changePartitions, a change': ({ device }, extra) => changePartitions(device, [{ remove: 's1', ...extra }]),
+  addPartition: ({ device }, extra) => addPartition(device, { size: MiB, type: 0x83 }, extra),
+  'addPartition, the partition': ({ device }, extra) => addPartition(device, { size: MiB, type: 0x83, ...extra }),
+  resizePartition: ({ device }, extra) => resizePartition(device, 's1', 'rest', extra),
+  removePartition: ({ device }, extra) => removePartition(device, 's1', extra),
+  createQcow2: (_, extra) => createQcow2(bench.path('made'), { size: MiB, ...extra }),
+  memory: (_, extra) => memory({ size: MiB, ...extra }),
+  nullMedium: (_, extra) => nullMedium({ size: MiB, ...extra }),
+  nbd: (_, extra) => nbd('nbd://127.0.0.1:1/', extra),
+  serve: ({ device }, extra) => serve({ exports: { disk: device }, socket: bench.path('socket'), ...extra }),
+  'serve, an export': ({ device }, extra) => serve({ exports: { disk: { device, ...extra } }, socket: bench.path('socket') }),
+  openOverlay: ({ device }, extra) => openOverlay(device, extra),
+  startTrace: ({ device }, extra) => startTrace([device], extra),
+  replay: ({ device }, extra) => replay([], device, extra),
+  metrics: (_, extra) => metrics({ devices: [], ...extra }),
+  recordWrites: ({ device }, extra) => recordWrites(device, extra),
+  loadRecording: ({ file }, extra) => loadRecording(file, extra),
+  crashCheck: (_, extra) => crashCheck({ size: MiB, run: () => undefined, check: () => undefined }, extra),
+  'crashCheck, the spec': (_, extra) => crashCheck({ size: MiB, run: () => undefined, check: () => undefined, ...extra }),
 };
 
 function subject(): Subject {
@@ -92,7 +139,7 @@ describe.each(Object.entries(CALLS))('%s', (_, call) => {
     const on = subject();
     const before = readFileSync(on.file);
     for (const value of ['x', 0, undefined]) {
-      expect(await refusalOf(() => call(on, { zebra: value }))).toMatch(/^unknown (option|property) '([\w[\].]+\.)?zebra': known are '/);
+      expect(await refusalOf(() => call(on, { zebra: value }))).toMatch(/^unknown (option|property) '([\w[\]."]+\.)?zebra': known are '/);
     }
     expect(readFileSync(on.file).equals(before)).toBe(true);
   });
@@ -154,6 +201,52 @@ test("what is in every object is nobody's option", () => {
 test('a key that is inherited counts as given: defaults are often laid under options so', async () => {
   const { file } = subject();
   expect(await refusalOf(() => openSync(file, Object.create({ readOnly: true }) as object))).toContain("unknown option 'readOnly'");
+});
+
+test('a getter of a class counts as given, misspelt or not', async () => {
+  const { file, device } = subject();
+  class Defaults {
+    get moed(): string {
+      return 'r+';
+    }
+    hidden(): void {}
+  }
+  class Mine extends Defaults {}
+  expect(await refusalOf(() => openSync(file, new Mine() as object))).toBe("unknown option 'moed': did you mean 'mode'?");
+  class Part {
+    get length(): number {
+      return 512;
+    }
+  }
+  expect(device.readSync(Buffer.alloc(1024), 0, new Part())).toBe(512);
+});
+
+test('what holds its content otherwise than in keys is no options: a promise that nobody awaited, a map', async () => {
+  const { file, driver } = subject();
+  const others = [
+    Promise.resolve({ mode: 'r+' }),
+    new Map([['mode', 'r+']]),
+    new Set(['r+']),
+    Buffer.alloc(0),
+    new ArrayBuffer(1),
+    new Date(),
+  ];
+  for (const other of others) {
+    for (const call of [() => openSync(file, other as object), () => driver.register(file, other as object)]) {
+      expect(await thrownBy(call)).toMatchObject({
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: expect.stringContaining('"options" argument must be of type object'),
+      });
+    }
+  }
+});
+
+test('a key that every object inherits is one like others where it is given itself', async () => {
+  const { file } = subject();
+  expect(await refusalOf(() => openSync(file, { constructor: 1 } as object))).toContain("unknown option 'constructor'");
+  expect(await refusalOf(() => openSync(file, JSON.parse('{"__proto__":{"mode":"r+"}}') as object))).toContain(
+    "unknown option '__proto__'",
+  );
 });
 
 test('symbols and objects without a prototype are fine', () => {

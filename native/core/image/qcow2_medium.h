@@ -4,6 +4,7 @@
 #define RUMPBLK_CORE_IMAGE_QCOW2_MEDIUM_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ class Qcow2Medium final : public Medium {
   Result<std::unique_ptr<Channel>> Attach(const Attachment& wanted) override EXCLUDES(mu_);
   Status Detach(const Attachment& wanted) override EXCLUDES(mu_);
   void AddBelow(std::vector<MediumIdentity>& found) override EXCLUDES(mu_);
+  std::optional<MediumIdentity> Scattered() const override { return file_->identity(); }
   Result<std::unique_ptr<Medium>> Again() override;
   Result<std::shared_ptr<KeptChanges>> KeepChanges(const std::string& name, std::optional<unsigned> shift) override
       EXCLUDES(mu_);

@@ -63,6 +63,7 @@ class Qcow2Overlay final : public Overlay {
 
   // The image's file is this object's alone.
   void AddBelow(std::vector<MediumIdentity>& found) override;
+  std::optional<MediumIdentity> Scattered() const override { return file_->identity(); }
   // Durable when it returns. Interrupted, some changes may be gone and some not.
   Status Reset() override EXCLUDES(changes_);
   // ENOTSUP.

@@ -80,6 +80,7 @@ class LateMedium final : public Medium {
   Status Detach(const Attachment& wanted) override { return under_->Detach(wanted); }
   int Holder(const Attachment& wanted) override { return under_->Holder(wanted); }
   void AddBelow(std::vector<MediumIdentity>& found) override { under_->AddBelow(found); }
+  std::optional<MediumIdentity> Scattered() const override { return under_->Scattered(); }
   Result<std::unique_ptr<Medium>> Again() override {
     auto under = under_->Again();
     if (!under.ok()) return under;

@@ -83,6 +83,9 @@ class Medium {
   // of an overlay, and what is below those. Of this moment. Throws what a vector does.   Thread: any.   REQUIRES:
   // attached.
   virtual void AddBelow(std::vector<MediumIdentity>& found) { static_cast<void>(found); }
+  // The medium that has the bytes of this one in an order of its own, any of which a write may change: the file of an
+  // image. Nothing where they lie in it as they lie here.
+  virtual std::optional<MediumIdentity> Scattered() const { return std::nullopt; }
 
   // Another medium of the very same bytes, whatever its name stands for by now, with attachments and locks of its own:
   // the two keep each other out as two media of one identity do.

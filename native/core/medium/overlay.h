@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -56,6 +57,8 @@ class Overlay : public VolatileStore {
   // The base, and what is below it, as Medium::AddBelow() has them.   REQUIRES: a user, for whom nobody else leaves
   // meanwhile.
   virtual void AddBelow(std::vector<MediumIdentity>& found) = 0;
+  // As Medium::Scattered() has it: where the changes lie, if that has a name.
+  virtual std::optional<MediumIdentity> Scattered() const { return std::nullopt; }
 
   // Freeze points.
   // All is the base's again. Errors: those of the image that it lies in.

@@ -27,6 +27,7 @@ class OverlayMedium final : public VolatileMedium {
   // Errors: of the last one, those of Overlay::Leave().
   Status Close() override { return Leave(); }
   void AddBelow(std::vector<MediumIdentity>& found) override { overlay_->AddBelow(found); }
+  std::optional<MediumIdentity> Scattered() const override { return overlay_->Scattered(); }
   Result<std::unique_ptr<Medium>> Again() override {
     return std::unique_ptr<Medium>(std::make_unique<OverlayMedium>(overlay_));
   }
