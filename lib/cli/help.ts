@@ -1,7 +1,7 @@
 // rumpblk help: what a command does; and the page of a tool that was called without one.
 import type { Command } from './bundled/commander.js';
 import { unknownCommand } from './support/advice.js';
-import { exampleText, explain, widthOf, type Example } from './support/help.js';
+import { exampleText, explain, widthOf, wrapped, type Example } from './support/help.js';
 
 /** What people want of the tool, and how they get it. */
 export const FIRST_STEPS: readonly Example[] = [
@@ -27,7 +27,7 @@ export function startPage(): string {
 
 ${exampleText(FIRST_STEPS, widthOf(process.stderr))}
 
-'rumpblk --help' lists all commands, 'rumpblk help COMMAND' explains one.
+${wrapped("'rumpblk --help' lists all commands, 'rumpblk help COMMAND' explains one.", widthOf(process.stderr))}
 `;
 }
 

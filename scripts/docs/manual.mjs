@@ -94,7 +94,10 @@ export function dayOf(text) {
 
 /** @param {string} day on which the page was made, as 2026-12-01 @returns {string} the page */
 export function manual(day) {
-  const program = createProgram(() => undefined);
+  const program = createProgram(
+    () => undefined,
+    () => undefined,
+  );
   const notes = NOTES.filter((text) => !text.startsWith(STATUS));
   const [status] = NOTES.filter((text) => text.startsWith(STATUS));
   const summary = program.description().replace(/\.$/, '');
