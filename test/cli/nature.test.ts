@@ -121,7 +121,7 @@ describe('what is not what was meant', () => {
 
   test('a recording without data cannot be tested', async () => {
     const log = bench.path('w.jsonl');
-    await cli(['record', 'memory:1M', '--out', log, '--', process.execPath, TOOL, 'write', '{}', '-i', 'memory:4k']);
+    await cli(['record', 'memory:1M', '--out', log, '--', process.execPath, TOOL, 'write', '{}', '-i', fileOf(pattern(4 * KiB))]);
     const { status, stderr } = await cli(['crashtest', log, '--', 'test', '-f', '{}']);
     expect([status, stderr]).toEqual([
       2,

@@ -43,7 +43,7 @@ const OPTIONS: readonly (readonly [RegExp, string])[] = [
   [/\bwritePartitions makes a table$/, '--write makes a table'],
   [/\bgive one as option 'size'/, 'give --size'],
   [/^The property 'options\.host' (is reached .*) 'allowRemote'(.*)\. Received ('.*')$/, '$3 $1 --allow-remote$2'],
-  [/^a log without data$/, 'a log without data: crashtest IMAGE --run COMMAND records one with data'],
+  [/\ba log without data(?=\)?$)/, 'a log without data: crashtest IMAGE --run COMMAND records one with data'],
 ];
 
 function inOptions(cause: string): string {
