@@ -47,7 +47,12 @@ export interface PartitionTable {
   /** Identifier of the disk: `'0x12345678'` of an MBR, the GUID of a GPT, the DUID of an OpenBSD label (16 digits), which a write keeps. */
   id?: string;
   /** The bytes of the device that its partitions may lie in. */
-  usable?: { start: Bytes; size: Bytes };
+  usable?: {
+    /** First byte, from the start of the disk. */
+    start: Bytes;
+    /** Bytes in it. */
+    size: Bytes;
+  };
   /** Says what is wrong with it, a sentence each; empty when nothing is. */
   problems: string[];
   /** The partitions in use, in order of their index. */

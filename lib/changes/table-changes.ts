@@ -17,7 +17,21 @@ export interface PartitionToAdd extends Omit<EntryToWrite, 'name' | 'typeName' |
 }
 
 /** One change of a table. Partitions are chosen as they are before all of the changes. */
-export type PartitionChange = { add: PartitionToAdd } | { resize: PartitionChoice; size: Bytes | 'rest' } | { remove: PartitionChoice };
+export type PartitionChange =
+  | {
+      /** Adds this partition, as `addPartition` does. */
+      add: PartitionToAdd;
+    }
+  | {
+      /** Gives this partition another size, as `resizePartition` does; it begins where it did. */
+      resize: PartitionChoice;
+      /** Bytes that it gets; `'rest'`: all up to the next partition. */
+      size: Bytes | 'rest';
+    }
+  | {
+      /** Removes this partition from the table, as `removePartition` does; its content stays where it is. */
+      remove: PartitionChoice;
+    };
 
 /** The same with the names of the partitions. */
 export type NamedChange =

@@ -1,4 +1,6 @@
 // rumpblk copy, or convert: an image or a disk onto another, or into a new file, by what of it is data.
+import { statSync } from 'node:fs';
+import { contentOfDevice } from '../device-content.js';
 import { Option, type Command } from './bundled/commander.js';
 import { copyBy } from '../copy/copy.js';
 import type { CopyOptions, CopyProgress, CopyResult } from '../copy/options.js';
@@ -10,9 +12,10 @@ import type { Done } from './support/file-command.js';
 import { explain } from './support/help.js';
 import { formatOption, isSameFile, partitionOption } from './support/image.js';
 import { interruptedText } from './support/interrupted.js';
+import { formatIn } from './support/nature.js';
 import { withNewQcow2 } from './support/new-image.js';
 import { addProgressOptions, createProgress, type Progress, type ProgressOptions } from './support/progress.js';
-import { emitJson } from './support/report.js';
+import { emitJson, note } from './support/report.js';
 import { useAndClose } from './support/scope.js';
 import { abortedBySignals } from './support/signals.js';
 import { FILE_HELP, mediumKind, parseSource, sourceOf } from './support/source.js';
@@ -111,6 +114,9 @@ function refuse(source: string, target: string, options: CopyCommandOptions): vo
   if (source === STANDARD || target === STANDARD) {
     throw new UsageError(`a pipe has no holes: rumpblk read gives one, rumpblk write takes one; a file of that name is ./${STANDARD}`);
   }
+  if (mediumKind(target) === undefined && statSync(target, { throwIfNoEntry: false })?.isDirectory() === true) {
+    throw new UsageError(`'${target}' is a directory: give the name of a file in it`);
+  }
   refusePipe(source, `rumpblk write DST -i '${source}'`);
   refusePipe(target, `rumpblk read SRC -o '${target}'`);
   if (outputFormat !== undefined && targetFormat !== undefined) {
@@ -172,8 +178,17 @@ async function intoQcow2(source: string, means: Means): Promise<CopyResult> {
   return useAndClose(from, async () => {
     if (sourcePosition > from.size) await pastTheEnd(from, sourcePosition, () => from.read(Buffer.alloc(1), sourcePosition));
     const size = Math.min(length, from.size - sourcePosition);
-    return withNewQcow2(target, { size, flush, lock }, (to) => transfer(from, to, { targetIsZero: true }, means));
+    const result = await withNewQcow2(target, { size, flush, lock }, (to) => transfer(from, to, { targetIsZero: true }, means));
+    await tellNested(source, from, options);
+    return result;
   });
+}
+
+/** Says that an image was put into an image: which format it is of was probably forgotten. */
+async function tellNested(source: string, from: BlockDevice, { format }: CopyCommandOptions): Promise<void> {
+  const inside = format === undefined ? formatIn(await contentOfDevice(from)) : undefined;
+  if (inside === undefined) return;
+  note(`'${source}' was copied as the bytes of a ${inside} image: --format ${inside} copies the disk in it`);
 }
 
 function openSource(source: string, { format, sourcePartition, lock }: CopyCommandOptions): Promise<BlockDevice> {

@@ -1,10 +1,10 @@
 // rumpblk help: what a command does; and the page of a tool that was called without one.
 import type { Command } from './bundled/commander.js';
 import { unknownCommand } from './support/advice.js';
-import { exampleText, explain, widthOf } from './support/help.js';
+import { exampleText, explain, widthOf, wrapped, type Example } from './support/help.js';
 
 /** What people want of the tool, and how they get it. */
-const FIRST_STEPS = [
+export const FIRST_STEPS: readonly Example[] = [
   { what: 'See what an image or a disk is, and what lies on it.', line: 'rumpblk info disk.img' },
   { what: 'Get a partition out, and put it back.', line: 'rumpblk read disk.img --partition 2 -o root.img' },
   { what: '', line: 'rumpblk write disk.img --partition 2 -i root.img' },
@@ -27,7 +27,7 @@ export function startPage(): string {
 
 ${exampleText(FIRST_STEPS, widthOf(process.stderr))}
 
-'rumpblk --help' lists all commands, 'rumpblk help COMMAND' explains one.
+${wrapped("'rumpblk --help' lists all commands, 'rumpblk help COMMAND' explains one.", widthOf(process.stderr))}
 `;
 }
 

@@ -13,13 +13,15 @@ import {
   type WindowInfo,
 } from '../index.js';
 import { contentOfDevice } from '../device-content.js';
-import { SCHEME_NAMES, tablesOf } from './partitions.js';
+import { tablesOf } from './partitions.js';
 import { addFileCommand, addSharedOptions, type Done } from './support/file-command.js';
 import { explain } from './support/help.js';
 import { printable } from '../arguments/printable.js';
 import { withImage, type ImageOptions } from './support/image.js';
 import { EXIT } from './support/failure.js';
+import { describeNature, imageAdvice, isBlank } from './support/nature.js';
 import { emit, emitJson, section, table } from './support/report.js';
+import { SCHEME_NAMES } from './support/schemes.js';
 import { formatBytes, formatCount, formatExact, formatNumber } from './support/units.js';
 
 interface InfoOptions extends ImageOptions {
@@ -66,21 +68,22 @@ export function addInfo(program: Command, done: Done): void {
 }
 
 async function infoCommand(file: string, options: InfoOptions): Promise<number> {
-  const description = await withImage(file, options, { mode: 'r' }, describe);
-  await (options.json === true ? emitJson(description) : emit(render(description, options)));
+  const { told, nature } = await withImage(file, options, { mode: 'r' }, describe);
+  await (options.json === true ? emitJson(told) : emit(render(file, nature, told, options)));
   return EXIT.ok;
 }
 
 /** Reads the first and the last sector, so that a device that does not answer is found out and the counters have something to say. */
-async function describe(device: BlockDevice, driver: BlockDriver): Promise<Description> {
+async function describe(device: BlockDevice, driver: BlockDriver): Promise<{ told: Description; nature: string }> {
   const minor = driver.minors().find((info) => info.minor === device.minor);
   if (minor === undefined) throw new Error(`minor ${device.minor} is missing in its own table`);
   const sector = Buffer.alloc(device.sectorSize);
   await device.read(sector, 0);
+  const beginning = Buffer.from(sector);
   await device.read(sector, Math.max(0, device.size - sector.byteLength));
   // Before the tables are read: what that takes is of no interest.
   const counters = driver.counters();
-  return {
+  const told: Description = {
     file: device.path,
     source: minor.source,
     type: minor.type,
@@ -96,6 +99,8 @@ async function describe(device: BlockDevice, driver: BlockDriver): Promise<Descr
     windows: device.windows(),
     counters,
   };
+  const nothing = told.table === null && told.content === null;
+  return { told, nature: describeNature({ ...told, beginning, isBlank: nothing && (await isBlank(device)) }) };
 }
 
 const SOURCE_NAMES = {
@@ -108,12 +113,13 @@ const SOURCE_NAMES = {
   nbd: 'export of an NBD server',
 } as const;
 
-function render(info: Description, { verbose = false }: InfoOptions): string {
+/** `file` is what the user called it: a medium has a name of its own. */
+function render(file: string, nature: string, info: Description, { verbose = false }: InfoOptions): string {
   const geometry = table(
     ['', ''],
     [
       ['kind', SOURCE_NAMES[info.source]],
-      ['size', info.size < 1024 ? formatNumber(info.size, 'byte') : `${formatBytes(info.size)} (${info.size} bytes)`],
+      ['size', info.size < 1024 ? sizeOf(info) : `${sizeOf(info)} (${info.size} bytes)`],
       ...(info.offset === 0 ? [] : [['offset', `${formatExact(info.offset)} into it`]]),
       ['sectors', `${formatCount(info.sectors)} of ${info.sectorSize} bytes`],
       ['access', info.access],
@@ -121,8 +127,8 @@ function render(info: Description, { verbose = false }: InfoOptions): string {
       ...contentRows(info.content),
     ],
   );
-  const tables = info.table === null ? [] : [partitionsOf(info.table)];
-  const first = section(`${info.file}: ${formatBytes(info.size)}, ${whatIsIt(info)}`, [...tables, geometry].join('\n\n'));
+  const tables = info.table === null ? [] : [partitionsOf(info.table)].filter((text) => text !== '');
+  const first = section(`${file}: ${sizeOf(info)}, ${nature}`, [...tables, geometry].join('\n\n'));
   if (!verbose) return `${first.trimEnd()}\n`;
   return [
     first,
@@ -133,31 +139,12 @@ function render(info: Description, { verbose = false }: InfoOptions): string {
   ].join('');
 }
 
-/** What an image is called that --format opens, by the name that its content has. */
-const FORMATS: Readonly<Record<string, string>> = { qcow2: 'qcow2', vpc: 'vhd' };
-
-function formatIn(content: PartitionContent | null): string | undefined {
-  return content !== null && Object.hasOwn(FORMATS, content.type) ? FORMATS[content.type] : undefined;
-}
-
-function whatIsIt({ size, table: divided, content }: Description): string {
-  const image = formatIn(content);
-  const parts = [
-    ...(divided === null ? [] : [`${SCHEME_NAMES[divided.scheme]} with ${formatNumber(countOf(divided), 'partition')}`]),
-    ...(content === null || image !== undefined ? [] : [content.type]),
-    ...(image === undefined ? [] : [`the bytes of a ${image} image: --format ${image} shows the disk in it`]),
-  ];
-  if (parts.length > 0) return parts.join(', ');
-  return size === 0 ? 'empty' : 'no partition table and no file system that is known';
-}
-
-/** Partitions of the tree that hold no others. */
-function countOf(divided: PartitionTable): number {
-  return divided.partitions.reduce((sum, { table: inside }) => sum + (inside === undefined ? 1 : countOf(inside)), 0);
+function sizeOf({ size }: Description): string {
+  return size < 1024 ? formatNumber(size, 'byte') : formatBytes(size);
 }
 
 function contentRows(content: PartitionContent | null): string[][] {
-  if (content === null || formatIn(content) !== undefined) return [];
+  if (content === null || imageAdvice(content) !== undefined) return [];
   const { type, label, uuid } = content;
   return [
     ['holds', [type, ...(label === undefined ? [] : [`label ${label}`]), ...(uuid === undefined ? [] : [`UUID ${uuid}`])].join(', ')],
@@ -167,9 +154,9 @@ function contentRows(content: PartitionContent | null): string[][] {
 /** The partitions of a tree, and what is wrong with its tables. */
 function partitionsOf(divided: PartitionTable): string {
   const rows = rowsOf(divided, '');
-  const list = rows.length === 0 ? '  no partitions' : table(['partition', '>size', 'type', 'label', 'holds'], rows);
+  const list = rows.length === 0 ? [] : [table(['partition', '>size', 'type', 'label', 'holds'], rows)];
   const problems = tablesOf(divided).flatMap((one) => one.problems);
-  return [list, ...problems.map((problem) => `  ! ${printable(problem)}`)].join('\n');
+  return [...list, ...problems.map((problem) => `  ! ${printable(problem)}`)].join('\n');
 }
 
 function rowsOf(divided: PartitionTable, indent: string): string[][] {

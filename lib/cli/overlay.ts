@@ -144,7 +144,8 @@ async function commitCommand(file: string, options: Printed & ProgressOptions & 
       return written;
     }),
   );
-  await (json ? emitJson({ file, bytes }) : emit(`${formatBytes(bytes)} written into the base\n`));
+  const told = bytes === 0 ? 'nothing is changed: the base is as it was' : `${formatBytes(bytes)} written into the base`;
+  await (json ? emitJson({ file, bytes }) : emit(`${told}\n`));
   return EXIT.ok;
 }
 
@@ -177,7 +178,7 @@ async function withProgress<T>(options: ProgressOptions, phase: string, use: (pr
 /** Opens the overlay over the base that it names itself; over an export only where the user names it too. */
 async function withOverlay<T>(file: string, over: string | undefined, use: (device: OverlayDevice) => Promise<T>): Promise<T> {
   const { base, backing, format } = await overlayInfo(file);
-  if (backing === undefined) throw new UsageError(`'${file}' goes on from no other image: it is no overlay`);
+  if (backing === undefined) throw new UsageError(`'${file}' is an image without a base, and no overlay`);
   if (base === undefined || format === undefined)
     throw new UsageError(`'${file}': its base '${backing}' is neither a path nor a URL, or of a format that is not known here`);
   if (base instanceof URL && over === undefined)

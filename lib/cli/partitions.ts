@@ -12,6 +12,7 @@ import {
   type TableToWrite,
 } from '../index.js';
 import type { Command } from './bundled/commander.js';
+import { contentOfDevice } from '../device-content.js';
 import { printable } from '../arguments/printable.js';
 import { parseAdd, parseRemove, parseResize } from './support/changes.js';
 import { EXIT, UsageError } from './support/failure.js';
@@ -19,6 +20,8 @@ import { addFileCommand, addSharedOptions, type Done } from './support/file-comm
 import { explain } from './support/help.js';
 import { withImage, type ImageOptions } from './support/image.js';
 import { readJson } from './support/json.js';
+import { imageAdvice } from './support/nature.js';
+import { SCHEME_NAMES } from './support/schemes.js';
 import { emit, emitJson, note, table as columns } from './support/report.js';
 import { formatBytes, parseBytes, parsePath } from './support/units.js';
 
@@ -89,19 +92,24 @@ async function partitionsCommand(file: string, options: PartitionsOptions, chang
   if (overwrite && write === undefined) throw new UsageError('--overwrite goes with --write');
   const given = write === undefined ? undefined : tableOf(await readJson(write));
   const mode = ways > 0 ? 'r+' : 'r';
+  let advice: string | undefined;
   const table = await withImage(file, options, { mode }, async (device) => {
     if (given !== undefined) await writePartitions(device, given, { overwrite });
     if (repair) await repairTable(device);
     const changed = changes.length > 0 ? await changePartitions(device, changes, changeOptions(options)) : undefined;
     // What nobody has written cannot be looked into.
-    return changed === undefined || (probe && !dryRun) ? readPartitions(device, { probe }) : changed;
+    const read = changed === undefined || (probe && !dryRun) ? await readPartitions(device, { probe }) : changed;
+    if (read === undefined) advice = imageAdvice(await contentOfDevice(device));
+    return read;
   });
   if (dryRun) note('nothing was written');
   const free = options.free === true && table !== undefined ? freeOf(table, options) : undefined;
   if (options.json === true) await emitJson({ file, table: table ?? null, ...(free !== undefined && { free }) });
   else
     await emit(
-      table === undefined ? `${printable(file)}: not divided\n` : render(file, table) + (free === undefined ? '' : renderFree(free)),
+      table === undefined
+        ? `${[`${printable(file)}: not divided`, ...(advice === undefined ? [] : [advice])].join(', ')}\n`
+        : render(file, table) + (free === undefined ? '' : renderFree(free)),
     );
   return EXIT.ok;
 }
@@ -167,16 +175,6 @@ function withBits(value: unknown): unknown {
     }),
   );
 }
-
-export const SCHEME_NAMES = {
-  bsd: 'BSD disklabel',
-  mbr: 'MBR',
-  ebr: 'chain of logical partitions',
-  gpt: 'GPT',
-  apm: 'Apple Partition Map',
-  sun: 'Sun label',
-  unknown: 'another scheme',
-} as const;
 
 function render(file: string, top: PartitionTable): string {
   const id = top.id === undefined ? '' : `, ${top.id}`;

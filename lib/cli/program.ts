@@ -54,7 +54,8 @@ export function version(): string {
 /** How commander begins a second line of an error; any other line end in one is the caller's. */
 const DID_YOU_MEAN = '\n(Did you mean';
 
-export function createProgram(done: Done): Command {
+/** `done` gets the exit status of a command, `page` what help and version have to say. */
+export function createProgram(done: Done, page: (text: string) => void): Command {
   const program = new Command('rumpblk')
     .description('Use a file or a device node as a block device.')
     .usage('<command> [options]')
@@ -63,6 +64,7 @@ export function createProgram(done: Done): Command {
     .helpCommand(false)
     .configureHelp(LAYOUT)
     .configureOutput({
+      writeOut: page,
       getOutHelpWidth: () => widthOf(process.stdout),
       getErrHelpWidth: () => widthOf(process.stderr),
       outputError: (text) =>

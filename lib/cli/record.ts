@@ -104,16 +104,18 @@ async function served(device: BlockDevice, run: readonly string[], { socket, rea
   }
 }
 
+const NOT_FOUND = 'cannot be run: no such program is found';
+
 /** Runs the command to its end; a signal is passed on to it. */
 async function statusOf(run: readonly string[], uri: string, came: Promise<void>): Promise<number> {
   const [program = '', ...given] = run.map((word) => word.replaceAll('{}', uri));
   const child = spawn(program, given, { stdio: 'inherit', env: { ...process.env, RUMPBLK_NBD: uri } });
   void came.then(() => child.kill('SIGTERM'));
   const ended = await new Promise<string | undefined>((resolve, reject) => {
-    child.on('error', reject);
+    child.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? resolve(NOT_FOUND) : reject(error)));
     child.on('close', (code, by) => resolve(code === 0 ? undefined : by === null ? `status ${code}` : by));
   });
   if (ended === undefined) return EXIT.ok;
-  note(`'${program}' ended with ${ended}`);
+  note(ended === NOT_FOUND ? `'${program}' ${NOT_FOUND}` : `'${program}' ended with ${ended}`);
   return EXIT.failed;
 }

@@ -70,7 +70,7 @@ export interface CopyOptions {
   targetIsZero?: boolean;
   /** Makes the copy durable before the promise is fulfilled; default true. */
   flush?: boolean;
-  /** Is called after each chunk, of what the host copies after 64 MiB of data; what it throws ends the copy. */
+  /** Is called after each chunk, of what the host copies after 64 MiB of data; what it throws ends the copy. Default none. */
   onProgress?: (progress: CopyProgress) => void;
   /** Ends the copy early: it rejects with the reason when nothing is under way any more. */
   signal?: AbortSignal;

@@ -12,9 +12,9 @@ export type FaultOp = 'read' | 'write' | 'flush' | 'discard' | 'zeroes' | 'open'
 export interface FaultMatch {
   /** Operations; default all that the action can do something to. */
   op?: FaultOp | FaultOp[];
-  /** Sectors of 512 bytes, first and last, or several such ranges; what meets one of them is taken. Of flushes and opens it says nothing. */
+  /** Sectors of 512 bytes, first and last, or several such ranges; what meets one of them is taken. Of flushes and opens it says nothing. Default: all. */
   sectors?: [first: number, last: number] | [first: number, last: number][];
-  /** Minor, -1 for devices that were opened by path. */
+  /** Minor, -1 for devices that were opened by path; default: any. */
   minor?: number;
   /** Part of those that is hit, 0 to 1; default 1. Drawn by seed, rule, minor, operation and count, so that nothing else moves it. */
   probability?: number;
@@ -29,53 +29,98 @@ export interface FaultMatch {
    * that `allow` or other rules let pass, and those that mode or bounds refuse. Default: any.
    */
   n?: number;
-  /** Takes requests while the plan is in this state; it begins in `'start'`. */
+  /** Takes requests while the plan is in this state; it begins in `'start'`. Default: in any. */
   state?: string;
 }
 
 /** How long a request is held, in ms of the plan's clock. */
 export interface FaultDelay {
-  /** Mean of the distribution. */
+  /** Mean of the distribution, in ms. */
   mean: number;
-  /** Least; default 0. */
+  /** Least, in ms; default 0. */
   min?: number;
-  /** Most; default none for 'exponential', twice the mean for 'uniform'. */
+  /** Most, in ms; default none for `'exponential'`, twice the mean for `'uniform'`. */
   max?: number;
-  /** Default 'exponential'. */
+  /** How delays are spread; default `'exponential'`. */
   distribution?: 'exponential' | 'uniform';
 }
 
 /** What happens to a request that a rule hits: one of these. */
 export type FaultAction =
-  /** Fails, and does nothing. A flush that fails loses what it would have covered, unless `keep` is true, and its error sticks as a real one does. */
-  | { errno: string; keep?: boolean }
-  /** Is done, and completes so many ms later. */
-  | { delay: number | FaultDelay }
-  /** Is done, and completes when {@link FaultInjector.release} is called with this tag; a Sync form fails with EDEADLK. */
-  | { hang: string }
-  /** In the last `for` ms of every `every` ms of the clock: completes at their end. */
-  | { stall: { every: number; for: number } }
-  /** A transfer moves so many bytes, and is no failure. */
-  | { short: Bytes }
-  /** A write of several sectors is answered, and some of them are there. `sectors`: how many a prefix or a suffix has; default drawn. */
-  | { tear: 'prefix' | 'suffix' | 'subset'; sectors?: number; key?: string }
-  /**
-   * A write leaves damage, or a read sees it: bits of one sector that are flipped, or stuck; the same ones for each request there. 'misdirect': all of
-   * it goes to another place, or comes from there. `bits`: default 1, stuck 8. `to`: first sector of that place; default drawn.
-   */
-  | { corrupt: 'flip' | 'stuck' | 'misdirect'; bits?: number; to?: number; key?: string }
-  /** A write, zeros or a discard is answered and does not happen. */
-  | { drop: true }
-  /** A flush is answered and does not happen. */
-  | { ignoreFlush: true }
-  /** So many bytes can be written by all that the match takes; then ENOSPC. */
-  | { budget: Bytes }
-  /** A read fails with EIO, and so do all others of its sectors, until those are written as a whole. */
-  | { badUntilWritten: true }
-  /** Puts the plan into a state, and does nothing to the request. */
-  | { enter: string }
-  /** Fails as {@link FaultInjector.set} has it fail with this rate and the seed of the plan. */
-  | { generator: 'rumpblk-1.31'; rate: number };
+  | {
+      /** Fails with this code, `'EIO'`, and does nothing. A flush that fails loses what it would have covered, and its error sticks as a real one does. */
+      errno: string;
+      /** Of a flush that fails: true has the next one cover what this would have covered; default false, that is lost. */
+      keep?: boolean;
+    }
+  | {
+      /** Is done, and completes so many ms later. */
+      delay: number | FaultDelay;
+    }
+  | {
+      /** Is done, and completes when {@link FaultInjector.release} is called with this tag; a Sync form fails with EDEADLK. */
+      hang: string;
+    }
+  | {
+      /** In the last `for` ms of every `every` ms of the clock: completes at their end. */
+      stall: {
+        /** Ms from the end of one stall to the end of the next. */
+        every: number;
+        /** Ms of each stall. */
+        for: number;
+      };
+    }
+  | {
+      /** A transfer moves so many bytes, and is no failure. */
+      short: Bytes;
+    }
+  | {
+      /** A write of several sectors is answered, and of them the first ones, the last ones, or any are there. */
+      tear: 'prefix' | 'suffix' | 'subset';
+      /** How many sectors a prefix or a suffix has; default: drawn. */
+      sectors?: number;
+      /** What is damaged, by 16 hexadecimal digits, as `planFromLog` has them; default: drawn. */
+      key?: string;
+    }
+  | {
+      /**
+       * A write leaves damage, or a read sees it: bits of one sector that are flipped, or stuck; the same ones for each request there.
+       * `'misdirect'`: all of it goes to another place, or comes from there.
+       */
+      corrupt: 'flip' | 'stuck' | 'misdirect';
+      /** How many bits; default 1, of `'stuck'` 8. */
+      bits?: number;
+      /** First sector of the other place; default: drawn. */
+      to?: number;
+      /** What is damaged, by 16 hexadecimal digits, as `planFromLog` has them; default: drawn. */
+      key?: string;
+    }
+  | {
+      /** A write, zeros or a discard is answered and does not happen. */
+      drop: true;
+    }
+  | {
+      /** A flush is answered and does not happen. */
+      ignoreFlush: true;
+    }
+  | {
+      /** So many bytes can be written by all that the match takes; then ENOSPC. */
+      budget: Bytes;
+    }
+  | {
+      /** A read fails with EIO, and so do all others of its sectors, until those are written as a whole. */
+      badUntilWritten: true;
+    }
+  | {
+      /** Puts the plan into the state of this name, and does nothing to the request. */
+      enter: string;
+    }
+  | {
+      /** Fails as {@link FaultInjector.set} has it fail with this rate and the seed of the plan. */
+      generator: 'rumpblk-1.31';
+      /** Of 10000 requests, so many fail. */
+      rate: number;
+    };
 
 /** One rule of a plan. */
 export interface FaultRule {
@@ -94,7 +139,7 @@ export interface FaultPlan {
   seed?: number;
   /** In their order. */
   rules: FaultRule[];
-  /** Sectors that are never hit, first and last. */
+  /** Ranges of sectors that are never hit, each by its first and its last one; default none. */
   allow?: [first: number, last: number][];
   /** What delays, hangs and stalls go by; default 'real'. */
   clock?: 'real' | VirtualClock;

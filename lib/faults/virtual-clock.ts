@@ -53,7 +53,7 @@ export class VirtualClock {
   /**
    * Moves it on, and lets what is due on the way complete.
    *
-   * @param ns how far
+   * @param ns nanoseconds to move it on
    * @returns when all of that has settled, and what came of it is done or waits for the clock itself
    *
    * @example

@@ -29,7 +29,14 @@ export interface RecordOptions {
 /** Options of `Recorder.crashStates()`. */
 export interface StateOptions {
   /** At which cuts: all that count, the default; the one before this event; or those after the mark `after` and up to the mark `before`. */
-  at?: number | { readonly before?: string; readonly after?: string };
+  at?:
+    | number
+    | {
+        /** Name of a mark: cuts up to the first one of that name, behind `after`; default: up to the end. */
+        readonly before?: string;
+        /** Name of a mark: cuts behind the first one of that name; default: from the beginning. */
+        readonly after?: string;
+      };
   /** What becomes of what was not durable; default `'atom'`. */
   tear?: Tear;
   /** `'power'`, the default. `'process'`: requests that were acknowledged are all there, those on their way in parts. */

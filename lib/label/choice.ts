@@ -11,7 +11,17 @@ import { outsideWords } from './verdicts.js';
  * Linux counts (2 is `'p2'` or `'s2'`, 5 is `'s5'`; a disklabel has letters and no numbers); or by an entry of `readPartitions()`,
  * which has to be where it was.
  */
-export type PartitionChoice = string | number | { readonly name: string; readonly start: Bytes; readonly size: Bytes };
+export type PartitionChoice =
+  | string
+  | number
+  | {
+      /** Names it in the whole disk: `'a'`, `'s1'`, `'s1a'`, `'p2'`. */
+      readonly name: string;
+      /** First byte, from the start of the disk. */
+      readonly start: Bytes;
+      /** Bytes in it. */
+      readonly size: Bytes;
+    };
 
 /** The same, checked. */
 export interface ChosenPartition {

@@ -11,7 +11,7 @@ import { isNbdUrl, nbdPlace } from './nbd-url.js';
 export interface NbdClientOptions {
   /** Connections, up to 16, where the server says that its exports may have several; default 1. */
   connections?: number;
-  /** How long requests are held while a lost connection is made again; default 0: they fail. */
+  /** Ms that requests are held while a lost connection is made again; default 0: they fail. */
   reconnect?: number;
   /** How long a connection with requests under way may be silent before it counts as lost; default 60000, 0: for ever. */
   requestTimeout?: number;
@@ -58,13 +58,19 @@ export interface NbdMedium extends Medium {
   /**
    * Calls `listener` with each new state, and with why a connection was lost. Keeps no process alive.
    *
+   * @param event `'state'`
+   * @param listener is called with the state, and with the reason where a connection was lost
+   *
    * @example
    * const disk = nbd('nbd://127.0.0.1/disk', { reconnect: 30_000 });
    * disk.on('state', (state, reason) => console.log(state, reason?.code));
    */
   on(event: 'state', listener: (state: NbdState, reason?: BlockDeviceError) => void): this;
   /**
-   * Calls it no more.
+   * Calls `listener` no more.
+   *
+   * @param event `'state'`
+   * @param listener what was given to `on`
    *
    * @example
    * const listener = () => console.log('another state');

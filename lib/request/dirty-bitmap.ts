@@ -71,6 +71,7 @@ export interface DirtyBitmap extends Disposable {
   /**
    * Adds the marks of another one, of any granularity: so those of a backup that has failed come back.
    *
+   * @param from bitmap of the same device, or what `take` gave
    * @throws {TypeError} `from` is of another device, or of another range
    * @throws {BlockDeviceError} EBADF the bitmap is kept in the image no more: nothing was merged
    *

@@ -124,6 +124,9 @@ export class NbdServer implements AsyncDisposable {
   /**
    * Calls `listener` no more.
    *
+   * @param event `'connect'`, `'disconnect'` or `'error'`
+   * @param listener what was given to `on`
+   *
    * @example
    * const listener = () => console.log('a client');
    * server.on('connect', listener).off('connect', listener);

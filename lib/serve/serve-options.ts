@@ -32,13 +32,13 @@ export interface NbdServerOptions {
   exports: Record<string, BlockDevice | NbdExport>;
   /** The export that clients get which name none; default the only one that there is. */
   default?: string;
-  /** Path of a Unix socket, which is made with mode 0600, must not be there, and goes with the server. */
+  /** Path of a Unix socket, which is made with mode 0600, must not be there, and goes with the server; default none. */
   socket?: string;
   /** Name or address of this machine; default 127.0.0.1. */
   host?: string;
   /** TCP port, 0 for a free one; default 10809. */
   port?: number;
-  /** A socket that listens, or one that is connected: the server takes it over. */
+  /** Descriptor of a socket that listens, or of one that is connected: the server takes it over. Default none. */
   fd?: number;
   /** Serves the one client that standard input is a socket to; default false. */
   stdio?: boolean;

@@ -51,6 +51,8 @@ export function encoderOf(header: TraceHeader, { format = 'jsonl', device, files
 /**
  * Reads a log whose format its first bytes tell.
  *
+ * @param source the bytes of the log, as a stream or another iterable gives them
+ * @returns header and events; `close()` it where the events are not gone through
  * @throws {BlockDeviceError} EINVAL a log of none of the formats, or one that breaks their rules; EIO its beginning is not whole
  *
  * @example
@@ -82,7 +84,11 @@ async function* closing(events: AsyncIterable<TraceEvent>, close: () => Promise<
 }
 
 /**
- * Reads a log from a file. @throws {BlockDeviceError} as {@link readLog}; those of the host
+ * Reads a log from a file.
+ *
+ * @param path of the log
+ * @returns header and events; `close()` it where the events are not gone through
+ * @throws {BlockDeviceError} as {@link readLog}; those of the host
  *
  * @example
  * const { header, events } = await readLogFile('work.jsonl');
@@ -125,7 +131,10 @@ function formatOf(start: Uint8Array): TraceFormat | undefined {
 /**
  * Writes a log to a file, which is made or replaced.
  *
+ * @param path of the file
+ * @param header the devices, and how places are counted
  * @param events requests and marks in the order of their `n`
+ * @param options the format, default JSON lines
  * @returns how many events were given, and what the format has no words for
  * @throws {BlockDeviceError} ENOTSUP the format cannot hold such an event; those of the host. The file is not whole then
  *

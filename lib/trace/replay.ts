@@ -37,7 +37,12 @@ export interface ReplayReport {
   /** ns, all of it. */
   elapsed: number;
   /** How much later than the log says requests were made, ns; 0 where `timing` is `'fast'`. */
-  drift: { mean: number; max: number };
+  drift: {
+    /** Of all requests, in ns. */
+    mean: number;
+    /** Of the one that was latest, in ns. */
+    max: number;
+  };
   /** By operation: how long requests took. */
   stats: Record<TraceOp, OperationStats>;
 }

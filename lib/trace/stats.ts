@@ -21,7 +21,7 @@ export interface OperationStats {
   max: number;
   /** In ns. */
   mean: number;
-  /** Percentiles, each to less than 1 %. */
+  /** The time that half of them did not exceed, in ns. Percentiles are right to less than 1 %. */
   p50: number;
   /** The time that 90 % did not exceed, in ns. */
   p90: number;

@@ -36,7 +36,10 @@ export interface Trace extends AsyncIterable<TraceRequest | TraceMark>, Disposab
   /** Whether it has ended. */
   readonly stopped: boolean;
   /**
-   * Says that something happened, now. `data`: any value that JSON has.
+   * Says that something happened, now.
+   *
+   * @param name what it is called in the log
+   * @param data any value that JSON has; default none
    *
    * @example
    * trace.mark('transaction', { number: 12 });

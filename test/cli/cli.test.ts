@@ -52,7 +52,7 @@ describe('info', () => {
   test('shows what it is first, and label, windows and counters with --verbose', async () => {
     const file = bench.sparse(3 * MiB);
     const brief = (await cli(['info', file])).stdout.toString();
-    expect(brief).toContain(`${file}: 3 MiB, no partition table and no file system that is known\n`);
+    expect(brief).toContain(`${file}: 3 MiB, blank: all of it reads as zeros\n`);
     for (const part of ['rumpd', 'Windows', 'Counters']) expect(brief).not.toContain(part);
     const { status, stdout, stderr } = await cli(['info', file, '--access', 'mmap', '--verbose']);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -81,7 +81,7 @@ describe('info', () => {
     [[], ['--size', '1T'], '--size 1 TiB, but the file has 64 KiB'],
     [[], ['--offset', '60k', '--size', '8k'], '--size 8 KiB, but the file has 4 KiB from --offset 60 KiB on'],
     [['/tmp'], [], 'a directory, and neither an image nor a disk'],
-    [['/dev/zero'], [], 'it does not tell its size: give --size, or it is no disk'],
+    [['/dev/zero'], [], 'it is no disk, or one that does not tell its size: --size gives it'],
   ])('what cannot be a device is EINVAL, and the line says why: %j %j', async (files, options, why) => {
     const [file = bench.sparse(SIZE)] = files;
     const finished = await cli(['info', file, ...options]);
@@ -225,7 +225,7 @@ describe('write', () => {
     expect(await cli(['write', file])).toMatchObject({ status: 0 });
     expect(readFileSync(file).equals(pattern(1024))).toBe(true);
     const missing = await cli(['write', bench.path('none'), '-i', file]);
-    expect(missing.stderr).toMatch(/^rumpblk: ENOENT: .*none'\n$/);
+    expect(missing.stderr).toMatch(/^rumpblk: ENOENT: .*none' \(truncate -s 64M .*none makes an empty image\)\n$/);
     const noInput = await cli(['write', file, '-i', bench.path('none')]);
     expect(noInput).toMatchObject({ status: 1, stderr: expect.stringMatching(/^rumpblk: ENOENT: .*none'\n$/) });
   });

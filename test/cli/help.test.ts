@@ -61,6 +61,10 @@ describe('pages of help', () => {
       expect([examples[index], stderr]).toEqual([examples[index], expect.stringContaining(`unknown option '${probe}'`)]);
   });
 
+  test('the usage names what else a command is called', async () => {
+    expect((await cli(['help', 'ls'])).stdout.toString()).toMatch(/^Usage: rumpblk partitions\|list\|ls \[options\] <file>\n/);
+  });
+
   test('of a command that is unknown there is none', async () => {
     expect(await cli(['help', 'nope'])).toMatchObject({ status: 2, stderr: "rumpblk: unknown command 'nope'\nTry 'rumpblk --help'.\n" });
   });

@@ -11,7 +11,7 @@ const TIMEOUT = 60_000;
 test('info tells what it is', async () => {
   const { status, stdout } = await cli(['info', 'memory:3M', '--verbose']);
   expect(status).toBe(0);
-  for (const part of ['memory:3M: 3 MiB, no partition table', 'disk in memory', '3 MiB (3145728 bytes)', 'pio', 'none mapped'])
+  for (const part of ['memory:3M: 3 MiB, blank', 'disk in memory', '3 MiB (3145728 bytes)', 'pio', 'none mapped'])
     expect(stdout.toString()).toContain(part);
   const [memory, nothing] = [await cli(['info', 'memory:8s', '--offset', '1k', '--json']), await cli(['info', 'null:1T', '--json'])];
   expect(documentOf(memory)).toMatchObject({ file: 'memory:8s', source: 'memory', type: 'block', offset: KiB, size: 3 * KiB });

@@ -56,7 +56,7 @@ test('what is there already, no overlay, or no image is refused', async () => {
   const alone = fresh();
   await createQcow2(alone, { size: MiB });
   const flat = await overlay('diff', alone);
-  expect([flat.status, flat.stderr]).toEqual([2, `rumpblk: '${alone}' goes on from no other image: it is no overlay\n`]);
+  expect([flat.status, flat.stderr]).toEqual([2, `rumpblk: '${alone}' is an image without a base, and no overlay\n`]);
   expect((await overlay('create', fresh())).status).toBe(2);
   expect((await overlay('create', fresh(), '--base', bench.path('nowhere'))).stderr).toContain('ENOENT');
   expect((await overlay()).status).toBe(2);

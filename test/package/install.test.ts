@@ -5,8 +5,9 @@ import path from 'node:path';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { buildSync } from 'esbuild';
 import { ROOT } from '../support/child';
+import { start } from '../support/cli';
 import { compilerless, install, pack, runIn, userEnv } from '../support/installed';
-import { NO_SANITIZER, run } from '../support/peers';
+import { NO_SANITIZER, peer, run, testWith } from '../support/peers';
 import { rig } from '../support/rig';
 
 jest.setTimeout(3_600_000);
@@ -120,6 +121,14 @@ declare('the tarball', () => {
   test('works as a command', async () => {
     const output = await runIn(app, env, 'npx', '--no-install', 'rumpblk', 'info', '--json', 'disk.img');
     expect(JSON.parse(output)).toMatchObject({ size: 65536 });
+  });
+
+  testWith(peer('man', 'man-db'))('gives man its page where it is installed globally', async () => {
+    const prefix = bench.path('prefix');
+    await runIn(app, env, 'npm', 'install', '-g', '--prefix', prefix, '--ignore-scripts', '--prefer-offline', '--no-audit', tarball);
+    const manned = { ...process.env, PATH: `${path.join(prefix, 'bin')}:${process.env['PATH']}`, MANPATH: '' };
+    const { status, stdout } = await start('man', ['-w', 'rumpblk'], { env: manned });
+    expect([status, stdout.toString()]).toEqual([0, `${path.join(prefix, 'lib', 'node_modules', 'rumpblk', 'docs', 'rumpblk.1')}\n`]);
   });
 
   test.each(['nodenext', 'bundler'])('works in TypeScript, moduleResolution %s', async (resolution) => {

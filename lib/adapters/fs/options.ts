@@ -17,7 +17,7 @@ export interface ReadStreamOptions {
   end?: Position;
   /** Bytes that are read at a time, and that wait at most for a slow consumer; default 64 KiB. */
   highWaterMark?: number;
-  /** Gives strings instead of Buffers; not of Web streams. */
+  /** Gives strings of this encoding; default Buffers; not of Web streams. */
   encoding?: BufferEncoding;
   /** Closes the handle when the stream ends or fails; default true. */
   autoClose?: boolean;

@@ -61,7 +61,7 @@ const NOT_RUN = 126;
 
 const CRASHTEST_HELP = {
   notes: [
-    'LOG is what rumpblk record makes, or a log of dm-log-writes, with --base for what the disk held before. With --run LOG is an image: it is only read, its changes are served as an NBD export, and recorded while the command of --run works with the URL that {} stands for. COMMAND is run for each state; {} stands for a file with its content, {1} for that of the second disk. It accepts the state by its exit status 0, or by one of --ok.',
+    'LOG is a recording that rumpblk/lab has saved, or a log of dm-log-writes, with --base for what the disk held before; the logs of rumpblk record have no data, and will not do. With --run LOG is an image: it is only read, its changes are served as an NBD export, and recorded while the command of --run works with the URL that {} stands for. COMMAND is run for each state; {} stands for a file with its content, {1} for that of the second disk. It accepts the state by its exit status 0, or by one of --ok.',
     'Exit status: 0 every state was accepted, 1 one was not, 2 a failure or a wrong command line.',
   ],
   examples: [
@@ -100,7 +100,7 @@ export function addCrashtest(program: Command, done: (status: number) => void): 
     .option('--budget <seconds>', 'end after so many seconds', parseUint32)
     .option('--failures <count>', 'go on until so many states failed', parseUint32, 1)
     .option('--shrink <count>', 'runs that are spent on making a failure smaller (default: 500)', parseUint32)
-    .option('--ok <statuses>', 'exit statuses that accept a state', parseStatuses, [0])
+    .addOption(new Option('--ok <statuses>', 'exit statuses that accept a state').argParser(parseStatuses).default([0], '0'))
     .option('--token <token>', 'run the command on this one state')
     .option('--html <file>', 'write a page of requests, cuts and failures', parsePath)
     .option('--json', 'print one JSON document on stdout');

@@ -4,7 +4,7 @@
 import type { BlockDevice, BlockDriver } from '../../index.js';
 import { table } from '../support/report.js';
 import { together, useAndClose } from '../support/scope.js';
-import { formatRatio, formatTime } from '../support/units.js';
+import { formatNumber, formatRatio, formatTime } from '../support/units.js';
 import { createContestants, IO_SIZE, type Contestant, type Job } from './contestants.js';
 import type { BenchImage } from './image.js';
 import type { Progress } from '../support/progress.js';
@@ -141,7 +141,7 @@ export function renderComparisons(comparisons: readonly Comparison[], imageSize:
   const columnsOf = (name: string): string[] => (name === 'node:fs' || !isAgainstFs ? [`>${name}`] : [`>${name}`, '>']);
   const rows = comparisons.map((row) => [
     row.op,
-    row.form === 'sync' ? 'sync' : `promise, ${row.depth} at a time`,
+    row.form === 'sync' ? 'sync' : formatNumber(row.depth, 'promise'),
     ...names.flatMap((name) => {
       const { nanoseconds = Number.NaN, ratio = Number.NaN } = row.scores[name] ?? {};
       return [formatTime(nanoseconds), formatRatio(ratio)].slice(0, columnsOf(name).length);
@@ -149,5 +149,5 @@ export function renderComparisons(comparisons: readonly Comparison[], imageSize:
   ]);
   const scores = table(['', '', ...names.flatMap(columnsOf)], rows);
   if (imageSize <= MMAP_REACH || !names.includes('mmap')) return scores;
-  return `${scores}\n  mmap keeps to 16 windows of 1 MiB, as the seed did: most positions here cost it a new mapping`;
+  return `${scores}\n  mmap keeps to 16 windows of 1 MiB, as NetBSD's rumpblk does:\n  most positions here cost it a new mapping`;
 }

@@ -94,7 +94,7 @@ async function bench(image: BenchImage, options: BenchOptions, progress: Progres
     await show('Counters', renderCounters(counters));
     const compare = await compareWithFs(driver, image, 0, effort, progress);
     await show(
-      `4 KiB at random positions${image.fd === undefined ? '' : ', and how many times faster than node:fs'} (median of ${effort.rounds} rounds)`,
+      `4 KiB at random positions${image.fd === undefined ? '' : ', and how many times as fast as node:fs'} (${effort.rounds} rounds)`,
       renderComparisons(compare, size),
     );
 

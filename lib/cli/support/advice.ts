@@ -1,9 +1,13 @@
 // What somebody may have meant who calls a command that there is not.
+import { existsSync } from 'node:fs';
 import type { Command } from '../bundled/commander.js';
 import { quoted } from './help.js';
 
 /** Names that other tools have, and what does that here. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
+  '-v': 'rumpblk --version',
+  '-version': 'rumpblk --version',
+  '-?': 'rumpblk --help',
   cat: 'rumpblk read FILE prints its bytes',
   cmp: 'rumpblk compare A B',
   cp: 'rumpblk copy SRC DST',
@@ -14,6 +18,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   export: 'rumpblk serve FILE',
   extract: 'rumpblk read FILE --partition 2 -o OUTPUT',
   fdisk: 'rumpblk partitions FILE',
+  man: 'rumpblk help COMMAND; man rumpblk, where npm has installed it globally',
   mount: 'nothing is mounted here: rumpblk serve FILE --socket PATH gives nbd-client and nbdfuse a disk to mount',
   parted: 'rumpblk partitions FILE',
   probe: 'rumpblk partitions FILE --probe',
@@ -32,11 +37,17 @@ const FARTHEST = 2;
 /** One of so many may be wrong. */
 const LETTERS = 3;
 
-/** Fails with what to do instead of a command that there is not. */
+/** Options that other tools have, as the first word of a command line. */
+export function isOptionElsewhere(word: string): boolean {
+  return word.startsWith('-') && Object.hasOwn(ELSEWHERE, word);
+}
+
+/** Fails with what to do instead of a command, or an option in its place, that there is not. */
 export function unknownCommand(program: Command, word: string): never {
   const advice = adviceFor(program, word);
   const more = advice === undefined ? '' : ` (${advice})`;
-  return program.error(`error: unknown command ${quoted(word)}${more}`, { code: 'commander.unknownCommand' });
+  const kind = word.startsWith('-') ? 'option' : 'command';
+  return program.error(`error: unknown ${kind} ${quoted(word)}${more}`, { code: 'commander.unknownCommand' });
 }
 
 /** What to do instead; undefined where that is anybody's guess. */
@@ -45,7 +56,8 @@ function adviceFor(program: Command, word: string): string | undefined {
   const names = program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
   const near = names.map((name) => ({ name, distance: distanceOf(word, name) })).sort((a, b) => a.distance - b.distance)[0];
   const isNear = near !== undefined && near.distance <= Math.min(FARTHEST, Math.max(1, Math.floor(near.name.length / LETTERS)));
-  return isNear ? `Did you mean ${near.name}?` : undefined;
+  if (isNear) return `Did you mean ${near.name}?`;
+  return program.parent === null && existsSync(word) ? `rumpblk info ${word} tells what it is` : undefined;
 }
 
 /** Letters that are put in, left out or changed between the two words; letters in another order are one slip. */

@@ -1,5 +1,5 @@
 // Why FILE cannot be opened, or a request be made, in the words of the command line.
-import { readFileSync, statSync, type Stats } from 'node:fs';
+import { existsSync, readFileSync, statSync, type Stats } from 'node:fs';
 import { BlockDeviceError, type BlockDevice } from '../../index.js';
 import { withHint } from './failure.js';
 import { mediumKind, mediumMeant } from './source.js';
@@ -13,15 +13,30 @@ interface Range {
 
 const SECTOR = 512;
 
-/** Adds to a failure of a registration why that cannot be one, or what was probably meant, if that can be found out. */
-export function withRegisterHint(error: unknown, file: string, range: Range = {}): unknown {
-  if (error instanceof BlockDeviceError && error.code === 'ENOENT') {
-    const meant = mediumMeant(file);
-    return meant === undefined ? error : withHint(error, meant);
-  }
-  if (!(error instanceof BlockDeviceError) || error.code !== 'EINVAL' || error.syscall !== 'register') return error;
-  const hint = registerHint(file, range);
+/**
+ * Adds to a failure of a registration why that cannot be one, or what was probably meant, if that can be found out. `mode` is how FILE
+ * was to be opened.
+ */
+export function withRegisterHint(error: unknown, file: string, range: Range = {}, mode: 'r' | 'r+' = 'r'): unknown {
+  if (!(error instanceof BlockDeviceError)) return error;
+  const hint = hintOf(error, file, range, mode);
   return hint === undefined ? error : withHint(error, hint);
+}
+
+function hintOf({ code, syscall }: BlockDeviceError, file: string, range: Range, mode: 'r' | 'r+'): string | undefined {
+  if (mediumKind(file) === 'nbd') return syscall === 'connect' ? connectHint(code, file) : undefined;
+  if (code === 'ENOENT') return mediumMeant(file) ?? (mode === 'r+' ? `truncate -s 64M ${file} makes an empty image` : undefined);
+  return code === 'EINVAL' && syscall === 'register' ? registerHint(file, range) : undefined;
+}
+
+/** Why a server of NBD was not reached. */
+function connectHint(code: string, file: string): string | undefined {
+  if (code === 'ECONNREFUSED') return 'no server listens there';
+  if (code !== 'ENOENT') return undefined;
+  const url = new URL(file);
+  const socket = url.searchParams.get('socket');
+  if (socket !== null && !existsSync(socket)) return `no socket ${socket}: is the server running?`;
+  return `the server has no export '${decodeURIComponent(url.pathname.slice(1))}': nbdinfo --list shows those that it has`;
 }
 
 function registerHint(file: string, { offset = 0, size }: Range): string | undefined {
@@ -31,7 +46,7 @@ function registerHint(file: string, { offset = 0, size }: Range): string | undef
   if (stats.isDirectory()) return 'a directory, and neither an image nor a disk';
   if (stats.isFIFO() || stats.isSocket()) return 'a pipe, and neither an image nor a disk';
   const has = bytesOf(stats);
-  if (has === undefined) return size === undefined ? 'it does not tell its size: give --size, or it is no disk' : undefined;
+  if (has === undefined) return size === undefined ? 'it is no disk, or one that does not tell its size: --size gives it' : undefined;
   const noun = stats.isFile() ? 'the file' : 'the disk';
   if (offset > has) return `--offset ${formatExact(offset)}, but ${noun} has ${formatExact(has)}`;
   if (size === undefined || offset + size <= has) return undefined;

@@ -42,6 +42,8 @@ const OPTIONS: readonly (readonly [RegExp, string])[] = [
   [/\boverwrite: true$/, '--overwrite'],
   [/\bwritePartitions makes a table$/, '--write makes a table'],
   [/\bgive one as option 'size'/, 'give --size'],
+  [/^The property 'options\.host' (is reached .*) 'allowRemote'(.*)\. Received ('.*')$/, '$3 $1 --allow-remote$2'],
+  [/\ba log without data(?=\)?$)/, 'a log without data: crashtest IMAGE --run COMMAND records one with data'],
 ];
 
 function inOptions(cause: string): string {
@@ -66,7 +68,9 @@ export function failureLines(error: unknown): string[] {
   // A hint says more than the reason that the message has.
   const own = hints.get(error);
   if (own !== undefined) return [`${message.replace(/ \([^()]*\)$/, '')} (${own})`];
-  const hint = error.cause instanceof Error ? inOptions(error.cause.message) : known;
+  // A cause may be what the message was made of.
+  const cause = error.cause instanceof Error && !message.includes(error.cause.message) ? error.cause : undefined;
+  const hint = cause === undefined ? known : inOptions(cause.message);
   return [hint === undefined ? inOptions(message) : `${message} (${hint})`];
 }
 

@@ -72,7 +72,8 @@ export function wrapped(text: string, width: number, indent = 0): string {
 /** How a page of help is laid out. */
 export const LAYOUT: Partial<Help> = {
   minWidthToWrap: 20,
-  subcommandTerm: (command) => [command.name(), ...command.aliases()].join(', '),
+  subcommandTerm: (command) => namesOf(command).join(', '),
+  commandUsage: (command) => `${[...parentsOf(command), namesOf(command).join('|')].join(' ')} ${command.usage()}`,
   formatItem(term, termWidth, description, helper) {
     const width = helper.helpWidth ?? WIDEST;
     if (description === '') return `  ${term}`;
@@ -84,6 +85,14 @@ export const LAYOUT: Partial<Help> = {
     return [`  ${term}${gap}${first}`, ...rest.map((line) => `${' '.repeat(termWidth + 2 * INDENT)}${line}`)].join('\n');
   },
 };
+
+function namesOf(command: Command): string[] {
+  return [command.name(), ...command.aliases()];
+}
+
+function parentsOf({ parent }: Command): string[] {
+  return parent === null ? [] : [...parentsOf(parent), parent.name()];
+}
 
 /** The words that call a command: `overlay create`. */
 export function pathOf(command: Command): string {

@@ -1,8 +1,11 @@
 // Opens the FILE that every command works on, and knows when two names or descriptors mean the same one.
 import { fstatSync, statSync, type BigIntStats } from 'node:fs';
 import { InvalidArgumentError, Option, type Command } from '../bundled/commander.js';
-import { BlockDriver, type BlockDevice, type ImageFormat, type OpenOptions, type RegisterOptions } from '../../index.js';
+import { BlockDeviceError, BlockDriver, type BlockDevice, type ImageFormat, type OpenOptions, type RegisterOptions } from '../../index.js';
+import { contentOfDevice } from '../../device-content.js';
 import { withRegisterHint } from './diagnosis.js';
+import { withHint } from './failure.js';
+import { imageAdvice } from './nature.js';
 import { useAndClose } from './scope.js';
 import { mediumKind, sourceOf } from './source.js';
 import { parseBytes } from './units.js';
@@ -79,16 +82,28 @@ export async function openImage(
   open: Pick<OpenOptions, 'mode' | 'cache'>,
   driver: BlockDriver,
 ): Promise<BlockDevice> {
-  const disk = await registered(file, options, driver);
-  const minor = options.partition === undefined ? disk : await driver.registerPartition(disk, options.partition);
+  const disk = await registered(file, options, driver, open.mode);
+  const minor = options.partition === undefined ? disk : await partitionOf(disk, options.partition, options, driver);
   return driver.open(minor, { ...open, access: options.access, lock: options.lock });
 }
 
-async function registered(file: string, options: ImageOptions, driver: BlockDriver): Promise<number> {
+/** Registers a partition. Where it is looked for in the bytes of an image, the failure says what shows the disk in it. */
+async function partitionOf(disk: number, partition: string | number, { lock }: ImageOptions, driver: BlockDriver): Promise<number> {
+  try {
+    return await driver.registerPartition(disk, partition);
+  } catch (error) {
+    if (!(error instanceof BlockDeviceError) || error.code !== 'ENXIO') throw error;
+    const device = await driver.open(disk, { lock });
+    const advice = await useAndClose(device, async () => imageAdvice(await contentOfDevice(device)));
+    throw advice === undefined ? error : withHint(error, advice);
+  }
+}
+
+async function registered(file: string, options: ImageOptions, driver: BlockDriver, mode: OpenOptions['mode']): Promise<number> {
   try {
     return await driver.register(sourceOf(file), rangeOf(options));
   } catch (error) {
-    throw withRegisterHint(error, file, options);
+    throw withRegisterHint(error, file, options, mode);
   }
 }
 

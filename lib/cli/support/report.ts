@@ -1,5 +1,4 @@
 // What the commands print: tables, headings, one JSON document, and the way to stdout.
-import { styleText } from 'node:util';
 import { printable, printableJson } from '../../arguments/printable.js';
 
 /** The reader of stdout went away (EPIPE): the command ends, and that is no failure. */
@@ -56,10 +55,17 @@ export function note(text: string): void {
   process.stderr.write(`rumpblk: ${printable(text)}\n`);
 }
 
-/** A section title: bold on a terminal that shows colours. */
+/** Whether text may be styled: FORCE_COLOR says so, or there is a terminal, and neither NO_COLOR nor TERM forbids it. */
+function isStyled(): boolean {
+  const { FORCE_COLOR, NO_COLOR, TERM } = process.env;
+  if (FORCE_COLOR) return FORCE_COLOR !== '0' && FORCE_COLOR !== 'false';
+  return process.stdout.isTTY && !NO_COLOR && TERM !== 'dumb';
+}
+
+/** A section title: bold where text may be styled. */
 export function heading(text: string): string {
   const title = printable(text);
-  return process.stdout.isTTY && process.env['NO_COLOR'] === undefined ? styleText('bold', title) : title;
+  return isStyled() ? `\u001b[1m${title}\u001b[22m` : title;
 }
 
 /** Titles of the columns; one that begins with `>` is aligned to the right. */
