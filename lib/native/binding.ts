@@ -504,6 +504,8 @@ export type Exploration = readonly [
   /** Most legal states of a cut that is enumerated; -1: every cut is. */
   exhaustive: number,
   strength: number,
+  /** Of a recording with an event left out: states alone that it would not have with the event. */
+  beyond: boolean,
 ];
 
 /** Functions of the laboratory. Those that build what an analysis needs take long after a long recording the first time. */

@@ -74,7 +74,8 @@ napi_value CountStates(napi_env env, napi_callback_info info) {
   return ToNumbers(env, rows);
 }
 
-// (recording, from, to, exact, tear, process, seed, samples, exhaustive, strength) -> an explorer, or a failure.
+// (recording, from, to, exact, tear, process, seed, samples, exhaustive, strength, beyond) -> an explorer, or a
+// failure.
 napi_value Explore(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   const auto model = ModelAt(args, args.Bool(5));
@@ -88,6 +89,11 @@ napi_value Explore(napi_env env, napi_callback_info info) {
   what.samples = static_cast<uint32_t>(args.Int(7));
   what.exhaustive = args.Number(8) < 0 ? blk::lab::kNever : static_cast<uint64_t>(args.Int(8));
   what.strength = static_cast<uint8_t>(args.Int(9));
+  if (args.Bool(10)) {
+    const auto whole = HeldAt<HeldRecording>(args, 0).Whole(args.Bool(5));
+    if (!whole.ok()) return ToFailure(env, whole.status());
+    what.beyond = whole.value();
+  }
   auto explorer = Explorer::Make(model.value(), what);
   return explorer.ok() ? ToExternal(env, explorer.Take()) : ToFailure(env, explorer.status());
 }

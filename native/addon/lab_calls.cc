@@ -266,9 +266,7 @@ napi_value RecordingBase(napi_env env, napi_callback_info info) {
 napi_value RecordingWithout(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   const HeldRecording& held = HeldAt<HeldRecording>(args, 0);
-  std::vector<uint32_t> ignored = held.ignored();
-  ignored.push_back(static_cast<uint32_t>(args.Int(1)));
-  return ToExternal(env, std::make_unique<HeldRecording>(held.shared(), std::move(ignored)));
+  return ToExternal(env, std::make_unique<HeldRecording>(held, static_cast<uint32_t>(args.Int(1))));
 }
 
 // (recording, other, cut) -> an index, or -1; or a failure.

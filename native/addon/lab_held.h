@@ -20,30 +20,41 @@ namespace blk_addon {
 // A recording, or one with events left out, and the models that were made of it.
 class HeldRecording {
  public:
-  explicit HeldRecording(std::shared_ptr<blk::lab::Recording> recording, std::vector<uint32_t> ignored = {})
-      : recording_(std::move(recording)), ignored_(std::move(ignored)) {}
+  using Shared = std::shared_ptr<const blk::lab::Model>;
+
+  explicit HeldRecording(std::shared_ptr<blk::lab::Recording> recording)
+      : recording_(std::move(recording)), whole_(std::make_shared<Models>()), own_(whole_) {}
+  // The same with one event more left out.
+  HeldRecording(const HeldRecording& other, uint32_t ignored)
+      : recording_(other.recording_), whole_(other.whole_), own_(std::make_shared<Models>()), ignored_(other.ignored_) {
+    ignored_.push_back(ignored);
+  }
 
   blk::lab::Recording& recording() const { return *recording_; }
-  const std::shared_ptr<blk::lab::Recording>& shared() const { return recording_; }
-  const std::vector<uint32_t>& ignored() const { return ignored_; }
 
   // As it is now; the same one again while nothing has come.
-  blk::Result<std::shared_ptr<const blk::lab::Model>> Model(bool process) {
+  blk::Result<Shared> Model(bool process) { return ModelIn(*own_, process, ignored_); }
+  // With nothing left out.
+  blk::Result<Shared> Whole(bool process) { return ModelIn(*whole_, process, {}); }
+  // By index, as lib knows them.
+  blk::Result<Shared> Model() { return Model(false); }
+
+ private:
+  using Models = std::array<std::optional<std::pair<uint64_t, Shared>>, 2>;
+
+  blk::Result<Shared> ModelIn(Models& models, bool process, const std::vector<uint32_t>& ignored) {
     const uint64_t version = recording_->version();
-    auto& made = made_[process ? 1 : 0];
+    auto& made = models[process ? 1 : 0];
     if (made && made->first == version) return made->second;
-    auto model = blk::lab::Model::Make(recording_, {process, ignored_});
+    auto model = blk::lab::Model::Make(recording_, {process, ignored});
     if (!model.ok()) return model.status();
     made.emplace(version, model.Take());
     return made->second;
   }
-  // By index, as lib knows them.
-  blk::Result<std::shared_ptr<const blk::lab::Model>> Model() { return Model(false); }
 
- private:
   const std::shared_ptr<blk::lab::Recording> recording_;
-  const std::vector<uint32_t> ignored_;
-  std::array<std::optional<std::pair<uint64_t, std::shared_ptr<const blk::lab::Model>>>, 2> made_;
+  const std::shared_ptr<Models> whole_, own_;
+  std::vector<uint32_t> ignored_;
 };
 
 // What the external of a choice holds.

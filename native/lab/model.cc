@@ -27,6 +27,12 @@ Result<std::shared_ptr<const Model>> Model::Make(std::shared_ptr<Recording> reco
     for (Event& event : model->events_) {
       if (event.end != kNever && event.end >= model->end_) event.end = kNever;
     }
+    for (const uint32_t ignored : model->setting_.ignored) {
+      if (ignored >= model->events_.size()) continue;
+      Event& event = model->events_[ignored];
+      // A write is covered by flushes still.
+      event.promise = event.writes() ? Promise::kPlain : Promise::kNothing;
+    }
     model->MakeVersions();
     status = model->FillIn();
     model->FindCuts();
@@ -34,10 +40,6 @@ Result<std::shared_ptr<const Model>> Model::Make(std::shared_ptr<Recording> reco
   if (!had) return Status{ENOMEM, Op::kTrack};
   if (!status.ok()) return status;
   return std::shared_ptr<const Model>(std::move(model));
-}
-
-bool Model::IsIgnored(uint32_t event) const {
-  return std::find(setting_.ignored.begin(), setting_.ignored.end(), event) != setting_.ignored.end();
 }
 
 std::vector<Model::Flushes> Model::FlushesByDomain() const {
@@ -52,7 +54,7 @@ std::vector<Model::Flushes> Model::FlushesByDomain() const {
     if (event.err != 0) {
       // One that was interrupted has told nothing: the next one is about the same.
       if (event.err != EINTR) of.failed.push_back(flush);
-    } else if (event.promise == Promise::kPlain && !IsIgnored(i)) {
+    } else if (event.promise == Promise::kPlain) {
       of.good.push_back(flush);
     }
   }
@@ -65,7 +67,7 @@ uint64_t Model::CoverageOf(uint32_t i, const Flushes& flushes) const {
   if (setting_.process) return event.end;
   if (event.promise == Promise::kNothing) return kNever;
   uint64_t covered = kNever;
-  if (event.promise == Promise::kDurable && event.err == 0 && !IsIgnored(i)) covered = event.end;
+  if (event.promise == Promise::kDurable && event.err == 0) covered = event.end;
   const auto behind = [&](const Flush& flush) { return flush.begin <= event.end; };
   // What a flush that failed was about is in no later one.
   uint64_t lost = kNever;

@@ -100,7 +100,6 @@ class Model {
   std::vector<Flushes> FlushesByDomain() const;
   // When the acknowledged part of a write is covered.
   uint64_t CoverageOf(uint32_t event, const Flushes& flushes) const;
-  bool IsIgnored(uint32_t event) const;
   // Makes atoms and versions, without contents.
   void MakeVersions();
   struct Made {
