@@ -2,7 +2,7 @@
 import { hrtime } from 'node:process';
 import { invalidArgValue } from '../errors.js';
 import { binding, TEAR, type NativeChoice, type NativeExplorer } from '../native/binding.js';
-import type { StateSettings } from './options.js';
+import { modelOf, type StateSettings } from './options.js';
 import { answerOf, infoOf, type Recording } from './recording.js';
 
 /** How far a walk is. */
@@ -54,11 +54,11 @@ export class Exploration {
   #ended = false;
 
   constructor(recording: Recording, settings: WalkSettings) {
-    const { tear, crash, seed, samples, exhaustive, strength, limit, budget, beyond = false } = settings;
+    const { tear, seed, samples, exhaustive, strength, run, limit, budget, beyond = false } = settings;
     const range = cutRange(recording, settings.at);
     const most = exhaustive === Infinity ? -1 : exhaustive;
     const { native } = recording;
-    this.#native = answerOf(binding.explore(native, ...range, TEAR[tear], crash === 'process', seed, samples, most, strength, beyond));
+    this.#native = answerOf(binding.explore(native, ...range, TEAR[tear], modelOf(settings), seed, samples, most, strength, run, beyond));
     this.#left = limit;
     this.#until = budget === Number.MAX_SAFE_INTEGER ? undefined : hrtime.bigint() + BigInt(budget);
   }

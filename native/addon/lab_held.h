@@ -32,21 +32,31 @@ class HeldRecording {
 
   blk::lab::Recording& recording() const { return *recording_; }
 
-  // As it is now; the same one again while nothing has come.
-  blk::Result<Shared> Model(bool process) { return ModelIn(*own_, process, ignored_); }
+  // As it is now; the same one again while nothing has come. `setting.ignored` is this object's.
+  blk::Result<Shared> Model(blk::lab::Model::Setting setting = {}) {
+    setting.ignored = ignored_;
+    return ModelIn(*own_, std::move(setting));
+  }
   // With nothing left out.
-  blk::Result<Shared> Whole(bool process) { return ModelIn(*whole_, process, {}); }
-  // By index, as lib knows them.
-  blk::Result<Shared> Model() { return Model(false); }
+  blk::Result<Shared> Whole(blk::lab::Model::Setting setting) { return ModelIn(*whole_, std::move(setting)); }
+
+  // By the numbers of MODEL, which cross from lib.
+  static blk::lab::Model::Setting SettingOf(int64_t bits) {
+    blk::lab::Model::Setting setting;
+    setting.process = (bits & 1) != 0;
+    setting.discards_any = (bits & 2) != 0;
+    setting.collateral = (bits & 4) != 0;
+    return setting;
+  }
 
  private:
-  using Models = std::array<std::optional<std::pair<uint64_t, Shared>>, 2>;
+  using Models = std::array<std::optional<std::pair<uint64_t, Shared>>, 8>;
 
-  blk::Result<Shared> ModelIn(Models& models, bool process, const std::vector<uint32_t>& ignored) {
+  blk::Result<Shared> ModelIn(Models& models, blk::lab::Model::Setting setting) {
     const uint64_t version = recording_->version();
-    auto& made = models[process ? 1 : 0];
+    auto& made = models[(setting.process ? 1 : 0) + (setting.discards_any ? 2 : 0) + (setting.collateral ? 4 : 0)];
     if (made && made->first == version) return made->second;
-    auto model = blk::lab::Model::Make(recording_, {process, ignored});
+    auto model = blk::lab::Model::Make(recording_, std::move(setting));
     if (!model.ok()) return model.status();
     made.emplace(version, model.Take());
     return made->second;

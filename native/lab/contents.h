@@ -18,6 +18,9 @@ constexpr uint64_t Mix(uint64_t n) {
 }
 constexpr uint64_t Mix(uint64_t a, uint64_t b) { return Mix(Mix(a + 0x9e3779b97f4a7c15ULL) + b); }
 
+// Bytes of nobody, the same for the same seed.
+void FillGarbage(uint32_t seed, uint8_t* bytes, size_t size);
+
 class Contents {
  public:
   // Of `unit` bytes each.

@@ -30,6 +30,7 @@ struct Exploration {
   uint32_t samples = 16;
   uint64_t exhaustive = 1024;  // most legal states of a cut that is enumerated; kNever: every cut is
   uint8_t strength = 2;        // 1 single losses, 2 pairs, 3 triples
+  uint64_t run = 0;            // bytes that some random choices keep or lose as one; 0: none do
   // Only states that this model of the same events, fewer of which are ignored, has not at the same cut.
   std::shared_ptr<const Model> beyond;
 };
@@ -63,7 +64,7 @@ class Explorer {
   uint64_t distinct() const { return distinct_; }
   size_t cuts() const { return cuts_.size(); }
   // Whether every legal state of every cut was generated, but for torn atoms.
-  bool complete() const { return ended_ && all_enumerated_ && what_.tearing <= Tearing::kAtom; }
+  bool complete() const { return ended_ && all_enumerated_ && !tears(); }
 
  private:
   enum class Pass : uint8_t { kAllLost, kPairs, kFirstRandom, kSingles, kPrefixes, kRandom, kEnumeration, kEnd };
@@ -81,7 +82,12 @@ class Explorer {
   void FillPairs(const Cut& cut, uint64_t step, Bits& kept) const;
   void FillSingles(const Cut& cut, uint64_t step, Bits& kept) const;
   void FillEnumerated(const Cut& cut, uint64_t step, Bits& kept) const;
-  void FillRandom(const Cut& cut, uint64_t step, bool torn, uint64_t& random, Bits& kept) const;
+  // What a random choice decides about: whole requests, atoms, or runs of them.
+  enum class Grain : uint8_t { kRequest, kAtom, kRun };
+  void FillRandom(const Cut& cut, uint32_t percent, Grain grain, uint64_t& random, Bits& kept) const;
+  Grain GrainOf(uint64_t step) const;
+  // Whether some choices have tears.
+  bool tears() const { return what_.tearing > Tearing::kAtom || model_->setting().collateral; }
   std::vector<Tear> RandomTears(const Cut& cut, uint64_t& random, const Bits& kept) const;
   uint64_t UnitsAlone(const Cut& cut) const;
   // Whether it has not been given before, and is wanted.

@@ -1,6 +1,7 @@
 // The part of Explorer that makes the choices of its passes.
 #include <algorithm>
 #include <bit>
+#include <iterator>
 
 #include "lab/explorer.h"
 
@@ -9,7 +10,9 @@ namespace {
 
 // Units of a cut that are lost, or kept, alone.
 constexpr size_t kMostAlone = 64;
-constexpr uint64_t kFirstRandom = 6;
+// Of what random choices keep. Those of a pass take them in turn, first of requests, then of what is smaller.
+constexpr uint32_t kPercent[] = {10, 50, 90};
+constexpr uint64_t kPercents = std::size(kPercent);
 
 void Keep(const Cut::Request& request, std::vector<uint64_t>& kept) {
   for (uint32_t unit = request.first; unit < request.first + request.count; unit++) {
@@ -49,12 +52,12 @@ uint64_t Explorer::Steps(Pass pass, const Cut& cut) const {
   const uint64_t bits = n < 2 ? 0 : std::bit_width(n - 1);
   const bool enumerated = IsEnumerated(cut);
   // What is torn is not enumerated.
-  const bool random = !enumerated || what_.tearing > Tearing::kAtom;
+  const bool random = !enumerated || tears();
   switch (pass) {
     case Pass::kPairs:
       if (what_.strength < 2) return 0;
       return what_.strength == 2 ? 2 * bits : 2 * bits + 14 * (bits * (bits - (bits > 0 ? 1 : 0)) / 2);
-    case Pass::kFirstRandom: return random ? kFirstRandom : 0;
+    case Pass::kFirstRandom: return random ? (what_.run > 0 ? 3 : 2) * kPercents : 0;
     case Pass::kSingles: return enumerated ? 0 : 2 * (n + UnitsAlone(cut));
     case Pass::kPrefixes: return enumerated ? 0 : n;
     case Pass::kRandom: return random ? what_.samples : 0;
@@ -114,24 +117,41 @@ void Explorer::FillEnumerated(const Cut& cut, uint64_t step, Bits& kept) const {
   }
 }
 
-void Explorer::FillRandom(const Cut& cut, uint64_t step, bool torn, uint64_t& random, Bits& kept) const {
-  static constexpr uint32_t kPercent[] = {10, 50, 90};
-  const uint32_t percent = kPercent[step % 3];
-  if (!torn) {
+Explorer::Grain Explorer::GrainOf(uint64_t step) const {
+  if (what_.tearing == Tearing::kNone) return Grain::kRequest;
+  return static_cast<Grain>(step / kPercents % (what_.run > 0 ? 3 : 2));
+}
+
+void Explorer::FillRandom(const Cut& cut, uint32_t percent, Grain grain, uint64_t& random, Bits& kept) const {
+  if (grain == Grain::kRequest) {
     for (const Cut::Request& request : cut.requests) {
       if (Draw(random, 100) < percent) Keep(request, kept);
     }
     return;
   }
+  const uint64_t start = Draw(random);
   for (size_t unit = 0; unit < cut.units.size(); unit++) {
-    if (Draw(random, 100) < percent) kept[unit / 64] |= uint64_t{1} << (unit % 64);
+    // One draw for each run, whichever units of it come first.
+    const Atom& atom = model_->atoms()[model_->versions()[cut.units[unit].version].atom];
+    uint64_t own = Mix(start, Mix(atom.device, atom.index * model_->unit() / std::max<uint64_t>(what_.run, 1)));
+    if (Draw(grain == Grain::kRun ? own : random, 100) < percent) kept[unit / 64] |= uint64_t{1} << (unit % 64);
   }
 }
 
 std::vector<Tear> Explorer::RandomTears(const Cut& cut, uint64_t& random, const Bits& kept) const {
+  const bool torn = what_.tearing > Tearing::kAtom;
+  const bool collateral = model_->setting().collateral;
   std::vector<Tear> tears;
   for (uint32_t unit = 0; unit < cut.units.size(); unit++) {
     if ((kept[unit / 64] >> (unit % 64) & 1) == 0 || Draw(random, 8) != 0) continue;
+    // What is durable is whole, though an older version may have outlived it.
+    const Version& version = model_->versions()[cut.units[unit].version];
+    if (version.covered < cut.at) continue;
+    if (collateral && (!torn || Draw(random, 2) == 0)) {
+      if (model_->IsPartial(version)) tears.push_back({unit, TearKind::kCollateral, Draw(random, UINT32_MAX)});
+      continue;
+    }
+    if (!torn) continue;
     // Parts of a version, and nothing else, of `shorn`.
     const auto kind = static_cast<TearKind>(Draw(random, what_.tearing == Tearing::kGarbage ? 4 : 2));
     const auto most = static_cast<uint32_t>(model_->unit() - 1);
@@ -154,10 +174,10 @@ std::shared_ptr<const Choice> Explorer::Step(Pass pass, const std::shared_ptr<co
     case Pass::kEnumeration: FillEnumerated(*cut, step, kept); break;
     case Pass::kFirstRandom:
     case Pass::kRandom: {
-      // Whole requests first, then atoms of them.
-      const bool torn = what_.tearing != Tearing::kNone && step / 3 % 2 == 1;
-      FillRandom(*cut, step, torn, random, kept);
-      if (what_.tearing > Tearing::kAtom && (torn || pass == Pass::kRandom)) tears = RandomTears(*cut, random, kept);
+      const Grain grain = GrainOf(step);
+      FillRandom(*cut, kPercent[step % kPercents], grain, random, kept);
+      const bool torn = this->tears() && (grain != Grain::kRequest || pass == Pass::kRandom);
+      if (torn) tears = RandomTears(*cut, random, kept);
       break;
     }
     default: break;

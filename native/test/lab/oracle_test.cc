@@ -220,7 +220,7 @@ TEST_CASE("beyond a model are the states that only the leaving out of an event m
     for (uint32_t i = 0; i < whole->events().size(); i++) {
       const Event& event = whole->events()[i];
       if (event.kind != Kind::kFlush && event.promise != Promise::kDurable) continue;
-      const auto without = rig.ModelOf({false, {i}});
+      const auto without = rig.ModelOf({false, false, false, {i}});
       what.beyond = nullptr;
       const auto all = StatesOf(without, what);
       what.beyond = whole;
