@@ -200,13 +200,15 @@ class CrashTest {
 
   #report(counts: Pick<CrashReport, 'cuts' | 'generated' | 'distinct' | 'complete' | 'checked' | 'fromMemo'>): CrashReport {
     const { nondeterministic } = this.#judge;
+    const { requests, underApproximated } = infoOf(this.#recording);
     return {
-      requests: infoOf(this.#recording).requests,
+      requests,
       ...counts,
       recoveries: this.#recoveries,
       seed: this.#settings.seed,
       elapsed: Number(hrtime.bigint() - this.#began),
       failures: this.#failures,
+      ...(underApproximated && { leases: 'under-approximated' as const }),
       ...(nondeterministic !== undefined && { nondeterministic }),
     };
   }

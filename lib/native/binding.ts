@@ -486,11 +486,11 @@ export const TEAR = { none: 0, atom: 1, shorn: 2, garbage: 3 } as const;
 /** What an event is, by its number in `recordedEvents`. */
 export const EVENT_KINDS = ['write', 'flush', 'discard', 'zeroes', 'mark'] as const;
 /** Numbers of an event in `recordedEvents`; see there. */
-export const EVENT_NUMBERS = 12;
+export const EVENT_NUMBERS = 13;
 /** How a unit is not as it was written, by its number. */
 export const LOSSES = ['lost', 'shorn', 'garbage'] as const;
 /** How an atom is torn, by its number in `tears`: the seed is the length of a prefix or suffix of the new version in bytes, or what random bytes come from. */
-export const TEARS = ['prefix', 'suffix', 'garbage', 'EIO', 'collateral'] as const;
+export const TEARS = ['prefix', 'suffix', 'garbage', 'EIO', 'collateral', 'words'] as const;
 /** What a model is like, as the sum of what it is: a process ended and not the power; discards leave anything; neighbours of what is written in part may be destroyed. */
 export const MODEL = { process: 1, discardsAny: 2, collateral: 4 } as const;
 
@@ -564,7 +564,7 @@ export interface NativeLab {
     | Failure;
   /**
    * Fills in events from index `from` on, marks among them, in the order in which they began, EVENT_NUMBERS each -> how many.
-   * [kind, device, position, length, durable (0 no, 1 FUA, 2 covered by nothing: unsafe), begin, end (0: never answered), moved, errno, begun ns, answered ns, stack].
+   * [kind, device, position, length, durable (0 no, 1 FUA, 2 covered by nothing: unsafe), begin, end (0: never answered), moved, errno, begun ns, answered ns, 1 of stores through a lease, stack].
    */
   recordedEvents(recording: NativeRecording, from: number, into: Float64Array): number | Failure;
   /** The bytes of event `index`, a write. */

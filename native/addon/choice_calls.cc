@@ -159,7 +159,7 @@ napi_value ChoiceOf(napi_env env, napi_callback_info info) {
   for (size_t i = 0; i + 3 <= numbers.size; i += 3) {
     const double* const row = numbers.data + i;
     const bool fits =
-        row[0] >= 0 && row[0] < Num(kept.size) && row[1] >= 0 && row[1] <= 4 && row[2] >= 0 && row[2] <= UINT32_MAX;
+        row[0] >= 0 && row[0] < Num(kept.size) && row[1] >= 0 && row[1] <= 5 && row[2] >= 0 && row[2] <= UINT32_MAX;
     if (!fits) return ToFailure(env, kWrong);
     tears.push_back({static_cast<uint32_t>(row[0]), static_cast<blk::lab::TearKind>(static_cast<int>(row[1])),
                      static_cast<uint32_t>(row[2])});
@@ -205,7 +205,8 @@ int LossOf(const Choice& choice, uint32_t unit) {
   }
   const blk::lab::Tear* const tear = choice.TearOf(unit);
   if (tear == nullptr || tear->kind == blk::lab::TearKind::kCollateral) return kWhole;
-  return tear->kind < blk::lab::TearKind::kGarbage ? 1 : 2;
+  const bool parts = tear->kind < blk::lab::TearKind::kGarbage || tear->kind == blk::lab::TearKind::kWords;
+  return parts ? 1 : 2;
 }
 
 // Adds a row to those of ChoiceUnits: one of AddUnit(), with the loss before the last number. Neighbours are one.

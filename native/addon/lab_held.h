@@ -53,6 +53,7 @@ class HeldRecording {
   using Models = std::array<std::optional<std::pair<uint64_t, Shared>>, 8>;
 
   blk::Result<Shared> ModelIn(Models& models, blk::lab::Model::Setting setting) {
+    recording_->Compare();
     const uint64_t version = recording_->version();
     auto& made = models[(setting.process ? 1 : 0) + (setting.discards_any ? 2 : 0) + (setting.collateral ? 4 : 0)];
     if (made && made->first == version) return made->second;

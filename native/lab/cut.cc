@@ -126,6 +126,11 @@ bool Choice::FillTorn(const Cut::Unit& unit, const Tear& tear, uint8_t* bytes) c
     case TearKind::kGarbage: FillGarbage(tear.seed, bytes, size); return true;
     case TearKind::kError: return false;
     case TearKind::kCollateral: std::memcpy(bytes, content, size); return true;
+    case TearKind::kWords:
+      for (size_t i = 0; i < size; i += kWord) {
+        std::memcpy(bytes + i, ((Mix(tear.seed, i) & 1) == 0 ? floor : content) + i, kWord);
+      }
+      return true;
   }
   return false;
 }

@@ -16,7 +16,8 @@ namespace blk::lab {
 
 // An atom that is in parts what was written, or nothing of it. The numbers cross to lib by TEARS.
 // kCollateral: the atom is what was written, and the neighbours of it hold bytes of nobody.
-enum class TearKind : uint8_t { kPrefix, kSuffix, kGarbage, kError, kCollateral };
+// kWords: of stores, each word of eight bytes is there or not.
+enum class TearKind : uint8_t { kPrefix, kSuffix, kGarbage, kError, kCollateral, kWords };
 
 struct Tear {
   uint32_t unit = 0;

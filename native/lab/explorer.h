@@ -87,7 +87,8 @@ class Explorer {
   void FillRandom(const Cut& cut, uint32_t percent, Grain grain, uint64_t& random, Bits& kept) const;
   Grain GrainOf(uint64_t step) const;
   // Whether some choices have tears.
-  bool tears() const { return what_.tearing > Tearing::kAtom || model_->setting().collateral; }
+  bool tears() const { return what_.tearing > Tearing::kAtom || model_->setting().collateral || words(); }
+  bool words() const { return what_.tearing >= Tearing::kAtom && model_->has_stores(); }
   std::vector<Tear> RandomTears(const Cut& cut, uint64_t& random, const Bits& kept) const;
   uint64_t UnitsAlone(const Cut& cut) const;
   // Whether it has not been given before, and is wanted.

@@ -147,6 +147,10 @@ std::vector<Tear> Explorer::RandomTears(const Cut& cut, uint64_t& random, const 
     // What is durable is whole, though an older version may have outlived it.
     const Version& version = model_->versions()[cut.units[unit].version];
     if (version.covered < cut.at) continue;
+    if (words() && model_->events()[version.event].stores) {
+      tears.push_back({unit, TearKind::kWords, Draw(random, UINT32_MAX)});
+      continue;
+    }
     if (collateral && (!torn || Draw(random, 2) == 0)) {
       if (model_->IsPartial(version)) tears.push_back({unit, TearKind::kCollateral, Draw(random, UINT32_MAX)});
       continue;

@@ -32,6 +32,7 @@ Result<std::shared_ptr<const Model>> Model::Make(std::shared_ptr<Recording> reco
     while (!model->events_.empty() && model->events_.back().begin >= model->end_) model->events_.pop_back();
     for (Event& event : model->events_) {
       if (event.end != kNever && event.end >= model->end_) event.end = kNever;
+      model->has_stores_ = model->has_stores_ || event.stores;
     }
     for (const uint32_t ignored : model->setting_.ignored) {
       if (ignored >= model->events_.size()) continue;

@@ -77,6 +77,8 @@ class Model {
   const Version& FloorOf(const Atom& atom, uint64_t cut) const;
   // The part of its device that an atom is.
   MediumSpan SpanOf(const Atom& atom) const;
+  // Whether some events are stores, which may be there word by word.
+  bool has_stores() const { return has_stores_; }
   // Whether a version was written to a part of its atom alone.
   bool IsPartial(const Version& version) const;
 
@@ -125,6 +127,7 @@ class Model {
   const uint64_t unit_;
   std::vector<Event> events_;
   uint64_t end_ = 1;
+  bool has_stores_ = false;
   std::vector<Version> versions_;
   std::vector<Atom> atoms_;
   std::vector<size_t> event_first_;

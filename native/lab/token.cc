@@ -81,7 +81,7 @@ bool ParseTear(std::string_view text, size_t units, Tear* tear) {
   uint8_t kind = 0;
   const bool parsed =
       Parse(Take(text, '.'), 10, &kind) && Parse(Take(text, '.'), 10, &tear->unit) && Parse(text, 10, &tear->seed);
-  if (!parsed || kind > static_cast<uint8_t>(TearKind::kCollateral) || tear->unit >= units) return false;
+  if (!parsed || kind > static_cast<uint8_t>(TearKind::kWords) || tear->unit >= units) return false;
   tear->kind = static_cast<TearKind>(kind);
   return true;
 }

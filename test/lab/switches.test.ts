@@ -1,7 +1,7 @@
-// What the laboratory does where it is asked to: discards that leave anything, neighbours that are destroyed, runs.
+// What the laboratory does where it is asked to: discards that leave anything, neighbours that are destroyed, runs, leases.
 import { expect, test } from '@jest/globals';
 import { openSync, type BlockDevice } from 'rumpblk';
-import { CrashError, crashTest, recordWrites, type Recorder, type StateOptions } from 'rumpblk/lab';
+import { CrashError, crashTest, loadRecording, recordWrites, type Recorder, type StateOptions } from 'rumpblk/lab';
 import { memory } from 'rumpblk/media';
 import { rig } from '../support/rig';
 
@@ -90,4 +90,39 @@ test('neighbours are lost or kept together, with run (M11)', () => {
     ).length;
   expect(blocks({})).toBe(0);
   expect(blocks({ run: 4096 })).toBeGreaterThan(4);
+});
+
+test('stores through a lease are recorded, with leases: diff, and the report says what it cannot know (M8)', async () => {
+  const device = bench.keep(openSync(bench.sparse(16384), { mode: 'r+' }));
+  using recorder = recordWrites(device, { leases: 'diff' });
+  const view = device.mapSync(4096, 2048);
+  view.bytes.fill(1, 0, 512);
+  recorder.mark('first');
+  view.bytes.fill(2, 512, 1024);
+  view.release();
+  device.flushSync();
+  const other = device.mapSync(0, 512);
+  other.bytes.fill(3);
+  // On request, too: it is lent still.
+  const heads = (options: StateOptions): string[] => [...new Set(contents(recorder, options).map((text) => text[0]! + text.slice(8, 11)))];
+  expect(heads({})).toEqual(['0120', '3120', 'x120']);
+  other.release();
+  recorder.stop();
+  expect(recorder.requests).toBe(4);
+  const report = await crashTest(recorder, ({ device: of, marks }) => marks.length === 0 || sectors(of).length > 0, { seed: 1, limit: 50 });
+  expect(report).toMatchObject({ leases: 'under-approximated', complete: false });
+  const file = bench.path('leases.jsonl');
+  await recorder.save(file);
+  using loaded = await loadRecording(file);
+  expect(contents(loaded)).toEqual(contents(recorder));
+});
+
+test('leases are refused by default, and while another recorder that refuses them wants to know what was there', () => {
+  const device = bench.keep(openSync(bench.sparse(16384), { mode: 'r+' }));
+  const first = recordWrites(device);
+  expect(() => device.mapSync(0, 512)).toThrow(expect.objectContaining({ code: 'ENOTSUP' }));
+  first.stop();
+  using second = recordWrites(device, { leases: 'diff' });
+  expect(() => device.mapSync(0, 512)).toThrow(expect.objectContaining({ code: 'ENOTSUP' }));
+  expect(second.requests).toBe(0);
 });

@@ -60,7 +60,7 @@ export async function accepted(device: BlockDevice): Promise<unknown[]> {
     { seed: 1, stacks: true },
   );
   await fc.assert(fc.asyncProperty(crashStates(fc, recorder), async (one) => one.device.size > 0));
-  return [states, recovery, report.failures[0]?.lost[0]?.sector, recorder.isLegal(new Uint8Array(512), 3)];
+  return [states, recovery, report.leases, report.failures[0]?.lost[0]?.sector, recorder.isLegal(new Uint8Array(512), 3)];
 }
 
 export function refused(device: BlockDevice, recorder: Recorder): void {

@@ -1,5 +1,5 @@
 // What is legal only where somebody asks for it: anything behind a discard, neighbours that are destroyed, runs that go
-// together.
+// together; and stores, word by word.
 #include <cerrno>
 
 #include "lab/legal.h"
@@ -129,6 +129,33 @@ TEST_CASE("what is durable is not torn, though an older version may have outlive
     states.insert(AtomsOf(choice));
   }
   CHECK(states == Set{"1", "2"});
+}
+
+TEST_CASE("stores are there word by word, and other writes are not (M8)") {
+  LabRig rig({2});
+  rig.Add(rig.Write(1, 2, 1, 1));
+  Event stores = rig.Write(3, 4, 0, 1);
+  stores.stores = true;
+  rig.Add(stores);
+  const auto states = Explored(rig, {}, At(5));
+  CHECK(states.count("x1") == 1);
+  CHECK(states.count("1x") == 0);
+  CHECK(states.count("0x") == 0);
+  std::vector<uint8_t> image(2 * kUnit, 0);
+  const auto legal = [&] {
+    const auto model = rig.ModelOf();
+    return IsLegal(*model, {image}, model->end()).value();
+  };
+  std::fill_n(image.begin() + 8, 8, uint8_t{1});
+  CHECK(legal());
+  image[20] = 1;  // half a word
+  CHECK_FALSE(legal());
+  image[20] = 0;
+  std::fill_n(image.begin() + kUnit, 8, uint8_t{1});
+  CHECK_FALSE(legal());
+  Exploration whole = At(5);
+  whole.tearing = Tearing::kNone;
+  CHECK(Explored(rig, {}, whole) == Set{"00", "01", "10", "11"});
 }
 
 }  // namespace
