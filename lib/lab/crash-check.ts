@@ -78,7 +78,8 @@ export async function crashCheck(spec: CrashSpec, options?: CheckOptions & Recor
 
 /**
  * Tests a test: leaves out each flush of the workload, and each write that is durable by itself, one at a time, and says whether the check sees it.
- * One that nobody misses is redundant, or the check does not cover what it is for. The workload runs once.
+ * One that nobody misses is redundant, or the check does not cover what it is for. The workload runs once; of the states without a flush the check sees those
+ * that are none with it.
  *
  * @param spec the workload and its check
  * @param options those of {@link crashTest} and of {@link recordWrites}
@@ -99,7 +100,13 @@ export async function flushMutations(spec: CrashSpec, options?: CheckOptions & R
     for (const { index, kind, durable, stack } of eventsOf(recording.native)) {
       if (kind !== 'flush' && !(durable === 1 && kind !== 'mark')) continue;
       const without = { ...recording, native: binding.recordingWithout(recording.native, index) };
-      const { failures, checked, fromMemo } = await runTest(without, spec.check, { ...check, failures: 1, shrink: 0, isKept: false });
+      const { failures, checked, fromMemo } = await runTest(without, spec.check, {
+        ...check,
+        failures: 1,
+        shrink: 0,
+        isKept: false,
+        beyond: true,
+      });
       const site = recording.stacks[stack];
       rows.push({ flush: index, seen: failures.length > 0, checks: checked + fromMemo, ...(site !== undefined && { stack: site }) });
     }

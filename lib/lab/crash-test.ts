@@ -44,6 +44,8 @@ export async function crashTest(recorder: Recorder, check: Check | string, optio
 export interface TestSettings extends CheckSettings {
   /** Whether the recording of a failure is left in a file; default true. */
   readonly isKept?: boolean;
+  /** Of a recording with an event left out: whether only states count that it would not have with the event; default false. */
+  readonly beyond?: boolean;
 }
 
 /** Throws a report of failures; gives any other. */
@@ -198,13 +200,15 @@ class CrashTest {
 
   #report(counts: Pick<CrashReport, 'cuts' | 'generated' | 'distinct' | 'complete' | 'checked' | 'fromMemo'>): CrashReport {
     const { nondeterministic } = this.#judge;
+    const { requests, underApproximated } = infoOf(this.#recording);
     return {
-      requests: infoOf(this.#recording).requests,
+      requests,
       ...counts,
       recoveries: this.#recoveries,
       seed: this.#settings.seed,
       elapsed: Number(hrtime.bigint() - this.#began),
       failures: this.#failures,
+      ...(underApproximated && { leases: 'under-approximated' as const }),
       ...(nondeterministic !== undefined && { nondeterministic }),
     };
   }

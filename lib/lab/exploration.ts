@@ -1,8 +1,8 @@
 // A walk over the crash states of a recording, and how far it is.
 import { hrtime } from 'node:process';
 import { invalidArgValue } from '../errors.js';
-import { binding, TEAR, type NativeChoice, type NativeExplorer, type NativeRecording } from '../native/binding.js';
-import type { StateSettings } from './options.js';
+import { binding, TEAR, type NativeChoice, type NativeExplorer } from '../native/binding.js';
+import { modelOf, type StateSettings } from './options.js';
 import { answerOf, infoOf, type Recording } from './recording.js';
 
 /** How far a walk is. */
@@ -39,6 +39,12 @@ function markAt({ marks, markEvents, inherited }: Recording, name: string, from:
   return event;
 }
 
+/** How a recording is walked over. */
+export interface WalkSettings extends StateSettings {
+  /** Of a recording with an event left out: only states that it would not have with the event; default false. */
+  readonly beyond?: boolean;
+}
+
 /** Walks over the states that settings ask for, until `limit` or `budget` ends it. */
 export class Exploration {
   readonly #native: NativeExplorer;
@@ -47,11 +53,12 @@ export class Exploration {
   #left: number;
   #ended = false;
 
-  constructor(recording: Recording, settings: StateSettings, native: NativeRecording = recording.native) {
-    const { tear, crash, seed, samples, exhaustive, strength, limit, budget } = settings;
+  constructor(recording: Recording, settings: WalkSettings) {
+    const { tear, seed, samples, exhaustive, strength, run, limit, budget, beyond = false } = settings;
     const range = cutRange(recording, settings.at);
     const most = exhaustive === Infinity ? -1 : exhaustive;
-    this.#native = answerOf(binding.explore(native, ...range, TEAR[tear], crash === 'process', seed, samples, most, strength));
+    const { native } = recording;
+    this.#native = answerOf(binding.explore(native, ...range, TEAR[tear], modelOf(settings), seed, samples, most, strength, run, beyond));
     this.#left = limit;
     this.#until = budget === Number.MAX_SAFE_INTEGER ? undefined : hrtime.bigint() + BigInt(budget);
   }

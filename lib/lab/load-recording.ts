@@ -252,15 +252,16 @@ function added(outcome: Outcome, file: string): void {
 }
 
 function markRow(n: number, time: number): Float64Array {
-  return Float64Array.of(EVENT_KINDS.indexOf('mark'), 0, 0, 0, 0, n, n, 0, 0, time, time);
+  return Float64Array.of(EVENT_KINDS.indexOf('mark'), 0, 0, 0, 0, n, n, 0, 0, time, time, 0);
 }
 
 function rowOf(request: TraceRequest, first: number): Float64Array {
-  const { op, n, time, device, position, length, fua, done, latency = 0, moved, error, injected } = request;
+  const { op, n, time, device, position, length, fua, done, latency = 0, moved, error, injected, stores } = request;
   const kind = EVENT_KINDS.indexOf(op as (typeof EVENT_KINDS)[number]);
   const durable = injected === UNSAFE ? 2 : fua === true ? 1 : 0;
   const errno = error === undefined ? 0 : ((constants.errno as Record<string, number>)[error] ?? constants.errno.EIO);
   const all = error === undefined && done !== undefined ? length : 0;
   const end = done === undefined ? 0 : done + first;
-  return Float64Array.of(kind, device, position, length, durable, n + first, end, moved ?? all, errno, time, time + latency);
+  const place = [kind, device, position, length, durable, n + first, end, moved ?? all];
+  return Float64Array.of(...place, errno, time, time + latency, stores === true ? 1 : 0);
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { keysOf } from '../arguments/known-keys.js';
 import { bytes, flag, integer, oneOf, requireOptions, sectorSizeOf, text } from '../arguments/validate.js';
 import { invalidArgType } from '../errors.js';
+import { MODEL } from '../native/binding.js';
 import type { Bytes } from '../request/transfer.js';
 
 /**
@@ -41,6 +42,12 @@ export interface StateOptions {
   tear?: Tear;
   /** `'power'`, the default. `'process'`: requests that were acknowledged are all there, those on their way in parts. */
   crash?: 'power' | 'process';
+  /** What was discarded reads as before or as zeros, the default, or as anything: `'any'`, also when the discard is durable. */
+  discard?: 'zero' | 'any';
+  /** Lets a write of a part of an atomic unit destroy the units beside that one while it is not durable; default false. */
+  collateral?: boolean;
+  /** Bytes that are lost or kept as one in some of the random states, of a disk that loses whole blocks; default none. */
+  run?: Bytes;
   /** Start of the random choices, unsigned 32 bit; default random, and told by every report. */
   seed?: number;
   /** Random states of a cut, after those that a rule makes; default 16. */
@@ -76,6 +83,10 @@ export interface StateSettings {
   readonly at: number | { readonly before: string | undefined; readonly after: string | undefined } | undefined;
   readonly tear: Tear;
   readonly crash: 'power' | 'process';
+  readonly discard: 'zero' | 'any';
+  readonly collateral: boolean;
+  /** 0: none. */
+  readonly run: number;
   readonly seed: number;
   readonly samples: number;
   /** 0: no cut; Infinity: every cut. */
@@ -90,6 +101,7 @@ const UINT32_MAX = 2 ** 32 - 1;
 const MOST = Number.MAX_SAFE_INTEGER;
 const LEASES = { refuse: 0, diff: 1 } as const;
 const CRASHES = { power: 0, process: 1 } as const;
+const DISCARDS = { zero: 0, any: 1 } as const;
 /** In the order in which each includes those before it. */
 export const TEARS = { none: 0, atom: 1, shorn: 2, garbage: 3 } as const;
 
@@ -98,6 +110,9 @@ const STATE_NAMES = {
   at: true,
   tear: true,
   crash: true,
+  discard: true,
+  collateral: true,
+  run: true,
   seed: true,
   samples: true,
   exhaustive: true,
@@ -140,6 +155,9 @@ export function stateSettings(options: unknown, known = STATE_KEYS): StateSettin
     at,
     tear = 'atom',
     crash = 'power',
+    discard = 'zero',
+    collateral,
+    run = 0,
     seed,
     samples = 16,
     exhaustive = 1024,
@@ -151,6 +169,9 @@ export function stateSettings(options: unknown, known = STATE_KEYS): StateSettin
     at: cutsOf(at),
     tear: oneOf(tear, 'options.tear', TEARS),
     crash: oneOf(crash, 'options.crash', CRASHES),
+    discard: oneOf(discard, 'options.discard', DISCARDS),
+    collateral: flag(collateral, 'options.collateral', false),
+    run: integer(run, 'options.run', 0, MOST),
     seed: seed === undefined ? Math.floor(Math.random() * (UINT32_MAX + 1)) : integer(seed, 'options.seed', 0, UINT32_MAX),
     samples: integer(samples, 'options.samples', 0, UINT32_MAX),
     exhaustive: exhaustiveOf(exhaustive),
@@ -158,6 +179,11 @@ export function stateSettings(options: unknown, known = STATE_KEYS): StateSettin
     limit: limit === undefined ? MOST : integer(limit, 'options.limit', 0, MOST),
     budget: budget === undefined ? MOST : integer(budget, 'options.budget', 0, MOST),
   };
+}
+
+/** What the model of states is like, by the numbers of MODEL. */
+export function modelOf({ crash, discard, collateral }: Pick<StateSettings, 'crash' | 'discard' | 'collateral'>): number {
+  return (crash === 'process' ? MODEL.process : 0) + (discard === 'any' ? MODEL.discardsAny : 0) + (collateral ? MODEL.collateral : 0);
 }
 
 /** Accepts the options of `count`. */

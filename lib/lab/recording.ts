@@ -54,6 +54,8 @@ export interface RecordedEvent {
   /** Nanoseconds. */
   readonly begun: number;
   readonly answered: number;
+  /** 1 of what was stored through a lease. */
+  readonly stores: number;
   readonly stack: number;
 }
 
@@ -89,9 +91,10 @@ export function* eventsOf(native: NativeRecording): Generator<RecordedEvent> {
 }
 
 function eventOf(index: number, row: Float64Array): RecordedEvent {
-  const [kind, device, position, length, durable, begin, end, moved, errno, begun, answered, stack] = row as unknown as EventRow;
+  const [kind, device, position, length, durable, begin, end, moved, errno, begun, answered, stores, stack] = row as unknown as EventRow;
   const name = EVENT_KINDS[kind] ?? 'mark';
-  return { index, number: kind, kind: name, device, position, length, durable, begin, end, moved, errno, begun, answered, stack };
+  const request = { device, position, length, durable, begin, end, moved, errno, begun, answered, stores, stack };
+  return { index, number: kind, kind: name, ...request };
 }
 
 /** The numbers of an event, in their order. */
@@ -107,6 +110,7 @@ type EventRow = readonly [
   errno: number,
   begun: number,
   answered: number,
+  stores: number,
   stack: number,
 ];
 

@@ -50,6 +50,8 @@ export interface CrashReport {
   failures: CrashFailure[];
   /** Whether all legal states of all cuts were covered. */
   complete: boolean;
+  /** Memory was lent by `leases: 'diff'`: what was stored and overwritten between two looks is in no state. */
+  leases?: 'under-approximated';
   /** Token of a state of which a check said something else the second time; the memo was turned off then. */
   nondeterministic?: string;
 }
@@ -160,10 +162,10 @@ function afterMark(marks: readonly Mark[]): string {
 }
 
 function summaryOf(report: CrashReport): string {
-  const { requests, cuts, generated, distinct, checked, fromMemo, recoveries, seed, elapsed, complete } = report;
+  const { requests, cuts, generated, distinct, checked, fromMemo, recoveries, seed, elapsed, complete, leases } = report;
   const states = `${counted(distinct, 'state')} of ${counted(cuts, 'cut')} of ${counted(requests, 'request')}${complete ? ', all there are' : ''}`;
   const answers = `${checked} checked, ${fromMemo} from memo${recoveries > 0 ? `, ${recoveries} of recoveries` : ''}`;
-  return `${states} (${generated} generated; ${answers}); seed ${seed}, ${(elapsed / 1e9).toFixed(1)} s`;
+  return `${states} (${generated} generated; ${answers}); seed ${seed}, ${(elapsed / 1e9).toFixed(1)} s${leases === undefined ? '' : `; leases: ${leases}`}`;
 }
 
 function counted(count: number, noun: string): string {

@@ -82,7 +82,7 @@ function* eventsIn(recording: Recording): Generator<TraceEvent, void> {
 }
 
 function requestOf(
-  { index, device, position, length, durable, begin, end, moved, errno, begun, answered }: RecordedEvent,
+  { index, device, position, length, durable, begin, end, moved, errno, begun, answered, stores }: RecordedEvent,
   op: 'write' | 'flush' | 'discard' | 'zeroes',
   started: number,
   { native }: Recording,
@@ -92,6 +92,7 @@ function requestOf(
     ...{ op, n: begin, time: begun - started, device, position, length },
     ...(durable === 1 && { fua: true }),
     ...(durable === 2 && { injected: UNSAFE }),
+    ...(stores === 1 && { stores: true }),
     ...(end !== 0 && { done: end, latency: Math.max(0, answered - begun) }),
     ...(error !== undefined && { error }),
     ...(end !== 0 && moved !== (error === undefined ? length : 0) && { moved }),

@@ -1,7 +1,7 @@
 // A failure made small: the fewest losses that are enough for it, the fewest survivors that it takes, the earliest cut where it is.
 import { binding, type NativeChoice } from '../native/binding.js';
 import type { Verdict } from './judge.js';
-import type { StateSettings } from './options.js';
+import { modelOf, type StateSettings } from './options.js';
 import { answerOf, eventsOf, unitsOf, type Recording } from './recording.js';
 import type { LostUnit } from './report.js';
 import { minimalByGroups } from './shrink.js';
@@ -23,7 +23,7 @@ interface Damage {
   readonly tear?: readonly [kind: number, seed: number];
 }
 
-const UNIT_NUMBERS = 5;
+const UNIT_NUMBERS = 6;
 const CUT_NUMBERS = 3;
 const TEAR_NUMBERS = 3;
 /** Earlier cuts that are tried. */
@@ -32,14 +32,15 @@ const CUTS_TRIED = 4;
 /** The units of a cut: a row each, and which request and place each is. */
 class Units {
   readonly cut: number;
-  readonly isProcess: boolean;
+  /** As of MODEL. */
+  readonly model: number;
   readonly rows: Float64Array;
 
   /** Of the end of a process, only what was on its way: nothing else can be lost. */
-  constructor({ native }: Recording, cut: number, isProcess: boolean) {
+  constructor({ native }: Recording, cut: number, model: number) {
     this.cut = cut;
-    this.isProcess = isProcess;
-    this.rows = answerOf(binding.cutUnits(native, cut, isProcess));
+    this.model = model;
+    this.rows = answerOf(binding.cutUnits(native, cut, model));
   }
 
   get count(): number {
@@ -52,7 +53,8 @@ class Units {
 
   /** Names a unit in whatever cut. */
   name(unit: number): string {
-    return this.rows.subarray(unit * UNIT_NUMBERS, unit * UNIT_NUMBERS + 3).join();
+    const row = this.rows.subarray(unit * UNIT_NUMBERS, (unit + 1) * UNIT_NUMBERS);
+    return [...row.subarray(0, 3), row[UNIT_NUMBERS - 1]].join();
   }
 }
 
@@ -89,7 +91,7 @@ export async function makeSmall(
   return { choice, error: search.errorOf(first) ?? error, lost: unitsOf(recording, choice, false), kept, tests: search.tests };
 }
 
-type ShrinkSettings = Pick<StateSettings, 'tear' | 'crash'> & { readonly shrink: number };
+type ShrinkSettings = Pick<StateSettings, 'tear' | 'crash' | 'discard' | 'collateral'> & { readonly shrink: number };
 
 /** Asks a check about smaller and smaller failures, about none twice. */
 class Search {
@@ -113,7 +115,7 @@ class Search {
       if (tear === undefined) kept[unit] = 0;
       else tears.push(unit, ...tear);
     }
-    return answerOf(binding.choiceOf(this.#recording.native, units.cut, kept, Float64Array.from(tears), units.isProcess));
+    return answerOf(binding.choiceOf(this.#recording.native, units.cut, kept, Float64Array.from(tears), units.model));
   }
 
   /** What the check said of a state that it was asked about. */
@@ -123,7 +125,7 @@ class Search {
 
   /** The fewest losses, at the same cut. */
   async fewestLost(failing: NativeChoice): Promise<Damaged> {
-    const units = new Units(this.#recording, binding.choiceCut(failing)[0] as number, this.#settings.crash === 'process');
+    const units = new Units(this.#recording, binding.choiceCut(failing)[0] as number, modelOf(this.#settings));
     const damages = await this.#minimal(units, damagesOf(units, failing), (some) => this.#fails({ units, damages: some }));
     return { units, damages };
   }
@@ -133,9 +135,9 @@ class Search {
     const wanted = new Set(damages.map(({ unit }) => units.request(unit)));
     let begun = 0;
     for (const { index, begin } of eventsOf(this.#recording.native)) if (wanted.has(index)) begun = Math.max(begun, begin);
-    const rows = answerOf(binding.cuts(this.#recording.native, begun + 1, units.cut - 1, false, units.isProcess));
+    const rows = answerOf(binding.cuts(this.#recording.native, begun + 1, units.cut - 1, false, units.model));
     for (let i = 0; i < Math.min(rows.length, CUTS_TRIED * CUT_NUMBERS); i += CUT_NUMBERS) {
-      const before = new Units(this.#recording, rows[i] as number, units.isProcess);
+      const before = new Units(this.#recording, rows[i] as number, units.model);
       const places = new Map(Array.from({ length: before.count }, (_, unit) => [before.name(unit), unit]));
       const moved = damages.map((damage) => ({ ...damage, unit: places.get(units.name(damage.unit)) ?? -1 }));
       if (moved.some(({ unit }) => unit < 0)) continue;

@@ -489,11 +489,13 @@ export const TEAR = { none: 0, atom: 1, shorn: 2, garbage: 3 } as const;
 /** What an event is, by its number in `recordedEvents`. */
 export const EVENT_KINDS = ['write', 'flush', 'discard', 'zeroes', 'mark'] as const;
 /** Numbers of an event in `recordedEvents`; see there. */
-export const EVENT_NUMBERS = 12;
+export const EVENT_NUMBERS = 13;
 /** How a unit is not as it was written, by its number. */
 export const LOSSES = ['lost', 'shorn', 'garbage'] as const;
 /** How an atom is torn, by its number in `tears`: the seed is the length of a prefix or suffix of the new version in bytes, or what random bytes come from. */
-export const TEARS = ['prefix', 'suffix', 'garbage', 'EIO'] as const;
+export const TEARS = ['prefix', 'suffix', 'garbage', 'EIO', 'collateral', 'words'] as const;
+/** What a model is like, as the sum of what it is: a process ended and not the power; discards leave anything; neighbours of what is written in part may be destroyed. */
+export const MODEL = { process: 1, discardsAny: 2, collateral: 4 } as const;
 
 /** What `lab::Explorer` is asked for. Cuts from `from` to `to`, both included; exact: `from` itself, whatever is there. */
 export type Exploration = readonly [
@@ -501,12 +503,17 @@ export type Exploration = readonly [
   to: number,
   exact: boolean,
   tear: number,
-  process: boolean,
+  /** As of MODEL. */
+  model: number,
   seed: number,
   samples: number,
   /** Most legal states of a cut that is enumerated; -1: every cut is. */
   exhaustive: number,
   strength: number,
+  /** Bytes that some random choices keep or lose as one; 0: none do. */
+  run: number,
+  /** Of a recording with an event left out: states alone that it would not have with the event. */
+  beyond: boolean,
 ];
 
 /** Functions of the laboratory. Those that build what an analysis needs take long after a long recording the first time. */
@@ -560,7 +567,7 @@ export interface NativeLab {
     | Failure;
   /**
    * Fills in events from index `from` on, marks among them, in the order in which they began, EVENT_NUMBERS each -> how many.
-   * [kind, device, position, length, durable (0 no, 1 FUA, 2 covered by nothing: unsafe), begin, end (0: never answered), moved, errno, begun ns, answered ns, stack].
+   * [kind, device, position, length, durable (0 no, 1 FUA, 2 covered by nothing: unsafe), begin, end (0: never answered), moved, errno, begun ns, answered ns, 1 of stores through a lease, stack].
    */
   recordedEvents(recording: NativeRecording, from: number, into: Float64Array): number | Failure;
   /** The bytes of event `index`, a write. */
@@ -573,16 +580,9 @@ export interface NativeLab {
   recordingDiffers(recording: NativeRecording, other: NativeRecording, cut: number): number | Failure;
 
   /** Cuts that count (the maximal ones), ascending: [cut, marks before it, units there] each. */
-  cuts(recording: NativeRecording, from: number, to: number, exact: boolean, process?: boolean): Float64Array | Failure;
+  cuts(recording: NativeRecording, from: number, to: number, exact: boolean, model?: number): Float64Array | Failure;
   /** Per cut: [cut, units, n, and n times (versions of an atom, atoms that have so many)]; the states are the product of versions ** atoms. */
-  countStates(
-    recording: NativeRecording,
-    tear: number,
-    from: number,
-    to: number,
-    exact: boolean,
-    process?: boolean,
-  ): Float64Array | Failure;
+  countStates(recording: NativeRecording, tear: number, from: number, to: number, exact: boolean, model?: number): Float64Array | Failure;
   /** EINVAL images of another number or size. */
   isLegal(recording: NativeRecording, images: readonly Uint8Array[], cut: number): boolean | Failure;
 
@@ -593,11 +593,11 @@ export interface NativeLab {
 
   /**
    * Units of a cut, in order: every legal version of an atom that is not its oldest legal one, by request, then place.
-   * An atom holds its newest kept version, or the oldest legal one. [index of the event, device, position, length, stack] each.
+   * An atom holds its newest kept version, or the oldest legal one. [index of the event, device, position, length, stack, 1 of what a discard may leave beside zeros] each.
    */
-  cutUnits(recording: NativeRecording, cut: number, process?: boolean): Float64Array | Failure;
+  cutUnits(recording: NativeRecording, cut: number, model?: number): Float64Array | Failure;
   /** A choice from one byte a unit, 1 kept; tears: [unit, index of TEARS, seed] each, of kept units. For ddmin, which is lib's. EINVAL another number of units. */
-  choiceOf(recording: NativeRecording, cut: number, kept: Uint8Array, tears: Float64Array, process?: boolean): NativeChoice | Failure;
+  choiceOf(recording: NativeRecording, cut: number, kept: Uint8Array, tears: Float64Array, model?: number): NativeChoice | Failure;
   choiceKept(choice: NativeChoice): Buffer;
   choiceTears(choice: NativeChoice): Float64Array;
   /** [cut, marks before it]. */

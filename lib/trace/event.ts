@@ -20,6 +20,8 @@ export interface TraceRequest {
   length: Bytes;
   /** The request was durable when it completed. */
   fua?: boolean;
+  /** It stands for stores through a lease, of which each word may be on the disk or not. */
+  stores?: boolean;
   /** Place of its completion in the order of `n`; undefined: it did not complete while the log was made. */
   done?: number;
   /** From `time` to its completion as the caller saw it, ns. */

@@ -103,9 +103,10 @@ function eventOf(line: Json, { sector, devices }: TraceHeader, wrong: (what: str
   if (done !== undefined && done <= n) throw wrong('"e" is not behind "n"');
   if (end !== undefined && end < time) throw wrong('"te" is before "t"');
   const fua = line['fua'] === 1 || line['fua'] === true;
+  const stores = line['m'] === 1;
   return {
     ...{ op: op as TraceOp, n, time, device, position, length },
-    ...present({ fua: fua || undefined, done, latency: end === undefined ? undefined : end - time }),
+    ...present({ fua: fua || undefined, stores: stores || undefined, done, latency: end === undefined ? undefined : end - time }),
     ...present({ moved: whole(line, 'r', wrong), error: text(line, 'err', wrong), injected: text(line, 'x', wrong) }),
     ...present({ data, sha: text(line, 'sha', wrong) }),
   };
@@ -185,7 +186,7 @@ function jsonOf(event: TraceEvent, sector: number): Json {
   }
   if (event.op === 'base')
     return { base: true, d: event.device, ...placeIn(event.position, event.data.length, sector), data: base64(event.data) };
-  const { op, n, time, device, position, length, fua, done, latency, moved, error, injected, data, sha } = event;
+  const { op, n, time, device, position, length, fua, stores, done, latency, moved, error, injected, data, sha } = event;
   const place = op === 'flush' ? {} : placeIn(position, length, sector);
   const end = { fua: fua === true ? 1 : undefined, e: done, te: latency === undefined ? undefined : time + latency };
   return {
@@ -195,6 +196,7 @@ function jsonOf(event: TraceEvent, sector: number): Json {
     op,
     ...place,
     ...end,
+    m: stores === true ? 1 : undefined,
     r: moved,
     err: error,
     x: injected,

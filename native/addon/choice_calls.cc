@@ -19,8 +19,9 @@ using blk::lab::Model;
 
 const Status kWrong{EINVAL, blk::Op::kTrack};
 
-blk::Result<std::shared_ptr<const Model>> ModelAt(const Args& args, bool process) {
-  return HeldAt<HeldRecording>(args, 0).Model(process);
+// `setting`: the argument that has the numbers of MODEL.
+blk::Result<std::shared_ptr<const Model>> ModelAt(const Args& args, size_t setting) {
+  return HeldAt<HeldRecording>(args, 0).Model(HeldRecording::SettingOf(args.Int(setting)));
 }
 
 const HeldChoice& ChoiceAt(const Args& args, size_t i) { return HeldAt<HeldChoice>(args, i); }
@@ -35,10 +36,10 @@ uint64_t NumberAt(const Args& args, size_t i) {
   return number >= Num(blk::kMaxSafeInteger) ? blk::kMaxSafeInteger : static_cast<uint64_t>(std::max(number, 0.0));
 }
 
-// (recording, from, to, exact, process) -> numbers, or a failure.
+// (recording, from, to, exact, model) -> numbers, or a failure.
 napi_value Cuts(napi_env env, napi_callback_info info) {
   const Args args(env, info);
-  const auto model = ModelAt(args, args.Bool(4));
+  const auto model = ModelAt(args, 4);
   if (!model.ok()) return ToFailure(env, model.status());
   std::vector<double> rows;
   for (const uint64_t at : Explorer::CutsOf(*model.value(), NumberAt(args, 1), NumberAt(args, 2), args.Bool(3))) {
@@ -59,10 +60,10 @@ std::map<uint64_t, uint64_t> VersionsIn(const Cut& cut, blk::lab::Tearing tearin
   return versions;
 }
 
-// (recording, tear, from, to, exact, process) -> numbers, or a failure.
+// (recording, tear, from, to, exact, model) -> numbers, or a failure.
 napi_value CountStates(napi_env env, napi_callback_info info) {
   const Args args(env, info);
-  const auto model = ModelAt(args, args.Bool(5));
+  const auto model = ModelAt(args, 5);
   if (!model.ok()) return ToFailure(env, model.status());
   std::vector<double> rows;
   for (const uint64_t at : Explorer::CutsOf(*model.value(), NumberAt(args, 2), NumberAt(args, 3), args.Bool(4))) {
@@ -74,10 +75,11 @@ napi_value CountStates(napi_env env, napi_callback_info info) {
   return ToNumbers(env, rows);
 }
 
-// (recording, from, to, exact, tear, process, seed, samples, exhaustive, strength) -> an explorer, or a failure.
+// (recording, from, to, exact, tear, model, seed, samples, exhaustive, strength, run, beyond) -> an explorer, or a
+// failure.
 napi_value Explore(napi_env env, napi_callback_info info) {
   const Args args(env, info);
-  const auto model = ModelAt(args, args.Bool(5));
+  const auto model = ModelAt(args, 5);
   if (!model.ok()) return ToFailure(env, model.status());
   blk::lab::Exploration what;
   what.from = NumberAt(args, 1);
@@ -88,6 +90,12 @@ napi_value Explore(napi_env env, napi_callback_info info) {
   what.samples = static_cast<uint32_t>(args.Int(7));
   what.exhaustive = args.Number(8) < 0 ? blk::lab::kNever : static_cast<uint64_t>(args.Int(8));
   what.strength = static_cast<uint8_t>(args.Int(9));
+  what.run = NumberAt(args, 10);
+  if (args.Bool(11)) {
+    const auto whole = HeldAt<HeldRecording>(args, 0).Whole(HeldRecording::SettingOf(args.Int(5)));
+    if (!whole.ok()) return ToFailure(env, whole.status());
+    what.beyond = whole.value();
+  }
   auto explorer = Explorer::Make(model.value(), what);
   return explorer.ok() ? ToExternal(env, explorer.Take()) : ToFailure(env, explorer.status());
 }
@@ -120,21 +128,24 @@ void AddUnit(const Cut& cut, const Cut::Unit& unit, std::vector<double>& rows) {
                Num(span.end.value - span.begin.value), static_cast<double>(model.events()[version.event].stack)});
 }
 
-// (recording, cut, process) -> numbers, or a failure.
+// (recording, cut, model) -> numbers, or a failure.
 napi_value CutUnits(napi_env env, napi_callback_info info) {
   const Args args(env, info);
-  const auto model = ModelAt(args, args.Bool(2));
+  const auto model = ModelAt(args, 2);
   if (!model.ok()) return ToFailure(env, model.status());
   const auto cut = Cut::Make(model.value(), NumberAt(args, 1));
   std::vector<double> rows;
-  for (const Cut::Unit& unit : cut->units) AddUnit(*cut, unit, rows);
+  for (const Cut::Unit& unit : cut->units) {
+    AddUnit(*cut, unit, rows);
+    rows.push_back(model.value()->versions()[unit.version].garbage ? 1 : 0);
+  }
   return ToNumbers(env, rows);
 }
 
-// (recording, cut, kept, tears, process) -> a choice, or a failure.
+// (recording, cut, kept, tears, model) -> a choice, or a failure.
 napi_value ChoiceOf(napi_env env, napi_callback_info info) {
   const Args args(env, info);
-  const auto model = ModelAt(args, args.Bool(4));
+  const auto model = ModelAt(args, 4);
   if (!model.ok()) return ToFailure(env, model.status());
   auto cut = Cut::Make(model.value(), NumberAt(args, 1));
   const ViewBytes kept = args.View(2);
@@ -148,7 +159,7 @@ napi_value ChoiceOf(napi_env env, napi_callback_info info) {
   for (size_t i = 0; i + 3 <= numbers.size; i += 3) {
     const double* const row = numbers.data + i;
     const bool fits =
-        row[0] >= 0 && row[0] < Num(kept.size) && row[1] >= 0 && row[1] <= 3 && row[2] >= 0 && row[2] <= UINT32_MAX;
+        row[0] >= 0 && row[0] < Num(kept.size) && row[1] >= 0 && row[1] <= 5 && row[2] >= 0 && row[2] <= UINT32_MAX;
     if (!fits) return ToFailure(env, kWrong);
     tears.push_back({static_cast<uint32_t>(row[0]), static_cast<blk::lab::TearKind>(static_cast<int>(row[1])),
                      static_cast<uint32_t>(row[2])});
@@ -181,12 +192,33 @@ napi_value ChoiceCut(napi_env env, napi_callback_info info) {
   return ToNumbers(env, {Num(cut.at), Num(cut.marks)});
 }
 
-// How a unit came out, by LOSSES; -1: it is there whole.
+// How a unit came out: by LOSSES; or it is there whole; or it is no more than what a discard may leave.
+constexpr int kWhole = -1, kNobody = -2;
 int LossOf(const Choice& choice, uint32_t unit) {
-  if (!choice.Keeps(unit)) return 0;
+  const Cut& cut = choice.cut();
+  const auto& versions = cut.model->versions();
+  const Cut::Place& place = cut.places[cut.units[unit].place];
+  if (versions[cut.units[unit].version].garbage) return kNobody;
+  if (!choice.Keeps(unit)) {
+    const auto newest = choice.NewestOf(place);
+    return versions[newest ? cut.units[*newest].version : place.floor].garbage ? 2 : 0;
+  }
   const blk::lab::Tear* const tear = choice.TearOf(unit);
-  if (tear == nullptr) return -1;
-  return tear->kind < blk::lab::TearKind::kGarbage ? 1 : 2;
+  if (tear == nullptr || tear->kind == blk::lab::TearKind::kCollateral) return kWhole;
+  const bool parts = tear->kind < blk::lab::TearKind::kGarbage || tear->kind == blk::lab::TearKind::kWords;
+  return parts ? 1 : 2;
+}
+
+// Adds a row to those of ChoiceUnits: one of AddUnit(), with the loss before the last number. Neighbours are one.
+void AddLoss(const std::vector<double>& unit, int loss, std::vector<double>& rows) {
+  double* const last = rows.empty() ? nullptr : rows.data() + rows.size() - 6;
+  const bool follows = last != nullptr && last[0] == unit[0] && last[1] == unit[1] && last[2] + last[3] == unit[2] &&
+                       last[4] == std::max(loss, 0);
+  if (follows) {
+    last[3] += unit[3];
+    return;
+  }
+  rows.insert(rows.end(), {unit[0], unit[1], unit[2], unit[3], static_cast<double>(std::max(loss, 0)), unit[4]});
 }
 
 // (choice, kept) -> numbers.
@@ -195,21 +227,22 @@ napi_value ChoiceUnits(napi_env env, napi_callback_info info) {
   const HeldChoice& choice = ChoiceAt(args, 0);
   const bool kept = args.Bool(1);
   const Cut& cut = choice->cut();
-  std::vector<double> rows, unit_row;
+  const Model& model = *cut.model;
+  std::vector<double> rows, row;
   for (uint32_t unit = 0; unit < cut.units.size(); unit++) {
     const int loss = LossOf(*choice, unit);
-    if ((loss < 0) != kept) continue;
-    unit_row.clear();
-    AddUnit(cut, cut.units[unit], unit_row);
-    double* const last = rows.empty() ? nullptr : rows.data() + rows.size() - 6;
-    const bool follows = last != nullptr && last[0] == unit_row[0] && last[1] == unit_row[1] &&
-                         last[2] + last[3] == unit_row[2] && last[4] == std::max(loss, 0);
-    if (follows) {
-      last[3] += unit_row[3];
-      continue;
+    row.clear();
+    AddUnit(cut, cut.units[unit], row);
+    if (loss != kNobody && (loss == kWhole) == kept) AddLoss(row, loss, rows);
+    const blk::lab::Tear* const tear = choice->TearOf(unit);
+    if (kept || tear == nullptr || tear->kind != blk::lab::TearKind::kCollateral) continue;
+    for (const uint32_t atom : Choice::NeighboursOf(cut, unit)) {
+      const blk::MediumSpan span = model.SpanOf(model.atoms()[atom]);
+      const uint64_t begin = model.recording().parts()[model.atoms()[atom].device].span.begin.value;
+      row[2] = Num(span.begin.value - begin);
+      row[3] = Num(span.end.value - span.begin.value);
+      AddLoss(row, 2, rows);
     }
-    rows.insert(rows.end(), {unit_row[0], unit_row[1], unit_row[2], unit_row[3], static_cast<double>(std::max(loss, 0)),
-                             unit_row[4]});
   }
   return ToNumbers(env, rows);
 }
@@ -223,8 +256,7 @@ napi_value ChoiceToken(napi_env env, napi_callback_info info) {
 napi_value ChoiceFromToken(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   const std::string token = args.Text(1);
-  const bool process = token.size() > 2 && token.compare(token.size() - 2, 2, "~p") == 0;
-  const auto model = ModelAt(args, process);
+  const auto model = HeldAt<HeldRecording>(args, 0).Model(Choice::SettingOf(token));
   if (!model.ok()) return ToFailure(env, model.status());
   auto choice = Choice::FromToken(model.value(), token);
   return choice.ok() ? ToChoice(env, choice.Take()) : ToFailure(env, choice.status());
@@ -233,7 +265,7 @@ napi_value ChoiceFromToken(napi_env env, napi_callback_info info) {
 // (recording, cut) -> eight digits, or a failure.
 napi_value Digest(napi_env env, napi_callback_info info) {
   const Args args(env, info);
-  const auto model = ModelAt(args, false);
+  const auto model = HeldAt<HeldRecording>(args, 0).Model();
   if (!model.ok()) return ToFailure(env, model.status());
   return Napi::String::New(env, blk::lab::DigestText(*model.value(), NumberAt(args, 1)));
 }

@@ -20,7 +20,7 @@ using blk::lab::kNever;
 using blk::lab::Recording;
 using Devices = std::vector<std::shared_ptr<DeviceState>>;
 
-constexpr size_t kEventNumbers = 12;
+constexpr size_t kEventNumbers = 13;
 constexpr size_t kPartNumbers = 3;
 
 Devices DevicesAt(const Args& args, size_t i) {
@@ -51,11 +51,12 @@ Status AddDevice(Recording& recording, blk::Device& device, std::vector<blk::Dis
 }
 
 // By where the arguments are.
-std::shared_ptr<Recording> NewRecording(const Args& args, size_t unit, size_t memory, size_t directory) {
+std::shared_ptr<Recording> NewRecording(const Args& args, size_t unit, size_t memory, size_t directory, bool compares) {
   Recording::Setting setting;
   setting.atomic_unit = static_cast<uint64_t>(args.Int(unit));
   setting.memory = static_cast<uint64_t>(args.Int(memory));
   setting.folder = args.Bytes(directory);
+  setting.compares = compares;
   return std::make_shared<Recording>(blk::PosixHostIo(), std::move(setting));
 }
 
@@ -76,9 +77,8 @@ Status AddDevices(Recording& recording, const Devices& devices, std::vector<blk:
 // (devices, atomicUnit, leases, memory, directory) -> a recording, or a failure.
 napi_value RecordWrites(napi_env env, napi_callback_info info) {
   const Args args(env, info);
-  if (args.Int(2) != 0) return ToFailure(env, {ENOTSUP, blk::Op::kMap});  // stores are not compared yet
   const Devices devices = DevicesAt(args, 0);
-  auto recording = NewRecording(args, 1, 3, 4);
+  auto recording = NewRecording(args, 1, 3, 4, /*compares=*/args.Int(2) != 0);
   std::vector<blk::Disk*> disks;
   const Status added = AddDevices(*recording, devices, disks);
   if (!added.ok()) return ToFailure(env, added);
@@ -121,7 +121,7 @@ Status AddParts(Recording& recording, const Devices& disks, Numbers rows) {
 // (disks, parts, atomicUnit, memory, directory) -> a recording, or a failure.
 napi_value RecordingOver(napi_env env, napi_callback_info info) {
   const Args args(env, info);
-  auto recording = NewRecording(args, 2, 3, 4);
+  auto recording = NewRecording(args, 2, 3, 4, /*compares=*/false);
   const Status added = AddParts(*recording, DevicesAt(args, 0), NumbersAt(args, 1));
   if (!added.ok()) return ToFailure(env, added);
   return ToExternal(env, std::make_unique<HeldRecording>(std::move(recording)));
@@ -164,6 +164,7 @@ napi_value RecordingAdd(napi_env env, napi_callback_info info) {
   event.err = static_cast<int32_t>(number(8));
   event.begun_ns = number(9);
   event.ended_ns = number(10);
+  event.stores = number(11) != 0;
   event.data = data.data;
   const bool lacks = event.kind == Kind::kWrite && data.size != event.length;
   if (lacks || event.begin == 0) return ToFailure(env, wrong);
@@ -189,7 +190,8 @@ napi_value RecordStop(napi_env env, napi_callback_info info) {
 // (recording) -> eight numbers, the last one a boolean; or a failure.
 napi_value RecordingInfo(napi_env env, napi_callback_info info) {
   const Args args(env, info);
-  const Recording& recording = HeldAt<HeldRecording>(args, 0).recording();
+  Recording& recording = HeldAt<HeldRecording>(args, 0).recording();
+  recording.Compare();
   const Status status = recording.status();
   if (!status.ok()) return ToFailure(env, status);
   Napi::Array row = Napi::Array::New(env, 8);
@@ -200,7 +202,7 @@ napi_value RecordingInfo(napi_env env, napi_callback_info info) {
       Num(recording.setting().atomic_unit)};
   uint32_t at = 0;
   for (const double number : numbers) row.Set(at++, number);
-  row.Set(at, false);
+  row.Set(at, recording.misses_stores());
   return row;
 }
 
@@ -217,6 +219,7 @@ void FillIn(const Recording& recording, const Event& event, double* row) {
                                          static_cast<double>(event.err),
                                          Num(event.begun_ns),
                                          Num(event.ended_ns),
+                                         event.stores ? 1.0 : 0.0,
                                          static_cast<double>(event.stack)};
   std::copy(std::begin(numbers), std::end(numbers), row);
 }
@@ -266,9 +269,7 @@ napi_value RecordingBase(napi_env env, napi_callback_info info) {
 napi_value RecordingWithout(napi_env env, napi_callback_info info) {
   const Args args(env, info);
   const HeldRecording& held = HeldAt<HeldRecording>(args, 0);
-  std::vector<uint32_t> ignored = held.ignored();
-  ignored.push_back(static_cast<uint32_t>(args.Int(1)));
-  return ToExternal(env, std::make_unique<HeldRecording>(held.shared(), std::move(ignored)));
+  return ToExternal(env, std::make_unique<HeldRecording>(held, static_cast<uint32_t>(args.Int(1))));
 }
 
 // (recording, other, cut) -> an index, or -1; or a failure.

@@ -20,30 +20,52 @@ namespace blk_addon {
 // A recording, or one with events left out, and the models that were made of it.
 class HeldRecording {
  public:
-  explicit HeldRecording(std::shared_ptr<blk::lab::Recording> recording, std::vector<uint32_t> ignored = {})
-      : recording_(std::move(recording)), ignored_(std::move(ignored)) {}
+  using Shared = std::shared_ptr<const blk::lab::Model>;
+
+  explicit HeldRecording(std::shared_ptr<blk::lab::Recording> recording)
+      : recording_(std::move(recording)), whole_(std::make_shared<Models>()), own_(whole_) {}
+  // The same with one event more left out.
+  HeldRecording(const HeldRecording& other, uint32_t ignored)
+      : recording_(other.recording_), whole_(other.whole_), own_(std::make_shared<Models>()), ignored_(other.ignored_) {
+    ignored_.push_back(ignored);
+  }
 
   blk::lab::Recording& recording() const { return *recording_; }
-  const std::shared_ptr<blk::lab::Recording>& shared() const { return recording_; }
-  const std::vector<uint32_t>& ignored() const { return ignored_; }
 
-  // As it is now; the same one again while nothing has come.
-  blk::Result<std::shared_ptr<const blk::lab::Model>> Model(bool process) {
+  // As it is now; the same one again while nothing has come. `setting.ignored` is this object's.
+  blk::Result<Shared> Model(blk::lab::Model::Setting setting = {}) {
+    setting.ignored = ignored_;
+    return ModelIn(*own_, std::move(setting));
+  }
+  // With nothing left out.
+  blk::Result<Shared> Whole(blk::lab::Model::Setting setting) { return ModelIn(*whole_, std::move(setting)); }
+
+  // By the numbers of MODEL, which cross from lib.
+  static blk::lab::Model::Setting SettingOf(int64_t bits) {
+    blk::lab::Model::Setting setting;
+    setting.process = (bits & 1) != 0;
+    setting.discards_any = (bits & 2) != 0;
+    setting.collateral = (bits & 4) != 0;
+    return setting;
+  }
+
+ private:
+  using Models = std::array<std::optional<std::pair<uint64_t, Shared>>, 8>;
+
+  blk::Result<Shared> ModelIn(Models& models, blk::lab::Model::Setting setting) {
+    recording_->Compare();
     const uint64_t version = recording_->version();
-    auto& made = made_[process ? 1 : 0];
+    auto& made = models[(setting.process ? 1 : 0) + (setting.discards_any ? 2 : 0) + (setting.collateral ? 4 : 0)];
     if (made && made->first == version) return made->second;
-    auto model = blk::lab::Model::Make(recording_, {process, ignored_});
+    auto model = blk::lab::Model::Make(recording_, std::move(setting));
     if (!model.ok()) return model.status();
     made.emplace(version, model.Take());
     return made->second;
   }
-  // By index, as lib knows them.
-  blk::Result<std::shared_ptr<const blk::lab::Model>> Model() { return Model(false); }
 
- private:
   const std::shared_ptr<blk::lab::Recording> recording_;
-  const std::vector<uint32_t> ignored_;
-  std::array<std::optional<std::pair<uint64_t, std::shared_ptr<const blk::lab::Model>>>, 2> made_;
+  const std::shared_ptr<Models> whole_, own_;
+  std::vector<uint32_t> ignored_;
 };
 
 // What the external of a choice holds.

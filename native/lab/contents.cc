@@ -1,8 +1,16 @@
 #include "lab/contents.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace blk::lab {
+
+void FillGarbage(uint32_t seed, uint8_t* bytes, size_t size) {
+  for (size_t i = 0; i < size; i += 8) {
+    const uint64_t word = Mix(seed, i);
+    std::memcpy(bytes + i, &word, std::min<size_t>(8, size - i));
+  }
+}
 
 uint64_t Contents::HashOf(const uint8_t* bytes) const {
   // Four sums side by side, so that none waits for another.

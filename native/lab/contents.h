@@ -18,6 +18,12 @@ constexpr uint64_t Mix(uint64_t n) {
 }
 constexpr uint64_t Mix(uint64_t a, uint64_t b) { return Mix(Mix(a + 0x9e3779b97f4a7c15ULL) + b); }
 
+// Bytes of nobody, the same for the same seed.
+void FillGarbage(uint32_t seed, uint8_t* bytes, size_t size);
+
+// Bytes that a processor stores as one.
+inline constexpr size_t kWord = 8;
+
 class Contents {
  public:
   // Of `unit` bytes each.

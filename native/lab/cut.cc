@@ -54,6 +54,46 @@ std::optional<uint64_t> Cut::States(uint64_t most) const {
   return states;
 }
 
+Choice::Choice(std::shared_ptr<const Cut> cut, std::vector<uint64_t> kept, std::vector<Tear> tears)
+    : cut_(std::move(cut)), kept_(std::move(kept)), tears_(std::move(tears)) {
+  for (const Tear& tear : tears_) {
+    if (tear.kind != TearKind::kCollateral || !Keeps(tear.unit)) continue;
+    for (const uint32_t atom : NeighboursOf(*cut_, tear.unit)) {
+      const bool known =
+          std::any_of(destroyed_.begin(), destroyed_.end(), [&](const auto& d) { return d.first == atom; });
+      if (!known) destroyed_.emplace_back(atom, tear.seed);
+    }
+  }
+}
+
+std::vector<uint32_t> Choice::NeighboursOf(const Cut& cut, uint32_t unit) {
+  const Model& model = *cut.model;
+  const Version& version = model.versions()[cut.units[unit].version];
+  const Atom& atom = model.atoms()[version.atom];
+  const Event& event = model.events()[version.event];
+  const MediumSpan span = model.SpanOf(atom);
+  std::vector<uint32_t> neighbours;
+  const auto add = [&](uint64_t index) {
+    if (const Atom* const found = model.Find(atom.device, index)) {
+      neighbours.push_back(static_cast<uint32_t>(found - model.atoms().data()));
+    }
+  };
+  const bool after = event.at > span.begin.value, before = event.at + event.length < span.end.value;
+  if ((after || before) && event.kind != Kind::kDiscard) {
+    if (atom.index > 0) add(atom.index - 1);
+    add(atom.index + 1);
+  }
+  return neighbours;
+}
+
+const uint32_t* Choice::DestroyedBy(const Atom& atom) const {
+  if (destroyed_.empty()) return nullptr;
+  const auto index = static_cast<uint32_t>(&atom - cut_->model->atoms().data());
+  const auto found =
+      std::find_if(destroyed_.begin(), destroyed_.end(), [&](const auto& d) { return d.first == index; });
+  return found == destroyed_.end() ? nullptr : &found->second;
+}
+
 const Tear* Choice::TearOf(uint32_t unit) const {
   const auto found = std::lower_bound(tears_.begin(), tears_.end(), unit,
                                       [](const Tear& tear, uint32_t wanted) { return tear.unit < wanted; });
@@ -83,13 +123,14 @@ bool Choice::FillTorn(const Cut::Unit& unit, const Tear& tear, uint8_t* bytes) c
       std::memcpy(bytes, floor, size - some);
       std::memcpy(bytes + (size - some), content + (size - some), some);
       return true;
-    case TearKind::kGarbage:
-      for (size_t i = 0; i < size; i += 8) {
-        const uint64_t word = Mix(tear.seed, i);
-        std::memcpy(bytes + i, &word, std::min<size_t>(8, size - i));
+    case TearKind::kGarbage: FillGarbage(tear.seed, bytes, size); return true;
+    case TearKind::kError: return false;
+    case TearKind::kCollateral: std::memcpy(bytes, content, size); return true;
+    case TearKind::kWords:
+      for (size_t i = 0; i < size; i += kWord) {
+        std::memcpy(bytes + i, ((Mix(tear.seed, i) & 1) == 0 ? floor : content) + i, kWord);
       }
       return true;
-    case TearKind::kError: return false;
   }
   return false;
 }
@@ -110,9 +151,13 @@ uint64_t Choice::Key() const {
     const Cut::Unit& unit = cut_->units[*newest];
     key += unit.delta;
     const Tear* const tear = tears_.empty() ? nullptr : TearOf(*newest);
-    if (tear == nullptr) continue;
+    if (tear == nullptr || tear->kind == TearKind::kCollateral) continue;
     const uint32_t whole = cut_->model->versions()[unit.version].content;
     key += KeyOfContent(place.atom, TornContent(unit, *tear, room)) - KeyOfContent(place.atom, whole);
+  }
+  for (const auto& [atom, seed] : destroyed_) {
+    const Atom& of = cut_->model->atoms()[atom];
+    key += KeyOfContent(atom, ContentOf(of)) - KeyOfContent(atom, OwnContentOf(of));
   }
   return key;
 }
@@ -137,6 +182,14 @@ const Cut::Place* Choice::PlaceOf(const Atom& atom) const {
 }
 
 uint64_t Choice::ContentOf(const Atom& atom) const {
+  const uint32_t* const seed = DestroyedBy(atom);
+  if (seed == nullptr) return OwnContentOf(atom);
+  std::vector<uint8_t> room(cut_->model->contents().unit());
+  FillGarbage(*seed, room.data(), room.size());
+  return cut_->model->contents().NumberOf(room.data());
+}
+
+uint64_t Choice::OwnContentOf(const Atom& atom) const {
   const auto& versions = cut_->model->versions();
   const Cut::Place* const place = PlaceOf(atom);
   const auto newest = place != nullptr ? NewestOf(*place) : std::nullopt;
@@ -150,6 +203,10 @@ uint64_t Choice::ContentOf(const Atom& atom) const {
 
 bool Choice::Fill(const Atom& atom, uint8_t* bytes) const {
   const Model& model = *cut_->model;
+  if (const uint32_t* const seed = DestroyedBy(atom)) {
+    FillGarbage(*seed, bytes, model.contents().unit());
+    return true;
+  }
   const Cut::Place* const place = PlaceOf(atom);
   const auto newest = place != nullptr ? NewestOf(*place) : std::nullopt;
   const uint32_t version = newest ? cut_->units[*newest].version : 0;

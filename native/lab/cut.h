@@ -15,7 +15,9 @@
 namespace blk::lab {
 
 // An atom that is in parts what was written, or nothing of it. The numbers cross to lib by TEARS.
-enum class TearKind : uint8_t { kPrefix, kSuffix, kGarbage, kError };
+// kCollateral: the atom is what was written, and the neighbours of it hold bytes of nobody.
+// kWords: of stores, each word of eight bytes is there or not.
+enum class TearKind : uint8_t { kPrefix, kSuffix, kGarbage, kError, kCollateral, kWords };
 
 struct Tear {
   uint32_t unit = 0;
@@ -63,8 +65,7 @@ inline uint64_t KeyOfContent(uint32_t atom, uint64_t content) { return Mix(atom,
 
 class Choice {
  public:
-  Choice(std::shared_ptr<const Cut> cut, std::vector<uint64_t> kept, std::vector<Tear> tears)
-      : cut_(std::move(cut)), kept_(std::move(kept)), tears_(std::move(tears)) {}
+  Choice(std::shared_ptr<const Cut> cut, std::vector<uint64_t> kept, std::vector<Tear> tears);
 
   const Cut& cut() const { return *cut_; }
   const std::shared_ptr<const Cut>& shared_cut() const { return cut_; }
@@ -72,6 +73,8 @@ class Choice {
   const std::vector<Tear>& tears() const { return tears_; }
   // How a unit is torn; null: it is not.
   const Tear* TearOf(uint32_t unit) const;
+  // The neighbours of a unit that was written in part, on the sides where it was, as atoms.
+  static std::vector<uint32_t> NeighboursOf(const Cut& cut, uint32_t unit);
 
   // The newest unit of a place that is kept; nothing where none is, and it holds its floor.
   std::optional<uint32_t> NewestOf(const Cut::Place& place) const;
@@ -85,6 +88,8 @@ class Choice {
 
   // `rbl1.<digest>.<cut>.<runs>`, with a section for each tear.
   std::string Token() const;
+  // What the model of a token is like.
+  static Model::Setting SettingOf(const std::string& token);
   // Errors: EINVAL it is none · ESTALE it is of a recording of other requests.
   static Result<std::shared_ptr<const Choice>> FromToken(std::shared_ptr<const Model> model, const std::string& token);
 
@@ -94,10 +99,16 @@ class Choice {
   bool FillTorn(const Cut::Unit& unit, const Tear& tear, uint8_t* bytes) const;
   // By its bytes: two tears that leave the same are one. `room`: for the bytes of a unit.
   uint64_t TornContent(const Cut::Unit& unit, const Tear& tear, std::vector<uint8_t>& room) const;
+  // As ContentOf(), whatever its neighbours did.
+  uint64_t OwnContentOf(const Atom& atom) const;
+  // Where the bytes come from of an atom that a neighbour destroyed.
+  const uint32_t* DestroyedBy(const Atom& atom) const;
 
   const std::shared_ptr<const Cut> cut_;
   const std::vector<uint64_t> kept_;
   const std::vector<Tear> tears_;  // by unit
+  // Atoms that hold bytes of nobody, and where these come from. Few.
+  std::vector<std::pair<uint32_t, uint32_t>> destroyed_;
 };
 
 // Of device, kind, place, length and promise of the requests that have begun before a cut.

@@ -26,6 +26,7 @@ struct Event {
   uint16_t device = 0;  // of a flush the first of its domain
   int32_t err = 0;      // positive; of an acknowledged one that failed
   int32_t stack = -1;
+  bool stores = false;  // a write that is what was found in memory that was lent: of words, in any order
   uint64_t begin = 0;
   uint64_t end = kNever;  // its acknowledgement
   uint64_t at = 0;        // bytes of the medium

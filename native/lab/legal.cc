@@ -16,9 +16,21 @@ bool IsLegalAtom(const Model& model, const Atom& atom, const uint8_t* bytes, uin
   const size_t skip = static_cast<size_t>(span.begin.value - atom.index * model.unit());
   const auto size = static_cast<size_t>(span.end.value - span.begin.value);
   const auto versions = model.VersionsOf(atom);
-  return std::any_of(versions.begin(), versions.end(), [&](const Version& version) {
-    return version.LegalAt(cut) && std::memcmp(model.contents()[version.content] + skip, bytes, size) == 0;
+  // Whether some legal version has these bytes of it.
+  const auto is_legal = [&](size_t from, size_t to) {
+    return std::any_of(versions.begin(), versions.end(), [&](const Version& version) {
+      const uint8_t* const content = model.contents()[version.content] + skip;
+      return version.LegalAt(cut) && std::memcmp(content + from, bytes + from, to - from) == 0;
+    });
+  };
+  const bool stored = std::any_of(versions.begin(), versions.end(), [&](const Version& version) {
+    return version.begin != 0 && version.LegalAt(cut) && model.events()[version.event].stores;
   });
+  if (!stored) return is_legal(0, size);
+  for (size_t from = 0; from < size; from += kWord) {
+    if (!is_legal(from, std::min(from + kWord, size))) return false;
+  }
+  return true;
 }
 
 // Of [at, stop), which nobody has written.

@@ -7,6 +7,12 @@
 #include "core/base/no_memory.h"
 
 namespace blk::lab {
+namespace {
+
+// Where the bytes come from that a discard leaves.
+constexpr uint32_t kDiscarded = 1;
+
+}  // namespace
 
 Model::Model(std::shared_ptr<Recording> recording, Setting setting)
     : recording_(std::move(recording)),
@@ -26,6 +32,13 @@ Result<std::shared_ptr<const Model>> Model::Make(std::shared_ptr<Recording> reco
     while (!model->events_.empty() && model->events_.back().begin >= model->end_) model->events_.pop_back();
     for (Event& event : model->events_) {
       if (event.end != kNever && event.end >= model->end_) event.end = kNever;
+      model->has_stores_ = model->has_stores_ || event.stores;
+    }
+    for (const uint32_t ignored : model->setting_.ignored) {
+      if (ignored >= model->events_.size()) continue;
+      Event& event = model->events_[ignored];
+      // A write is covered by flushes still.
+      event.promise = event.writes() ? Promise::kPlain : Promise::kNothing;
     }
     model->MakeVersions();
     status = model->FillIn();
@@ -34,10 +47,6 @@ Result<std::shared_ptr<const Model>> Model::Make(std::shared_ptr<Recording> reco
   if (!had) return Status{ENOMEM, Op::kTrack};
   if (!status.ok()) return status;
   return std::shared_ptr<const Model>(std::move(model));
-}
-
-bool Model::IsIgnored(uint32_t event) const {
-  return std::find(setting_.ignored.begin(), setting_.ignored.end(), event) != setting_.ignored.end();
 }
 
 std::vector<Model::Flushes> Model::FlushesByDomain() const {
@@ -52,7 +61,7 @@ std::vector<Model::Flushes> Model::FlushesByDomain() const {
     if (event.err != 0) {
       // One that was interrupted has told nothing: the next one is about the same.
       if (event.err != EINTR) of.failed.push_back(flush);
-    } else if (event.promise == Promise::kPlain && !IsIgnored(i)) {
+    } else if (event.promise == Promise::kPlain) {
       of.good.push_back(flush);
     }
   }
@@ -65,7 +74,7 @@ uint64_t Model::CoverageOf(uint32_t i, const Flushes& flushes) const {
   if (setting_.process) return event.end;
   if (event.promise == Promise::kNothing) return kNever;
   uint64_t covered = kNever;
-  if (event.promise == Promise::kDurable && event.err == 0 && !IsIgnored(i)) covered = event.end;
+  if (event.promise == Promise::kDurable && event.err == 0) covered = event.end;
   const auto behind = [&](const Flush& flush) { return flush.begin <= event.end; };
   // What a flush that failed was about is in no later one.
   uint64_t lost = kNever;
@@ -97,8 +106,25 @@ void Model::AddVersions(uint32_t event, uint64_t from, uint64_t to, uint64_t cov
     version.end = of.end;
     version.covered = covered;
     version.event = event;
+    if (of.kind == Kind::kDiscard && setting_.discards_any) {
+      version.garbage = true;
+      made.push_back({KeyOf(of.device, index), version});
+      version.garbage = false;
+    }
     made.push_back({KeyOf(of.device, index), version});
   }
+  if (!setting_.collateral || of.kind == Kind::kDiscard || from >= to) return;
+  const MediumSpan& part = recording_->parts()[of.device].span;
+  const auto add = [&](uint64_t index) {
+    if (index * unit_ < part.end.value && (index + 1) * unit_ > part.begin.value) {
+      made.push_back({KeyOf(of.device, index), {}});
+    }
+  };
+  // The neighbours of both ends: those inside are written themselves.
+  if (of.at % unit_ != 0 && first > 0) add(first - 1);
+  if (of.at % unit_ != 0) add(first + 1);
+  if ((of.at + of.length) % unit_ != 0) add(stop);
+  if ((of.at + of.length) % unit_ != 0 && stop > 1) add(stop - 2);
 }
 
 void Model::MakeVersions() {
@@ -125,8 +151,10 @@ void Model::MakeVersions() {
       versions_.push_back({});
       versions_.back().atom = static_cast<uint32_t>(atoms_.size() - 1);
     }
+    if (one.version.begin == 0) continue;
     // Both parts of one that failed half-way, in one atom: by what was acknowledged nothing is sure of it.
-    if (versions_.back().begin == one.version.begin && versions_.back().event == one.version.event) {
+    if (versions_.back().begin == one.version.begin && versions_.back().event == one.version.event &&
+        versions_.back().garbage == one.version.garbage) {
       versions_.back().covered = kNever;
       continue;
     }
@@ -170,6 +198,13 @@ void Model::Supersede() {
   }
 }
 
+bool Model::IsPartial(const Version& version) const {
+  if (version.begin == 0) return false;
+  const MediumSpan span = SpanOf(atoms_[version.atom]);
+  const Event& event = events_[version.event];
+  return event.at > span.begin.value || event.at + event.length < span.end.value;
+}
+
 MediumSpan Model::SpanOf(const Atom& atom) const {
   const MediumSpan all{{atom.index * unit_}, {(atom.index + 1) * unit_}};
   return all.CutTo(recording_->parts()[atom.device].span);
@@ -188,6 +223,11 @@ Status Model::FillInAtom(const Atom& atom, std::vector<uint8_t>& bytes) {
   versions[0].content = contents_.InternCopy(bytes.data());
   for (uint32_t i = 1; i < atom.count; i++) {
     const Event& event = events_[versions[i].event];
+    if (versions[i].garbage) {
+      FillGarbage(kDiscarded, bytes.data(), bytes.size());
+      versions[i].content = contents_.InternCopy(bytes.data());
+      continue;
+    }
     const uint64_t begin = std::max(event.at, at);
     const uint64_t end = std::min(event.at + event.length, at + unit_);
     if (event.kind == Kind::kWrite && begin == at && end == at + unit_) {

@@ -26,6 +26,7 @@ struct Version {
   uint32_t event = 0;            // index of the write; nothing of version 0
   uint32_t atom = 0;
   uint32_t content = 0;
+  bool garbage = false;  // what a discard may leave beside zeros
 
   bool LegalAt(uint64_t cut) const { return begin < cut && superseded >= cut; }
   // Whether it is legal, and not the oldest that is.
@@ -44,6 +45,8 @@ class Model {
  public:
   struct Setting {
     bool process = false;           // the process ends, not the power: what was acknowledged is there
+    bool discards_any = false;      // what was discarded may read as anything, not only as zeros
+    bool collateral = false;        // the neighbours of what is written in part are atoms, too
     std::vector<uint32_t> ignored;  // indices of events that cover nothing
   };
 
@@ -57,7 +60,7 @@ class Model {
   const Contents& contents() const { return contents_; }
   uint64_t unit() const { return unit_; }
   uint64_t end() const { return end_; }
-  bool process() const { return setting_.process; }
+  const Setting& setting() const { return setting_; }
 
   // Those of an atom, as they began.
   std::span<const Version> VersionsOf(const Atom& atom) const { return {versions_.data() + atom.first, atom.count}; }
@@ -74,6 +77,10 @@ class Model {
   const Version& FloorOf(const Atom& atom, uint64_t cut) const;
   // The part of its device that an atom is.
   MediumSpan SpanOf(const Atom& atom) const;
+  // Whether some events are stores, which may be there word by word.
+  bool has_stores() const { return has_stores_; }
+  // Whether a version was written to a part of its atom alone.
+  bool IsPartial(const Version& version) const;
 
   // The cuts that count: just before something becomes covered, just before a mark, and the end. Between two of them
   // legal sets only grow. Ascending.
@@ -100,14 +107,14 @@ class Model {
   std::vector<Flushes> FlushesByDomain() const;
   // When the acknowledged part of a write is covered.
   uint64_t CoverageOf(uint32_t event, const Flushes& flushes) const;
-  bool IsIgnored(uint32_t event) const;
   // Makes atoms and versions, without contents.
   void MakeVersions();
   struct Made {
     uint64_t key;
     Version version;
   };
-  // Of bytes [from, to) of an event.
+  // Of bytes [from, to) of an event. Where neighbours count, of what is written in part an entry without a version
+  // for each of them.
   void AddVersions(uint32_t event, uint64_t from, uint64_t to, uint64_t covered, std::vector<Made>& made) const;
   Status FillIn();
   // Interns what the versions of an atom hold; `bytes`: room for one.
@@ -120,6 +127,7 @@ class Model {
   const uint64_t unit_;
   std::vector<Event> events_;
   uint64_t end_ = 1;
+  bool has_stores_ = false;
   std::vector<Version> versions_;
   std::vector<Atom> atoms_;
   std::vector<size_t> event_first_;

@@ -47,6 +47,17 @@ class Recording::Log final : public RequestLog {
     const auto recording = recording_.lock();
     return recording && !recording->stopped_.load(std::memory_order_acquire);
   }
+  bool allows_stores() const override {
+    const auto recording = recording_.lock();
+    return !recording || recording->setting_.compares;
+  }
+  Status Lent(const LentStores& stores) override {
+    const auto recording = recording_.lock();
+    return recording ? recording->Lent(domain_, stores) : Status::Ok();
+  }
+  void Returned(const LentStores& stores) override {
+    if (const auto recording = recording_.lock()) recording->Returned(stores);
+  }
 
  private:
   const std::weak_ptr<Recording> recording_;
@@ -141,6 +152,9 @@ uint64_t Recording::NumberOf(Log& log, const Piece& piece) {
 }
 
 void Recording::Begun(uint16_t domain, Log& log, Piece& piece, MediumOffset at, bool unsafe) {
+  // What was stored before a flush begins is what it is about; the entries of a batch have begun with the first.
+  const bool opens = piece.group != nullptr && piece.group->log == nullptr;
+  if (piece.operation == Operation::kFlush || opens) Compare();
   Status status;
   const bool had = HadMemory([&] {
     if (piece.operation != Operation::kFlush) status = bases_[domain]->Preserve(at.value, piece.size, store_);
@@ -263,6 +277,7 @@ void Recording::GroupEnded(BatchGroup& group, Status synced) {
 }
 
 uint64_t Recording::Mark() {
+  Compare();
   MutexLock lock(mu_);
   Event* const event = NewEvent();
   event->kind = Kind::kMark;
@@ -271,16 +286,6 @@ uint64_t Recording::Mark() {
   event->begun_ns = event->ended_ns = Now();
   marks_++;
   return event->begin;
-}
-
-Status Recording::Stop() {
-  stopped_.store(true, std::memory_order_release);
-  return status();
-}
-
-Status Recording::status() const {
-  MutexLock lock(mu_);
-  return failed_;
 }
 
 }  // namespace blk::lab

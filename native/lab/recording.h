@@ -1,7 +1,9 @@
 // Recording: what was asked of some devices, in one order for all of them, and what they held before. Numbers count
 // from 1: one when a request begins, one when it is answered, one for a mark.
-// Shared by pointer. Thread-safe; Add() is called by one thread, and not of one that is live. Lock order: mu_ is a
-// leaf; the base of a domain is read without it.
+// Stores to memory that was lent are found by comparing it with what it held: when it is returned, before a flush and a
+// mark, and when the events are asked for. What is stored twice in between is seen once.
+// Shared by pointer. Thread-safe; Add() is called by one thread, and not of one that is live. Lock order: lent_mu_
+// before mu_, which is a leaf, and before those of bases and the store; the base of a domain is read without mu_.
 #ifndef RUMPBLK_LAB_RECORDING_H_
 #define RUMPBLK_LAB_RECORDING_H_
 
@@ -33,6 +35,7 @@ class Recording : public std::enable_shared_from_this<Recording> {
     uint64_t atomic_unit = 512;  // bytes
     uint64_t memory = uint64_t{256} << 20;
     std::string folder;
+    bool compares = false;  // whether leases are allowed, and compared
   };
 
   Recording(HostIo& host, Setting setting)
@@ -51,11 +54,15 @@ class Recording : public std::enable_shared_from_this<Recording> {
   void OnEnd(std::function<void()> end) { ends_.push_back(std::move(end)); }
 
   // -> its number.
-  uint64_t Mark() EXCLUDES(mu_);
+  uint64_t Mark() EXCLUDES(lent_mu_, mu_);
+  // Makes events of what was stored to memory that is lent, since it was looked at.
+  void Compare() EXCLUDES(lent_mu_, mu_);
+  // Whether memory was lent: values that were there between two looks are in no event.
+  bool misses_stores() const { return was_lent_.load(std::memory_order_relaxed); }
   void SetStack(int32_t stack) { stack_.store(stack, std::memory_order_relaxed); }
   // Nothing more is recorded, but for the ends of what is under way; what is overwritten from here on is kept all the
   // same. Idempotent. Errors: status().
-  Status Stop() EXCLUDES(mu_);
+  Status Stop() EXCLUDES(lent_mu_, mu_);
   // What has kept it from being whole: no memory, no room.
   Status status() const EXCLUDES(mu_);
 
@@ -80,10 +87,23 @@ class Recording : public std::enable_shared_from_this<Recording> {
  private:
   class Log;
   static constexpr size_t kChunk = 1024;
+  // What is lent, and what it held when it was looked at last.
+  struct Looked {
+    LentStores stores;
+    uint16_t domain = 0;
+    uint64_t since = 0;  // a number of its own, from then
+    std::vector<uint8_t> held;
+  };
 
   void Begun(uint16_t domain, Log& log, Piece& piece, MediumOffset at, bool unsafe) EXCLUDES(mu_);
   void Ended(Piece& piece) EXCLUDES(mu_);
   void GroupEnded(BatchGroup& group, Status synced) EXCLUDES(mu_);
+
+  Status Lent(uint16_t domain, const LentStores& stores) EXCLUDES(lent_mu_, mu_);
+  void Returned(const LentStores& stores) EXCLUDES(lent_mu_, mu_);
+  void CompareOne(Looked& looked) REQUIRES(lent_mu_) EXCLUDES(mu_);
+  // Adds [from, to) of what is lent, whole atoms but for its ends, to the events.
+  Status AddStores(const Looked& looked, size_t from, size_t to) REQUIRES(lent_mu_) EXCLUDES(mu_);
 
   // What `piece` writes, kept; null for what writes nothing.
   Result<const uint8_t*> DataOf(const Piece& piece);
@@ -110,6 +130,10 @@ class Recording : public std::enable_shared_from_this<Recording> {
   std::vector<std::function<void()>> ends_;
   std::atomic<int32_t> stack_{-1};
   std::atomic<bool> stopped_{false};
+  std::atomic<bool> was_lent_{false};
+
+  mutable Mutex lent_mu_;
+  std::vector<Looked> lent_ GUARDED_BY(lent_mu_);
 
   mutable Mutex mu_;
   std::vector<std::unique_ptr<std::array<Event, kChunk>>> chunks_ GUARDED_BY(mu_);

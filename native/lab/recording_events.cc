@@ -1,10 +1,21 @@
-// The part of Recording that gives its events, and takes those of one that is loaded.
+// The part of Recording that ends it, gives its events, and takes those of one that is loaded.
 #include <algorithm>
 #include <cerrno>
 
 #include "lab/recording.h"
 
 namespace blk::lab {
+
+Status Recording::Stop() {
+  if (!stopped_.load(std::memory_order_acquire)) Compare();
+  stopped_.store(true, std::memory_order_release);
+  return status();
+}
+
+Status Recording::status() const {
+  MutexLock lock(mu_);
+  return failed_;
+}
 
 Status Recording::Add(Event event) {
   if (event.kind != Kind::kMark) {
@@ -27,6 +38,7 @@ Status Recording::Add(Event event) {
   if (event.end != kNever) next_ = std::max(next_, event.end + 1);
   last_ = next_ - 1;
   if (event.kind == Kind::kMark) marks_++;
+  if (event.stores) was_lent_.store(true, std::memory_order_relaxed);
   return Status::Ok();
 }
 

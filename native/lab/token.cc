@@ -1,6 +1,6 @@
 // Tokens: a choice in words. `rbl1.<digest>.<cut>.<runs>`: base64url of lengths of runs of units, lost first, each a
-// LEB128 number; then `~<kind>.<unit>.<seed>` for each tear,
-// and `~p` where it is a process that ended.
+// LEB128 number; then `~<kind>.<unit>.<seed>` for each tear, and what the model is like where it is not as usual: `~p`
+// a process that ended, `~d` discards that leave anything, `~c` neighbours that count.
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -81,7 +81,7 @@ bool ParseTear(std::string_view text, size_t units, Tear* tear) {
   uint8_t kind = 0;
   const bool parsed =
       Parse(Take(text, '.'), 10, &kind) && Parse(Take(text, '.'), 10, &tear->unit) && Parse(text, 10, &tear->seed);
-  if (!parsed || kind > static_cast<uint8_t>(TearKind::kError) || tear->unit >= units) return false;
+  if (!parsed || kind > static_cast<uint8_t>(TearKind::kWords) || tear->unit >= units) return false;
   tear->kind = static_cast<TearKind>(kind);
   return true;
 }
@@ -126,8 +126,23 @@ std::string Choice::Token() const {
     token += "~" + std::to_string(static_cast<unsigned>(tear.kind)) + "." + std::to_string(tear.unit) + "." +
              std::to_string(tear.seed);
   }
-  if (cut_->model->process()) token += "~p";
+  const Model::Setting& setting = cut_->model->setting();
+  if (setting.process) token += "~p";
+  if (setting.discards_any) token += "~d";
+  if (setting.collateral) token += "~c";
   return token;
+}
+
+Model::Setting Choice::SettingOf(const std::string& token) {
+  const auto has = [&](std::string_view section) {
+    const size_t at = token.find(section);
+    return at != std::string::npos && (at + section.size() == token.size() || token[at + section.size()] == '~');
+  };
+  Model::Setting setting;
+  setting.process = has("~p");
+  setting.discards_any = has("~d");
+  setting.collateral = has("~c");
+  return setting;
 }
 
 Result<std::shared_ptr<const Choice>> Choice::FromToken(std::shared_ptr<const Model> model, const std::string& token) {
@@ -148,9 +163,10 @@ Result<std::shared_ptr<const Choice>> Choice::FromToken(std::shared_ptr<const Mo
   if (!FillRuns(*runs, cut->units.size(), &kept)) return wrong;
   std::vector<Tear> tears;
   while (!rest.empty()) {
-    if (rest == "p") break;
+    const std::string_view section = Take(rest, '~');
+    if (section == "p" || section == "d" || section == "c") continue;
     Tear tear;
-    if (!ParseTear(Take(rest, '~'), cut->units.size(), &tear)) return wrong;
+    if (!ParseTear(section, cut->units.size(), &tear)) return wrong;
     if (!tears.empty() && tears.back().unit >= tear.unit) return wrong;
     tears.push_back(tear);
   }

@@ -228,6 +228,9 @@ const crashSpec = options(
 const checking = options({
   tear: mostly(values('none', 'atom', 'shorn', 'garbage')),
   crash: mostly(values('power', 'process')),
+  discard: mostly(values('zero', 'any')),
+  collateral: flags,
+  run: mostly(values(0, 4096)),
   seed: mostly(values(0, 1)),
   samples: mostly(values(0, 16)),
   exhaustive: mostly(values(0, 16, true, false)),

@@ -50,6 +50,9 @@ export async function accepted(device: BlockDevice): Promise<unknown[]> {
     failures: 3,
     shrink: 0,
     budget: 1e9,
+    discard: 'any',
+    collateral: true,
+    run: 4096,
   });
   await crashTest(loaded, 'check.mjs', { workers: 2 });
   await crashCheck(
@@ -57,7 +60,7 @@ export async function accepted(device: BlockDevice): Promise<unknown[]> {
     { seed: 1, stacks: true },
   );
   await fc.assert(fc.asyncProperty(crashStates(fc, recorder), async (one) => one.device.size > 0));
-  return [states, recovery, report.failures[0]?.lost[0]?.sector, recorder.isLegal(new Uint8Array(512), 3)];
+  return [states, recovery, report.leases, report.failures[0]?.lost[0]?.sector, recorder.isLegal(new Uint8Array(512), 3)];
 }
 
 export function refused(device: BlockDevice, recorder: Recorder): void {
@@ -67,6 +70,8 @@ export function refused(device: BlockDevice, recorder: Recorder): void {
   recorder.crashStates({ tear: 'half' });
   // @ts-expect-error not a number of losses
   recorder.crashStates({ strength: 4 });
+  // @ts-expect-error nothing that a discard leaves
+  recorder.crashStates({ discard: 'old' });
   // @ts-expect-error it can only be read
   recorder.requests = 1;
   // @ts-expect-error a spec without a check

@@ -17,7 +17,7 @@ Result<std::unique_ptr<Lease>> Device::Map(uint64_t position, size_t length) {
     if (!may.ok()) return may;
   }
   if (!cache_ && !table_) return Status{ENOTSUP, Op::kMap};
-  if (range_.writable && minor_->disk().log().on()) return Status{ENOTSUP, Op::kMap};
+  if (range_.writable && !minor_->disk().log().allows_stores()) return Status{ENOTSUP, Op::kMap};
   const bool inside = position <= range_.size && length > 0 && length <= range_.size - position;
   if (!inside) return Status{EINVAL, Op::kMap};
   const MediumOffset at{range_.begin.value + position};
@@ -26,8 +26,10 @@ Result<std::unique_ptr<Lease>> Device::Map(uint64_t position, size_t length) {
   if (guard_ && guard_->Forbids({at, {at.value + length}})) return Status{EROFS, Op::kMap};
   if (!range_.writable) return MapOwn(at, length, MapMode::kCopyOnWrite, std::nullopt);
   auto lease = MapWindow(at, length);
+  if (!lease.ok()) return lease;
   // Behind its beginning: who starts a log sees the lease, or is seen here.
-  if (lease.ok() && minor_->disk().log().on()) return Status{ENOTSUP, Op::kMap};
+  const Status recorded = lease.value()->Record(minor_->disk().log(), recorder_.unsafe());
+  if (!recorded.ok()) return recorded;
   return lease;
 }
 

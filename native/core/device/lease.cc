@@ -39,6 +39,14 @@ Lease::Lease(Memory memory, MediumOffset at, size_t size, MediumWindows& medium,
   stores_ = shared_->tracks->BeginStores(stores);
 }
 
+Status Lease::Record(const DiskLog& log, bool unsafe) {
+  lent_ = {at_, data_, size_, unsafe};
+  auto logs = log.Lend(lent_);
+  if (!logs.ok()) return logs.status();
+  logs_ = logs.Take();
+  return Status::Ok();
+}
+
 // Nobody is there to hear why, and the host file may be closed: a loss is EIO then.
 Lease::~Lease() {
   if (data_ != nullptr) static_cast<void>(End({EIO, Op::kMap}));
@@ -60,6 +68,10 @@ Status Lease::Release() {
 
 Status Lease::End(Status why) {
   data_ = nullptr;
+  if (logs_) {
+    for (const auto& log : *logs_) log->Returned(lent_);
+    logs_ = nullptr;
+  }
   // In this order: the loss is looked at for the last time while the watch runs, then told while flushes can still be
   // failed by it, and only then does the watch stop, before the memory goes that it watches.
   lost_ = Lost();

@@ -16,6 +16,7 @@
 #include "core/host/mapping.h"
 #include "core/medium/medium_windows.h"
 #include "core/request/flush_state.h"
+#include "core/request/request_log.h"
 #include "core/window/window.h"
 
 namespace blk {
@@ -49,6 +50,10 @@ class Lease final : public StoreSource {
   // is of no use.
   bool sound() const { return sound_; }
 
+  // Tells the logs of its disk that there may be stores, and when there are none any more.
+  // Errors: those of DiskLog::Lend().   REQUIRES: nobody has it yet.
+  Status Record(const DiskLog& log, bool unsafe);
+
   // What of it the host could not give: what was read there were zeros, what was stored is lost. Page by page, and all
   // between the first such page and the last. Stays after the release.
   MediumSpan Lost() const override;
@@ -78,6 +83,8 @@ class Lease final : public StoreSource {
   // Empty for a private lease, and once it has ended.
   std::optional<Shared> shared_;
   ChangeTracks::Stores stores_;  // where that is not empty
+  LentStores lent_;
+  std::shared_ptr<const DiskLog::Logs> logs_;  // who has heard of lent_
 };
 
 }  // namespace blk

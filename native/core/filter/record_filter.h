@@ -15,6 +15,8 @@ class RecordFilter final : public Filter {
   // object.
   RecordFilter(MediumOffset begin, DiskLog& log, bool unsafe) : begin_(begin), log_(log), unsafe_(unsafe) {}
 
+  bool unsafe() const { return unsafe_; }
+
   FilterTraits traits() const override { return {false, false, /*watches_pieces=*/true}; }
   void Admit(Request& request) override { request.stack = log_.stack(); }
   void Begins(Piece& piece) override {

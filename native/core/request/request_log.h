@@ -31,6 +31,14 @@ struct BatchGroup {
   void* waiting = nullptr;
 };
 
+// Memory of a disk that is lent for stores, which nobody sees one by one. It stays until it is returned.
+struct LentStores {
+  MediumOffset at;
+  const uint8_t* data = nullptr;
+  size_t size = 0;
+  bool unsafe = false;  // of an open under CacheMode::kUnsafe
+};
+
 class RequestLog {
  public:
   virtual ~RequestLog() = default;
@@ -47,6 +55,13 @@ class RequestLog {
   virtual int32_t stack() const = 0;
   // Whether it records what it is told of; never again once it does not.
   virtual bool live() const = 0;
+
+  // Whether stores may be made beside what it is told of.
+  virtual bool allows_stores() const { return false; }
+  // There may be stores from here on. Errors: ENOTSUP it does not allow them · those of keeping what is there.
+  virtual Status Lent(const LentStores&) { return {ENOTSUP, Op::kMap}; }
+  // There are none any more; the memory is still there. Once, after Lent() was ok.
+  virtual void Returned(const LentStores&) {}
 };
 
 class DiskLog {
@@ -82,8 +97,24 @@ class DiskLog {
     lock.Unlock();
     return none;
   }
-  // What is stored through a lease would escape all of them: there are none meanwhile.
   bool on() const EXCLUDES(mu_) { return Get() != nullptr; }
+  // What is stored through a lease would escape a log that does not allow it: there are none meanwhile.
+  bool allows_stores() const EXCLUDES(mu_) {
+    const auto logs = Get();
+    return !logs || std::all_of(logs->begin(), logs->end(), [](const auto& each) { return each->allows_stores(); });
+  }
+  // Tells all of them that there may be stores. -> those that are to hear of the end; null where there are none.
+  // Errors: those of RequestLog::Lent(), and none of them has heard.
+  Result<std::shared_ptr<const Logs>> Lend(const LentStores& stores) const EXCLUDES(mu_) {
+    auto logs = Get();
+    for (size_t i = 0; logs && i < logs->size(); i++) {
+      const Status lent = (*logs)[i]->Lent(stores);
+      if (lent.ok()) continue;
+      while (i-- > 0) (*logs)[i]->Returned(stores);
+      return lent;
+    }
+    return logs;
+  }
   // Whether requests are recorded.
   bool live() const EXCLUDES(mu_) {
     const auto logs = Get();

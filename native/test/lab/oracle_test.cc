@@ -184,6 +184,55 @@ TEST_CASE("pairs separate every two requests, and triples every three") {
   }
 }
 
+TEST_CASE("of a pass each cut has its first choice before any has its second") {
+  LabRig rig({200});
+  for (uint64_t cut = 0; cut < 6; cut++) {
+    for (uint64_t i = 0; i < 30; i++) {
+      const uint64_t begin = cut * 100 + 2 * i + 1;
+      rig.Add(rig.Write(begin, begin + 1, i, static_cast<uint8_t>(cut * 30 + i + 1)));
+    }
+    rig.Add(LabRig::Flush(cut * 100 + 70, cut * 100 + 71));
+  }
+  Exploration what;
+  what.samples = 3;
+  auto explorer = Explorer::Make(rig.ModelOf(), what).Take();
+  std::vector<uint64_t> cuts;
+  while (const auto choice = explorer->Next()) cuts.push_back(choice->cut().at);
+  REQUIRE(explorer->cuts() == 7);
+  // Behind those that have lost all: of the last cut, where all is durable, there is one state.
+  for (size_t i = 6; i + 6 < 6 + 6 * 10; i += 6) {
+    CHECK(std::set<uint64_t>(cuts.begin() + static_cast<ptrdiff_t>(i), cuts.begin() + static_cast<ptrdiff_t>(i) + 6)
+              .size() == 6);
+  }
+}
+
+TEST_CASE("beyond a model are the states that only the leaving out of an event makes legal") {
+  size_t more = 0;
+  for (uint32_t seed = 1; seed <= 600; seed++) {
+    INFO("history " << seed);
+    const History history(seed, 1, 3 + static_cast<int>(seed % 6));
+    LabRig rig({kAtoms});
+    for (const Event& event : history.events) rig.Add(event);
+    const auto whole = rig.ModelOf();
+    Exploration what;
+    what.exhaustive = kNever;
+    const auto before = StatesOf(whole, what);
+    for (uint32_t i = 0; i < whole->events().size(); i++) {
+      const Event& event = whole->events()[i];
+      if (event.kind != Kind::kFlush && event.promise != Promise::kDurable) continue;
+      const auto without = rig.ModelOf({false, false, false, {i}});
+      what.beyond = nullptr;
+      const auto all = StatesOf(without, what);
+      what.beyond = whole;
+      const auto beyond = StatesOf(without, what);
+      for (const std::string& text : beyond) REQUIRE(all.count(text) == 1);
+      for (const std::string& text : all) REQUIRE((before.count(text) == 1 || beyond.count(text) == 1));
+      more += beyond.size();
+    }
+  }
+  CHECK(more > 500);
+}
+
 TEST_CASE("a token of other requests is stale, and what is none is refused") {
   LabRig rig({4});
   rig.Add(rig.Write(1, 2, 0, 1));

@@ -225,6 +225,69 @@ TEST_CASE("a lease is refused while a disk is recorded, and a disk has one log")
   CHECK(device->Map(0, 4096).ok());
 }
 
+TEST_CASE("stores through a lease are found where they are compared: at a flush, at a mark and at its end (M8)") {
+  test::DeviceRig rig;
+  auto device = rig.Open(Access::kMmap);
+  REQUIRE(test::Write(*device, 0, std::vector<uint8_t>(4096, 9)).status.ok());
+  REQUIRE(device->Flush(kSharedLane).ok());
+  Recording::Setting setting;
+  setting.compares = true;
+  const auto recording = Record(rig, *device, setting);
+  CHECK_FALSE(recording->misses_stores());
+  auto lease = device->Map(1000, 2000).Take();  // number 1; from inside of atom 1 to inside of atom 5
+  lease->data()[0] = 1;
+  lease->data()[600] = 2;
+  CHECK(device->Flush(kSharedLane).ok());
+  lease->data()[1] = 3;
+  recording->Mark();
+  recording->Mark();
+  lease->data()[1999] = 4;
+  CHECK(lease->Release().ok());
+  CHECK(recording->misses_stores());
+  // Each is between two looks; what stood still is not there.
+  CHECK(TextsOf(*recording) == Texts{"write 1+0 1..2", "write 3+1 1..3", "write 1+0 4..7", "flush 5..6", "mark 9..9",
+                                     "write 5+0 10..12", "mark 11..11"});
+  const auto events = recording->Events();
+  CHECK((events[0].stores && events[0].at == 1000 && events[0].length == 24 && events[0].data[0] == 1));
+  CHECK((events[1].at == 1536 && events[1].length == 512 && events[1].data[64] == 2));
+  CHECK((events[5].at == 2560 && events[5].length == 440 && events[5].data[439] == 4));
+  const auto model = Model::Make(recording, {}).Take();
+  std::vector<uint8_t> image = test::Read(*device, 0, static_cast<size_t>(4 * kMiB));
+  CHECK(IsLegal(*model, {image}, model->end()).value());
+  image[2999] = 9;
+  image[1001] = 9;
+  CHECK(IsLegal(*model, {image}, model->end()).value());
+  image[1000] = 9;  // the flush has covered it
+  CHECK_FALSE(IsLegal(*model, {image}, model->end()).value());
+}
+
+TEST_CASE("a lease that outlives a recording leaves its base alone, and may end behind it (M8)") {
+  test::DeviceRig rig;
+  auto device = rig.Open(Access::kMmap);
+  Recording::Setting setting;
+  setting.compares = true;
+  std::vector<uint8_t> image = test::Read(*device, 0, static_cast<size_t>(4 * kMiB));
+  auto recording = Record(rig, *device, setting);
+  auto lease = device->Map(0, 4096).Take();
+  const uint8_t before = image[0];
+  lease->data()[0] = static_cast<uint8_t>(before + 1);
+  CHECK(recording->Stop().ok());
+  lease->data()[0] = static_cast<uint8_t>(before + 2);
+  lease->data()[512]++;
+  const auto legal = [&] {
+    const auto model = Model::Make(recording, {}).Take();
+    return IsLegal(*model, {image}, model->end()).value();
+  };
+  CHECK(legal());
+  image[0]++;
+  CHECK(legal());
+  image[0]++;
+  CHECK_FALSE(legal());
+  // It may end before the lease.
+  recording.reset();
+  CHECK(lease->Release().ok());
+}
+
 TEST_CASE("threads write, flush and mark; each write has its data, and the end is legal") {
   test::DeviceRig rig;
   auto device = rig.Open(Access::kPio);
