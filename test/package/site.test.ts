@@ -102,6 +102,26 @@ describe('in a browser', () => {
     expect(complaints).toEqual([]);
   });
 
+  drawn('issue 19.9: a block of code in README and guides needs no scrolling where there is room for a list beside it', async () => {
+    const written = htmlPages(site).filter((file) => file.startsWith('documents/') && !/api|Performance|Architecture|Seed/.test(file));
+    for (const width of [1024, 1200, 1280]) {
+      const { page } = await look(width, 'light');
+      for (const file of ['index.html', ...written]) {
+        await page.goto(`${root}/${file}`);
+        // Those of a guide alone have at most 72 columns.
+        const cut: number = await page.evaluate(
+          () =>
+            [...document.querySelectorAll('.col-content pre')].filter(
+              (block: any) =>
+                block.scrollWidth > block.clientWidth && block.innerText.split('\n').every((line: string) => line.length <= 72),
+            ).length,
+        );
+        expect([width, file, cut]).toEqual([width, file, 0]);
+      }
+      await page.close();
+    }
+  });
+
   for (const width of [390, 1280]) {
     for (const scheme of ['light', 'dark'] as const) {
       drawn(`text stands out from what is behind it, ${scheme}, ${width} pixels wide`, async () => {
