@@ -150,7 +150,7 @@ describe('on a terminal', () => {
       const { status, stdout } = await terminal('bench', '--rw', 'randread', '--size', '1m', '--runtime', '700ms', '--time_based');
       const text = stdout.toString();
       expect(status).toBe(0);
-      expect(text).toMatch(/ \d+ % {2}\[[#.]{6,30}\] {2}randread {2}sync, \d[\d ]* IOPS {2}\d[\d .]* MiB\/s/);
+      expect(text).toMatch(/\d+ % {2}\[[#.]{6,30}\] {2}randread {2}sync, \d[\d ]* IOPS {2}\d[\d .]* MiB\/s/);
       expect(text).toContain('p99.99');
       expect(text.lastIndexOf('\r\u001b[K')).toBeGreaterThan(text.lastIndexOf(']  randread')); // the bar is gone
     },
