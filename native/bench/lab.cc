@@ -46,8 +46,8 @@ struct Rig {
     Disk& disk = minor->disk();
     const uint16_t domain = recording->AddDomain(Base::Open(disk.medium().Again().Take(), disk.span()).Take());
     static_cast<void>(recording->AddPart({minor->span(), domain}));
-    static_cast<void>(disk.log().Set(recording->LogOf(domain)));
-    device->SetLogged(true);
+    static_cast<void>(disk.log().Add(recording->LogOf(domain)));
+    static_cast<void>(device->SetLogged(true));
   }
   void Write(uint64_t at, size_t size, uint8_t value) {
     bytes.resize(size);
