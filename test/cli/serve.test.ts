@@ -196,7 +196,7 @@ test('what makes no sense is refused before anything listens', async () => {
     [[image, '--socket', fresh(), '--stdio'], 2, 'exclude'],
     [[image, '--stdio', '--fork'], 2, '--fork needs'],
     [[image, '--listen', '70000'], 2, 'port'],
-    [[image, '--listen', '0.0.0.0:0'], 2, 'allowRemote'],
+    [[image, '--listen', '0.0.0.0:0'], 2, '--allow-remote'],
     [[image, image, '--listen', '0'], 2, 'two exports'],
     [[image, '--listen', '0', '--max-connections', '0'], 2, 'whole number'],
     [['--export', image, '--listen', '0'], 2, 'disk=disk.img'],

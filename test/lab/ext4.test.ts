@@ -40,15 +40,15 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
   echo "round $i" > new; sync new; mv new kept; sync .; mkdir "d$i"; sync .; [ $i -lt 3 ] || rmdir "d$((i - 2))"
 done`;
 
-/** The recording of a file system of 32 MiB in blocks of 4 KiB, in a file. */
-async function recorded(): Promise<string> {
+/** The recording of a file system of 32 MiB in blocks of 4 KiB, in a file, with all that it takes called by `name`. */
+async function recorded(name: string): Promise<string> {
   const image = bench.sparse(32 * MiB);
   run('mkfs.ext4', '-q', '-F', '-b', '4096', image);
   const device = bench.keep(openSync(image, { mode: 'r+' }));
   using recorder = recordWrites(device, { atomicUnit: 4096 });
-  const [place, folder] = [bench.path('fuse'), bench.path('mounted')];
-  for (const name of [place, folder]) mkdirSync(name);
-  await using server = await serve({ socket: bench.path('socket'), exports: { disk: { device, writable: true } } });
+  const [place, folder] = [bench.path(`${name}-fuse`), bench.path(`${name}-mounted`)];
+  for (const made of [place, folder]) mkdirSync(made);
+  await using server = await serve({ socket: bench.path(`${name}-socket`), exports: { disk: { device, writable: true } } });
   const bridge: ChildProcess = spawn('nbdfuse', [`${place}/disk`, String(server.url)], { stdio: 'ignore' });
   undo.push(() => void bridge.kill());
   while (!existsSync(`${place}/disk`)) await setTimeout(10);
@@ -65,7 +65,7 @@ async function recorded(): Promise<string> {
   await gone;
   undo.pop();
   recorder.stop();
-  const file = bench.path('ext4.jsonl');
+  const file = bench.path(`${name}.jsonl`);
   await recorder.save(file);
   return file;
 }
@@ -83,7 +83,7 @@ async function failuresOf(recorder: Recorder, options: CheckOptions): Promise<re
 }
 
 ext4('ext4 survives with its flushes, and without them it does not', async () => {
-  const file = await recorded();
+  const file = await recorded('blocks');
   using recorder = await loadRecording(file);
   expect(recorder.requests).toBeGreaterThan(50);
   const report = await crashTest(recorder, fsck, { seed: 1, samples: 2, limit: 120 });
@@ -111,7 +111,7 @@ ext4('ext4 survives with its flushes, and without them it does not', async () =>
 ext4('an ext4 on a disk that writes sectors as one has torn superblocks, and nothing else', async () => {
   // A disk that writes sectors as one and not blocks tears the superblock, which no journal has: bytes 1024 to 2047, of which one sector is older
   // than the other one. Nothing else fails.
-  using torn = await loadRecording(await recorded(), { atomicUnit: 512 });
+  using torn = await loadRecording(await recorded('sectors'), { atomicUnit: 512 });
   const failures = await failuresOf(torn, { samples: 2, limit: 264, failures: 1000, shrink: 60 });
   const kinds = new Set(failures.map(({ lost }) => lost.map(({ sector, sectors, how }) => `${how} ${sector}+${sectors}`).join()));
   for (const kind of kinds) expect(['lost 2+1', 'lost 3+1']).toContain(kind);
