@@ -6,6 +6,7 @@ import { fuzz, hostile, nodes, ringless, soak, stress } from './suites/long.mjs'
 import { install } from './suites/install.mjs';
 import { interop } from './suites/interop.mjs';
 import { jest } from './suites/jest.mjs';
+import { musl } from './suites/musl.mjs';
 import { native } from './suites/native.mjs';
 import { platforms } from './suites/platforms.mjs';
 import { powercut } from './suites/powercut.mjs';
@@ -36,6 +37,7 @@ const SUITES = {
   ceph,
   runtimes,
   platforms,
+  musl,
   bare,
   typescripts,
 };
