@@ -1,5 +1,5 @@
-// ChangeTracks: who wants to know what is changed on one disk. Each change is marked before it may reach the medium and
-// once more before it is answered: a map that is taken in between leaves a mark behind, so that a change is never
+// ChangeTracks: who wants to know what is changed on one medium. Each change is marked before it may reach the medium
+// and once more before it is answered: a map that is taken in between leaves a mark behind, so that a change is never
 // between two maps. What is stored through a lease is unseen, so all of a lease counts as changed as long as it lasts.
 // Thread-safe. Lock order: mu_ is a leaf.
 #ifndef RUMPBLK_CORE_BASE_CHANGE_TRACKS_H_
