@@ -8,7 +8,7 @@
 namespace blk::lab {
 
 // The numbers cross to lib by EVENT_KINDS.
-enum class Kind : uint8_t { kWrite, kFlush, kDiscard, kZeroes, kMark };
+enum class Kind : uint8_t { kWrite, kFlush, kDiscard, kZero, kMark };
 
 // What a request promises of its own.
 enum class Promise : uint8_t {
@@ -38,7 +38,7 @@ struct Event {
   // The recording's, while the event is under way: the next one of the same piece, or of those that wait for one sync.
   Event* next = nullptr;
 
-  bool writes() const { return kind == Kind::kWrite || kind == Kind::kDiscard || kind == Kind::kZeroes; }
+  bool writes() const { return kind == Kind::kWrite || kind == Kind::kDiscard || kind == Kind::kZero; }
   bool succeeded() const { return end != kNever && err == 0; }
 };
 

@@ -17,7 +17,7 @@ Kind KindOf(Operation operation) {
   switch (operation) {
     case Operation::kFlush: return Kind::kFlush;
     case Operation::kDiscard: return Kind::kDiscard;
-    case Operation::kZero: return Kind::kZeroes;
+    case Operation::kZero: return Kind::kZero;
     default: return Kind::kWrite;
   }
 }

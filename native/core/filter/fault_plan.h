@@ -10,7 +10,7 @@
 namespace blk {
 
 // What a rule may be about. The numbers are those of FAULT_OPS in lib/faults/rules.ts, as are those of FaultKind.
-enum class FaultOp : uint8_t { kRead, kWrite, kFlush, kDiscard, kZeroes, kOpen, kMap, kCount };
+enum class FaultOp : uint8_t { kRead, kWrite, kFlush, kDiscard, kZero, kOpen, kMap, kCount };
 
 enum class FaultKind : uint8_t {
   kErrno,            // a: errno, b: 1 keeps what a flush would have covered

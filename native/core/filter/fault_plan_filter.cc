@@ -19,7 +19,7 @@ std::optional<FaultOp> FaultOpOf(Operation operation) {
     case Operation::kWrite: return FaultOp::kWrite;
     case Operation::kFlush: return FaultOp::kFlush;
     case Operation::kDiscard: return FaultOp::kDiscard;
-    case Operation::kZero: return FaultOp::kZeroes;
+    case Operation::kZero: return FaultOp::kZero;
     case Operation::kPrefetch:
     case Operation::kCopy: break;
   }

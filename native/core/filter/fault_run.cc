@@ -27,7 +27,7 @@ Op OpOf(FaultOp op) {
   switch (op) {
     case FaultOp::kFlush: return Op::kFlush;
     case FaultOp::kDiscard: return Op::kDiscard;
-    case FaultOp::kZeroes: return Op::kZero;
+    case FaultOp::kZero: return Op::kZero;
     case FaultOp::kOpen: return Op::kOpen;
     case FaultOp::kMap: return Op::kMap;
     default: return Op::kStrategy;
@@ -154,7 +154,7 @@ FaultVerdict FaultRun::Decide(const FaultSubject& subject) {
     if (verdict.injected++ == 0) verdict.kind = rule.kind;
   }
   const bool reaches = verdict.stop.ok() && (!verdict.effect || verdict.effect->kind != FaultKind::kDrop);
-  if (reaches && subject.runs && (subject.op == FaultOp::kWrite || subject.op == FaultOp::kZeroes)) Heal(subject);
+  if (reaches && subject.runs && (subject.op == FaultOp::kWrite || subject.op == FaultOp::kZero)) Heal(subject);
   return verdict;
 }
 

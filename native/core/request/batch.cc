@@ -31,7 +31,7 @@ Operation BatchRun::OperationOf(uint32_t i) const {
     case BatchOp::kWrite: return Operation::kWrite;
     case BatchOp::kFlush: return Operation::kFlush;
     case BatchOp::kDiscard: return Operation::kDiscard;
-    case BatchOp::kZeroes: return Operation::kZero;
+    case BatchOp::kZero: return Operation::kZero;
   }
   return Operation::kRead;
 }

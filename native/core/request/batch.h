@@ -23,8 +23,8 @@
 namespace blk {
 
 // The numbers are those of lib/request/batch.ts. Entries may hold any other: JavaScript writes them without a check.
-enum class BatchOp : uint8_t { kRead = 0, kWrite = 1, kFlush = 2, kDiscard = 3, kZeroes = 4 };
-inline constexpr uint8_t kLastBatchOp = static_cast<uint8_t>(BatchOp::kZeroes);
+enum class BatchOp : uint8_t { kRead = 0, kWrite = 1, kFlush = 2, kDiscard = 3, kZero = 4 };
+inline constexpr uint8_t kLastBatchOp = static_cast<uint8_t>(BatchOp::kZero);
 
 // The arrays of a batch, `depth` entries each, and the memory that the entries point into. Owned by the caller, and not
 // written by anybody else while a run lasts: what Prepare() has checked is what is used.

@@ -16,7 +16,7 @@ using test::Rule;
 
 TEST_CASE("errno of discards and zeros") {
   PlanRig rig;
-  rig.Set({Rule(FaultKind::kErrno, Bit(FaultOp::kDiscard) | Bit(FaultOp::kZeroes), EIO)});
+  rig.Set({Rule(FaultKind::kErrno, Bit(FaultOp::kDiscard) | Bit(FaultOp::kZero), EIO)});
   CHECK(rig.Run(Operation::kDiscard, 8, 8).status.op == Op::kDiscard);
   CHECK(rig.Run(Operation::kZero, 8, 8).status.op == Op::kZero);
   CHECK(rig.Changed().empty());

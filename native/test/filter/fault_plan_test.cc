@@ -156,7 +156,7 @@ TEST_CASE("misdirect: a write lands elsewhere, whole, and a read comes from else
 TEST_CASE("drop: a write is answered and does not happen") {
   for (const Access access : kAccesses) {
     PlanRig rig(access);
-    FaultRule once = Rule(FaultKind::kDrop, Bit(FaultOp::kWrite) | Bit(FaultOp::kZeroes));
+    FaultRule once = Rule(FaultKind::kDrop, Bit(FaultOp::kWrite) | Bit(FaultOp::kZero));
     once.times = 2;
     rig.Set({once});
     CHECK(rig.Write(8, 4).moved == 4 * 512);

@@ -17,7 +17,7 @@ using test::kFlush;
 using test::kMiB;
 using test::kRead;
 using test::kWrite;
-using test::kZeroes;
+using test::kZero;
 using test::Pattern;
 
 TEST_CASE("reads and writes move between their blocks and their places in the arena") {
@@ -234,11 +234,11 @@ TEST_CASE("discards and zeros are entries without an arena, in order with the ot
     rig.host.FailAlways(Call::kPunchHole, EOPNOTSUPP);
     const uint32_t nowhere = UINT32_MAX;
     CHECK(rig.Run({{kRead, 0, 4096, 0},
-                   {kZeroes, 1, 1024, nowhere},
+                   {kZero, 1, 1024, nowhere},
                    {kRead, 0, 4096, 4096},
                    {kDiscard, 2, 512, nowhere},
-                   {kZeroes, 2046, 4096, nowhere},
-                   {kZeroes, 2049, 512, nowhere}}));
+                   {kZero, 2046, 4096, nowhere},
+                   {kZero, 2049, 512, nowhere}}));
     CHECK(rig.error == std::vector<int32_t>{0, 0, 0, 0, 0, -EINVAL});
     // This host file cannot discard: nothing of it was done, which is no error.
     CHECK(rig.resid == std::vector<uint32_t>{0, 0, 0, 512, 3072, 512});
@@ -253,7 +253,7 @@ TEST_CASE("discards and zeros are entries without an arena, in order with the ot
 
 TEST_CASE("durable zeros share the sync of their group with writes") {
   BatchRig rig;
-  CHECK(rig.Run({{kWrite, 0, 512, 0, 1}, {kZeroes, 8, 512, 0, 1}, {kWrite, 16, 512, 0, 1}}));
+  CHECK(rig.Run({{kWrite, 0, 512, 0, 1}, {kZero, 8, 512, 0, 1}, {kWrite, 16, 512, 0, 1}}));
   CHECK(rig.succeeded == 3);
   CHECK(rig.Syncs() == 1);
 }

@@ -26,7 +26,7 @@ using test::kKiB;
 using test::kMiB;
 using test::kRead;
 using test::kWrite;
-using test::kZeroes;
+using test::kZero;
 using test::Pattern;
 
 constexpr uint64_t kDisk = kMiB + 512;
@@ -183,7 +183,7 @@ TEST_CASE("started: batches whose entries overlap, on the device and in the aren
       const uint32_t kind = random() % 20;
       entry.op = kind == 0   ? kFlush
                  : kind == 1 ? uint8_t{9}
-                 : kind < 4  ? kZeroes
+                 : kind < 4  ? kZero
                  : kind == 4 ? kDiscard
                  : kind % 2  ? kRead
                              : kWrite;
@@ -252,7 +252,7 @@ TEST_CASE("started: what is called off ends, each entry with an outcome") {
 }
 
 TEST_CASE("started: a discard and zeros claim their range: what meets them in a batch waits for them") {
-  for (const uint8_t op : {kDiscard, kZeroes}) {
+  for (const uint8_t op : {kDiscard, kZero}) {
     INFO("op " << static_cast<int>(op));
     Pair pair(false, true);
     // A write, a range over half of it and a write over half of that; two that meet nothing.

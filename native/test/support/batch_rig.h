@@ -11,7 +11,7 @@
 
 namespace blk::test {
 
-inline constexpr uint8_t kRead = 0, kWrite = 1, kFlush = 2, kDiscard = 3, kZeroes = 4;
+inline constexpr uint8_t kRead = 0, kWrite = 1, kFlush = 2, kDiscard = 3, kZero = 4;
 
 struct Entry {
   uint8_t op;
