@@ -64,6 +64,32 @@ describe('crashtest', () => {
     expect((await cli(['crashtest', log, '--', ...check])).status).toBe(1);
   });
 
+  test('--crash process keeps all that was acknowledged', async () => {
+    const log = await recording(false);
+    expect((await cli(['crashtest', log, '--crash', 'process', '--', ...CHECK])).status).toBe(0);
+    expect((await cli(['crashtest', log, '--crash', 'power', '--', ...CHECK])).status).toBe(1);
+  });
+
+  test('--discard any and --collateral give what a disk may do beside the rest', async () => {
+    const device = bench.keep(openSync(memory({ size: 2048 }), { mode: 'r+' }));
+    for (let at = 0; at < 2048; at += 512) device.writeSync(Buffer.alloc(512, 'a'), at);
+    using recorder = recordWrites(device);
+    device.discardSync(1536, 512);
+    device.flushSync();
+    device.writeSync(Buffer.alloc(100, 'b'), 512 + 50);
+    recorder.stop();
+    const log = bench.path('may.log');
+    await recorder.save(log);
+    /** Accepts a state whose sector has a's and zeros alone. */
+    const status = async (sector: number, ...options: string[]): Promise<number | null> => {
+      const check = ['sh', '-c', `test "$(dd if="$0" bs=512 skip=${sector} count=1 status=none | tr -d 'a\\000' | wc -c)" = 0`, '{}'];
+      return (await cli(['crashtest', log, '--samples', '64', ...options, '--', ...check])).status;
+    };
+    expect([await status(3), await status(3, '--discard', 'any')]).toEqual([0, 1]);
+    expect([await status(0), await status(0, '--collateral')]).toEqual([0, 1]);
+    expect(await status(0, '--lost-run', '64k')).toBe(0);
+  });
+
   testWith(peer('qemu-io', 'qemu-utils'))('records a command on an overlay over an image, which stays as it is', async () => {
     const image = bench.image(Buffer.alloc(65536, 1));
     const run = (flush: string): string =>

@@ -39,6 +39,10 @@ interface CrashtestOptions extends ProgressOptions {
   format?: ImageFormat;
   atomic?: number;
   tear: 'none' | 'atom' | 'shorn' | 'garbage';
+  crash: 'power' | 'process';
+  discard: 'zero' | 'any';
+  collateral?: boolean;
+  lostRun?: number;
   seed?: number;
   samples?: number;
   exhaustive?: number | true;
@@ -92,6 +96,10 @@ export function addCrashtest(program: Command, done: (status: number) => void): 
         .choices(['none', 'atom', 'shorn', 'garbage'])
         .default('atom'),
     )
+    .addOption(new Option('--crash <what>', 'what ends: the power, or the program').choices(['power', 'process']).default('power'))
+    .addOption(new Option('--discard <as>', 'what was discarded reads as').choices(['zero', 'any']).default('zero'))
+    .option('--collateral', 'also damage beside a write that was under way')
+    .option('--lost-run <bytes>', 'lose blocks of so many bytes as often as units', parseBytes)
     .option('--seed <number>', 'begin the random choices here (default: random)', parseUint32)
     .option('--samples <count>', 'random states of a cut (default: 16)', parseUint32)
     .option('--exhaustive <count>', 'all states of a cut with at most so many; all: of every cut (default: 1024)', parseExhaustive)
@@ -167,10 +175,15 @@ async function reportOf(recorder: Recorder, check: (state: CrashState) => unknow
   }
 }
 
-function checkOptions({ tear, seed, samples, exhaustive, strength, limit, budget, failures, shrink }: CrashtestOptions): CheckOptions {
+function checkOptions(options: CrashtestOptions): CheckOptions {
+  const { tear, crash, discard, collateral, lostRun, seed, samples, exhaustive, strength, limit, budget, failures, shrink } = options;
   return {
     tear,
+    crash,
+    discard,
     failures,
+    ...(collateral !== undefined && { collateral }),
+    ...(lostRun !== undefined && { run: lostRun }),
     ...(seed !== undefined && { seed }),
     ...(samples !== undefined && { samples }),
     ...(exhaustive !== undefined && { exhaustive }),
