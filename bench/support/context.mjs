@@ -68,6 +68,19 @@ export function lastIsRight(memory, at) {
   };
 }
 
+/** What memory is read with by a native call that copies and checks nothing. */
+export function bareCopy(context, at, { block = 4096 } = {}) {
+  const copy = bareCall().open(context.file);
+  const mask = at.length - 1;
+  const memory = Buffer.alloc(block);
+  for (let position = 0; position + block <= context.size; position += block) copy(memory, 0, block, position);
+  return {
+    run: (from, to) => {
+      for (let i = from; i < to; i += 1) copy(memory, 0, block, at[i & mask]);
+    },
+  };
+}
+
 /**
  * Contenders out of floors: one run of the program a pass serves them all.
  * @param {string[]} names tests of the program

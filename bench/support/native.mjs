@@ -7,7 +7,7 @@ import { VARIANTS, build, missingFor } from '../../scripts/support/native.mjs';
 import { ROOT } from '../../scripts/support/run.mjs';
 
 const FOLDER = path.join(ROOT, VARIANTS.bench.folder);
-const TARGETS = { floors: 'floors', pages: 'pages', nbd_reads: 'nbd_reads', bare_call: 'bare_call.node' };
+const TARGETS = { floors: 'floors', pages: 'pages', nbd_reads: 'nbd_reads', lab: 'lab', bare_call: 'bare_call.node' };
 
 /**
  * Builds what is missing or older than its sources.
@@ -52,6 +52,11 @@ export function floors(file, options) {
 /** @returns ns and CPU per request, and how many brought something wrong */
 export function nbdReads(socket, options) {
   return runProgram('nbd_reads', floorsArgs(socket, options));
+}
+
+/** What the laboratory costs without Node: figures of native/bench/lab.cc. */
+export function lab(file, options) {
+  return runProgram('lab', floorsArgs(file, options));
 }
 
 export function pages(verb, file, ...options) {

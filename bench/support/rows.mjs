@@ -12,12 +12,12 @@ import batch from '../trials/batch.mjs';
 import clients from '../trials/clients.mjs';
 import cold from '../trials/cold.mjs';
 import copy from '../trials/copy.mjs';
-import direct from '../trials/direct.mjs';
 import discard from '../trials/discard.mjs';
 import durable from '../trials/durable.mjs';
 import extents from '../trials/extents.mjs';
 import geometry from '../trials/geometry.mjs';
 import images from '../trials/images.mjs';
+import lab from '../trials/lab.mjs';
 import large from '../trials/large.mjs';
 import media from '../trials/media.mjs';
 import memory from '../trials/memory.mjs';
@@ -45,10 +45,10 @@ export function allRows() {
     durable,
     threads,
     cold,
-    direct,
     overhead,
     media,
     memory,
+    lab,
     overlay,
     qcow2,
     extents,

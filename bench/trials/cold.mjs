@@ -1,13 +1,17 @@
-// Random reads from the disk: the image is dropped from the page cache before every pass, and hardly a page is read twice.
-import { closeSync, openSync, readSync } from 'node:fs';
+// Random reads from the disk: the image is dropped from the page cache before every pass, and hardly a page is read twice. Beside
+// ours are what C makes of io_uring at the same depth, fio, and node:fs.
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { pages } from '../support/native.mjs';
-import { lastIsRight, ring } from '../support/context.mjs';
-import { promiseLanes } from '../support/lanes.mjs';
+import { fioReads, lacksFio } from '../support/fio.mjs';
+import { floors, pages } from '../support/native.mjs';
+import { alignedBuffer, lastIsRight, ring } from '../support/context.mjs';
+import { BLOCK, promiseLanes } from '../support/lanes.mjs';
+import { wrongEntries } from './batch.mjs';
 import { checked } from './promise.mjs';
 
-const OPS = 1500;
+const OPS = 3000;
+const SECTOR = 512;
 
 /** Put back when the row is done: other rows want the image in memory. */
 function refillAtTheEnd(context) {
@@ -17,11 +21,16 @@ function refillAtTheEnd(context) {
 /** A contender that opens the image after it was dropped, because what is mapped cannot be. */
 function coldReader(context, at, depth, begin) {
   const target = {};
-  const lanes = promiseLanes(at, depth, (memory, position) => target.read(memory, position));
+  const lanes = promiseLanes(
+    at,
+    depth,
+    (memory, position) => target.read(memory, position),
+    () => alignedBuffer(BLOCK),
+  );
   const { after } = checked(lanes);
   const delay = monitorEventLoopDelay({ resolution: 1 });
   return {
-    ops: OPS,
+    ops: OPS - (OPS % depth),
     before: async () => {
       pages('drop', context.file);
       Object.assign(target, await begin());
@@ -35,13 +44,68 @@ function coldReader(context, at, depth, begin) {
       await target.close();
       return wrong;
     },
-    extra: () => ({ delayMs: delay.max / 1e6 }),
+    extra: () => ({ delayMs: delay.percentile(99) / 1e6 }),
   };
 }
 
-async function openForPromises(context, access) {
-  const device = await context.blk.open(context.file, { lock: false, access });
+async function openForPromises({ blk, file }, options) {
+  const device = await blk.open(file, { lock: false, ...options });
   return { read: (memory, position) => device.read(memory, position), close: () => device.close() };
+}
+
+async function openForFs({ file }, direct) {
+  const handle = await open(file, constants.O_RDONLY | (direct ? constants.O_DIRECT : 0));
+  return { read: (memory, position) => handle.read(memory, 0, BLOCK, position), close: () => handle.close() };
+}
+
+/** Batches of `depth` reads as promises, one after the other. */
+function coldBatch(context, at, depth, options) {
+  const mask = at.length - 1;
+  let device;
+  let batch;
+  return {
+    ops: OPS - (OPS % depth),
+    before: async () => {
+      pages('drop', context.file);
+      device = await context.blk.open(context.file, { lock: false, ...options });
+      batch = device.createBatch({ depth, arena: depth * BLOCK });
+      for (let i = 0; i < depth; i += 1) [batch.bcount[i], batch.offset[i]] = [BLOCK, i * BLOCK];
+    },
+    run: async (from, to) => {
+      for (let i = from; i < to; i += depth) {
+        for (let entry = 0; entry < depth; entry += 1) batch.blkno[entry] = at[(i + entry) & mask] / SECTOR;
+        if ((await batch.run(depth)) !== depth) throw new Error('an entry failed');
+      }
+    },
+    after: async () => {
+      const wrong = wrongEntries(batch, depth);
+      batch[Symbol.dispose]();
+      await device.close();
+      return wrong;
+    },
+  };
+}
+
+/** What C takes: reads at positions of its own, as random as the others. */
+function coldFloor(context, test, options = {}) {
+  return {
+    figures: (pass) => {
+      pages('drop', context.file);
+      const seed = context.seed + context.round * 100 + pass;
+      const told = floors(context.file, { tests: test, passes: 1, stamps: 1, cold: 1, pattern: 'uniform', ops: OPS, seed, ...options });
+      return { ns: told[test][0].at(-1) };
+    },
+  };
+}
+
+function coldFio(context, depth, direct) {
+  return {
+    figures: (pass) => {
+      pages('drop', context.file);
+      const seed = context.seed + context.round * 100 + pass;
+      return fioReads({ file: context.file, size: context.size, ops: OPS, depth, direct, seed });
+    },
+  };
 }
 
 const DISK = {
@@ -51,49 +115,50 @@ const DISK = {
   skip: ({ fileSystem }) => (fileSystem === 'tmpfs' ? 'tmpfs has no disk' : undefined),
 };
 
-function row(depth, checks) {
-  return {
-    ...DISK,
-    id: `cold-4k-depth-${depth}`,
-    title: `promise read, 4 KiB, from the disk at random, depth ${depth}`,
-    short: depth === 32,
-    checks,
-    contenders: (context) => {
-      refillAtTheEnd(context);
-      const at = ring(context, 'uniform');
-      return {
-        'fs.promises': coldReader(context, at, depth, async () => {
-          const handle = await open(context.file);
-          return { read: (memory, position) => handle.read(memory, 0, 4096, position), close: () => handle.close() };
-        }),
-        read: coldReader(context, at, depth, () => openForPromises(context, 'auto')),
-        'read pio': coldReader(context, at, depth, () => openForPromises(context, 'pio')),
-      };
-    },
-  };
-}
-
-const cpu = (of, more) => ({
-  label: `CPU of fs.promises${of === 'read' ? '' : ', access pio'}`,
-  kind: 'time',
-  metric: 'cpu',
-  of,
-  to: 'fs.promises',
-  ...more,
-});
-const speed = { label: 'against fs.promises', kind: 'speed', of: 'read', to: 'fs.promises' };
+const cpu = (of, max) => ({ label: `CPU of fs.promises, ${of}`, kind: 'time', metric: 'cpu', of, to: 'fs.promises', max });
+const against = (of, to, min) => ({ label: `${of}, against ${to}`, kind: 'speed', of, to, ...(min !== undefined && { min }) });
 const delays = ['read', 'fs.promises'].map((of) => ({
-  label: `ms that the event loop was held up, ${of}`,
+  label: `ms that the event loop was held up, 99 of 100, ${of}`,
   kind: 'value',
   of,
   metric: 'delayMs',
 }));
 
+function row(depth, direct, targets) {
+  return {
+    ...DISK,
+    id: `${direct ? 'direct' : 'cold'}-4k-depth-${depth}`,
+    title: `promise read, 4 KiB, ${direct ? 'by O_DIRECT' : 'from the disk'} at random, depth ${depth}`,
+    short: depth === 32,
+    checks: [
+      against('read', 'fio', targets.read),
+      ...(depth > 1 ? [against('Batch', 'fio', targets.batch)] : []),
+      against('read', 'C io_uring'),
+      against('read', 'fs.promises'),
+      cpu('read', targets.cpu),
+      ...(direct ? [] : [cpu('read pio')]),
+      ...delays,
+    ],
+    contenders: (context) => {
+      refillAtTheEnd(context);
+      const at = ring(context, 'uniform');
+      return {
+        'C io_uring': coldFloor(context, 'ring', { depth, direct: direct ? 1 : 0 }),
+        ...(lacksFio() === undefined && { fio: coldFio(context, depth, direct) }),
+        'fs.promises': coldReader(context, at, depth, () => openForFs(context, direct)),
+        read: coldReader(context, at, depth, () => openForPromises(context, { direct })),
+        ...(depth > 1 && { Batch: coldBatch(context, at, depth, { direct }) }),
+        ...(!direct && { 'read pio': coldReader(context, at, depth, () => openForPromises(context, { access: 'pio' })) }),
+      };
+    },
+  };
+}
+
 /** Sync reads: a page fault on a page that is not in memory must not read megabytes around it. */
 const SYNC = {
   fs: (file) => {
     const fd = openSync(file, 'r');
-    return { read: (memory, position) => readSync(fd, memory, 0, 4096, position), close: () => closeSync(fd) };
+    return { read: (memory, position) => readSync(fd, memory, 0, BLOCK, position), close: () => closeSync(fd) };
   },
   auto: (file, { blk }) => {
     const device = blk.openSync(file, { lock: false });
@@ -103,7 +168,7 @@ const SYNC = {
 
 function coldSync(context, at, begin) {
   const mask = at.length - 1;
-  const memory = Buffer.alloc(4096);
+  const memory = Buffer.alloc(BLOCK);
   let target;
   let last;
   let resident;
@@ -131,14 +196,29 @@ const sync = {
   id: 'cold-sync-4k',
   title: 'sync read, 4 KiB, from the disk at random',
   checks: [
-    { label: 'against fs.readSync', kind: 'speed', of: 'readSync', to: 'fs.readSync', min: 0.87 },
+    { label: 'time of C pread', kind: 'time', of: 'readSync', to: 'C pread', max: 1.05 },
+    against('readSync', 'fs.readSync'),
     { label: 'pages read from the disk a request', kind: 'value', of: 'readSync', metric: 'pagesPerRead' },
   ],
   contenders: (context) => {
     refillAtTheEnd(context);
     const at = ring(context, 'uniform');
-    return { 'fs.readSync': coldSync(context, at, SYNC.fs), readSync: coldSync(context, at, SYNC.auto) };
+    return {
+      'C pread': coldFloor(context, 'pread'),
+      'fs.readSync': coldSync(context, at, SYNC.fs),
+      readSync: coldSync(context, at, SYNC.auto),
+    };
   },
 };
 
-export default [row(32, [cpu('read', { max: 0.6 }), speed, cpu('read pio'), ...delays]), row(1, [cpu('read'), speed]), sync];
+const BUFFERED = { read: 0.95, batch: 0.9, cpu: 0.5 };
+const DIRECT = { read: 0.85, batch: 0.9, cpu: 0.5 };
+
+export default [
+  row(32, false, BUFFERED),
+  row(128, false, BUFFERED),
+  row(1, false, {}),
+  sync,
+  row(32, true, DIRECT),
+  row(128, true, DIRECT),
+];

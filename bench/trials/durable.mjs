@@ -1,6 +1,6 @@
 // Durable writes of 4 KiB: one at a time, 32 with one sync, a journal with a flush in the middle, and a flush that has nothing to do.
 import { fdatasyncSync, writeSync } from 'node:fs';
-import { openDevice, openFd, ring } from '../support/context.mjs';
+import { floorContenders, openDevice, openFd, ring } from '../support/context.mjs';
 import { DEPTH, noBatch, readBatch } from './batch.mjs';
 
 const BLOCK = 4096;
@@ -27,8 +27,12 @@ const single = {
   title: 'durable write, 4 KiB',
   places: ['disk'],
   files: ['scratch'],
+  native: true,
   skip: noSync,
-  checks: [{ label: 'against fs.writeSync + fdatasyncSync', kind: 'speed', of: 'writeSync fua', to: 'fs.writeSync+sync', min: 0.9 }],
+  checks: [
+    { label: 'time of C pwritev2(RWF_DSYNC)', kind: 'time', of: 'writeSync fua', to: 'C dsync', max: 1.1 },
+    { label: 'against fs.writeSync + fdatasyncSync', kind: 'speed', of: 'writeSync fua', to: 'fs.writeSync+sync' },
+  ],
   contenders: (context) => {
     const { fd, device, at, memory } = setUp(context);
     return {
@@ -47,6 +51,7 @@ const single = {
           for (let i = from; i < to; i += 1) device.writeSync(memory, at[i], DURABLE);
         },
       },
+      ...floorContenders(context, ['dsync'], { file: context.files.scratch, pattern: 'uniform', cold: 1, ops: OPS, stamps: 0 }),
     };
   },
 };

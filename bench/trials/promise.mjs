@@ -1,6 +1,6 @@
 // Reads with promises: at depth 1 and 32, answered on the spot, and through a worker.
 import { isRight } from '../support/images.mjs';
-import { openDevice, openFd, openFileHandle, readThrough, ring } from '../support/context.mjs';
+import { bareCopy, floorContenders, openDevice, openFd, openFileHandle, readThrough, ring } from '../support/context.mjs';
 import { BLOCK, callbackLanes, promiseLanes } from '../support/lanes.mjs';
 
 /** Checks what the last request of each lane has brought. */
@@ -18,17 +18,27 @@ export async function peers(context, at, depth) {
   };
 }
 
+/** Reads of a loop in C, so many under way as asked for. */
+export const ringFloor = (context, options) =>
+  floorContenders(context, ['ring'], { label: () => 'C io_uring', pattern: 'uniform', depth: 32, ...options });
+
 const AGAINST_PROMISES = { label: 'against fs.promises', kind: 'speed', of: 'read', to: 'fs.promises' };
 const AGAINST_CALLBACK = { label: 'against fs.read callbacks', kind: 'speed', of: 'read', to: 'fs.read callback' };
 const CPU = { label: 'CPU of fs.promises', kind: 'time', metric: 'cpu', of: 'read', to: 'fs.promises' };
 
-function inline(depth, targets) {
+function inline(depth, max) {
   return {
     id: `promise-4k-depth-${depth}`,
     title: `promise read, 4 KiB, whole image at random, depth ${depth}`,
     places: ['disk', 'memory'],
     files: ['big'],
-    checks: [{ ...AGAINST_PROMISES, min: targets.promises }, { ...AGAINST_CALLBACK, min: targets.callback }, CPU],
+    native: true,
+    checks: [
+      { label: 'ns over the bare copy call', kind: 'more', of: 'read', to: 'bare copy call', max },
+      AGAINST_PROMISES,
+      AGAINST_CALLBACK,
+      CPU,
+    ],
     contenders: async (context) => {
       const device = openDevice(context);
       readThrough(device, context.size);
@@ -36,6 +46,7 @@ function inline(depth, targets) {
       return {
         ...(await peers(context, at, depth)),
         read: checked(promiseLanes(at, depth, (memory, position) => device.read(memory, position))),
+        'bare copy call': bareCopy(context, at),
       };
     },
   };
@@ -45,13 +56,19 @@ function inline(depth, targets) {
  * Through a worker every time. Under access 'mmap' a promise form never copies on the JavaScript thread: with windows that
  * cover the image the worker copies from a map. Under 'pio' on a file system without RWF_NOWAIT the worker calls pread.
  */
-function queued(how, places, options, min) {
+function queued(how, places, options) {
   return {
     id: `promise-4k-queued-${how}`,
     title: `promise read, 4 KiB, depth 32, through a worker that ${how === 'copy' ? 'copies from a map' : 'calls pread'}`,
     places,
     files: ['big'],
-    checks: [{ ...AGAINST_CALLBACK, min }, AGAINST_PROMISES, CPU],
+    native: true,
+    checks: [
+      { label: 'time of an io_uring loop in C, depth 32', kind: 'time', of: 'read', to: 'C io_uring', max: 2 },
+      AGAINST_CALLBACK,
+      AGAINST_PROMISES,
+      CPU,
+    ],
     contenders: async (context) => {
       const device = openDevice(context, options(context));
       readThrough(device, context.size);
@@ -59,14 +76,15 @@ function queued(how, places, options, min) {
       return {
         ...(await peers(context, at, 32)),
         read: checked(promiseLanes(at, 32, (memory, position) => device.read(memory, position))),
+        ...ringFloor(context, { ops: context.short ? 20_000 : 50_000 }),
       };
     },
   };
 }
 
 export default [
-  inline(1, { promises: 15 }),
-  inline(32, { promises: 10, callback: 1.7 }),
-  queued('copy', ['disk', 'memory'], ({ size }) => ({ access: 'mmap', driver: { windowSize: size / 16, windowCount: 16 } }), 0.9),
-  queued('pread', ['memory'], () => ({ access: 'pio' }), 0.9),
+  inline(1, 350),
+  inline(32, 600),
+  queued('copy', ['disk', 'memory'], ({ size }) => ({ access: 'mmap', driver: { windowSize: size / 16, windowCount: 16 } })),
+  queued('pread', ['memory'], () => ({ access: 'pio' })),
 ];

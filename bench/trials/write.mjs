@@ -1,11 +1,11 @@
 // Writes that are not synced: 4 KiB at random, 1 MiB into a fresh sparse file, and many in a row.
 import { closeSync, fdatasyncSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { openDevice, openFd, ring } from '../support/context.mjs';
+import { floorContenders, openDevice, openFd, ring } from '../support/context.mjs';
 
 const BLOCK = 4096;
 const MIB = 1 << 20;
-const PARITY = { label: 'against fs.writeSync', kind: 'speed', of: 'writeSync', to: 'fs.writeSync', min: 0.9 };
+const PARITY = { label: 'against fs.writeSync', kind: 'speed', of: 'writeSync', to: 'fs.writeSync' };
 
 /** After a pass: 1 when the file does not hold what was written last. */
 function stored(fd, memory, at) {
@@ -45,12 +45,16 @@ function small(id, title, size, rest = {}) {
     title,
     places: ['disk', 'memory'],
     files: ['scratch'],
-    checks: [PARITY],
+    native: true,
+    checks: [{ label: 'ns more than C pwrite', kind: 'more', of: 'writeSync', to: 'C pwrite', max: 200 }, PARITY],
     ...rest,
     contenders: (context) => {
       const file = context.files.scratch;
       const device = openDevice(context, { file, mode: 'r+' });
-      return writePair(context, ring(context, 'uniform', { size: size(context) }), device, file);
+      return {
+        ...writePair(context, ring(context, 'uniform', { size: size(context) }), device, file),
+        ...floorContenders(context, ['pwrite'], { file, size: size(context), pattern: 'uniform', cold: 1, ops: 20_000, stamps: 0 }),
+      };
     },
   };
 }

@@ -1,10 +1,11 @@
 // floors: what reading costs without Node. Times each way to read blocks of a file, turn by turn, and prints JSON.
 //
 //   floors FILE key=value...
-//     tests=memcpy,pread   any of memcpy copy pread seek remap core core-pio core-mmap core-seed
+//     tests=memcpy,pread   any of memcpy copy pread pwrite dsync ring seek remap core core-pio core-mmap core-seed
 //                          NAME@2: on two threads
 //     size=BYTES           of the file that are used; default all
 //     block=4096  pattern=uniform|zipf|sequential  ops=100000  passes=3  seed=1
+//     depth=32  direct=1   of ring: reads under way, and past the page cache
 //     marks=10000,100000   also the time after so many requests
 //     cold=1               every pass starts with a new map or device; otherwise the whole range is read once before
 //     stamps=1             the first word of every page is its number: check what was read
@@ -66,6 +67,10 @@ Options Parse(int argc, char** argv) {
       o.setting.size = std::min(o.setting.size, static_cast<uint64_t>(std::stoull(value)));
     else if (key == "block")
       o.setting.block = std::stoull(value);
+    else if (key == "depth")
+      o.setting.depth = std::max<size_t>(1, std::stoull(value));
+    else if (key == "direct")
+      o.setting.direct = value == "1";
     else if (key == "pattern")
       o.pattern = value;
     else if (key == "ops")

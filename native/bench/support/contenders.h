@@ -1,63 +1,23 @@
 // Contenders: the ways to read a block of a file that the floors compare. Each can start afresh (a new map, a new
-// device), and reads on any number of threads. Read() is the timed part and is inlined into the loop of Run().
+// device).
 #ifndef RUMPBLK_BENCH_SUPPORT_CONTENDERS_H_
 #define RUMPBLK_BENCH_SUPPORT_CONTENDERS_H_
+
+#include <sys/uio.h>
 
 #include <cstring>
 #include <list>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
-#include <vector>
 
+#include "bench/support/contender.h"
 #include "bench/support/host_map.h"
+#include "bench/support/ring_contender.h"
 #include "core/device/driver.h"
 #include "core/host/copy.h"
 
 namespace blk_bench {
-
-struct Setting {
-  std::string file;
-  uint64_t size = 0;  // bytes of the file that are used, from its start
-  size_t block = 4096;
-  // Of `core`: how the device is opened.
-  blk::Access access = blk::Access::kAuto;
-  uint64_t window_size = 0;  // 0: auto
-  uint32_t window_count = blk::kDefaultWindowCount;
-};
-
-// Nanoseconds since the start of a run at each mark, which is a number of requests; the last one is all of them.
-struct Times {
-  std::vector<double> at_mark;
-  uint64_t sum = 0;  // of the first word of every block read: what the file's stamps say that it must be
-};
-
-class Contender {
- public:
-  virtual ~Contender() = default;
-  virtual Times Run(const uint64_t* at, const std::vector<size_t>& marks, uint8_t* to, blk::Lane lane) = 0;
-};
-
-template <typename Derived>
-class TimedContender : public Contender {
- public:
-  Times Run(const uint64_t* at, const std::vector<size_t>& marks, uint8_t* to, blk::Lane lane) final {
-    Times times;
-    const double start = Now();
-    size_t i = 0;
-    for (const size_t mark : marks) {
-      for (; i < mark; i++) {
-        static_cast<Derived*>(this)->Read(at[i], to, lane);
-        uint64_t stamp;
-        std::memcpy(&stamp, to, sizeof stamp);
-        times.sum += stamp;
-      }
-      times.at_mark.push_back(Now() - start);
-    }
-    return times;
-  }
-};
 
 // memcpy of the C library out of a map of the whole file.
 class MemcpyContender final : public TimedContender<MemcpyContender> {
@@ -92,6 +52,23 @@ class PreadContender final : public TimedContender<PreadContender> {
 
  private:
   const size_t block_;
+  Fd fd_;
+};
+
+// Writes of the caller's memory, each durable when it has returned or not.
+class PwriteContender final : public TimedContender<PwriteContender> {
+ public:
+  PwriteContender(const Setting& s, int flags) : block_(s.block), flags_(flags), fd_(s.file, O_RDWR) {}
+  void Read(uint64_t at, uint8_t* to, blk::Lane) {
+    const iovec memory{to, block_};
+    const ssize_t moved = flags_ == 0 ? pwrite(fd_.get(), to, block_, static_cast<off_t>(at))
+                                      : pwritev2(fd_.get(), &memory, 1, static_cast<off_t>(at), flags_);
+    if (moved != static_cast<ssize_t>(block_)) Die("pwrite");
+  }
+
+ private:
+  const size_t block_;
+  const int flags_;
   Fd fd_;
 };
 
@@ -199,6 +176,9 @@ inline std::unique_ptr<Contender> MakeContender(const std::string& name, Setting
   if (name == "memcpy") return std::make_unique<MemcpyContender>(setting);
   if (name == "copy") return std::make_unique<CopyContender>(setting);
   if (name == "pread") return std::make_unique<PreadContender>(setting);
+  if (name == "pwrite") return std::make_unique<PwriteContender>(setting, 0);
+  if (name == "dsync") return std::make_unique<PwriteContender>(setting, RWF_DSYNC);
+  if (name == "ring") return std::make_unique<RingContender>(setting);
   if (name == "seek") return std::make_unique<SeekContender>(setting);
   if (name == "remap") return std::make_unique<RemapContender>(setting);
   if (name == "core") return std::make_unique<CoreContender>(setting);
