@@ -16,7 +16,7 @@ constexpr size_t kFileChunk = size_t{32} << 20;
 }  // namespace
 
 Status DataStore::AddMemory(size_t size) {
-  auto memory = AnonymousMemory::Create(size);
+  auto memory = AnonymousMemory::Create(size, AnonymousMemory::Pages::kLarge);
   if (!memory.ok()) return memory.status();
   next_ = {memory.value().data(), memory.value().data(), 0};
   chunks_.push_back(memory.Take());

@@ -6,12 +6,12 @@
 
 namespace blk {
 
-Result<AnonymousMemory> AnonymousMemory::Create(size_t size) {
+Result<AnonymousMemory> AnonymousMemory::Create(size_t size, Pages pages) {
   if (size == 0) return AnonymousMemory();
   void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (data == MAP_FAILED) return Status{errno, Op::kMap};
-  // A byte written is to cost a small page, not a huge one. Only a hint: a host without huge pages does not know it.
-  static_cast<void>(::madvise(data, size, MADV_NOHUGEPAGE));
+  // Only a hint: a host without huge pages does not know it.
+  static_cast<void>(::madvise(data, size, pages == Pages::kSmall ? MADV_NOHUGEPAGE : MADV_HUGEPAGE));
   return AnonymousMemory(static_cast<uint8_t*>(data), size);
 }
 

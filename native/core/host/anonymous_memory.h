@@ -1,5 +1,6 @@
 // AnonymousMemory: sole owner of zeroed memory that costs what is written to it, page by page. Move-only; its bytes may
-// be used from any thread while it lives.
+// be used from any thread while it lives. Large pages are for what is filled from its start to its end: a page fault
+// for 2 MiB and not for each 4 KiB, where the host has them.
 #ifndef RUMPBLK_CORE_HOST_ANONYMOUS_MEMORY_H_
 #define RUMPBLK_CORE_HOST_ANONYMOUS_MEMORY_H_
 
@@ -13,8 +14,10 @@ namespace blk {
 
 class AnonymousMemory {
  public:
+  enum class Pages : uint8_t { kSmall, kLarge };
+
   // Takes address space for `size` bytes, all of them zero. Errors: ENOMEM.
-  static Result<AnonymousMemory> Create(size_t size);
+  static Result<AnonymousMemory> Create(size_t size, Pages pages = Pages::kSmall);
 
   // Owns nothing.
   AnonymousMemory() = default;
