@@ -2,6 +2,7 @@
 //
 //   lab FILE key=value...
 //     writes=30000    4 KiB writes of a device in memory, with and without a recording
+//                     and what two looks at the clock take, as a trace has them
 //     states=100000   crash states: of 64 sectors that are not durable, generated, and opened and read as well
 //     size=BYTES      of FILE, which is made sparse; 200 writes to it, and as many states; default 8 GiB
 #include <sys/resource.h>
@@ -15,6 +16,7 @@
 #include <string>
 
 #include "core/device/device.h"
+#include "core/filter/trace_filter.h"
 #include "core/medium/host_medium.h"
 #include "core/medium/memory_medium.h"
 #include "lab/explorer.h"
@@ -86,6 +88,17 @@ double WriteCost(bool recorded, bool fresh, size_t writes) {
   const double start = Cpu();
   for (size_t i = 0; i < writes; i++) rig.Run((fresh ? i : i * 7 % kBlocks) * kBlock, kBlock);
   return (Cpu() - start) * 1e9 / static_cast<double>(writes);
+}
+
+// Nanoseconds of the two looks at the clock that a traced request takes: the least that it costs more than one that is
+// not.
+double TwoLooks(size_t times) {
+  uint64_t sum = 0;
+  const double start = Cpu();
+  for (size_t i = 0; i < 2 * times; i++) sum += TraceClock();
+  const double cost = (Cpu() - start) * 1e9 / static_cast<double>(times);
+  if (sum == 0) std::abort();
+  return cost;
 }
 
 // States a second, of `sectors` writes of one sector each; `reads`: each is read too.
@@ -163,6 +176,7 @@ int main(int argc, char** argv) {
               recorded - bare);
   std::printf(" \"first_write_ns\": %.0f, \"recorded_first_write_ns\": %.0f, \"recorder_first_ns\": %.0f,\n",
               fresh_bare, fresh, fresh - fresh_bare);
+  std::printf(" \"two_looks_ns\": %.1f,\n", blk_bench::TwoLooks(1'000'000));
   std::printf(" \"states_per_second_64\": %.0f, \"states_read_per_second_64\": %.0f}\n",
               blk_bench::StatesCost(64, states, false), blk_bench::StatesCost(64, states, true));
   return 0;
