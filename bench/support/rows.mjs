@@ -11,6 +11,7 @@
 import batch from '../trials/batch.mjs';
 import clients from '../trials/clients.mjs';
 import cold from '../trials/cold.mjs';
+import coldLarge from '../trials/cold-large.mjs';
 import copy from '../trials/copy.mjs';
 import discard from '../trials/discard.mjs';
 import durable from '../trials/durable.mjs';
@@ -45,6 +46,7 @@ export function allRows() {
     durable,
     threads,
     cold,
+    coldLarge,
     overhead,
     media,
     memory,

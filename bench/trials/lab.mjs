@@ -10,8 +10,8 @@ import { lab } from '../support/native.mjs';
 const PAGE = 4096;
 const HOT = 16 << 20;
 const PIECE = 1 << 20;
-/** Writes of a pass that is recorded: their data is kept in memory, some 80 MiB. */
-const RECORDED = 20_000;
+/** Writes of a pass that is recorded: their data is kept in memory, 16 MiB, and as much of what they overwrite. */
+const RECORDED = 4_000;
 const TRACED = 1 << 18;
 const SPARSE = 8 * 2 ** 30;
 

@@ -26,6 +26,12 @@ export interface FileTargetOptions {
   readonly check: (stats: BigIntStats) => Promise<void>;
 }
 
+/** Takes its content off a file. One that has none is let be: ext4 would write a file that was cut to nothing back at its close, and wait for it. */
+async function cutOff(handle: FileHandle): Promise<void> {
+  const { size } = await handle.stat();
+  if (size > 0) await handle.truncate(0);
+}
+
 /** A file that is created, replaced, or changed in place. */
 export class FileTarget implements Target {
   readonly isStream = false;
@@ -156,7 +162,7 @@ export class FileTarget implements Target {
 
   /** Once, whoever writes first: what was there stays for as long as nothing comes in its place. */
   #empty(): Promise<void> {
-    return (this.#emptied ??= this.#isReplaced && !this.#isKept ? this.#told(this.#handle.truncate(0)) : Promise.resolve());
+    return (this.#emptied ??= this.#isReplaced && !this.#isKept ? this.#told(cutOff(this.#handle)) : Promise.resolve());
   }
 
   /** Opens the file as a device; undefined where its name is another one's by now, or the file cannot be one. */
