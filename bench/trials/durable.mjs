@@ -61,7 +61,7 @@ function durableBatch(context, device, at, neighbours) {
   const batch = readBatch(context, device);
   batch.op.fill(1);
   batch.fua.fill(1);
-  batch.arena.fill('batch');
+  batch.arena.fill(0x62);
   return {
     ops: DEPTH * 4,
     run: (from, to) => {
@@ -111,7 +111,7 @@ function journalBatch(context, device, at) {
   const batch = readBatch(context, device);
   batch.op.set([BATCH_WRITE, BATCH_FLUSH, BATCH_WRITE]);
   batch.fua[2] = 1;
-  batch.arena.fill('journal');
+  batch.arena.fill(0x6a);
   return {
     ops: OPS,
     run: (from, to) => {

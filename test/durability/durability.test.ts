@@ -84,6 +84,24 @@ describe.each(ACCESSES)('under %s', (access) => {
   });
 });
 
+// From Linux 6.13 on a file whose times were looked at gets new ones at its next write, and the sync behind that writes them, too:
+// 60 of 200 us.
+traced('a flush looks at the length of the file, and not at its times', async () => {
+  const script = `
+    const disk = openSync(args, { mode: 'r+', lock: false });
+    disk.writeSync(Buffer.alloc(512), 0);
+    mark('flush');
+    disk.flushSync();
+    mark('end');`;
+  const calls = ['fstat', 'newfstatat', 'statx', 'fdatasync'];
+  const result = await strace(script, { args: bench.image(pattern(MiB)), calls });
+  expect(result).toMatchObject({ code: 0, stderr: '' });
+  const made = result.after('flush').filter(({ name, args }) => name === 'fdatasync' || args.includes('""'));
+  expect(made.map(({ name }) => name)).toEqual(['fdatasync', 'statx']);
+  expect(made[1]?.args).toMatch(/STATX_SIZE/);
+  expect(made[1]?.args.split(', {')[0]).not.toMatch(/TIME|ALL|BASIC/);
+});
+
 describe('the mapped path', () => {
   const aligned = ({ args, result }: Call): boolean => {
     const address = /^(0x[0-9a-f]+)/.exec(args)?.[1] ?? '0x1';
