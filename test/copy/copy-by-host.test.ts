@@ -168,18 +168,6 @@ describe('who asks the host', () => {
     expect(names.filter((name) => name.startsWith('pread'))).toEqual([]);
   });
 
-  // ext4 writes a file back when it is closed that was cut to nothing before, so that its close waits for the disk.
-  traced('a target is cut to nothing only where it held something', async () => {
-    const cutsOf = async (target: string): Promise<string[]> => {
-      const source = holey(bench.path('source'));
-      const { calls, code } = await strace(script, { args: { source, target, options: {} }, calls: ['ftruncate'], only: target });
-      expect(code).toBe(0);
-      return calls.map(({ args }) => args.replace(/^\d+<?[^,]*, /, ''));
-    };
-    expect(await cutsOf(fresh())).not.toContain('0');
-    expect(await cutsOf(bench.image(Buffer.alloc(4096, 1)))).toContain('0');
-  });
-
   traced("one that is verified, detects zeros, writes all or is told 'never' does not", async () => {
     for (const options of [{ verify: true }, { sparse: 'detect' }, { sparse: 'off' }, { reflink: 'never' }]) {
       const names = await callsOf(options);

@@ -29,7 +29,17 @@ Op OpOf(const StartedMove& move) { return move.kind == StartedMove::Kind::kRead 
 }  // namespace
 
 Moved HostChannel::Read(MediumOffset at, void* data, size_t size, const PieceRules& rules) {
-  return rules.nowait ? file_.ReadNow(data, size, at) : file_.ReadAll(data, size, at, rules.cancel);
+  return rules.nowait ? ReadNow(at, data, size) : file_.ReadAll(data, size, at, rules.cancel);
+}
+
+Moved HostChannel::ReadNow(MediumOffset at, void* data, size_t size) {
+  // Only for the engine's sake, which puts many reads to the disk at once. Workers are few, and what was begun here is
+  // under way when they come to it.
+  const bool starts = engine_ != nullptr && engine_->Ready();
+  if (starts && waits_.AssumesWaiting()) return {0, {EAGAIN, Op::kPread}};
+  const Moved moved = file_.ReadNow(data, size, at);
+  if (starts) waits_.Record(moved.status.err == EAGAIN);
+  return moved;
 }
 
 Moved HostChannel::Write(MediumOffset at, const void* data, size_t size, const PieceRules& rules) {

@@ -10,6 +10,7 @@
 #include "core/medium/host_file.h"
 #include "core/medium/host_holes.h"
 #include "core/medium/medium_windows.h"
+#include "core/medium/wait_estimate.h"
 
 namespace blk {
 
@@ -66,6 +67,8 @@ class HostChannel final : public Channel, private MediumWindows {
   int64_t Nanoseconds() override { return file_.host->Nanoseconds(); }
   uint32_t CoarseMilliseconds() override { return file_.host->CoarseMilliseconds(); }
 
+  // As Read() with `nowait`.
+  Moved ReadNow(MediumOffset at, void* data, size_t size);
   // Puts in what is left of a transfer. -> false: it is to be done in another way.
   bool PutRest(StartedMove& move);
   // What the engine has done of it.
@@ -79,7 +82,8 @@ class HostChannel final : public Channel, private MediumWindows {
   const bool mappable_;
   HostHoles* const holes_;
   const std::shared_ptr<HostEngine> engine_;
-  HostLine line_;  // the engine's
+  HostLine line_;       // the engine's
+  WaitEstimate waits_;  // of reads that must not wait
 };
 
 }  // namespace blk
