@@ -10,7 +10,10 @@ import { BLOCK, promiseLanes } from '../support/lanes.mjs';
 import { wrongEntries } from './batch.mjs';
 import { checked } from './promise.mjs';
 
-const OPS = 3000;
+/** Of a pass: enough for the compilers of V8 to be done with a small part of it. */
+const OPS = 12_000;
+/** The same where one waits for the other. */
+const OPS_ALONE = 3000;
 const SECTOR = 512;
 
 /** Put back when the row is done: other rows want the image in memory. */
@@ -30,7 +33,7 @@ function coldReader(context, at, depth, begin) {
   const { after } = checked(lanes);
   const delay = monitorEventLoopDelay({ resolution: 1 });
   return {
-    ops: OPS - (OPS % depth),
+    ops: depth === 1 ? OPS_ALONE : OPS,
     before: async () => {
       pages('drop', context.file);
       Object.assign(target, await begin());
@@ -64,7 +67,7 @@ function coldBatch(context, at, depth, options) {
   let device;
   let batch;
   return {
-    ops: OPS - (OPS % depth),
+    ops: Math.ceil(OPS / depth) * depth,
     before: async () => {
       pages('drop', context.file);
       device = await context.blk.open(context.file, { lock: false, ...options });
@@ -92,7 +95,16 @@ function coldFloor(context, test, options = {}) {
     figures: (pass) => {
       pages('drop', context.file);
       const seed = context.seed + context.round * 100 + pass;
-      const told = floors(context.file, { tests: test, passes: 1, stamps: 1, cold: 1, pattern: 'uniform', ops: OPS, seed, ...options });
+      const told = floors(context.file, {
+        tests: test,
+        passes: 1,
+        stamps: 1,
+        cold: 1,
+        pattern: 'uniform',
+        ops: OPS_ALONE,
+        seed,
+        ...options,
+      });
       return { ns: told[test][0].at(-1) };
     },
   };
@@ -103,7 +115,7 @@ function coldFio(context, depth, direct) {
     figures: (pass) => {
       pages('drop', context.file);
       const seed = context.seed + context.round * 100 + pass;
-      return fioReads({ file: context.file, size: context.size, ops: OPS, depth, direct, seed });
+      return fioReads({ file: context.file, size: context.size, ops: depth === 1 ? OPS_ALONE : OPS, depth, direct, seed });
     },
   };
 }
@@ -143,7 +155,7 @@ function row(depth, direct, targets) {
       refillAtTheEnd(context);
       const at = ring(context, 'uniform');
       return {
-        'C io_uring': coldFloor(context, 'ring', { depth, direct: direct ? 1 : 0 }),
+        'C io_uring': coldFloor(context, 'ring', { depth, ops: depth === 1 ? OPS_ALONE : OPS, direct: direct ? 1 : 0 }),
         ...(lacksFio() === undefined && { fio: coldFio(context, depth, direct) }),
         'fs.promises': coldReader(context, at, depth, () => openForFs(context, direct)),
         read: coldReader(context, at, depth, () => openForPromises(context, { direct })),
@@ -173,7 +185,7 @@ function coldSync(context, at, begin) {
   let last;
   let resident;
   return {
-    ops: OPS,
+    ops: OPS_ALONE,
     before: () => {
       pages('drop', context.file);
       target = begin(context.file, context);
@@ -187,7 +199,7 @@ function coldSync(context, at, begin) {
       resident = pages('resident', context.file).pages;
       return lastIsRight(memory, () => last)();
     },
-    extra: () => ({ pagesPerRead: resident / OPS }),
+    extra: () => ({ pagesPerRead: resident / OPS_ALONE }),
   };
 }
 
