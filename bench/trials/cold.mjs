@@ -51,9 +51,14 @@ function coldReader(context, at, depth, begin) {
   };
 }
 
-async function openForPromises({ blk, file }, options) {
-  const device = await blk.open(file, { lock: false, ...options });
-  return { read: (memory, position) => device.read(memory, position), close: () => device.close() };
+async function openForPromises({ blk, file }, { engine, ...options }) {
+  const driver = engine === undefined ? undefined : new blk.BlockDriver({ engine });
+  const device = await blk.open(file, { lock: false, ...options, ...(driver && { driver }) });
+  const close = async () => {
+    await device.close();
+    driver?.close();
+  };
+  return { read: (memory, position) => device.read(memory, position), close };
 }
 
 async function openForFs({ file }, direct) {
@@ -145,6 +150,7 @@ function row(depth, direct, targets) {
     checks: [
       against('read', 'fio', targets.read),
       ...(depth > 1 ? [against('Batch', 'fio', targets.batch)] : []),
+      ...(depth > 1 ? [against('read, threads', 'fio', targets.threads)] : []),
       against('read', 'C io_uring'),
       against('read', 'fs.promises'),
       cpu('read', targets.cpu),
@@ -159,7 +165,10 @@ function row(depth, direct, targets) {
         ...(lacksFio() === undefined && { fio: coldFio(context, depth, direct) }),
         'fs.promises': coldReader(context, at, depth, () => openForFs(context, direct)),
         read: coldReader(context, at, depth, () => openForPromises(context, { direct })),
-        ...(depth > 1 && { Batch: coldBatch(context, at, depth, { direct }) }),
+        ...(depth > 1 && {
+          Batch: coldBatch(context, at, depth, { direct }),
+          'read, threads': coldReader(context, at, depth, () => openForPromises(context, { direct, engine: 'threads' })),
+        }),
         ...(!direct && { 'read pio': coldReader(context, at, depth, () => openForPromises(context, { access: 'pio' })) }),
       };
     },
