@@ -179,29 +179,33 @@ testWith(...STRACE, NO_SANITIZER)(
       batch.bcount[i] = 512;
       batch.offset[i] = i * 512;
     }
-    mark('batch');
-    await batch.run(32);
-    mark('promises');
-    await Promise.all(Array.from({ length: 32 }, (_, i) => device.read(Buffer.alloc(512), i * 4096)));
-    mark('over');
+    for (let round = 0; round < 8; round += 1) {
+      mark('batch' + round);
+      await batch.run(32);
+      mark('promises' + round);
+      await Promise.all(Array.from({ length: 32 }, (_, i) => device.read(Buffer.alloc(512), i * 4096)));
+      mark('over' + round);
+    }
     await device.close();
     report('done');`;
     const traced = await strace(script, { args: uri, calls: ['sendmsg', 'sendto', 'recvmsg', 'recvfrom'] });
     expect(traced).toMatchObject({ code: 0, reports: ['done'] });
     for (const phase of ['batch', 'promises']) {
-      const moved = (name: RegExp): number[] =>
+      const moved = (name: RegExp, round: number): number[] =>
         traced
-          .after(phase)
+          .after(`${phase}${round}`)
           .filter((call) => name.test(call.name))
           .map(({ result }) => Number.parseInt(result, 10))
           .filter((bytes) => bytes > 0);
-      // The first request wakes the thread that sends, which may take it alone; what comes while it does goes together.
-      for (const [calls, bytes] of [
-        [moved(/^send/), 32 * 28],
-        [moved(/^recv/), 32 * (20 + 8 + 512)],
+      // The first request wakes the thread that sends, which may take it alone; what comes while it does goes together. A busy machine
+      // may give that thread its turn behind each of them, but hardly in every round.
+      for (const [name, bytes] of [
+        [/^send/, 32 * 28],
+        [/^recv/, 32 * (20 + 8 + 512)],
       ] as const) {
-        expect(calls.reduce((sum, one) => sum + one, 0)).toBe(bytes);
-        expect(calls.length).toBeLessThanOrEqual(10);
+        const rounds = Array.from({ length: 8 }, (_, round) => moved(name, round));
+        for (const calls of rounds) expect(calls.reduce((sum, one) => sum + one, 0)).toBe(bytes);
+        expect(Math.min(...rounds.map((calls) => calls.length))).toBeLessThanOrEqual(10);
       }
     }
   },

@@ -34,11 +34,11 @@ Moved HostChannel::Read(MediumOffset at, void* data, size_t size, const PieceRul
 
 Moved HostChannel::ReadNow(MediumOffset at, void* data, size_t size) {
   // Only for the engine's sake, which puts many reads to the disk at once. Workers are few, and what was begun here is
-  // under way when they come to it.
-  const bool starts = engine_ != nullptr && engine_->Ready();
-  if (starts && waits_.AssumesWaiting()) return {0, {EAGAIN, Op::kPread}};
+  // under way when they come to it. An engine is asked for behind reads that had to wait: before them none is made.
+  const bool may_start = engine_ != nullptr;
+  if (may_start && waits_.AssumesWaiting() && engine_->Ready()) return {0, {EAGAIN, Op::kPread}};
   const Moved moved = file_.ReadNow(data, size, at);
-  if (starts) waits_.Record(moved.status.err == EAGAIN);
+  if (may_start) waits_.Record(moved.status.err == EAGAIN);
   return moved;
 }
 

@@ -58,10 +58,12 @@ TEST_CASE("the first that need not wait ends that, and the count begins anew") {
 class Idle final : public HostEngine, private WaitingThreads {
  public:
   explicit Idle(bool ready) : ready_(ready) {}
-  bool Ready() override { return ready_; }
+  bool Ready() override { return asked++, ready_; }
   bool Put(HostLine&, HostTransfer&) override { return false; }
   void Stop() override {}
   WaitingThreads& threads() override { return *this; }
+
+  unsigned asked = 0;
 
  private:
   bool Run(void (*)(void*), void*) override { return false; }
@@ -71,13 +73,15 @@ class Idle final : public HostEngine, private WaitingThreads {
 struct Rig {
   TempFile file{65536};
   FakeHost host;
+  std::shared_ptr<Idle> engine;
   std::unique_ptr<HostMedium> medium;
   std::unique_ptr<Channel> channel;
   std::vector<uint8_t> bytes = std::vector<uint8_t>(512);
 
   explicit Rig(bool ready) {
     file.Write(0, Pattern(0, 65536));
-    medium = HostMedium::Create(host, file.path(), std::make_shared<Idle>(ready)).Take();
+    engine = std::make_shared<Idle>(ready);
+    medium = HostMedium::Create(host, file.path(), engine).Take();
     channel = medium->Attach({}).Take();
   }
   ~Rig() {
@@ -103,6 +107,15 @@ TEST_CASE("with an engine the host is hardly asked for what is not in memory, an
   CHECK(rig.Read(kTried - 1, EAGAIN) == 0);
   CHECK(rig.Read(100, 0) == 100);
   CHECK(rig.bytes == Pattern(512, 512));
+}
+
+TEST_CASE("reads of what is in memory make no engine") {
+  Rig rig(true);
+  CHECK(rig.Read(100, 0) == 100);
+  rig.host.Fail(Call::kPreadNowait, EAGAIN);
+  CHECK(rig.Read(1, EAGAIN) == 1);
+  CHECK(rig.Read(100, 0) == 100);
+  CHECK(rig.engine->asked == 0);
 }
 
 TEST_CASE("without an engine the host is asked every time: what it begins to read is under way when a worker comes") {
