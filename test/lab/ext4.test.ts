@@ -112,7 +112,10 @@ ext4('an ext4 on a disk that writes sectors as one has torn superblocks, and not
   // A disk that writes sectors as one and not blocks tears the superblock, which no journal has: bytes 1024 to 2047, of which one sector is older
   // than the other one. Nothing else fails.
   using torn = await loadRecording(await recorded('sectors'), { atomicUnit: 512 });
-  const failures = await failuresOf(torn, { samples: 2, limit: 264, failures: 1000, shrink: 60 });
+  const asked = { seed: 1, samples: 2, failures: 1000, shrink: 60 };
+  // When the superblock is written is the kernel's affair: where the first states have none that is torn, later ones do.
+  const early: unknown = await crashTest(torn, fsck, { ...asked, limit: 264 }).catch((reason: unknown) => reason);
+  const failures = early instanceof CrashError ? early.report.failures : await failuresOf(torn, { ...asked, limit: 1500 });
   const kinds = new Set(failures.map(({ lost }) => lost.map(({ sector, sectors, how }) => `${how} ${sector}+${sectors}`).join()));
   for (const kind of kinds) expect(['lost 2+1', 'lost 3+1']).toContain(kind);
 });
