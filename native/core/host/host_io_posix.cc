@@ -176,13 +176,14 @@ class Posix final : public HostIo {
   int Stat(int fd, FileInfo* info) override {
     KernelStatx found = {};
     struct stat st = {};
-    if (::syscall(SYS_statx, fd, "", AT_EMPTY_PATH, kStatxIdentity, &found) == 0) {
+    if (::syscall(SYS_statx, fd, "", AT_EMPTY_PATH, kStatxIdentity, &found) == 0 &&
+        (found.mask & kStatxIdentity) == kStatxIdentity) {
       st.st_mode = found.mode;
       st.st_ino = found.inode;
       st.st_size = static_cast<off_t>(found.size);
       st.st_dev = makedev(found.dev_major, found.dev_minor);
       st.st_rdev = makedev(found.rdev_major, found.rdev_minor);
-    } else if (::fstat(fd, &st) < 0) {  // the other one may be denied
+    } else if (::fstat(fd, &st) < 0) {  // where the other one is denied, or told of less
       return -errno;
     }
     Fill(st, info);
